@@ -1,0 +1,422 @@
+//! Frames: how every link of Hushwing cuts its byte stream.
+//!
+//! ```text
+//! kind u8 | body length u24 big-endian | body
+//! ```
+//!
+//! `Packet` and `Reply` bodies are raw and, within one network, of one length; all other bodies are CBOR.
+
+use minicbor::{Decode, Encode};
+
+use crate::id::{AdmissionToken, DocumentHash};
+use crate::limits::{MAX_DESCRIPTOR, MAX_DOCUMENT, MAX_PACKET};
+use crate::{BootId, ClientToken, Error, RequestId, codec, decode, encode, hub};
+
+/// Length of a frame header, bytes.
+pub const HEADER_LEN: usize = 4;
+/// Bytes before the packet in a `Packet` body: the epoch.
+pub const PACKET_PREFIX: usize = 4;
+/// Bytes before the payload in a `Reply` body: the SURB id.
+pub const REPLY_PREFIX: usize = 16;
+
+/// What a frame holds. The numbers are the kind byte on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum FrameKind {
+    /// A Sphinx packet on its way.
+    Packet = 1,
+    /// A reply payload from the entry relay to its client.
+    Reply = 2,
+    /// Client to entry relay: deliver replies for this token here.
+    Attach = 3,
+    /// The entry relay agrees.
+    Attached = 4,
+    /// Are you there?
+    Ping = 5,
+    /// I am.
+    Pong = 6,
+    /// Ask for the network document.
+    GetDocument = 16,
+    /// The signed network document.
+    Document = 17,
+    /// The document you have is the newest.
+    NotModified = 18,
+    /// A relay or hub registers its descriptor.
+    Register = 19,
+    /// The descriptor is admitted.
+    Registered = 20,
+    /// The request is refused.
+    Refused = 21,
+    /// A request of the box protocol on a direct link.
+    HubRequest = 32,
+    /// Its response.
+    HubResponse = 33,
+}
+
+impl FrameKind {
+    /// Longest body of this kind, bytes.
+    #[must_use]
+    pub const fn max_len(self) -> usize {
+        match self {
+            FrameKind::Packet | FrameKind::Reply => MAX_PACKET,
+            FrameKind::Attach
+            | FrameKind::Attached
+            | FrameKind::GetDocument
+            | FrameKind::Registered
+            | FrameKind::Refused => 128,
+            FrameKind::Ping | FrameKind::Pong | FrameKind::NotModified => 0,
+            FrameKind::Document => MAX_DOCUMENT,
+            FrameKind::Register => MAX_DESCRIPTOR,
+            FrameKind::HubRequest => 64 * 1024,
+            FrameKind::HubResponse => 256 * 1024,
+        }
+    }
+}
+
+impl TryFrom<u8> for FrameKind {
+    type Error = Error;
+
+    fn try_from(byte: u8) -> Result<Self, Error> {
+        Ok(match byte {
+            1 => FrameKind::Packet,
+            2 => FrameKind::Reply,
+            3 => FrameKind::Attach,
+            4 => FrameKind::Attached,
+            5 => FrameKind::Ping,
+            6 => FrameKind::Pong,
+            16 => FrameKind::GetDocument,
+            17 => FrameKind::Document,
+            18 => FrameKind::NotModified,
+            19 => FrameKind::Register,
+            20 => FrameKind::Registered,
+            21 => FrameKind::Refused,
+            32 => FrameKind::HubRequest,
+            33 => FrameKind::HubResponse,
+            other => return Err(Error::UnknownKind(other)),
+        })
+    }
+}
+
+/// A parsed frame header: a known kind with an allowed length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    kind: FrameKind,
+    len: usize,
+}
+
+impl Header {
+    /// Parses the four header bytes. Nothing is allocated for a body before this has passed (`WIRE-001`).
+    ///
+    /// # Errors
+    /// [`Error::UnknownKind`], [`Error::TooLong`].
+    pub fn parse(bytes: [u8; HEADER_LEN]) -> Result<Self, Error> {
+        let [kind, a, b, c] = bytes;
+        let kind = FrameKind::try_from(kind)?;
+        let len = usize::try_from(u32::from_be_bytes([0, a, b, c])).unwrap_or(usize::MAX);
+        let max = kind.max_len();
+        if len > max {
+            return Err(Error::TooLong { kind, len, max });
+        }
+        Ok(Header { kind, len })
+    }
+
+    /// The kind.
+    #[must_use]
+    pub const fn kind(&self) -> FrameKind {
+        self.kind
+    }
+
+    /// Body length, bytes.
+    #[must_use]
+    pub const fn body_len(&self) -> usize {
+        self.len
+    }
+}
+
+/// Why a directory or relay refuses a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+#[non_exhaustive]
+pub enum RefusedReason {
+    /// The admission token is not one of this directory's.
+    #[n(0)]
+    NotAdmitted,
+    /// The descriptor's signature, keys, epochs or addresses are wrong.
+    #[n(1)]
+    BadDescriptor,
+    /// No document has been published yet.
+    #[n(2)]
+    NotReady,
+    /// This node does not do that.
+    #[n(3)]
+    NotHere,
+    /// Too much; try later.
+    #[n(4)]
+    Busy,
+}
+
+/// One message on a link. `Debug` prints the kind alone.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Frame {
+    /// A Sphinx packet made with the keys of `epoch` (its low 32 bits).
+    Packet {
+        /// Low 32 bits of the epoch whose keys open it.
+        epoch: u32,
+        /// The packet, exactly the geometry's length.
+        packet: Vec<u8>,
+    },
+    /// A reply for the SURB with this id.
+    Reply {
+        /// The id inside the SURB's last hop.
+        surb_id: [u8; 16],
+        /// Reply payload, then zeros up to the length of a packet body.
+        padded: Vec<u8>,
+    },
+    /// Client to entry relay: deliver replies for this token here.
+    Attach(ClientToken),
+    /// The entry relay agrees, and says which start of it this is.
+    Attached(BootId),
+    /// Are you there?
+    Ping,
+    /// I am.
+    Pong,
+    /// Ask for the document; with the hash of the one already held.
+    GetDocument(Option<DocumentHash>),
+    /// A signed document, still sealed: [`crate::document::SignedDocument`].
+    Document(Vec<u8>),
+    /// Yours is the newest.
+    NotModified,
+    /// Register a descriptor: [`crate::document::SignedDescriptor`].
+    Register {
+        /// Who may register.
+        token: AdmissionToken,
+        /// The signed descriptor, CBOR.
+        descriptor: Vec<u8>,
+    },
+    /// The descriptor is admitted; the number is the directory's epoch.
+    Registered(u64),
+    /// The request is refused.
+    Refused(RefusedReason),
+    /// A box request on a direct link.
+    HubRequest(RequestId, hub::Request),
+    /// A box response on a direct link.
+    HubResponse(RequestId, hub::Response),
+}
+
+impl std::fmt::Debug for Frame {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Frame::{:?}", self.kind())
+    }
+}
+
+#[derive(Encode, Decode)]
+struct RegisterBody {
+    #[n(0)]
+    token: AdmissionToken,
+    #[cbor(n(1), encode_with = "minicbor::bytes::encode", decode_with = "codec::bounded_bytes::<_, MAX_DESCRIPTOR>")]
+    descriptor: Vec<u8>,
+}
+
+impl Frame {
+    /// The kind.
+    #[must_use]
+    pub const fn kind(&self) -> FrameKind {
+        match self {
+            Frame::Packet { .. } => FrameKind::Packet,
+            Frame::Reply { .. } => FrameKind::Reply,
+            Frame::Attach(_) => FrameKind::Attach,
+            Frame::Attached(_) => FrameKind::Attached,
+            Frame::Ping => FrameKind::Ping,
+            Frame::Pong => FrameKind::Pong,
+            Frame::GetDocument(_) => FrameKind::GetDocument,
+            Frame::Document(_) => FrameKind::Document,
+            Frame::NotModified => FrameKind::NotModified,
+            Frame::Register { .. } => FrameKind::Register,
+            Frame::Registered(_) => FrameKind::Registered,
+            Frame::Refused(_) => FrameKind::Refused,
+            Frame::HubRequest(..) => FrameKind::HubRequest,
+            Frame::HubResponse(..) => FrameKind::HubResponse,
+        }
+    }
+
+    /// Parses the body of a frame whose header has been accepted.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`], [`Error::Trailing`].
+    pub fn parse(kind: FrameKind, body: &[u8]) -> Result<Self, Error> {
+        Ok(match kind {
+            FrameKind::Packet => {
+                let (epoch, packet) = body.split_first_chunk::<PACKET_PREFIX>().ok_or(Error::Malformed("packet"))?;
+                Frame::Packet { epoch: u32::from_be_bytes(*epoch), packet: packet.to_vec() }
+            }
+            FrameKind::Reply => {
+                let (id, padded) = body.split_first_chunk::<REPLY_PREFIX>().ok_or(Error::Malformed("reply"))?;
+                Frame::Reply { surb_id: *id, padded: padded.to_vec() }
+            }
+            FrameKind::Attach => Frame::Attach(decode(body, "attach")?),
+            FrameKind::Attached => Frame::Attached(decode(body, "attached")?),
+            FrameKind::Ping => empty(body, Frame::Ping)?,
+            FrameKind::Pong => empty(body, Frame::Pong)?,
+            FrameKind::GetDocument => Frame::GetDocument(decode(body, "document request")?),
+            FrameKind::Document => Frame::Document(body.to_vec()),
+            FrameKind::NotModified => empty(body, Frame::NotModified)?,
+            FrameKind::Register => {
+                let RegisterBody { token, descriptor } = decode(body, "registration")?;
+                Frame::Register { token, descriptor }
+            }
+            FrameKind::Registered => Frame::Registered(decode(body, "registered")?),
+            FrameKind::Refused => Frame::Refused(decode(body, "refusal")?),
+            FrameKind::HubRequest => {
+                let (id, request) = decode(body, "box request")?;
+                Frame::HubRequest(id, request)
+            }
+            FrameKind::HubResponse => {
+                let (id, response) = decode(body, "box response")?;
+                Frame::HubResponse(id, response)
+            }
+        })
+    }
+
+    /// Appends header and body.
+    ///
+    /// # Errors
+    /// [`Error::TooLong`] when the body would exceed the kind's maximum; nothing is appended then.
+    pub fn write_to(&self, out: &mut Vec<u8>) -> Result<(), Error> {
+        match self {
+            Frame::Packet { epoch, packet } => {
+                return put(out, FrameKind::Packet, &[&epoch.to_be_bytes(), packet]);
+            }
+            Frame::Reply { surb_id, padded } => {
+                return put(out, FrameKind::Reply, &[surb_id, padded]);
+            }
+            Frame::Document(bytes) => return put(out, FrameKind::Document, &[bytes]),
+            _ => {}
+        }
+        let body = match self {
+            Frame::Attach(token) => encode(token),
+            Frame::Attached(boot) => encode(boot),
+            Frame::GetDocument(known) => encode(known),
+            Frame::Register { token, descriptor } => {
+                encode(&RegisterBody { token: *token, descriptor: descriptor.clone() })
+            }
+            Frame::Registered(epoch) => encode(epoch),
+            Frame::Refused(reason) => encode(reason),
+            Frame::HubRequest(id, request) => encode(&(id, request)),
+            Frame::HubResponse(id, response) => encode(&(id, response)),
+            _ => Vec::new(),
+        };
+        put(out, self.kind(), &[&body])
+    }
+
+    /// Header and body.
+    ///
+    /// # Errors
+    /// [`Error::TooLong`].
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        let mut out = Vec::new();
+        self.write_to(&mut out)?;
+        Ok(out)
+    }
+}
+
+fn empty(body: &[u8], frame: Frame) -> Result<Frame, Error> {
+    if body.is_empty() { Ok(frame) } else { Err(Error::Trailing("empty frame")) }
+}
+
+fn put(out: &mut Vec<u8>, kind: FrameKind, parts: &[&[u8]]) -> Result<(), Error> {
+    let len = parts.iter().fold(0usize, |sum, part| sum.saturating_add(part.len()));
+    let max = kind.max_len();
+    let too_long = Error::TooLong { kind, len, max };
+    if len > max {
+        return Err(too_long);
+    }
+    let [_, a, b, c] = u32::try_from(len).map_err(|_| too_long)?.to_be_bytes();
+    out.reserve(len.saturating_add(HEADER_LEN));
+    out.extend_from_slice(&[kind_byte(kind), a, b, c]);
+    for part in parts {
+        out.extend_from_slice(part);
+    }
+    Ok(())
+}
+
+#[allow(clippy::as_conversions, reason = "a fieldless repr(u8) enum to its own representation")]
+const fn kind_byte(kind: FrameKind) -> u8 {
+    kind as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse_all(bytes: &[u8]) -> Result<Frame, Error> {
+        let (header, body) = bytes.split_first_chunk::<HEADER_LEN>().unwrap();
+        let header = Header::parse(*header)?;
+        assert_eq!(header.body_len(), body.len());
+        Frame::parse(header.kind(), body)
+    }
+
+    //= WIRE-001
+    #[test]
+    fn a_length_over_the_kinds_maximum_is_refused_from_the_header_alone() {
+        for byte in 0..=255u8 {
+            match FrameKind::try_from(byte) {
+                Ok(kind) => {
+                    assert_eq!(kind_byte(kind), byte);
+                    let max = u32::try_from(kind.max_len()).unwrap();
+                    let [_, a, b, c] = max.to_be_bytes();
+                    assert_eq!(Header::parse([byte, a, b, c]).unwrap().body_len(), kind.max_len());
+                    let [_, a, b, c] = (max + 1).to_be_bytes();
+                    assert!(matches!(Header::parse([byte, a, b, c]), Err(Error::TooLong { .. })));
+                }
+                Err(e) => {
+                    assert_eq!(e, Error::UnknownKind(byte));
+                    assert_eq!(Header::parse([byte, 0, 0, 0]), Err(Error::UnknownKind(byte)));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_survives_a_round_trip() {
+        let frames = [
+            Frame::Packet { epoch: 9, packet: vec![1; 500] },
+            Frame::Reply { surb_id: [3; 16], padded: vec![2; 488] },
+            Frame::Attach(ClientToken::new([1; 32])),
+            Frame::Attached(BootId::new([1; 16])),
+            Frame::Ping,
+            Frame::Pong,
+            Frame::GetDocument(None),
+            Frame::GetDocument(Some(DocumentHash::new([5; 32]))),
+            Frame::Document(vec![1, 2, 3]),
+            Frame::NotModified,
+            Frame::Register { token: AdmissionToken::new([1; 32]), descriptor: vec![9; 100] },
+            Frame::Registered(77),
+            Frame::Refused(RefusedReason::NotAdmitted),
+        ];
+        for frame in frames {
+            assert_eq!(parse_all(&frame.to_bytes().unwrap()).unwrap(), frame);
+        }
+    }
+
+    #[test]
+    fn an_oversized_frame_is_not_written() {
+        let mut out = vec![1];
+        let frame = Frame::Packet { epoch: 0, packet: vec![0; MAX_PACKET] };
+        assert!(matches!(frame.write_to(&mut out), Err(Error::TooLong { .. })));
+        assert_eq!(out, [1]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_the_parser_panic(kind in any::<u8>(), body in proptest::collection::vec(any::<u8>(), 0..300)) {
+            if let Ok(kind) = FrameKind::try_from(kind)
+                && let Ok(frame) = Frame::parse(kind, &body)
+            {
+                let again = parse_all(&frame.to_bytes().unwrap()).unwrap();
+                prop_assert_eq!(again, frame);
+            }
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! The box protocol: `put(box)` and `get(ids, deadline)`, and the `echo` that cover loops use.
+//!
+//! The same requests travel inside Sphinx payloads and in frames on a direct link. On a direct link the
+//! hub answers a `get` the moment a box arrives; on the onion route with cover traffic at its deadline.
+
+use minicbor::{Decode, Encode};
+
+use crate::id::AccessKey;
+use crate::limits::{BULK_CIPHERTEXT, MAX_GET_IDS, MAX_RESPONSE_BOXES, STANDARD_CIPHERTEXT};
+use crate::{BootId, codec};
+
+/// A box as it crosses a trust boundary: lengths checked, signature not yet.
+///
+/// `Debug` prints no byte. The ciphertext has the length of a class: 0 (tombstone), 2048 or 32,768 bytes.
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+pub struct BoxBytes {
+    /// The address, a blinded Ed25519 public key.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub id: [u8; 32],
+    /// The ciphertext.
+    #[cbor(n(1), encode_with = "minicbor::bytes::encode", decode_with = "decode_class")]
+    pub ciphertext: Vec<u8>,
+    /// Ed25519 signature by `id` over the ciphertext.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub signature: [u8; 64],
+}
+
+impl std::fmt::Debug for BoxBytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "BoxBytes({} B)", self.ciphertext.len())
+    }
+}
+
+fn decode_class<C>(d: &mut minicbor::Decoder<'_>, _: &mut C) -> Result<Vec<u8>, minicbor::decode::Error> {
+    let bytes = d.bytes()?;
+    match bytes.len() {
+        0 | STANDARD_CIPHERTEXT | BULK_CIPHERTEXT => Ok(bytes.to_vec()),
+        _ => Err(minicbor::decode::Error::message("not a box class")),
+    }
+}
+
+/// The address of a box inside a request. `Debug` prints no byte.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct BoxAddress(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
+
+impl std::fmt::Debug for BoxAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("BoxAddress")
+    }
+}
+
+/// A request to a hub.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Request {
+    /// Which access class asks.
+    #[n(0)]
+    pub access: AccessKey,
+    /// What is asked.
+    #[n(1)]
+    pub operation: Operation,
+}
+
+/// What a request asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Operation {
+    /// Store this box, once and for ever (that is, until it expires).
+    #[n(0)]
+    Put(#[n(0)] BoxBytes),
+    /// Answer when one of these boxes is here, or when the time is over.
+    #[n(1)]
+    Get {
+        /// Addresses, at most [`MAX_GET_IDS`].
+        #[cbor(n(0), decode_with = "codec::bounded::<_, _, MAX_GET_IDS>")]
+        ids: Vec<BoxAddress>,
+        /// Time to wait, ms from the request's arrival; capped at [`crate::limits::MAX_GET_DEADLINE_MS`].
+        #[n(1)]
+        deadline_ms: u32,
+        /// Whether to wait for the deadline even when a box is there earlier (cover traffic).
+        #[n(2)]
+        hold: bool,
+    },
+    /// Answer at once: a cover loop, or a doctor's knock.
+    #[n(2)]
+    Echo,
+}
+
+/// A hub's response.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Response {
+    /// Changes when the hub has restarted and forgotten its open `get`s.
+    #[n(0)]
+    pub boot: BootId,
+    /// The answer.
+    #[n(1)]
+    pub answer: Answer,
+}
+
+/// The answer to a request.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Answer {
+    /// To `put`.
+    #[n(0)]
+    Put(#[n(0)] PutOutcome),
+    /// To `get`: what is there, in the order of the ids asked; empty at the deadline.
+    #[n(1)]
+    Boxes(#[cbor(n(0), decode_with = "codec::bounded::<_, _, MAX_RESPONSE_BOXES>")] Vec<BoxBytes>),
+    /// To `echo`.
+    #[n(2)]
+    Echo,
+    /// The request cannot be served.
+    #[n(3)]
+    Refused(#[n(0)] Refusal),
+}
+
+/// What became of a `put`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
+#[cbor(index_only)]
+pub enum PutOutcome {
+    /// Durable now.
+    #[n(0)]
+    Stored,
+    /// The very same box was there already: a harmless retry.
+    #[n(1)]
+    Same,
+    /// Another box has this id.
+    #[n(2)]
+    Taken,
+    /// The storage cap of this access class is reached.
+    #[n(3)]
+    Full,
+    /// Over the rate of this access class or connection; try later.
+    #[n(4)]
+    SlowDown,
+}
+
+impl PutOutcome {
+    /// Whether the box is durably at the hub.
+    #[must_use]
+    pub const fn is_stored(self) -> bool {
+        matches!(self, PutOutcome::Stored | PutOutcome::Same)
+    }
+}
+
+/// Why a request is not served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
+#[cbor(index_only)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The access key belongs to no class of this hub.
+    #[n(0)]
+    NotAdmitted,
+    /// The box is no valid box: bad id, signature or class.
+    #[n(1)]
+    BadBox,
+    /// The request is malformed or over a bound.
+    #[n(2)]
+    BadRequest,
+    /// Too many open requests or over the rate; try later.
+    #[n(3)]
+    SlowDown,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{decode, encode};
+
+    fn sample_box(len: usize) -> BoxBytes {
+        BoxBytes { id: [1; 32], ciphertext: vec![2; len], signature: [3; 64] }
+    }
+
+    //= WIRE-003
+    #[test]
+    fn only_box_classes_are_decoded() {
+        for (len, ok) in [(0, true), (2048, true), (32768, true), (1, false), (2047, false), (4096, false)] {
+            let bytes = encode(&sample_box(len));
+            assert_eq!(decode::<BoxBytes>(&bytes, "box").is_ok(), ok, "{len}");
+        }
+    }
+
+    //= WIRE-004
+    #[test]
+    fn lists_are_bounded() {
+        let get = |n: usize| Request {
+            access: AccessKey::new([0; 16]),
+            operation: Operation::Get { ids: vec![BoxAddress([0; 32]); n], deadline_ms: 5, hold: false },
+        };
+        let ok = get(MAX_GET_IDS);
+        assert_eq!(decode::<Request>(&encode(&ok), "request").unwrap(), ok);
+        assert!(decode::<Request>(&encode(&get(MAX_GET_IDS + 1)), "request").is_err());
+    }
+
+    #[test]
+    fn responses_survive_a_round_trip() {
+        for answer in [
+            Answer::Put(PutOutcome::Taken),
+            Answer::Boxes(vec![sample_box(2048), sample_box(0)]),
+            Answer::Echo,
+            Answer::Refused(Refusal::BadBox),
+        ] {
+            let response = Response { boot: BootId::new([9; 16]), answer };
+            assert_eq!(decode::<Response>(&encode(&response), "response").unwrap(), response);
+        }
+    }
+
+    #[test]
+    fn debug_prints_no_byte() {
+        let text = format!("{:?}", sample_box(2048));
+        assert_eq!(text, "BoxBytes(2048 B)");
+    }
+}

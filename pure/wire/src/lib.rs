@@ -1,0 +1,58 @@
+//! Bytes that cross a trust boundary, and nothing else.
+//!
+//! # In this crate
+//! - [`frame`]: the one framing of all links: a kind, a length, a body with a stated maximum
+//! - [`hub`]: requests and responses of the box protocol (`put`, `get`, `echo`)
+//! - [`document`]: the network document and the descriptors that nodes register
+//! - [`id`], [`address`], [`time`]: small types that cannot hold an invalid value
+//! - [`pointer`]: where a network is, as one line of text
+//! - [`ErrorKind`]: whose fault an error is; [`Sensitive`]: what never reaches a log
+//!
+//! # Not in this crate
+//! Cryptography (signatures of the document are checked in `mix`, boxes in `streams`), sockets, clocks.
+//!
+//! # Invariants
+//! - A length is refused before anything of that size is allocated (`WIRE-001`).
+//! - Decoding is strict: trailing bytes, counts above their bound and unknown kinds are errors.
+//! - No type here prints an id, an address or a payload with `Debug`.
+
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::as_conversions,
+    clippy::arithmetic_side_effects
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::as_conversions,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+pub mod address;
+mod codec;
+pub mod document;
+mod error;
+pub mod frame;
+pub mod hub;
+pub mod id;
+pub mod limits;
+pub mod pointer;
+mod sensitive;
+pub mod time;
+
+pub use address::Address;
+pub use codec::{decode, encode};
+pub use error::{Error, ErrorKind};
+pub use frame::{Frame, FrameKind};
+pub use id::{BootId, ClientToken, NetworkId, NodeId, RequestId};
+pub use pointer::{DirectoryPointer, NetworkPointer};
+pub use sensitive::Sensitive;
+pub use time::Timestamp;

@@ -1,0 +1,85 @@
+//! Where a network is: what a node's operator or a room link must know to find and trust its documents.
+
+use std::str::FromStr;
+
+use minicbor::{Decode, Encode};
+
+use crate::limits::MAX_ADDRESSES;
+use crate::{Address, Error, NetworkId, NodeId, codec, decode, encode};
+
+/// Textual scheme of a network pointer.
+pub const SCHEME: &str = "hushwing:net#";
+
+/// A directory: where it listens and the key its link proves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct DirectoryPointer {
+    /// The key that its TLS link proves.
+    #[n(0)]
+    pub id: NodeId,
+    /// Where it listens.
+    #[n(1)]
+    pub address: Address,
+}
+
+/// A network: the hash of its authorities' keys, and the directories that hand out its documents.
+///
+/// Written as `hushwing:net#…`, base64url of CBOR. Holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct NetworkPointer {
+    /// Which authorities sign its documents.
+    #[n(0)]
+    pub network: NetworkId,
+    /// One to four directories.
+    #[cbor(n(1), decode_with = "codec::bounded::<_, _, MAX_ADDRESSES>")]
+    pub directories: Vec<DirectoryPointer>,
+}
+
+impl NetworkPointer {
+    /// The text that operators copy.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        format!("{SCHEME}{}", data_encoding::BASE64URL_NOPAD.encode(&encode(self)))
+    }
+}
+
+impl FromStr for NetworkPointer {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let malformed = Error::Malformed("network pointer");
+        let data = text.trim().strip_prefix(SCHEME).ok_or(malformed)?;
+        if data.len() > 2048 {
+            return Err(malformed);
+        }
+        let bytes = data_encoding::BASE64URL_NOPAD.decode(data.as_bytes()).map_err(|_| malformed)?;
+        let pointer: NetworkPointer = decode(&bytes, "network pointer")?;
+        if pointer.directories.is_empty() {
+            return Err(Error::OutOfRange("directories of a network"));
+        }
+        Ok(pointer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pointer_survives_its_text_and_nothing_else_is_one() {
+        let pointer = NetworkPointer {
+            network: NetworkId::new([1; 32]),
+            directories: vec![DirectoryPointer {
+                id: NodeId::new([2; 32]),
+                address: "127.0.0.1:5999".parse().unwrap(),
+            }],
+        };
+        let text = pointer.to_text();
+        assert_eq!(text.parse::<NetworkPointer>().unwrap(), pointer);
+        assert_eq!(format!(" {text}\n").parse::<NetworkPointer>().unwrap(), pointer);
+        let empty = NetworkPointer { directories: vec![], ..pointer };
+        assert!(empty.to_text().parse::<NetworkPointer>().is_err());
+        for bad in ["", "hushwing:net#", "hushwing:net#!!!", "http://x", &text[..text.len() - 2]] {
+            assert!(bad.parse::<NetworkPointer>().is_err(), "{bad}");
+        }
+    }
+}
