@@ -1,0 +1,449 @@
+//! The client's half of the onion route: requests out by fresh packets, answers back by SURBs, cover around both.
+//!
+//! Sans-IO: the shell keeps one link to [`OnionClient::entry`], gives replies to [`OnionClient::handle_reply`], and does what
+//! [`OnionClient::poll`] says. A request is repeated by a fresh packet over a fresh path until it is answered or cancelled.
+
+mod build;
+mod flight;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use rand_core::CryptoRng;
+use sphinx::{Geometry, SurbKeys};
+use wire::document::{CoverLevel, CoverRates, NetworkDocument};
+use wire::{ClientToken, NodeId, Timestamp};
+
+use self::flight::{Attempt, Flight};
+use crate::cover::{self, CoverClock, Slot};
+use crate::path::{EntryPins, EntryPolicy, PathPlanner, below};
+use crate::{Error, envelope, epoch, geometry};
+
+/// Requests that may be open at one time; more are refused.
+pub const MAX_REQUESTS: usize = 4_096;
+/// Attempts of one request whose answers are still recognised.
+const MAX_ATTEMPTS: usize = 4;
+/// Loops whose return is still waited for.
+const MAX_LOOPS: usize = 256;
+/// Repeated time-outs make the client ask for a newer document, at most this often, ms.
+const DOCUMENT_EVERY_MS: u64 = 5_000;
+/// Length of a Sphinx payload tag, bytes.
+const TAG_LEN: usize = sphinx::PAYLOAD_TAG_LEN;
+
+/// Names a request until it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestHandle(u64);
+
+/// How a client uses the onion route.
+#[derive(Debug, Clone, Default)]
+pub struct ClientConfig {
+    /// Cover level; `None` takes the document's.
+    pub cover: Option<CoverLevel>,
+    /// How the entry relay is chosen.
+    pub entry: EntryPolicy,
+    /// Pinned entries of an earlier run.
+    pub pins: EntryPins,
+    /// CBOR of the request that loops and drops carry: an `echo`.
+    pub cover_body: Vec<u8>,
+    /// Set by a mix that sends loops through itself: it is its own entry, and its only stream is the document's mix loops.
+    pub mix: Option<NodeId>,
+}
+
+/// What a packet was for, told with `-v`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathTrace {
+    /// Relays on the way out.
+    pub relays: Vec<NodeId>,
+    /// Relays on the way back; empty without a SURB.
+    pub reply_relays: Vec<NodeId>,
+    /// The hub.
+    pub hub: NodeId,
+    /// Length of the packet, bytes.
+    pub packet_len: usize,
+    /// `request`, `retry`, `loop` or `drop`.
+    pub what: &'static str,
+}
+
+/// What the client core wants done.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Output {
+    /// Send this packet to the entry relay.
+    Send {
+        /// The entry relay it was built for.
+        entry: NodeId,
+        /// Low 32 bits of its epoch.
+        epoch: u32,
+        /// The packet.
+        packet: Vec<u8>,
+    },
+    /// The first packet of a request has left.
+    Sent {
+        /// Which request.
+        handle: RequestHandle,
+    },
+    /// A request is answered.
+    Answer {
+        /// Which request.
+        handle: RequestHandle,
+        /// CBOR of the response.
+        body: Vec<u8>,
+        /// From the first packet to the answer, ms.
+        after_ms: u64,
+    },
+    /// A packet was sent this way.
+    Trace(PathTrace),
+    /// Requests time out: a newer document may know why.
+    DocumentWanted,
+}
+
+/// Counts since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Packets that carried a request for the first time.
+    pub requests: u64,
+    /// Packets that carried one again.
+    pub retries: u64,
+    /// Loops sent.
+    pub loops: u64,
+    /// Loops that came back.
+    pub loops_back: u64,
+    /// Drops sent.
+    pub drops: u64,
+    /// Replies that nobody waited for.
+    pub stray: u64,
+}
+
+enum SurbFor {
+    Request(RequestHandle),
+    Loop,
+}
+
+struct PendingSurb {
+    keys: SurbKeys,
+    epoch: u64,
+    what: SurbFor,
+}
+
+/// What a document gives the client.
+struct Net {
+    planner: PathPlanner,
+    geometry: Geometry,
+    epoch_end: Timestamp,
+    epoch_ms: u64,
+}
+
+/// The client's half of the onion route.
+pub struct OnionClient {
+    config: ClientConfig,
+    net: Option<Net>,
+    entry: Option<NodeId>,
+    token: ClientToken,
+    up: bool,
+    requests: BTreeMap<RequestHandle, Flight>,
+    /// Requests that wait for a packet, in order.
+    queue: VecDeque<RequestHandle>,
+    surbs: HashMap<[u8; 16], PendingSurb>,
+    cover: Option<CoverClock>,
+    next_handle: u64,
+    out: VecDeque<Output>,
+    document_asked: Timestamp,
+    stats: Stats,
+}
+
+impl OnionClient {
+    /// A client without a document: requests wait.
+    #[must_use]
+    pub fn new(config: ClientConfig) -> Self {
+        OnionClient {
+            config,
+            net: None,
+            entry: None,
+            token: ClientToken::new([0; 32]),
+            up: false,
+            requests: BTreeMap::new(),
+            queue: VecDeque::new(),
+            surbs: HashMap::new(),
+            cover: None,
+            next_handle: 0,
+            out: VecDeque::new(),
+            document_asked: Timestamp::ZERO,
+            stats: Stats::default(),
+        }
+    }
+
+    /// Takes a newer document. What was on its way over nodes that are gone is sent again at once.
+    ///
+    /// # Errors
+    /// [`Error::Sphinx`] when the geometry is none; the old document stays in use.
+    pub fn set_document<R: CryptoRng>(
+        &mut self,
+        now: Timestamp,
+        document: &NetworkDocument,
+        rng: &mut R,
+    ) -> Result<(), Error> {
+        let sphinx = geometry::to_sphinx(&document.geometry)?;
+        let before = self.net.replace(Net {
+            planner: PathPlanner::new(document),
+            geometry: sphinx,
+            epoch_end: document.epoch_start().plus_millis(document.epoch_ms),
+            epoch_ms: document.epoch_ms,
+        });
+        self.surbs.retain(|_, s| s.epoch.saturating_add(1) >= document.epoch);
+        self.choose_entry(now, rng);
+        self.set_cover(now, document, rng);
+        let Some(net) = &self.net else { return Ok(()) };
+        let gone = |relay: &NodeId| !net.planner.relays().any(|r| r == *relay);
+        let returned =
+            |hub: &NodeId| net.planner.has_hub(hub) && before.as_ref().is_some_and(|b| !b.planner.has_hub(hub));
+        let again: Vec<RequestHandle> = self
+            .requests
+            .iter()
+            .filter(|(_, f)| f.is_in_flight() && (f.uses(gone) || returned(&f.hub)))
+            .map(|(h, _)| *h)
+            .collect();
+        for handle in again {
+            self.requeue(handle);
+        }
+        Ok(())
+    }
+
+    fn set_cover<R: CryptoRng>(&mut self, now: Timestamp, document: &NetworkDocument, rng: &mut R) {
+        let level = self.config.cover.unwrap_or(document.mixing.default_level);
+        let rates = match self.config.mix {
+            Some(_) => Some(CoverRates { payload: 0, loops: document.mixing.mix_loops, drops: 0 }),
+            None => cover::rates(document, level),
+        };
+        if rates != self.cover.as_ref().map(CoverClock::rates) {
+            self.cover = rates.map(|rates| CoverClock::start(rates, now, rng));
+        }
+    }
+
+    fn choose_entry<R: CryptoRng>(&mut self, now: Timestamp, rng: &mut R) {
+        let Some(net) = &self.net else { return };
+        let relays: Vec<NodeId> = net.planner.relays().collect();
+        if let Some(me) = self.config.mix {
+            self.entry = relays.contains(&me).then_some(me);
+            return;
+        }
+        self.entry = match self.config.entry {
+            EntryPolicy::Pinned => self.config.pins.choose(now, &relays, rng),
+            EntryPolicy::Random => {
+                let kept = self.entry.filter(|e| relays.contains(e));
+                kept.or_else(|| below(rng, relays.len()).and_then(|n| relays.get(n).copied()))
+            }
+        };
+    }
+
+    /// The relay that the shell should have its link to.
+    #[must_use]
+    pub const fn entry(&self) -> Option<NodeId> {
+        self.entry
+    }
+
+    /// The entry does not answer: another one stands in.
+    pub fn entry_failed<R: CryptoRng>(&mut self, now: Timestamp, rng: &mut R) {
+        if let Some(entry) = self.entry.take() {
+            self.config.pins.failed(now, &entry);
+        }
+        self.choose_entry(now, rng);
+    }
+
+    /// The pinned entries, to be kept.
+    #[must_use]
+    pub const fn pins(&self) -> &EntryPins {
+        &self.config.pins
+    }
+
+    /// The token that the shell attaches with at the entry.
+    pub fn set_token(&mut self, token: ClientToken) {
+        self.token = token;
+    }
+
+    /// The entry has taken our token: packets may leave. What was on its way to another token is sent again.
+    pub fn link_up(&mut self) {
+        self.up = true;
+        let token = self.token;
+        let lost: Vec<RequestHandle> = self
+            .requests
+            .iter()
+            .filter(|(_, f)| f.is_in_flight() && f.ends_elsewhere(&token))
+            .map(|(h, _)| *h)
+            .collect();
+        for handle in lost {
+            self.requeue(handle);
+        }
+    }
+
+    /// The link is gone: packets wait.
+    pub fn link_down(&mut self) {
+        self.up = false;
+    }
+
+    /// Whether cover traffic is on.
+    #[must_use]
+    pub const fn has_cover(&self) -> bool {
+        self.cover.is_some()
+    }
+
+    /// Payload slots per 1,000 s under cover; zero without.
+    #[must_use]
+    pub fn payload_rate(&self) -> u32 {
+        self.cover.as_ref().map_or(0, |clock| clock.rates().payload)
+    }
+
+    /// What cover costs on the client's line, kB per minute.
+    #[must_use]
+    pub fn cost_kb_per_min(&self) -> u64 {
+        match (&self.cover, &self.net) {
+            (Some(clock), Some(net)) => cover::cost_kb_per_min(&net.geometry, &clock.rates()),
+            _ => 0,
+        }
+    }
+
+    /// The longest a hub may keep a `get` whose SURB is made now, ms: to the end of the epoch and half its grace.
+    #[must_use]
+    pub fn max_deadline_ms(&self, now: Timestamp) -> u32 {
+        let Some(net) = &self.net else { return 1_000 };
+        let grace = epoch::grace_ms(net.epoch_ms).checked_div(2).unwrap_or(0);
+        let left = net.epoch_end.plus_millis(grace).millis_since(now);
+        u32::try_from(left).unwrap_or(u32::MAX).clamp(500, wire::limits::MAX_GET_DEADLINE_MS)
+    }
+
+    /// Counts since the start.
+    #[must_use]
+    pub const fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// Asks a hub. `answer_after_ms` is how long it may rightly take to answer: zero, or a `get`'s deadline.
+    ///
+    /// # Errors
+    /// [`Error::QueueFull`]: nothing was taken. [`Error::TooLong`]: the body fits into no packet.
+    pub fn request(&mut self, hub: NodeId, body: Vec<u8>, answer_after_ms: u32) -> Result<RequestHandle, Error> {
+        if self.requests.len() >= MAX_REQUESTS {
+            return Err(Error::QueueFull);
+        }
+        let max = geometry::REQUEST_CAPACITY.saturating_sub(2);
+        if body.len() > max {
+            return Err(Error::TooLong { len: body.len(), max });
+        }
+        self.next_handle = self.next_handle.saturating_add(1);
+        let handle = RequestHandle(self.next_handle);
+        self.requests.insert(handle, Flight::new(hub, body, answer_after_ms));
+        self.queue.push_back(handle);
+        Ok(handle)
+    }
+
+    /// The answer is no longer wanted.
+    pub fn cancel(&mut self, handle: RequestHandle) {
+        self.forget(handle);
+    }
+
+    /// Sends the request again, by a fresh packet, in its turn.
+    pub fn resend(&mut self, handle: RequestHandle) {
+        self.requeue(handle);
+    }
+
+    /// A reply from the entry relay.
+    pub fn handle_reply(&mut self, now: Timestamp, surb_id: [u8; 16], padded: &[u8]) {
+        let (Some(pending), Some(net)) = (self.surbs.remove(&surb_id), &self.net) else {
+            self.stats.stray = self.stats.stray.saturating_add(1);
+            return;
+        };
+        let len = net.geometry.reply_len().saturating_add(TAG_LEN);
+        let opened = padded.get(..len).and_then(|payload| pending.keys.open(&net.geometry, payload.to_vec()).ok());
+        let body = opened.as_deref().and_then(|o| envelope::open(o).ok());
+        match (pending.what, body) {
+            (SurbFor::Loop, Some(_)) => self.stats.loops_back = self.stats.loops_back.saturating_add(1),
+            (SurbFor::Request(handle), Some(body)) => {
+                if let Some(flight) = self.forget(handle) {
+                    let after_ms = flight.first_sent.map_or(0, |at| now.millis_since(at));
+                    self.out.push_back(Output::Answer { handle, body: body.to_vec(), after_ms });
+                }
+            }
+            // Garbled on the way: the time-out repeats it.
+            (_, None) => self.stats.stray = self.stats.stray.saturating_add(1),
+        }
+    }
+
+    /// The next thing to do, until `None`.
+    pub fn poll<R: CryptoRng>(&mut self, now: Timestamp, rng: &mut R) -> Option<Output> {
+        if let Some(output) = self.out.pop_front() {
+            return Some(output);
+        }
+        self.expire(now);
+        if self.up {
+            self.send_due(now, rng);
+        }
+        self.out.pop_front()
+    }
+
+    /// When [`OnionClient::poll`] is due although nothing came.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Timestamp> {
+        if !self.out.is_empty() {
+            return Some(Timestamp::ZERO);
+        }
+        let at_once = self.up && self.cover.is_none() && self.next_sendable().is_some();
+        let cover = self.cover.as_ref().filter(|_| self.up).and_then(CoverClock::deadline);
+        let timeouts = self.requests.values().filter_map(|f| f.due).min();
+        at_once.then_some(Timestamp::ZERO).into_iter().chain(cover).chain(timeouts).min()
+    }
+
+    fn send_due<R: CryptoRng>(&mut self, now: Timestamp, rng: &mut R) {
+        let Some(clock) = &mut self.cover else {
+            if let Some(at) = self.next_sendable() {
+                self.send_queued(now, at, rng);
+            }
+            return;
+        };
+        match clock.poll(now, rng) {
+            None => {}
+            Some(Slot::Payload) => match self.next_sendable() {
+                Some(at) => self.send_queued(now, at, rng),
+                None => self.send_drop(rng),
+            },
+            Some(Slot::Loop) => self.send_loop(rng),
+            Some(Slot::Drop) => self.send_drop(rng),
+        }
+    }
+
+    /// Place in the queue of the first request that a path can be drawn for.
+    fn next_sendable(&self) -> Option<usize> {
+        let net = self.net.as_ref()?;
+        self.entry?;
+        self.queue.iter().position(|h| self.requests.get(h).is_some_and(|f| net.planner.has_hub(&f.hub)))
+    }
+
+    fn expire(&mut self, now: Timestamp) {
+        let late: Vec<RequestHandle> =
+            self.requests.iter().filter(|(_, f)| f.due.is_some_and(|due| due <= now)).map(|(h, _)| *h).collect();
+        for handle in late {
+            let repeatedly = self.requests.get(&handle).is_some_and(|f| f.tries >= 2);
+            if repeatedly && now.millis_since(self.document_asked) >= DOCUMENT_EVERY_MS {
+                self.document_asked = now;
+                self.out.push_back(Output::DocumentWanted);
+            }
+            self.requeue(handle);
+        }
+    }
+
+    fn requeue(&mut self, handle: RequestHandle) {
+        if let Some(flight) = self.requests.get_mut(&handle)
+            && flight.due.take().is_some()
+        {
+            self.queue.push_back(handle);
+        }
+    }
+
+    fn forget(&mut self, handle: RequestHandle) -> Option<Flight> {
+        let flight = self.requests.remove(&handle)?;
+        self.queue.retain(|h| *h != handle);
+        for attempt in &flight.attempts {
+            self.surbs.remove(&attempt.surb_id);
+        }
+        Some(flight)
+    }
+}

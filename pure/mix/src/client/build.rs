@@ -1,0 +1,112 @@
+//! Building packets: requests, loops and drops look the same to everybody on the way.
+
+use rand_core::CryptoRng;
+use sphinx::{ForwardPayload, Surb};
+use wire::{NodeId, Timestamp};
+
+use super::{Attempt, MAX_LOOPS, OnionClient, Output, PathTrace, PendingSurb, SurbFor};
+use crate::relay::low_bits;
+use crate::{Error, envelope};
+
+struct Built {
+    output: Output,
+    trace: PathTrace,
+    surb_id: [u8; 16],
+}
+
+impl OnionClient {
+    /// Sends the request at this place of the queue.
+    pub(super) fn send_queued<R: CryptoRng>(&mut self, now: Timestamp, at: usize, rng: &mut R) {
+        let Some(handle) = self.queue.remove(at) else { return };
+        let Some(flight) = self.requests.get(&handle) else { return };
+        let (hub, body) = (flight.hub, flight.body.clone());
+        let what = if flight.tries == 0 { "request" } else { "retry" };
+        let Ok(built) = self.build(hub, &body, Some(SurbFor::Request(handle)), what, rng) else {
+            // No path at the moment: a newer document may give one. It waits like a lost packet.
+            if let Some(flight) = self.requests.get_mut(&handle) {
+                flight.due = Some(now.plus_millis(1_000));
+            }
+            return;
+        };
+        let round_trip = self.net.as_ref().map_or(0, |n| n.planner.round_trip_ms());
+        let relays = built.trace.relays.iter().chain(&built.trace.reply_relays).copied().collect();
+        let attempt = Attempt { surb_id: built.surb_id, relays, token: self.token };
+        self.out.push_back(built.output);
+        self.out.push_back(Output::Trace(built.trace));
+        if let Some(flight) = self.requests.get_mut(&handle) {
+            if flight.tries == 0 {
+                self.stats.requests = self.stats.requests.saturating_add(1);
+                self.out.push_back(Output::Sent { handle });
+            } else {
+                self.stats.retries = self.stats.retries.saturating_add(1);
+            }
+            if let Some(given_up) = flight.sent(now, round_trip, attempt, rng) {
+                self.surbs.remove(&given_up.surb_id);
+            }
+        }
+    }
+
+    /// A packet to a random hub that nobody answers.
+    pub(super) fn send_drop<R: CryptoRng>(&mut self, rng: &mut R) {
+        if self.send_cover(None, "drop", rng) {
+            self.stats.drops = self.stats.drops.saturating_add(1);
+        }
+    }
+
+    /// A packet to a random hub that comes back.
+    pub(super) fn send_loop<R: CryptoRng>(&mut self, rng: &mut R) {
+        let waiting = self.surbs.values().filter(|s| matches!(s.what, SurbFor::Loop)).count();
+        if waiting >= MAX_LOOPS {
+            // Most are lost: the oldest epoch's are given up together.
+            self.surbs.retain(|_, s| !matches!(s.what, SurbFor::Loop));
+        }
+        if self.send_cover(Some(SurbFor::Loop), "loop", rng) {
+            self.stats.loops = self.stats.loops.saturating_add(1);
+        }
+    }
+
+    fn send_cover<R: CryptoRng>(&mut self, surb: Option<SurbFor>, what: &'static str, rng: &mut R) -> bool {
+        let hub = self.net.as_ref().and_then(|n| n.planner.random_hub(rng));
+        let body = self.config.cover_body.clone();
+        let Some(Ok(built)) = hub.map(|hub| self.build(hub, &body, surb, what, rng)) else { return false };
+        self.out.push_back(built.output);
+        self.out.push_back(Output::Trace(built.trace));
+        true
+    }
+
+    fn build<R: CryptoRng>(
+        &mut self,
+        hub: NodeId,
+        body: &[u8],
+        surb_for: Option<SurbFor>,
+        what: &'static str,
+        rng: &mut R,
+    ) -> Result<Built, Error> {
+        let net = self.net.as_ref().ok_or(Error::NoDocument)?;
+        let entry = self.entry.ok_or(Error::NoDocument)?;
+        let geometry = &net.geometry;
+        let forward = net.planner.forward(rng, &entry, &hub)?;
+        let mut surb_id = [0; 16];
+        rng.fill_bytes(&mut surb_id);
+        let mut reply_relays = Vec::new();
+        let mut surb = None;
+        let mut pending = None;
+        if let Some(what) = surb_for {
+            let reply = net.planner.reply(rng, &entry, &self.token)?;
+            let (made, keys) = Surb::create(geometry, &reply.hops, surb_id, rng)?;
+            reply_relays = reply.relays;
+            surb = Some(made);
+            pending = Some(PendingSurb { keys, epoch: net.planner.epoch(), what });
+        }
+        let capacity = geometry.user_len(surb.is_some()).ok_or(sphinx::Error::Geometry)?;
+        let data = envelope::seal(body, capacity)?;
+        let payload = ForwardPayload { surb, data }.encode(geometry)?;
+        let packet = sphinx::build(geometry, &forward.hops, &payload, rng)?.into_bytes();
+        let trace = PathTrace { relays: forward.relays, reply_relays, hub, packet_len: packet.len(), what };
+        let output = Output::Send { entry, epoch: low_bits(net.planner.epoch()), packet };
+        if let Some(pending) = pending {
+            self.surbs.insert(surb_id, pending);
+        }
+        Ok(Built { output, trace, surb_id })
+    }
+}

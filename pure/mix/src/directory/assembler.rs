@@ -1,0 +1,173 @@
+//! How a directory's document comes together: who registered, who is present, when a new one is due.
+
+use std::collections::BTreeMap;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use sphinx::PublicKey;
+use wire::document::{GeometrySpec, Mixing, NetworkDocument, NodeDescriptor, PathPolicy, SignedDescriptor, VERSION};
+use wire::frame::RefusedReason;
+use wire::id::AdmissionToken;
+use wire::limits::MAX_NODES;
+use wire::{NetworkId, NodeId, Timestamp};
+
+use super::verify_descriptor;
+use crate::geometry::to_scheme;
+
+/// Changes that come together make one revision, ms.
+const DEBOUNCE_MS: u64 = 300;
+/// After a restart, nodes get this long to come back before a document without them is signed, ms.
+const RETURN_MS: u64 = 1_000;
+
+/// What a directory decides.
+#[derive(Debug, Clone)]
+pub struct AssemblerConfig {
+    /// The network.
+    pub network: NetworkId,
+    /// Tokens that admit nodes.
+    pub tokens: Vec<AdmissionToken>,
+    /// Length of an epoch, ms.
+    pub epoch_ms: u64,
+    /// Packet geometry.
+    pub geometry: GeometrySpec,
+    /// Mixing parameters.
+    pub mixing: Mixing,
+    /// Path policy.
+    pub paths: PathPolicy,
+    /// Epoch and revision that an earlier run signed last.
+    pub last_published: Option<(u64, u32)>,
+}
+
+struct Entry {
+    descriptor: NodeDescriptor,
+    present: bool,
+}
+
+/// Collects registrations and makes documents.
+pub struct Assembler {
+    config: AssemblerConfig,
+    nodes: BTreeMap<NodeId, Entry>,
+    last: Option<(u64, u32)>,
+    /// Since when the last document is out of date.
+    changed: Option<Timestamp>,
+    /// Set by the first poll: nothing is signed before.
+    not_before: Option<Timestamp>,
+}
+
+impl Assembler {
+    /// With no nodes yet.
+    #[must_use]
+    pub fn new(config: AssemblerConfig) -> Self {
+        let last = config.last_published;
+        Assembler { config, nodes: BTreeMap::new(), last, changed: Some(Timestamp::ZERO), not_before: None }
+    }
+
+    /// The epoch at `now`.
+    #[must_use]
+    pub fn epoch(&self, now: Timestamp) -> u64 {
+        now.period(self.config.epoch_ms)
+    }
+
+    /// Admits a node, or takes its newer descriptor (`DIR-003`).
+    ///
+    /// # Errors
+    /// [`RefusedReason::NotAdmitted`], [`RefusedReason::BadDescriptor`], [`RefusedReason::Busy`] when the network is full.
+    pub fn register(
+        &mut self,
+        now: Timestamp,
+        token: &AdmissionToken,
+        signed: &SignedDescriptor,
+    ) -> Result<NodeId, RefusedReason> {
+        let admits = |known: &AdmissionToken| verify_slices_are_equal(known.as_bytes(), token.as_bytes()).is_ok();
+        if !self.config.tokens.iter().any(admits) {
+            return Err(RefusedReason::NotAdmitted);
+        }
+        let descriptor = verify_descriptor(signed).map_err(|_| RefusedReason::BadDescriptor)?;
+        self.check_keys(now, &descriptor)?;
+        let id = descriptor.id;
+        let full = self.nodes.len() >= MAX_NODES;
+        match self.nodes.get_mut(&id) {
+            Some(entry) if entry.descriptor == descriptor => {}
+            Some(entry) => {
+                entry.descriptor = descriptor;
+                self.touch(now);
+            }
+            None if full => return Err(RefusedReason::Busy),
+            None => {
+                self.nodes.insert(id, Entry { descriptor, present: false });
+                self.touch(now);
+            }
+        }
+        Ok(id)
+    }
+
+    fn check_keys(&self, now: Timestamp, descriptor: &NodeDescriptor) -> Result<(), RefusedReason> {
+        let epoch = self.epoch(now);
+        let near = epoch.saturating_sub(1)..=epoch.saturating_add(3);
+        let scheme = to_scheme(self.config.geometry.scheme);
+        let good =
+            descriptor.keys.iter().all(|k| near.contains(&k.epoch) && PublicKey::from_bytes(scheme, &k.key).is_ok());
+        if good { Ok(()) } else { Err(RefusedReason::BadDescriptor) }
+    }
+
+    /// A node's link came up or went away.
+    pub fn presence(&mut self, now: Timestamp, node: NodeId, up: bool) {
+        if let Some(entry) = self.nodes.get_mut(&node)
+            && entry.present != up
+        {
+            entry.present = up;
+            self.touch(now);
+        }
+    }
+
+    fn touch(&mut self, now: Timestamp) {
+        self.changed = Some(self.changed.unwrap_or(now));
+    }
+
+    /// The document to sign, if one is due: at the start of each epoch, and when nodes came, went or changed.
+    pub fn poll(&mut self, now: Timestamp) -> Option<NetworkDocument> {
+        let wait = if self.config.last_published.is_some() { RETURN_MS } else { 0 };
+        let not_before = *self.not_before.get_or_insert(now.plus_millis(wait));
+        if now < not_before {
+            return None;
+        }
+        let epoch = self.epoch(now);
+        let new_epoch = self.last.is_none_or(|(last, _)| last < epoch);
+        let settled = self.changed.is_some_and(|at| now.millis_since(at) >= DEBOUNCE_MS);
+        if !new_epoch && !settled {
+            return None;
+        }
+        let revision = match self.last {
+            Some((last, revision)) if last >= epoch => revision.checked_add(1)?,
+            _ => 0,
+        };
+        // A clock that went back must not sign an epoch that is over.
+        let epoch = self.last.map_or(epoch, |(last, _)| last.max(epoch));
+        self.last = Some((epoch, revision));
+        self.changed = None;
+        self.drop_outdated(epoch);
+        Some(self.document(now, epoch, revision))
+    }
+
+    /// Absent nodes whose keys are all over are forgotten.
+    fn drop_outdated(&mut self, epoch: u64) {
+        self.nodes.retain(|_, e| e.present || e.descriptor.keys.iter().any(|k| k.epoch >= epoch));
+    }
+
+    fn document(&self, now: Timestamp, epoch: u64, revision: u32) -> NetworkDocument {
+        let listed = self.nodes.values().filter(|e| e.present && e.descriptor.key_for(epoch).is_some());
+        let end = Timestamp::from_millis(epoch.saturating_add(1).saturating_mul(self.config.epoch_ms));
+        NetworkDocument {
+            version: VERSION,
+            network: self.config.network,
+            epoch,
+            revision,
+            epoch_ms: self.config.epoch_ms,
+            published: now,
+            valid_until: end.plus_millis(self.config.epoch_ms),
+            geometry: self.config.geometry,
+            mixing: self.config.mixing,
+            paths: self.config.paths,
+            nodes: listed.map(|e| e.descriptor.clone()).collect(),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Layers of a stratified network, computed by everybody from the document alone.
+
+use std::collections::BTreeMap;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use wire::NodeId;
+use wire::document::NetworkDocument;
+
+/// The layer of each relay: its rank by SHA-256("hushwing layer v1" | epoch | id), modulo the number of layers.
+/// Layers are equally strong and drawn anew each epoch. Empty for a free route.
+#[must_use]
+pub fn layers(document: &NetworkDocument) -> BTreeMap<NodeId, u8> {
+    let mut ranked: Vec<([u8; 32], NodeId)> = document
+        .relays()
+        .map(|relay| {
+            let mut context = Context::new(&SHA256);
+            context.update(b"hushwing layer v1");
+            context.update(&document.epoch.to_be_bytes());
+            context.update(relay.id.as_bytes());
+            (context.finish().as_ref().try_into().unwrap_or_default(), relay.id)
+        })
+        .collect();
+    ranked.sort_unstable();
+    let cycle = (0..document.paths.layers).cycle();
+    ranked.into_iter().zip(cycle).map(|((_, id), layer)| (id, layer)).collect()
+}

@@ -1,0 +1,84 @@
+//! The network's geometry, as the document writes it and as Sphinx computes with it.
+
+use sphinx::{Geometry, Scheme};
+use wire::document::{GeometrySpec, PacketScheme};
+use wire::frame::{PACKET_PREFIX, REPLY_PREFIX};
+
+use crate::Error;
+
+/// Room for a request beside a SURB, bytes: a `put` of a standard box with its envelope.
+pub const REQUEST_CAPACITY: usize = 2_304;
+
+/// The geometry of a network whose paths have at most `max_relays` relays before the hub.
+///
+/// The payload takes a SURB of the longest reply path and a standard put beside it; with X-Wing a reply then has room for three standard boxes.
+///
+/// # Errors
+/// [`Error::Sphinx`] when there are too many hops.
+pub fn spec_for(scheme: PacketScheme, max_relays: u8) -> Result<GeometrySpec, Error> {
+    let max_hops = max_relays.saturating_add(1);
+    // The SURB's length does not depend on the payload's.
+    let surb = Geometry::new(to_scheme(scheme), usize::from(max_hops), 64)?.surb_len();
+    let payload = surb.saturating_add(REQUEST_CAPACITY).saturating_add(2);
+    let payload_len = u32::try_from(payload).map_err(|_| sphinx::Error::Geometry)?;
+    Ok(GeometrySpec { scheme, max_hops, payload_len })
+}
+
+/// The geometry that Sphinx computes lengths with.
+///
+/// # Errors
+/// [`Error::Sphinx`] when a number is out of Sphinx's range.
+pub fn to_sphinx(spec: &GeometrySpec) -> Result<Geometry, Error> {
+    let payload = usize::try_from(spec.payload_len).map_err(|_| sphinx::Error::Geometry)?;
+    Ok(Geometry::new(to_scheme(spec.scheme), usize::from(spec.max_hops), payload)?)
+}
+
+/// The scheme by Sphinx's name.
+#[must_use]
+pub const fn to_scheme(scheme: PacketScheme) -> Scheme {
+    match scheme {
+        PacketScheme::XWing => Scheme::XWing,
+        PacketScheme::X25519Kem => Scheme::X25519Kem,
+        PacketScheme::X25519Nike => Scheme::X25519Nike,
+    }
+}
+
+/// Length of the padded payload in a `Reply` frame, bytes: its body is as long as a `Packet` frame's.
+#[must_use]
+pub fn reply_frame_payload(geometry: &Geometry) -> usize {
+    geometry.packet_len().saturating_add(PACKET_PREFIX).saturating_sub(REPLY_PREFIX)
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::hub::{Answer, BoxBytes, Operation, Request, Response};
+    use wire::id::AccessKey;
+    use wire::{BootId, encode};
+
+    use super::*;
+
+    fn standard_box() -> BoxBytes {
+        BoxBytes { id: [255; 32], ciphertext: vec![255; 2048], signature: [255; 64] }
+    }
+
+    //= MIX-001
+    #[test]
+    fn a_put_fits_beside_a_surb_and_three_boxes_fit_into_a_reply() {
+        let put = Request { access: AccessKey::new([255; 16]), operation: Operation::Put(standard_box()) };
+        let boxes = |n| Response { boot: BootId::new([255; 16]), answer: Answer::Boxes(vec![standard_box(); n]) };
+        for scheme in [PacketScheme::XWing, PacketScheme::X25519Kem, PacketScheme::X25519Nike] {
+            for relays in [1, 3, 5, 8] {
+                let geometry = to_sphinx(&spec_for(scheme, relays).unwrap()).unwrap();
+                assert!(encode(&put).len() + 2 <= geometry.user_len(true).unwrap());
+                let fits = if scheme == PacketScheme::XWing && relays >= 3 { 3 } else { 1 };
+                assert!(encode(&boxes(fits)).len() + 2 <= geometry.reply_len(), "{scheme:?} {relays}");
+                assert!(geometry.packet_len() + 4 <= wire::limits::MAX_PACKET);
+            }
+        }
+    }
+
+    #[test]
+    fn too_many_hops_are_refused() {
+        assert!(spec_for(PacketScheme::XWing, 200).is_err());
+    }
+}

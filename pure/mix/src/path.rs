@@ -1,0 +1,272 @@
+//! Which way a packet goes: drawn afresh for each, uniform given the entry.
+
+mod entry;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rand_core::CryptoRng;
+use sphinx::{Command, PathHop, PublicKey, Scheme};
+use wire::document::{NetworkDocument, NodeDescriptor, Role};
+use wire::{ClientToken, NodeId};
+
+pub use self::entry::{EntryPins, EntryPolicy, MAX_PINS, PIN_MS};
+use crate::Error;
+use crate::directory::layers;
+use crate::geometry::to_scheme;
+
+/// Networks of at most so many relays use free routes, whatever their layers.
+pub const FREE_ROUTE_MAX: usize = 9;
+
+/// A usable node: its key for the document's epoch is parsed.
+#[derive(Clone)]
+struct Hop {
+    id: NodeId,
+    key: PublicKey,
+    region: Option<wire::document::Region>,
+    layer: Option<u8>,
+}
+
+/// Draws paths over one document.
+#[derive(Clone)]
+pub struct PathPlanner {
+    epoch: u64,
+    relays: Vec<Hop>,
+    hubs: BTreeMap<NodeId, Hop>,
+    min: usize,
+    max: usize,
+    forward_ppm: u32,
+    layers: u8,
+    distinct_regions: bool,
+    mean_delay_ms: u32,
+    max_delay_ms: u32,
+}
+
+/// A drawn path, for building and for `-v`.
+#[derive(Debug, Clone)]
+pub struct Path {
+    /// Hops as Sphinx takes them, delays and recipient included.
+    pub hops: Vec<PathHop>,
+    /// The relays on it, in order.
+    pub relays: Vec<NodeId>,
+}
+
+impl PathPlanner {
+    /// Reads a document. Nodes without a usable key for its epoch are left out.
+    #[must_use]
+    pub fn new(document: &NetworkDocument) -> Self {
+        let scheme = to_scheme(document.geometry.scheme);
+        let stratified = document.paths.layers > 0 && document.relays().count() > FREE_ROUTE_MAX;
+        let layer_of = if stratified { layers(document) } else { BTreeMap::new() };
+        let hop = |n: &NodeDescriptor| usable(n, document.epoch, scheme, layer_of.get(&n.id).copied());
+        PathPlanner {
+            epoch: document.epoch,
+            relays: document.nodes.iter().filter(|n| n.role == Role::Relay).filter_map(hop).collect(),
+            hubs: document.hubs().filter_map(hop).map(|h| (h.id, h)).collect(),
+            min: usize::from(document.paths.min_relays),
+            max: usize::from(document.paths.max_relays),
+            forward_ppm: document.paths.forward_ppm,
+            layers: if stratified { document.paths.layers } else { 0 },
+            distinct_regions: document.paths.distinct_regions,
+            mean_delay_ms: document.mixing.mean_delay_ms,
+            max_delay_ms: document.mixing.max_delay_ms,
+        }
+    }
+
+    /// The epoch whose keys the paths use.
+    #[must_use]
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Identities of the relays that can be drawn.
+    pub fn relays(&self) -> impl Iterator<Item = NodeId> {
+        self.relays.iter().map(|h| h.id)
+    }
+
+    /// Whether the hub can be reached in this document.
+    #[must_use]
+    pub fn has_hub(&self, hub: &NodeId) -> bool {
+        self.hubs.contains_key(hub)
+    }
+
+    /// A random hub, for cover.
+    pub fn random_hub<R: CryptoRng>(&self, rng: &mut R) -> Option<NodeId> {
+        self.hubs.keys().nth(below(rng, self.hubs.len())?).copied()
+    }
+
+    /// Mean time of a round trip over this document's longest paths, ms.
+    #[must_use]
+    pub fn round_trip_ms(&self) -> u64 {
+        let hops = u64::try_from(self.max.saturating_mul(2)).unwrap_or(u64::MAX);
+        u64::from(self.mean_delay_ms).saturating_mul(hops)
+    }
+
+    /// entry → relays → hub (`PATH-001` to `PATH-004`).
+    ///
+    /// # Errors
+    /// [`Error::UnknownHub`], [`Error::TooFewRelays`], [`Error::TooFewRegions`].
+    pub fn forward<R: CryptoRng>(&self, rng: &mut R, entry: &NodeId, hub: &NodeId) -> Result<Path, Error> {
+        let last = self.hubs.get(hub).ok_or(Error::UnknownHub)?;
+        let relays = self.draw(rng, entry)?;
+        let mut path = self.path(rng, &relays);
+        path.hops.push(PathHop {
+            id: *last.id.as_bytes(),
+            key: last.key.clone(),
+            commands: vec![Command::Recipient([0; 32])],
+        });
+        Ok(path)
+    }
+
+    /// hub → relays → entry, where `token` finds the client. For a SURB.
+    ///
+    /// # Errors
+    /// [`Error::TooFewRelays`], [`Error::TooFewRegions`].
+    pub fn reply<R: CryptoRng>(&self, rng: &mut R, entry: &NodeId, token: &ClientToken) -> Result<Path, Error> {
+        let mut relays = self.draw(rng, entry)?;
+        relays.reverse();
+        let mut path = self.path(rng, &relays);
+        if let Some(last) = path.hops.last_mut() {
+            last.commands.push(Command::Recipient(*token.as_bytes()));
+        }
+        Ok(path)
+    }
+
+    fn path<R: CryptoRng>(&self, rng: &mut R, relays: &[&Hop]) -> Path {
+        let hop = |h: &&Hop| PathHop {
+            id: *h.id.as_bytes(),
+            key: h.key.clone(),
+            commands: vec![Command::Delay(self.delay(rng))],
+        };
+        Path { relays: relays.iter().map(|h| h.id).collect(), hops: relays.iter().map(hop).collect() }
+    }
+
+    /// How many relays this path has.
+    fn length<R: CryptoRng>(&self, rng: &mut R) -> usize {
+        if self.layers > 0 {
+            return usize::from(self.layers);
+        }
+        let mut length = self.min;
+        while length < self.max && chance(rng, self.forward_ppm) {
+            length = length.saturating_add(1);
+        }
+        length
+    }
+
+    /// The entry and distinct further relays in random order.
+    fn draw<R: CryptoRng>(&self, rng: &mut R, entry: &NodeId) -> Result<Vec<&Hop>, Error> {
+        let length = self.length(rng);
+        let too_few = |have| Error::TooFewRelays { have, need: length };
+        let first = self.relays.iter().find(|h| h.id == *entry).ok_or_else(|| too_few(self.relays.len()))?;
+        if self.relays.len() < length {
+            return Err(too_few(self.relays.len()));
+        }
+        if self.layers > 0 {
+            return self.draw_layers(rng, first, length);
+        }
+        // Regions can run into a dead end that another order would avoid: a few fresh draws tell them apart.
+        let tries = if self.distinct_regions { 32 } else { 1 };
+        for _ in 0..tries {
+            let mut rest: Vec<&Hop> = self.relays.iter().filter(|h| h.id != first.id).collect();
+            shuffle(rng, &mut rest);
+            let mut regions: BTreeSet<_> = first.region.iter().cloned().collect();
+            let mut chosen = vec![first];
+            for hop in rest {
+                if chosen.len() == length {
+                    break;
+                }
+                if let (true, Some(region)) = (self.distinct_regions, &hop.region)
+                    && !regions.insert(region.clone())
+                {
+                    continue;
+                }
+                chosen.push(hop);
+            }
+            if chosen.len() == length {
+                return Ok(chosen);
+            }
+        }
+        Err(Error::TooFewRegions { need: length })
+    }
+
+    /// The entry stands for the first layer, whichever it is of; then one relay of each following layer.
+    fn draw_layers<'a, R: CryptoRng>(
+        &'a self,
+        rng: &mut R,
+        first: &'a Hop,
+        length: usize,
+    ) -> Result<Vec<&'a Hop>, Error> {
+        let mut chosen = vec![first];
+        for layer in 1..self.layers {
+            let free = |h: &&Hop| {
+                h.layer == Some(layer)
+                    && chosen.iter().all(|c| c.id != h.id)
+                    && (!self.distinct_regions || h.region.is_none() || chosen.iter().all(|c| c.region != h.region))
+            };
+            let mut candidates: Vec<&Hop> = self.relays.iter().filter(free).collect();
+            shuffle(rng, &mut candidates);
+            let next = candidates.first().ok_or(Error::TooFewRelays { have: chosen.len(), need: length })?;
+            chosen.push(next);
+        }
+        Ok(chosen)
+    }
+
+    /// An exponential delay with the document's mean, capped; the sender's choice (Loopix, section 4.1).
+    fn delay<R: CryptoRng>(&self, rng: &mut R) -> u32 {
+        to_ms(exponential(rng, f64::from(self.mean_delay_ms))).min(self.max_delay_ms)
+    }
+}
+
+fn usable(node: &NodeDescriptor, epoch: u64, scheme: Scheme, layer: Option<u8>) -> Option<Hop> {
+    let key = PublicKey::from_bytes(scheme, node.key_for(epoch)?).ok()?;
+    Some(Hop { id: node.id, key, region: node.region.clone(), layer })
+}
+
+/// A uniform number below `n`, by rejection; `None` for zero.
+pub(crate) fn below<R: CryptoRng>(rng: &mut R, n: usize) -> Option<usize> {
+    let n = u64::try_from(n).ok().filter(|n| *n > 0)?;
+    let zone = u64::MAX.checked_sub(u64::MAX.checked_rem(n)?)?;
+    loop {
+        let v = rng.next_u64();
+        if v < zone {
+            return usize::try_from(v.checked_rem(n)?).ok();
+        }
+    }
+}
+
+/// Fisher and Yates.
+pub(crate) fn shuffle<T, R: CryptoRng>(rng: &mut R, items: &mut [T]) {
+    for n in (1..items.len()).rev() {
+        if let Some(other) = below(rng, n.saturating_add(1)) {
+            items.swap(n, other);
+        }
+    }
+}
+
+/// True with this probability in millionths.
+fn chance<R: CryptoRng>(rng: &mut R, ppm: u32) -> bool {
+    below(rng, 1_000_000).and_then(|n| u32::try_from(n).ok()).is_some_and(|n| n < ppm)
+}
+
+/// A sample of the exponential distribution with this mean, by inversion: −mean · ln(1 − u), u of 53 bits.
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    reason = "floating point saturates; 53 bits are exact"
+)]
+pub(crate) fn exponential<R: CryptoRng>(rng: &mut R, mean: f64) -> f64 {
+    let u = (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
+    -mean * (1.0 - u).ln()
+}
+
+#[allow(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a float to integer cast saturates"
+)]
+pub(crate) fn to_ms(ms: f64) -> u32 {
+    ms as u32
+}

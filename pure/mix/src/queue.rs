@@ -1,0 +1,111 @@
+//! The delay queue: a bounded heap of what is due when.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use wire::Timestamp;
+
+/// The queue is full; the item comes back.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Full<T>(pub T);
+
+/// Holds items until they are due. Items of one moment come out in the order in which they went in.
+pub struct DelayQueue<T> {
+    order: BinaryHeap<Reverse<(Timestamp, u64)>>,
+    items: std::collections::HashMap<u64, T>,
+    next: u64,
+    limit: usize,
+}
+
+impl<T> DelayQueue<T> {
+    /// A queue of at most `limit` items.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        DelayQueue { order: BinaryHeap::new(), items: std::collections::HashMap::new(), next: 0, limit }
+    }
+
+    /// Adds an item that is due at `at`.
+    ///
+    /// # Errors
+    /// [`Full`] with the item.
+    pub fn push(&mut self, at: Timestamp, item: T) -> Result<(), Full<T>> {
+        if self.items.len() >= self.limit {
+            return Err(Full(item));
+        }
+        self.order.push(Reverse((at, self.next)));
+        self.items.insert(self.next, item);
+        self.next = self.next.wrapping_add(1);
+        Ok(())
+    }
+
+    /// The next item that is due at `now`.
+    pub fn pop_due(&mut self, now: Timestamp) -> Option<T> {
+        let Reverse((at, _)) = self.order.peek()?;
+        if *at > now {
+            return None;
+        }
+        let Reverse((_, key)) = self.order.pop()?;
+        self.items.remove(&key)
+    }
+
+    /// When the next item is due.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.order.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Items inside.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether nothing more can be added.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.items.len() >= self.limit
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        //= MIX-006
+        #[test]
+        fn items_come_out_when_due_in_order_of_time_then_arrival(times in proptest::collection::vec(0u64..50, 0..100)) {
+            let mut queue = DelayQueue::new(1000);
+            for (n, t) in times.iter().enumerate() {
+                queue.push(Timestamp::from_millis(*t), n).unwrap();
+            }
+            let mut expected: Vec<(u64, usize)> = times.iter().copied().zip(0..).collect();
+            expected.sort_unstable();
+            for (t, n) in expected {
+                let at = Timestamp::from_millis(t);
+                prop_assert_eq!(queue.deadline(), Some(at));
+                if t > 0 {
+                    prop_assert_eq!(queue.pop_due(at.minus_millis(1)), None);
+                }
+                prop_assert_eq!(queue.pop_due(at), Some(n));
+            }
+            prop_assert!(queue.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_full_queue_gives_the_item_back() {
+        let mut queue = DelayQueue::new(1);
+        queue.push(Timestamp::ZERO, "a").unwrap();
+        assert_eq!(queue.push(Timestamp::ZERO, "b"), Err(Full("b")));
+        assert_eq!(queue.len(), 1);
+    }
+}

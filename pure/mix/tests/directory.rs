@@ -1,0 +1,231 @@
+//! Documents: forged, altered, expired, rolled back; nodes: admitted, absent, back again.
+
+use mix::Error;
+use mix::directory::{
+    Accepted, Assembler, AssemblerConfig, AuthorityKey, DocumentKeeper, SKEW_MS, authority_set, layers, network_id,
+    sign_descriptor, sign_document, verify, verify_descriptor,
+};
+use mix::epoch::EpochKeys;
+use mix::geometry::spec_for;
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+use sphinx::Scheme;
+use wire::document::*;
+use wire::frame::RefusedReason;
+use wire::id::AdmissionToken;
+use wire::{NodeId, Timestamp};
+
+const EPOCH_MS: u64 = 10_000;
+const T0: Timestamp = Timestamp::from_millis(1_000 * EPOCH_MS);
+
+fn rng(seed: u64) -> ChaCha20Rng {
+    ChaCha20Rng::seed_from_u64(seed)
+}
+
+struct World {
+    keys: Vec<AuthorityKey>,
+    set: AuthoritySet,
+    token: AdmissionToken,
+    assembler: Assembler,
+}
+
+impl World {
+    fn new(threshold: u8, authorities: usize) -> Self {
+        let keys: Vec<AuthorityKey> =
+            (0..authorities).map(|n| AuthorityKey::generate(&mut rng(n as u64)).unwrap()).collect();
+        let set = authority_set(threshold, &keys);
+        let token = AdmissionToken::new([7; 32]);
+        let assembler = Assembler::new(config(&set, token, None));
+        World { keys, set, token, assembler }
+    }
+
+    fn sign(&self, document: &NetworkDocument, by: &[u8]) -> Vec<u8> {
+        let keys: Vec<(u8, &AuthorityKey)> = by.iter().map(|n| (*n, &self.keys[usize::from(*n)])).collect();
+        wire::encode(&sign_document(document, &self.set, &keys).unwrap())
+    }
+
+    fn document(&mut self, now: Timestamp) -> NetworkDocument {
+        self.assembler.poll(now).expect("a document is due")
+    }
+}
+
+fn config(set: &AuthoritySet, token: AdmissionToken, last_published: Option<(u64, u32)>) -> AssemblerConfig {
+    AssemblerConfig {
+        network: network_id(set),
+        tokens: vec![token],
+        epoch_ms: EPOCH_MS,
+        geometry: spec_for(PacketScheme::X25519Kem, 3).unwrap(),
+        mixing: Mixing {
+            mean_delay_ms: 10,
+            max_delay_ms: 1_000,
+            low: CoverRates::default(),
+            normal: CoverRates::default(),
+            default_level: CoverLevel::Off,
+            mix_loops: 0,
+        },
+        paths: PathPolicy { min_relays: 3, max_relays: 3, forward_ppm: 0, layers: 3, distinct_regions: false },
+        last_published,
+    }
+}
+
+fn node(seed: u8, epoch: u64) -> (NodeId, SignedDescriptor) {
+    let identity = [seed; 32];
+    let id = NodeId::new(ed25519_zebra::VerificationKeyBytes::from(&ed25519_zebra::SigningKey::from(identity)).into());
+    let mut keys = EpochKeys::new(Scheme::X25519Kem);
+    keys.advance(epoch, &mut rng(u64::from(seed))).unwrap();
+    let descriptor = NodeDescriptor {
+        version: VERSION,
+        role: Role::Relay,
+        id,
+        addresses: vec!["127.0.0.1:5001".parse().unwrap()],
+        region: None,
+        rate: 100,
+        keys: keys.public_from(epoch),
+    };
+    (id, sign_descriptor(&identity, &descriptor))
+}
+
+//= DIR-002
+#[test]
+fn a_document_needs_both_signatures_of_enough_authorities() {
+    let mut world = World::new(2, 3);
+    let network = network_id(&world.set);
+    let document = world.document(T0);
+    assert!(verify(&world.sign(&document, &[0, 2]), &network).is_ok());
+    assert_eq!(
+        verify(&world.sign(&document, &[1]), &network).unwrap_err(),
+        Error::Signatures { good: 1, threshold: 2 }
+    );
+    assert_eq!(
+        verify(&world.sign(&document, &[1, 1]), &network).unwrap_err(),
+        Error::Signatures { good: 1, threshold: 2 },
+        "one authority signing twice is one"
+    );
+    for spoil in [0, 1] {
+        let mut signed = sign_document(&document, &world.set, &[(0, &world.keys[0]), (1, &world.keys[1])]).unwrap();
+        match spoil {
+            0 => signed.signatures[0].ed25519[3] ^= 1,
+            _ => signed.signatures[0].ml_dsa[3] ^= 1,
+        }
+        assert_eq!(verify(&wire::encode(&signed), &network).unwrap_err(), Error::Signatures { good: 1, threshold: 2 });
+    }
+}
+
+#[test]
+fn an_altered_document_and_exchanged_authorities_are_refused() {
+    let mut world = World::new(1, 1);
+    let network = network_id(&world.set);
+    let document = world.document(T0);
+    let good = world.sign(&document, &[0]);
+    assert!(verify(&good, &network).is_ok());
+    let mut signed: SignedDocument = wire::decode(&good, "document").unwrap();
+    let last = signed.document.len() - 1;
+    signed.document[last] ^= 1;
+    assert!(matches!(verify(&wire::encode(&signed), &network), Err(Error::Signatures { .. })));
+
+    let forger = AuthorityKey::generate(&mut rng(99)).unwrap();
+    let set = authority_set(1, std::slice::from_ref(&forger));
+    let forged = sign_document(&document, &set, &[(0, &forger)]).unwrap();
+    assert_eq!(verify(&wire::encode(&forged), &network).unwrap_err(), Error::WrongNetwork);
+    // The forger signs with the true set's bytes: its key is not in there.
+    let forged = SignedDocument { authorities: wire::encode(&world.set), ..forged };
+    assert!(matches!(verify(&wire::encode(&forged), &network), Err(Error::Signatures { .. })));
+    assert!(verify(b"nonsense", &network).is_err());
+}
+
+//= DIR-005
+#[test]
+fn a_reader_only_ever_goes_forward() {
+    let mut world = World::new(1, 1);
+    let network = network_id(&world.set);
+    let first = world.document(T0);
+    let checked = |d: &NetworkDocument| verify(&world.sign(d, &[0]), &network).unwrap();
+    let second = NetworkDocument { revision: 1, ..first.clone() };
+    let mut keeper = DocumentKeeper::new();
+    assert_eq!(keeper.document_time(T0), None);
+    assert_eq!(keeper.offer(T0, checked(&first)), Ok(Accepted::Newer));
+    assert_eq!(keeper.offer(T0, checked(&first)), Ok(Accepted::Same));
+    assert_eq!(keeper.offer(T0, checked(&second)), Ok(Accepted::Newer));
+    assert_eq!(keeper.offer(T0, checked(&first)), Err(Error::RolledBack));
+    let other = NetworkDocument { valid_until: second.valid_until.plus_millis(1), ..second.clone() };
+    assert_eq!(keeper.offer(T0, checked(&other)), Err(Error::Equivocation));
+    let long_after = first.valid_until.plus_millis(SKEW_MS + 1);
+    assert_eq!(keeper.offer(long_after, checked(&second)), Err(Error::Expired));
+    let long_before = first.published.minus_millis(SKEW_MS + 1);
+    assert_eq!(DocumentKeeper::new().offer(long_before, checked(&first)), Err(Error::FromTheFuture));
+    // A wrong clock is held within the document's own time.
+    assert_eq!(keeper.document_time(Timestamp::MAX), Some(second.valid_until));
+    assert_eq!(keeper.document_time(Timestamp::ZERO), Some(second.published));
+}
+
+//= DIR-003
+#[test]
+fn a_stranger_is_not_admitted_and_nobody_registers_another() {
+    let mut world = World::new(1, 1);
+    let (id, signed) = node(1, 1_000);
+    let wrong = AdmissionToken::new([8; 32]);
+    assert_eq!(world.assembler.register(T0, &wrong, &signed), Err(RefusedReason::NotAdmitted));
+    let mut forged = signed.clone();
+    forged.signature[0] ^= 1;
+    assert_eq!(world.assembler.register(T0, &world.token, &forged), Err(RefusedReason::BadDescriptor));
+    assert!(verify_descriptor(&forged).is_err());
+    let (_, stale) = node(1, 900);
+    assert_eq!(world.assembler.register(T0, &world.token, &stale), Err(RefusedReason::BadDescriptor));
+    assert_eq!(world.assembler.register(T0, &world.token, &signed), Ok(id));
+}
+
+//= DIR-004
+#[test]
+fn documents_follow_who_is_present_and_the_epochs() {
+    let mut world = World::new(1, 1);
+    let first = world.document(T0);
+    assert_eq!((first.epoch, first.revision, first.nodes.len()), (1_000, 0, 0));
+    let (id, signed) = node(1, 1_000);
+    world.assembler.register(T0, &world.token, &signed).unwrap();
+    world.assembler.presence(T0, id, true);
+    assert!(world.assembler.poll(T0.plus_millis(100)).is_none(), "changes are collected");
+    let second = world.document(T0.plus_millis(400));
+    assert_eq!((second.epoch, second.revision, second.nodes.len()), (1_000, 1, 1));
+    assert!(world.assembler.poll(T0.plus_millis(5_000)).is_none(), "nothing changed");
+    world.assembler.presence(T0.plus_millis(5_000), id, false);
+    let third = world.document(T0.plus_millis(5_400));
+    assert_eq!(third.nodes.len(), 0, "absent nodes are not listed");
+    world.assembler.presence(T0.plus_millis(6_000), id, true);
+    let fourth = world.document(T0.plus_millis(6_400));
+    assert_eq!(fourth.revision, 3);
+    let next = world.document(T0.plus_millis(EPOCH_MS));
+    assert_eq!((next.epoch, next.revision, next.nodes.len()), (1_001, 0, 1), "its next key was registered ahead");
+    let third_epoch = world.document(T0.plus_millis(3 * EPOCH_MS));
+    assert_eq!(third_epoch.nodes.len(), 0, "no key for that epoch");
+    assert!(next.valid_until <= T0.plus_millis(3 * EPOCH_MS));
+    assert!(NetworkDocument::parse(&wire::encode(&next)).is_ok());
+}
+
+#[test]
+fn a_restarted_directory_signs_no_pair_twice_and_waits_for_its_nodes() {
+    let world = World::new(1, 1);
+    let mut assembler = Assembler::new(config(&world.set, world.token, Some((1_000, 4))));
+    assert!(assembler.poll(T0).is_none());
+    let (id, signed) = node(1, 1_000);
+    assembler.register(T0, &world.token, &signed).unwrap();
+    assembler.presence(T0, id, true);
+    let document = assembler.poll(T0.plus_millis(3_500)).unwrap();
+    assert_eq!((document.epoch, document.revision, document.nodes.len()), (1_000, 5, 1));
+}
+
+#[test]
+fn layers_are_equally_strong_and_drawn_anew_each_epoch() {
+    let mut world = World::new(1, 1);
+    for n in 0..12 {
+        let (id, signed) = node(n, 1_000);
+        world.assembler.register(T0, &world.token, &signed).unwrap();
+        world.assembler.presence(T0, id, true);
+    }
+    let document = world.document(T0.plus_millis(400));
+    let now = layers(&document);
+    for layer in 0..3 {
+        assert_eq!(now.values().filter(|l| **l == layer).count(), 4);
+    }
+    assert_eq!(now, layers(&document));
+    assert_ne!(now, layers(&NetworkDocument { epoch: 1_001, ..document }));
+}
