@@ -1,0 +1,74 @@
+//! Token buckets in whole numbers.
+
+use wire::Timestamp;
+
+/// Most tokens that one request takes (a `get` of 256 ids).
+const LARGEST_COST: u32 = 16;
+
+/// Refills `per_second` tokens a second, up to some seconds' worth.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bucket {
+    per_second: u64,
+    /// Thousandths of a token.
+    capacity: u64,
+    level: u64,
+    at: Timestamp,
+}
+
+impl Bucket {
+    /// A full bucket. It holds at least what one request may cost, unless its rate is zero.
+    pub(crate) fn new(now: Timestamp, per_second: u32, burst_seconds: u32) -> Self {
+        let tokens = match per_second {
+            0 => 0,
+            rate => u64::from(rate).saturating_mul(u64::from(burst_seconds)).max(u64::from(LARGEST_COST)),
+        };
+        let capacity = tokens.saturating_mul(1000);
+        Bucket { per_second: u64::from(per_second), capacity, level: capacity, at: now }
+    }
+
+    /// Whether `cost` tokens are there.
+    pub(crate) fn has(&mut self, now: Timestamp, cost: u32) -> bool {
+        // Milliseconds times tokens per second are thousandths of tokens. A clock that went back refills nothing.
+        let gained = now.millis_since(self.at).saturating_mul(self.per_second);
+        self.level = self.level.saturating_add(gained).min(self.capacity);
+        self.at = now;
+        self.level >= u64::from(cost).saturating_mul(1000)
+    }
+
+    /// Takes `cost` tokens, which [`Bucket::has`] has just seen.
+    pub(crate) fn take(&mut self, cost: u32) {
+        self.level = self.level.saturating_sub(u64::from(cost).saturating_mul(1000));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(bucket: &mut Bucket, ms: u64) -> bool {
+        let there = bucket.has(Timestamp::from_millis(ms), 1);
+        if there {
+            bucket.take(1);
+        }
+        there
+    }
+
+    #[test]
+    fn a_bucket_gives_its_burst_then_its_rate() {
+        let mut bucket = Bucket::new(Timestamp::ZERO, 10, 2);
+        assert_eq!((0..100).filter(|_| take(&mut bucket, 0)).count(), 20);
+        assert!(!take(&mut bucket, 99));
+        assert!(take(&mut bucket, 100));
+        assert_eq!((0..1000).filter(|n| take(&mut bucket, 100 + n * 10)).count(), 99);
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_gives_nothing_away() {
+        let mut bucket = Bucket::new(Timestamp::from_millis(5000), 1, 1);
+        assert_eq!((0..100).filter(|_| take(&mut bucket, 5000)).count(), 16);
+        assert!(!take(&mut bucket, 10));
+        assert!(take(&mut bucket, 1010));
+        assert!(!take(&mut bucket, 1010));
+        assert!(!take(&mut Bucket::new(Timestamp::ZERO, 0, 9), 1_000_000));
+    }
+}

@@ -1,0 +1,366 @@
+//! The hub's core: requests in, responses out, no socket and no clock.
+//!
+//! A shell hands in requests ([`Hub::submit`]), makes them happen together ([`Hub::commit`]), and takes the responses
+//! ([`Hub::poll`]) until there are none. Between commits it waits for requests, or until [`Hub::deadline`] for
+//! [`Hub::tick`].
+
+mod admission;
+mod config;
+mod watch;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use rand_core::CryptoRng;
+use streams::{BoxId, SealedBox, verify_batch};
+use wire::hub::{Answer, BoxBytes, Operation, PutOutcome, Refusal, Request, Response};
+use wire::limits::{
+    BULK_CIPHERTEXT, MAX_GET_DEADLINE_MS, MAX_GET_IDS, MAX_ONION_GET_IDS, MAX_ONION_RESPONSE_BOXES, MAX_RESPONSE_BOXES,
+};
+use wire::{BootId, Timestamp};
+
+use crate::class::AccessClass;
+use crate::convert::to_wire;
+use crate::from_wire;
+use crate::store::{BoxStore, NewBox, StoreError, stored_len};
+use admission::Admission;
+pub use config::{ConnectionLimits, HubConfig};
+use watch::{Watch, Watchers};
+
+/// Bytes of boxes in one response on a direct link, each counted as [`stored_len`]: what fits a frame.
+pub const MAX_RESPONSE_BYTES: u64 = 240 * 1024;
+/// Ids looked up at a time, so that a response's bounds also bound what is read for it.
+const LOOKUP: usize = 16;
+
+/// The shell's number for a request. Each is polled exactly once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AskId(pub u64);
+
+/// Where a request came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asker {
+    /// A direct link (or one over Tor), by the shell's number for it.
+    Direct(u64),
+    /// The onion route: there is nobody to be known.
+    Onion,
+}
+
+impl Asker {
+    /// Whether a box may be sent there at all: bulk boxes do not fit a packet.
+    fn takes(self, ciphertext: usize) -> bool {
+        self != Asker::Onion || ciphertext < BULK_CIPHERTEXT
+    }
+
+    const fn max_ids(self) -> usize {
+        match self {
+            Asker::Direct(_) => MAX_GET_IDS,
+            Asker::Onion => MAX_ONION_GET_IDS,
+        }
+    }
+
+    const fn max_boxes(self) -> usize {
+        match self {
+            Asker::Direct(_) => MAX_RESPONSE_BOXES,
+            Asker::Onion => MAX_ONION_RESPONSE_BOXES,
+        }
+    }
+}
+
+/// A `put` that was admitted and waits for the next commit.
+#[derive(Debug)]
+struct Put {
+    ask: AskId,
+    class: AccessClass,
+    sealed: SealedBox,
+}
+
+/// A response that waits to be polled. Boxes are read or copied only then: memory holds one response at a time.
+#[derive(Debug)]
+enum Output {
+    Ready(AskId, Answer),
+    /// Boxes that have just been stored, shared by all who watched for them.
+    Woken(AskId, Vec<Arc<BoxBytes>>),
+    /// A `get` that has not looked yet. It answers if it finds something or is due; else it stays open.
+    Look {
+        watch: Watch,
+        due: bool,
+    },
+}
+
+/// A hub over a store.
+///
+/// What it holds for strangers is bounded by its [`HubConfig`]; what is over a bound is answered
+/// [`Refusal::SlowDown`], [`PutOutcome::SlowDown`] or [`PutOutcome::Full`], never silently dropped.
+#[derive(Debug)]
+pub struct Hub<S> {
+    boot: BootId,
+    max_pending: usize,
+    store: S,
+    admission: Admission,
+    puts: Vec<Put>,
+    gets: Vec<Watch>,
+    watchers: Watchers,
+    outputs: VecDeque<Output>,
+    failed: Option<StoreError>,
+    /// Not before this is expiry tried again, after it failed.
+    expire_after: Timestamp,
+}
+
+impl<S: BoxStore> Hub<S> {
+    /// A hub that has just started.
+    pub fn new(config: HubConfig, store: S) -> Self {
+        Hub {
+            boot: config.boot,
+            max_pending: config.max_pending,
+            store,
+            watchers: Watchers::new(&config),
+            admission: Admission::new(config),
+            puts: Vec::new(),
+            gets: Vec::new(),
+            outputs: VecDeque::new(),
+            failed: None,
+            expire_after: Timestamp::ZERO,
+        }
+    }
+
+    /// The store.
+    pub const fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// `get`s that are open.
+    pub fn open_gets(&self) -> usize {
+        self.watchers.len()
+    }
+
+    /// Takes a request. What is not admitted is answered at the next poll; the rest waits for the next commit.
+    pub fn submit(&mut self, now: Timestamp, ask: AskId, asker: Asker, request: Request) {
+        if let Err(answer) = self.admit(now, ask, asker, request) {
+            self.ready(ask, answer);
+        }
+    }
+
+    fn admit(&mut self, now: Timestamp, ask: AskId, asker: Asker, request: Request) -> Result<(), Answer> {
+        let class = self.admission.class(&request.access).ok_or(Answer::Refused(Refusal::NotAdmitted))?;
+        let full = self.puts.len().saturating_add(self.gets.len()) >= self.max_pending;
+        match request.operation {
+            Operation::Put(bytes) => {
+                if !asker.takes(bytes.ciphertext.len()) {
+                    return Err(Answer::Refused(Refusal::BadRequest));
+                }
+                if full || !self.admission.put(now, asker, class) {
+                    return Err(Answer::Put(PutOutcome::SlowDown));
+                }
+                self.puts.push(Put { ask, class, sealed: from_wire(bytes) });
+            }
+            Operation::Get { ids, deadline_ms, hold } => {
+                if ids.is_empty() || ids.len() > asker.max_ids() {
+                    return Err(Answer::Refused(Refusal::BadRequest));
+                }
+                let cost = u32::try_from(ids.len().div_ceil(MAX_ONION_GET_IDS)).unwrap_or(u32::MAX);
+                if full || !self.admission.get(now, asker, class, cost) {
+                    return Err(Answer::Refused(Refusal::SlowDown));
+                }
+                let deadline = now.plus_millis(u64::from(deadline_ms.min(MAX_GET_DEADLINE_MS)));
+                let ids = distinct(ids.iter().map(|a| BoxId::new(a.0)));
+                self.gets.push(Watch { ask, asker, class, ids, deadline, hold });
+            }
+            Operation::Echo => {
+                let admitted = self.admission.get(now, asker, class, 1);
+                return Err(if admitted { Answer::Echo } else { Answer::Refused(Refusal::SlowDown) });
+            }
+        }
+        Ok(())
+    }
+
+    /// Does all that was submitted: checks signatures together, makes the good boxes durable in one write, answers, and
+    /// only then wakes those who waited for the boxes.
+    ///
+    /// # Errors
+    /// The store's failure, in this commit or since the last. Nothing that failed is answered as stored; who asked is
+    /// told to try later (`HUB-014`).
+    pub fn commit<R: CryptoRng + ?Sized>(&mut self, now: Timestamp, rng: &mut R) -> Result<(), StoreError> {
+        if !self.puts.is_empty() {
+            self.put_all(now, rng);
+        }
+        for watch in std::mem::take(&mut self.gets) {
+            // What is held is looked for at its deadline, and not before.
+            let due = watch.deadline <= now;
+            if due || !watch.hold {
+                self.outputs.push_back(Output::Look { watch, due });
+            } else {
+                self.watch(watch);
+            }
+        }
+        self.failed.take().map_or(Ok(()), Err)
+    }
+
+    fn put_all<R: CryptoRng + ?Sized>(&mut self, now: Timestamp, rng: &mut R) {
+        let (accounts, sealed): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.puts).into_iter().map(|p| ((p.ask, p.class), p.sealed)).unzip();
+        let mut usage = self.store.usage();
+        let (mut asks, mut batch, mut over) =
+            (Vec::with_capacity(sealed.len()), Vec::with_capacity(sealed.len()), vec![]);
+        for ((ask, class), verdict) in accounts.into_iter().zip(verify_batch(sealed, rng)) {
+            let Ok(content) = verdict else {
+                self.ready(ask, Answer::Refused(Refusal::BadBox));
+                continue;
+            };
+            let len = stored_len(content.ciphertext());
+            if usage.of(class).bytes.saturating_add(len) > self.admission.max_bytes(class) {
+                over.push((ask, content));
+                continue;
+            }
+            usage.add(class, len);
+            asks.push(ask);
+            batch.push(NewBox { content, class });
+        }
+        self.write(now, &asks, batch);
+        // A retry stays harmless in a full hub: it takes no room.
+        for (ask, content) in over {
+            let there = self.store.get(&[content.id()]);
+            let answer = match there.map(|boxes| boxes.into_iter().next()) {
+                Ok(None) => Answer::Put(PutOutcome::Full),
+                Ok(Some(there)) if there == to_wire(content) => Answer::Put(PutOutcome::Same),
+                Ok(Some(_)) => Answer::Put(PutOutcome::Taken),
+                Err(error) => self.fail(error),
+            };
+            self.ready(ask, answer);
+        }
+    }
+
+    /// One durable write; then answers; then wakes.
+    fn write(&mut self, now: Timestamp, asks: &[AskId], batch: Vec<NewBox>) {
+        let outcomes = match self.store.put_batch(now, &batch) {
+            Ok(outcomes) => outcomes,
+            Err(error) => {
+                let answer = self.fail(error);
+                for ask in asks {
+                    self.ready(*ask, answer.clone());
+                }
+                return;
+            }
+        };
+        for (ask, outcome) in asks.iter().zip(&outcomes) {
+            self.ready(*ask, Answer::Put(*outcome));
+        }
+        let stored = batch.into_iter().zip(outcomes).filter(|(_, outcome)| *outcome == PutOutcome::Stored);
+        let watched = stored.filter(|(new, _)| self.watchers.is_watched(&new.content.id()));
+        let arrived: Vec<Arc<BoxBytes>> = watched.map(|(new, _)| Arc::new(to_wire(new.content))).collect();
+        self.watchers.wake(&arrived, |ask, boxes| self.outputs.push_back(Output::Woken(ask, boxes)));
+    }
+
+    /// The next response, and whose it is.
+    pub fn poll(&mut self) -> Option<(AskId, Response)> {
+        loop {
+            let (ask, answer) = match self.outputs.pop_front()? {
+                Output::Ready(ask, answer) => (ask, answer),
+                Output::Woken(ask, boxes) => (ask, Answer::Boxes(boxes.iter().map(|b| BoxBytes::clone(b)).collect())),
+                Output::Look { watch, due } => match self.look(watch, due) {
+                    Some(answered) => answered,
+                    None => continue,
+                },
+            };
+            return Some((ask, Response { boot: self.boot, answer }));
+        }
+    }
+
+    /// Answers a `get`, or leaves it open.
+    fn look(&mut self, watch: Watch, due: bool) -> Option<(AskId, Answer)> {
+        let ask = watch.ask;
+        if !self.admission.knows(watch.asker) {
+            return Some((ask, Answer::Boxes(Vec::new())));
+        }
+        match self.find(watch.asker, &watch.ids) {
+            Ok(boxes) if due || !boxes.is_empty() => Some((ask, Answer::Boxes(boxes))),
+            Ok(_) => {
+                self.watch(watch);
+                None
+            }
+            Err(error) => {
+                let answer = self.fail(error);
+                Some((ask, answer))
+            }
+        }
+    }
+
+    /// As many of the boxes as one response to this asker takes.
+    fn find(&self, asker: Asker, ids: &[BoxId]) -> Result<Vec<BoxBytes>, StoreError> {
+        let mut found = Vec::new();
+        let mut bytes = 0u64;
+        for some in ids.chunks(LOOKUP) {
+            for content in self.store.get(some)? {
+                if !asker.takes(content.ciphertext.len()) {
+                    continue;
+                }
+                bytes = bytes.saturating_add(stored_len(&content.ciphertext));
+                if found.len() >= asker.max_boxes() || bytes > MAX_RESPONSE_BYTES {
+                    return Ok(found);
+                }
+                found.push(content);
+            }
+        }
+        Ok(found)
+    }
+
+    fn watch(&mut self, watch: Watch) {
+        if let Err(ask) = self.watchers.insert(watch) {
+            self.ready(ask, Answer::Refused(Refusal::SlowDown));
+        }
+    }
+
+    /// When [`Hub::tick`] should be called, if nothing happens before: at once if there is something to poll or commit.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        if !(self.outputs.is_empty() && self.puts.is_empty() && self.gets.is_empty()) {
+            return Some(Timestamp::ZERO);
+        }
+        let expiry = self.store.next_expiry().map(|at| at.max(self.expire_after));
+        [self.watchers.deadline(), expiry].into_iter().flatten().min()
+    }
+
+    /// Lets time pass: answers `get`s whose deadline has come, and has the store forget what is over.
+    ///
+    /// A store that cannot forget is asked again a minute later; [`Hub::commit`] reports it.
+    pub fn tick(&mut self, now: Timestamp) {
+        while let Some(watch) = self.watchers.pop_due(now) {
+            self.outputs.push_back(if watch.hold {
+                Output::Look { watch, due: true }
+            } else {
+                Output::Ready(watch.ask, Answer::Boxes(Vec::new()))
+            });
+        }
+        let over = now >= self.expire_after && self.store.next_expiry().is_some_and(|at| at <= now);
+        if over && let Err(error) = self.store.expire(now) {
+            self.failed = Some(error);
+            self.expire_after = now.plus_millis(60_000);
+        }
+    }
+
+    /// A connection is gone: its open `get`s are answered with nothing, so that whoever counts requests comes out even.
+    ///
+    /// Its puts are still done. The shell must not submit for it any more.
+    pub fn disconnect(&mut self, connection: u64) {
+        self.admission.disconnect(connection);
+        while let Some(watch) = self.watchers.pop_of(connection) {
+            self.ready(watch.ask, Answer::Boxes(Vec::new()));
+        }
+        let gone = |w: &mut Watch| w.asker == Asker::Direct(connection);
+        let answers = self.gets.extract_if(.., gone).map(|w| Output::Ready(w.ask, Answer::Boxes(Vec::new())));
+        self.outputs.extend(answers);
+    }
+
+    fn ready(&mut self, ask: AskId, answer: Answer) {
+        self.outputs.push_back(Output::Ready(ask, answer));
+    }
+
+    fn fail(&mut self, error: StoreError) -> Answer {
+        self.failed = Some(error);
+        Answer::Refused(Refusal::SlowDown)
+    }
+}
+
+/// Each id once, in its first place.
+fn distinct(ids: impl Iterator<Item = BoxId>) -> Vec<BoxId> {
+    let mut seen = std::collections::HashSet::new();
+    ids.filter(|id| seen.insert(*id)).collect()
+}

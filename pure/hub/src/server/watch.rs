@@ -1,0 +1,189 @@
+//! The table of open `get`s.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use streams::BoxId;
+use wire::Timestamp;
+use wire::hub::BoxBytes;
+
+use super::config::HubConfig;
+use super::{AskId, Asker, MAX_RESPONSE_BYTES};
+use crate::class::AccessClass;
+use crate::store::stored_len;
+
+/// An open `get`.
+#[derive(Debug)]
+pub(super) struct Watch {
+    pub(super) ask: AskId,
+    pub(super) asker: Asker,
+    pub(super) class: AccessClass,
+    /// Each once, in the order asked.
+    pub(super) ids: Vec<BoxId>,
+    pub(super) deadline: Timestamp,
+    /// Answer at the deadline only.
+    pub(super) hold: bool,
+}
+
+/// How many may be open, naming how many ids.
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    watches: usize,
+    ids: usize,
+}
+
+impl Count {
+    const fn plus(self, ids: usize) -> Count {
+        Count { watches: self.watches.saturating_add(1), ids: self.ids.saturating_add(ids) }
+    }
+
+    const fn minus(self, ids: usize) -> Count {
+        Count { watches: self.watches.saturating_sub(1), ids: self.ids.saturating_sub(ids) }
+    }
+
+    const fn is_over(self, max: Count) -> bool {
+        self.watches > max.watches || self.ids > max.ids
+    }
+}
+
+/// Open `get`s, found by id, by deadline and by connection. Each lookup costs a logarithm.
+#[derive(Debug)]
+pub(super) struct Watchers {
+    max: Count,
+    max_of_class: HashMap<AccessClass, Count>,
+    max_of_connection: usize,
+    total: Count,
+    of_class: HashMap<AccessClass, Count>,
+    next: u64,
+    watches: HashMap<u64, Watch>,
+    by_id: BTreeSet<(BoxId, u64)>,
+    by_deadline: BTreeSet<(Timestamp, u64)>,
+    by_connection: BTreeSet<(u64, u64)>,
+}
+
+impl Watchers {
+    pub(super) fn new(config: &HubConfig) -> Self {
+        let of_class = |(_, class, l): &(_, AccessClass, crate::ClassLimits)| {
+            (*class, Count { watches: l.max_watchers, ids: l.max_watched_ids })
+        };
+        Watchers {
+            max: Count { watches: config.max_watchers, ids: config.max_watched_ids },
+            max_of_class: config.keys.iter().map(of_class).collect(),
+            max_of_connection: config.connection.max_watchers,
+            total: Count::default(),
+            of_class: HashMap::new(),
+            next: 0,
+            watches: HashMap::new(),
+            by_id: BTreeSet::new(),
+            by_deadline: BTreeSet::new(),
+            by_connection: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.watches.len()
+    }
+
+    /// Opens a `get`.
+    ///
+    /// # Errors
+    /// Its [`AskId`] if that is over a bound: of the connection, the class or the table.
+    pub(super) fn insert(&mut self, watch: Watch) -> Result<(), AskId> {
+        let total = self.total.plus(watch.ids.len());
+        let of_class = self.of_class.get(&watch.class).copied().unwrap_or_default().plus(watch.ids.len());
+        let max_of_class = self.max_of_class.get(&watch.class).copied().unwrap_or_default();
+        let crowded = match watch.asker {
+            Asker::Direct(c) => self.by_connection.range((c, 0)..=(c, u64::MAX)).count() >= self.max_of_connection,
+            Asker::Onion => false,
+        };
+        if crowded || total.is_over(self.max) || of_class.is_over(max_of_class) {
+            return Err(watch.ask);
+        }
+        self.total = total;
+        self.of_class.insert(watch.class, of_class);
+        let key = self.next;
+        self.next = self.next.wrapping_add(1);
+        if !watch.hold {
+            self.by_id.extend(watch.ids.iter().map(|id| (*id, key)));
+        }
+        self.by_deadline.insert((watch.deadline, key));
+        if let Asker::Direct(connection) = watch.asker {
+            self.by_connection.insert((connection, key));
+        }
+        self.watches.insert(key, watch);
+        Ok(())
+    }
+
+    fn remove(&mut self, key: u64) -> Option<Watch> {
+        let watch = self.watches.remove(&key)?;
+        self.total = self.total.minus(watch.ids.len());
+        if let Some(count) = self.of_class.get_mut(&watch.class) {
+            *count = count.minus(watch.ids.len());
+        }
+        if !watch.hold {
+            for id in &watch.ids {
+                self.by_id.remove(&(*id, key));
+            }
+        }
+        self.by_deadline.remove(&(watch.deadline, key));
+        if let Asker::Direct(connection) = watch.asker {
+            self.by_connection.remove(&(connection, key));
+        }
+        Some(watch)
+    }
+
+    /// Whether an open `get` waits for this id.
+    pub(super) fn is_watched(&self, id: &BoxId) -> bool {
+        self.by_id.range((*id, 0)..=(*id, u64::MAX)).next().is_some()
+    }
+
+    /// Closes all `get`s that wait for one of the boxes and can take it, and hands each the boxes it asked for.
+    pub(super) fn wake(&mut self, arrived: &[Arc<BoxBytes>], mut woken: impl FnMut(AskId, Vec<Arc<BoxBytes>>)) {
+        let by_id: HashMap<BoxId, &Arc<BoxBytes>> = arrived.iter().map(|b| (BoxId::new(b.id), b)).collect();
+        for content in arrived {
+            let id = BoxId::new(content.id);
+            let keys: Vec<u64> = self.by_id.range((id, 0)..=(id, u64::MAX)).map(|(_, key)| *key).collect();
+            for key in keys {
+                let takes = self.watches.get(&key).is_some_and(|w| w.asker.takes(content.ciphertext.len()));
+                if !takes {
+                    continue;
+                }
+                if let Some(watch) = self.remove(key) {
+                    woken(watch.ask, what_fits(&watch, &by_id));
+                }
+            }
+        }
+    }
+
+    /// Earliest deadline of an open `get`.
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        self.by_deadline.first().map(|(at, _)| *at)
+    }
+
+    /// Closes one `get` whose deadline has come.
+    pub(super) fn pop_due(&mut self, now: Timestamp) -> Option<Watch> {
+        let (_, key) = self.by_deadline.first().filter(|(at, _)| *at <= now)?;
+        self.remove(*key)
+    }
+
+    /// Closes one `get` of a connection.
+    pub(super) fn pop_of(&mut self, connection: u64) -> Option<Watch> {
+        let (_, key) = self.by_connection.range((connection, 0)..=(connection, u64::MAX)).next()?;
+        self.remove(*key)
+    }
+}
+
+/// Those of the boxes that were asked for, within the bounds of a response.
+fn what_fits(watch: &Watch, arrived: &HashMap<BoxId, &Arc<BoxBytes>>) -> Vec<Arc<BoxBytes>> {
+    let mut bytes = 0u64;
+    let asked = watch.ids.iter().filter_map(|id| arrived.get(id));
+    asked
+        .filter(|b| watch.asker.takes(b.ciphertext.len()))
+        .take(watch.asker.max_boxes())
+        .take_while(|b| {
+            bytes = bytes.saturating_add(stored_len(&b.ciphertext));
+            bytes <= MAX_RESPONSE_BYTES
+        })
+        .map(|b| Arc::clone(b))
+        .collect()
+}

@@ -1,0 +1,213 @@
+//! What a box store must do: write once, keep for a while, forget by whole segments.
+
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+mod memory;
+
+use streams::{BoxId, VerifiedBox};
+use wire::Timestamp;
+use wire::hub::{BoxBytes, PutOutcome};
+
+pub use crate::class::{AccessClass, ClassLimits};
+pub use memory::MemoryStore;
+
+/// Segments that the keeping time is cut into.
+pub const SEGMENTS: u64 = 14;
+/// How long boxes are kept by default, ms: 14 days.
+pub const DEFAULT_KEEP_MS: u64 = 14 * 24 * 3_600_000;
+/// What a box takes besides its ciphertext, bytes: id and signature.
+const BOX_OVERHEAD: u64 = 96;
+
+/// A box to be stored: verified, and on whose account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewBox {
+    /// The box.
+    pub content: VerifiedBox,
+    /// The class whose storage it takes.
+    pub class: AccessClass,
+}
+
+/// Bytes that a box with a ciphertext of this length counts for: id, ciphertext and signature.
+#[must_use]
+pub fn stored_len(ciphertext: &[u8]) -> u64 {
+    u64::try_from(ciphertext.len()).unwrap_or(u64::MAX).saturating_add(BOX_OVERHEAD)
+}
+
+/// Boxes, each written once.
+///
+/// A store is used by one thread at a time; it needs no clock: time comes with each call.
+pub trait BoxStore {
+    /// Stores boxes in their order. When it returns, what it calls [`PutOutcome::Stored`] is durable.
+    ///
+    /// For each box: [`PutOutcome::Stored`] if its id was free; [`PutOutcome::Same`] if the very same box (id, ciphertext
+    /// and signature) is there, in the store or earlier in `boxes`; [`PutOutcome::Taken`] if another is (`HUB-002`).
+    ///
+    /// # Errors
+    /// [`StoreError`]. Then nothing may be acknowledged; some boxes may be there all the same.
+    fn put_batch(&mut self, now: Timestamp, boxes: &[NewBox]) -> Result<Vec<PutOutcome>, StoreError>;
+
+    /// Those of the boxes that are there, in the order asked.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn get(&self, ids: &[BoxId]) -> Result<Vec<BoxBytes>, StoreError>;
+
+    /// Forgets all segments whose time is over (`HUB-009`). Their ids are free again.
+    ///
+    /// # Errors
+    /// [`StoreError`]; some segments may be gone.
+    fn expire(&mut self, now: Timestamp) -> Result<(), StoreError>;
+
+    /// When [`BoxStore::expire`] next has something to forget; `None` while nothing is stored.
+    fn next_expiry(&self) -> Option<Timestamp>;
+
+    /// What is stored.
+    fn usage(&self) -> Usage;
+}
+
+/// What is stored, by class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Of members.
+    pub member: ClassUsage,
+    /// Of guests.
+    pub guest: ClassUsage,
+}
+
+/// What one class has stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ClassUsage {
+    /// Bytes, as [`stored_len`] counts them.
+    pub bytes: u64,
+    /// Boxes.
+    pub boxes: u64,
+}
+
+impl Usage {
+    /// Of one class.
+    #[must_use]
+    pub const fn of(&self, class: AccessClass) -> ClassUsage {
+        match class {
+            AccessClass::Member => self.member,
+            AccessClass::Guest => self.guest,
+        }
+    }
+
+    /// Boxes of all classes.
+    #[must_use]
+    pub const fn boxes(&self) -> u64 {
+        self.member.boxes.saturating_add(self.guest.boxes)
+    }
+
+    /// Counts one more box of `bytes` bytes.
+    pub const fn add(&mut self, class: AccessClass, bytes: u64) {
+        let usage = match class {
+            AccessClass::Member => &mut self.member,
+            AccessClass::Guest => &mut self.guest,
+        };
+        usage.bytes = usage.bytes.saturating_add(bytes);
+        usage.boxes = usage.boxes.saturating_add(1);
+    }
+
+    /// Both together.
+    #[must_use]
+    pub const fn plus(&self, other: &Usage) -> Usage {
+        Usage { member: self.member.plus(other.member), guest: self.guest.plus(other.guest) }
+    }
+}
+
+impl ClassUsage {
+    const fn plus(self, other: ClassUsage) -> ClassUsage {
+        ClassUsage { bytes: self.bytes.saturating_add(other.bytes), boxes: self.boxes.saturating_add(other.boxes) }
+    }
+}
+
+/// How long boxes are kept, and how time is cut into segments.
+///
+/// A segment is known by its end: every box in it was written before. It is forgotten when its end is `keep_ms`
+/// ago, so a box lives for at least `keep_ms`, and at most a [`SEGMENTS`]-th longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    keep_ms: u64,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        Keep::for_millis(DEFAULT_KEEP_MS)
+    }
+}
+
+impl Keep {
+    /// Boxes are kept for this long, ms.
+    #[must_use]
+    pub const fn for_millis(keep_ms: u64) -> Self {
+        Keep { keep_ms }
+    }
+
+    /// Length of a segment, ms, at least 1.
+    #[must_use]
+    pub const fn segment_ms(&self) -> u64 {
+        match self.keep_ms.div_ceil(SEGMENTS) {
+            0 => 1,
+            ms => ms,
+        }
+    }
+
+    /// End of the segment into which a box goes that is written now.
+    #[must_use]
+    pub const fn segment_end(&self, now: Timestamp) -> Timestamp {
+        let ms = self.segment_ms();
+        Timestamp::from_millis(now.period(ms).saturating_add(1).saturating_mul(ms))
+    }
+
+    /// When the segment with this end is forgotten.
+    #[must_use]
+    pub const fn expiry(&self, end: Timestamp) -> Timestamp {
+        end.plus_millis(self.keep_ms)
+    }
+}
+
+/// Why a store cannot serve. Never contains an id, a box or a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Another process has the store open.
+    #[error("another process is using it")]
+    Locked,
+    /// The system refuses: no permission, no space, not a directory.
+    #[error("the system refuses: {0}")]
+    Refused(std::io::ErrorKind),
+    /// What is stored is not what was written, or not by this program.
+    #[error("its files are damaged or not its own")]
+    Damaged,
+    /// Its files are of another version.
+    #[error("its files are of another version")]
+    Version,
+    /// An earlier write failed; nothing can be written until it is opened again.
+    #[error("an earlier write failed; start again to recover")]
+    Failed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_box_lives_for_its_time_and_at_most_a_segment_more() {
+        let keep = Keep::for_millis(1400);
+        assert_eq!(keep.segment_ms(), 100);
+        for written in 1000..1200u64 {
+            let gone = keep.expiry(keep.segment_end(Timestamp::from_millis(written))).as_millis();
+            assert!((written + 1401..=written + 1500).contains(&gone), "{written} {gone}");
+        }
+        assert_eq!(Keep::default().segment_ms(), 24 * 3_600_000);
+        assert_eq!(Keep::for_millis(0).segment_ms(), 1);
+        assert_eq!(Keep::default().segment_end(Timestamp::MAX), Timestamp::MAX);
+    }
+
+    #[test]
+    fn a_box_counts_with_id_and_signature() {
+        assert_eq!(stored_len(&[]), 96);
+        assert_eq!(stored_len(&[0; 2048]), 2144);
+    }
+}

@@ -1,0 +1,96 @@
+//! A store in memory: for tests, simulations and networks that last an afternoon.
+
+use std::collections::{BTreeMap, HashMap};
+
+use streams::{BoxId, VerifiedBox};
+use wire::Timestamp;
+use wire::hub::{BoxBytes, PutOutcome};
+
+use super::{BoxStore, Keep, NewBox, StoreError, Usage, stored_len};
+use crate::to_wire;
+
+/// Boxes in memory, gone with the process.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    keep: Keep,
+    /// By their ends.
+    segments: BTreeMap<Timestamp, Segment>,
+}
+
+#[derive(Debug, Default)]
+struct Segment {
+    boxes: HashMap<BoxId, VerifiedBox>,
+    usage: Usage,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new(keep: Keep) -> Self {
+        MemoryStore { keep, segments: BTreeMap::new() }
+    }
+
+    fn find(&self, id: &BoxId) -> Option<&VerifiedBox> {
+        self.segments.values().rev().find_map(|s| s.boxes.get(id))
+    }
+}
+
+impl BoxStore for MemoryStore {
+    fn put_batch(&mut self, now: Timestamp, boxes: &[NewBox]) -> Result<Vec<PutOutcome>, StoreError> {
+        let end = self.keep.segment_end(now);
+        let mut outcomes = Vec::with_capacity(boxes.len());
+        for new in boxes {
+            let outcome = match self.find(&new.content.id()) {
+                Some(there) if *there == new.content => PutOutcome::Same,
+                Some(_) => PutOutcome::Taken,
+                None => {
+                    let segment = self.segments.entry(end).or_default();
+                    segment.usage.add(new.class, stored_len(new.content.ciphertext()));
+                    segment.boxes.insert(new.content.id(), new.content.clone());
+                    PutOutcome::Stored
+                }
+            };
+            outcomes.push(outcome);
+        }
+        Ok(outcomes)
+    }
+
+    fn get(&self, ids: &[BoxId]) -> Result<Vec<BoxBytes>, StoreError> {
+        Ok(ids.iter().filter_map(|id| self.find(id)).cloned().map(to_wire).collect())
+    }
+
+    fn expire(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let keep = self.keep;
+        self.segments.retain(|end, _| keep.expiry(*end) > now);
+        Ok(())
+    }
+
+    fn next_expiry(&self) -> Option<Timestamp> {
+        self.segments.keys().next().map(|end| self.keep.expiry(*end))
+    }
+
+    fn usage(&self) -> Usage {
+        self.segments.values().fold(Usage::default(), |sum, s| sum.plus(&s.usage))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::store::conformance;
+
+    #[test]
+    fn the_memory_store_conforms() {
+        conformance::all(MemoryStore::new);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn the_memory_store_does_what_the_model_does(steps in proptest::collection::vec(any::<(u8, u8, u16)>(), 0..60)) {
+            conformance::agrees_with_model(MemoryStore::new(conformance::MODEL_KEEP), &steps);
+        }
+    }
+}
