@@ -1,0 +1,72 @@
+//! Keys and messages of open rooms.
+//!
+//! An open room is a link: whoever holds it reads all that is said since the link's hour, and may speak. A talker's
+//! stream root key is its identity in the room. Talkers announce their streams on *doors*, the owner orders on its
+//! *control stream*, and the keys move forward with document time. The specification is `docs/spec/rooms.md`.
+//!
+//! # In this crate
+//! - [`RoomLink`], [`OwnerLink`], [`NetworkPlace`]: the text that lets somebody in
+//! - [`RoomKeys`]: the ratchet, one step an hour; [`RoomSettings`]: hour length, lanes, proof of work
+//! - [`Door`], [`Announcement`], [`Mining`]: who talks, and where
+//! - [`Talk`], [`Assembler`]: what talkers say
+//! - [`Owner`], [`Control`], [`Rekey`]: mutes, notices, and new keys that kill old links
+//! - [`Nick`], [`display_names`], [`sanitize()`]: what people are shown
+//!
+//! # Not in this crate
+//! Boxes, their ids and padding (`streams`), stream positions, the talkers that a client follows and the mutes it
+//! obeys (`messenger`), clocks and randomness (parameters).
+//!
+//! # Invariants
+//! - A key of an hour before the last two is erased, and no later key gives it back (`ROOM-004`).
+//! - Nobody is announced whose stream's root key did not sign the announcement (`ROOM-010`).
+//! - Every value from outside has one encoding, and any other is refused (`ROOM-006`).
+//! - No `Debug` or error text shows a key, a text, a nick or an address (`ROOM-017`).
+
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::as_conversions,
+    clippy::arithmetic_side_effects
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::as_conversions,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+mod codec;
+mod control;
+mod door;
+mod door_key;
+mod error;
+mod identity;
+mod kdf;
+pub mod link;
+mod nick;
+mod ratchet;
+pub mod sanitize;
+mod secret;
+pub mod settings;
+pub mod talk;
+mod words;
+
+pub use control::{Control, MAX_RECIPIENTS, Order, Owner, Rekey};
+pub use door::{Announcement, Door, MAX_DOOR_BOXES, Mining};
+pub use door_key::{DOOR_KEY_LEN, DoorKey, DoorSecret};
+pub use error::Error;
+pub use identity::{TalkerKey, TalkerSecret};
+pub use link::{NetworkPlace, OwnerLink, RoomLink};
+pub use nick::{MAX_CHARS as MAX_NICK_CHARS, Nick, display_names};
+pub use ratchet::{MAX_STEPS, RoomId, RoomKeys};
+pub use sanitize::{Newlines, sanitize};
+pub use secret::Secret;
+pub use settings::RoomSettings;
+pub use talk::{Assembler, Event, Say, Talk, TextChunk};

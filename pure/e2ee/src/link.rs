@@ -1,0 +1,239 @@
+//! The text that lets somebody into a room.
+
+use std::fmt;
+use std::str::FromStr;
+
+use minicbor::{Decode, Decoder, Encode, decode};
+use wire::id::AccessKey;
+use wire::{DirectoryPointer, NetworkId, NetworkPointer, NodeId};
+use zeroize::Zeroizing;
+
+use crate::codec;
+use crate::ratchet::Root;
+use crate::{Error, RoomSettings, Secret, TalkerKey, TalkerSecret};
+
+/// Textual scheme of a member's link.
+pub const SCHEME: &str = "hushwing:room#";
+/// Textual scheme of the owner's link.
+pub const OWNER_SCHEME: &str = "hushwing:room-owner#";
+/// Longest link text, bytes.
+pub const MAX_TEXT: usize = 1_024;
+/// Version of the layout.
+pub const VERSION: u8 = 1;
+/// Most directories in a link.
+pub const MAX_DIRECTORIES: usize = 3;
+
+/// Where a room is: the network, directories that hand out its documents, the hub, and the key of the access class there.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct NetworkPlace {
+    /// Which authorities sign the network's documents.
+    #[n(0)]
+    pub network: NetworkId,
+    /// One to three directories.
+    #[cbor(n(1), decode_with = "bounded_directories")]
+    pub directories: Vec<DirectoryPointer>,
+    /// The hub that stores the room's boxes.
+    #[n(2)]
+    pub hub: NodeId,
+    /// Key of the access class that guests of the room use at the hub.
+    #[n(3)]
+    pub access: AccessKey,
+}
+
+impl NetworkPlace {
+    /// The network alone, without hub and access key.
+    #[must_use]
+    pub fn network_pointer(&self) -> NetworkPointer {
+        NetworkPointer { network: self.network, directories: self.directories.clone() }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if (1..=MAX_DIRECTORIES).contains(&self.directories.len()) {
+            Ok(())
+        } else {
+            Err(Error::OutOfRange("number of directories"))
+        }
+    }
+}
+
+fn bounded_directories<C>(d: &mut Decoder<'_>, ctx: &mut C) -> Result<Vec<DirectoryPointer>, decode::Error> {
+    let n = d.array()?.and_then(|n| usize::try_from(n).ok());
+    let Some(n) = n.filter(|n| (1..=MAX_DIRECTORIES).contains(n)) else {
+        return Err(decode::Error::message("number of directories"));
+    };
+    (0..n).map(|_| DirectoryPointer::decode(d, ctx)).collect()
+}
+
+/// A link into a room: where it is, and its keys from one hour on.
+///
+/// Whoever holds it reads everything said since that hour, until the owner re-keys the room.
+/// Never displayed by accident: the text comes from [`RoomLink::to_text`] alone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RoomLink {
+    pub(crate) place: NetworkPlace,
+    pub(crate) owner: TalkerKey,
+    pub(crate) root: Root,
+}
+
+/// The CBOR of a link.
+#[derive(Encode, Decode)]
+struct Body {
+    #[n(0)]
+    version: u8,
+    #[n(1)]
+    place: NetworkPlace,
+    #[n(2)]
+    owner: TalkerKey,
+    #[n(3)]
+    root: Root,
+    #[n(4)]
+    seed: Option<Secret>,
+}
+
+impl RoomLink {
+    /// The text to hand over, `hushwing:room#…`. All that is secret stands behind the `#`.
+    #[must_use]
+    pub fn to_text(&self) -> Zeroizing<String> {
+        text(SCHEME, self, None)
+    }
+
+    /// Reads the text of a link; blanks around it are ignored.
+    ///
+    /// # Errors
+    /// [`Error::NotALink`], [`Error::OwnersLink`], [`Error::DamagedLink`], [`Error::LinkVersion`],
+    /// [`Error::OutOfRange`] (`ROOM-001`).
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let text = text.trim();
+        if text.starts_with(OWNER_SCHEME) {
+            return Err(Error::OwnersLink);
+        }
+        match read(text, SCHEME)? {
+            (link, None) => Ok(link),
+            (_, Some(_)) => Err(Error::OwnersLink),
+        }
+    }
+
+    /// Where the room is.
+    #[must_use]
+    pub const fn place(&self) -> &NetworkPlace {
+        &self.place
+    }
+
+    /// The owner's public key.
+    #[must_use]
+    pub const fn owner(&self) -> &TalkerKey {
+        &self.owner
+    }
+
+    /// The generation that the link belongs to.
+    #[must_use]
+    pub const fn generation(&self) -> u32 {
+        self.root.generation
+    }
+
+    /// The hour that the link starts at.
+    #[must_use]
+    pub const fn hour(&self) -> u64 {
+        self.root.hour
+    }
+
+    /// The room's settings.
+    #[must_use]
+    pub const fn settings(&self) -> &RoomSettings {
+        &self.root.settings
+    }
+}
+
+impl FromStr for RoomLink {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::parse(text)
+    }
+}
+
+impl fmt::Debug for RoomLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RoomLink")
+    }
+}
+
+/// A room's link with its owner's secret: for the owner's own safe-keeping, never for sharing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OwnerLink {
+    pub(crate) link: RoomLink,
+    pub(crate) secret: TalkerSecret,
+}
+
+impl OwnerLink {
+    /// The text to keep, `hushwing:room-owner#…`.
+    #[must_use]
+    pub fn to_text(&self) -> Zeroizing<String> {
+        text(OWNER_SCHEME, &self.link, Some(self.secret.seed().clone()))
+    }
+
+    /// Reads the text of an owner's link; blanks around it are ignored.
+    ///
+    /// # Errors
+    /// [`Error::NotALink`], [`Error::MembersLink`], [`Error::DamagedLink`] (also if the secret is not the
+    /// owner's), [`Error::LinkVersion`], [`Error::OutOfRange`].
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let text = text.trim();
+        if text.starts_with(SCHEME) {
+            return Err(Error::MembersLink);
+        }
+        let (link, seed) = read(text, OWNER_SCHEME)?;
+        let secret = TalkerSecret::from_seed(seed.ok_or(Error::MembersLink)?);
+        if secret.public() != link.owner {
+            return Err(Error::DamagedLink);
+        }
+        Ok(Self { link, secret })
+    }
+
+    /// The link that members get.
+    #[must_use]
+    pub const fn link(&self) -> &RoomLink {
+        &self.link
+    }
+}
+
+impl FromStr for OwnerLink {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::parse(text)
+    }
+}
+
+impl fmt::Debug for OwnerLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OwnerLink")
+    }
+}
+
+fn text(scheme: &str, link: &RoomLink, seed: Option<Secret>) -> Zeroizing<String> {
+    let body = Body { version: VERSION, place: link.place.clone(), owner: link.owner, root: link.root.clone(), seed };
+    let bytes = Zeroizing::new(wire::encode(&body));
+    let mut text = Zeroizing::new(String::with_capacity(MAX_TEXT));
+    text.push_str(scheme);
+    data_encoding::BASE64URL_NOPAD.encode_append(&bytes, &mut text);
+    text
+}
+
+fn read(text: &str, scheme: &str) -> Result<(RoomLink, Option<Secret>), Error> {
+    let data = text.strip_prefix(scheme).ok_or(Error::NotALink)?;
+    if text.len() > MAX_TEXT {
+        return Err(Error::DamagedLink);
+    }
+    let bytes = data_encoding::BASE64URL_NOPAD.decode(data.as_bytes()).map_err(|_| Error::DamagedLink)?;
+    let bytes = Zeroizing::new(bytes);
+    match codec::version(&bytes) {
+        Some(VERSION) => {}
+        Some(other) => return Err(Error::LinkVersion(other)),
+        None => return Err(Error::DamagedLink),
+    }
+    let body: Body = codec::decode(&bytes).ok_or(Error::DamagedLink)?;
+    body.root.settings.check()?;
+    let link = RoomLink { place: body.place, owner: body.owner, root: body.root };
+    Ok((link, body.seed))
+}
