@@ -1,0 +1,48 @@
+//! Why something cannot be said or read.
+
+use wire::ErrorKind;
+
+/// What this crate refuses. Never contains text, names or keys.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// More text waits than the outbox holds.
+    #[error("too many messages are waiting to be stored")]
+    OutboxFull,
+    /// The text is longer than a room message may be.
+    #[error("a message may have {max} bytes at most, this one has {len}")]
+    TooLong {
+        /// Its length, bytes.
+        len: usize,
+        /// The limit, bytes.
+        max: usize,
+    },
+    /// Only the owner of a room may do that.
+    #[error("only the room's owner can do that")]
+    NotOwner,
+    /// Nobody here has that name.
+    #[error("nobody in the room has that name")]
+    NoSuchTalker,
+    /// The owner has re-keyed the room without us.
+    #[error("the room has been re-keyed, and this link is no longer part of it")]
+    LockedOut,
+    /// Room keys, links, announcements.
+    #[error(transparent)]
+    E2ee(#[from] e2ee::Error),
+    /// Capabilities and boxes.
+    #[error(transparent)]
+    Streams(#[from] streams::Error),
+}
+
+impl Error {
+    /// Whose fault it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Error::OutboxFull => ErrorKind::Network,
+            Error::TooLong { .. } | Error::NotOwner | Error::NoSuchTalker | Error::LockedOut => ErrorKind::LocalConfig,
+            Error::E2ee(e) => e.kind(),
+            Error::Streams(_) => ErrorKind::PeerMisbehaved,
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The product as a state machine: who talks in a room, what was said, how far a message got.
+//!
+//! # In this crate
+//! - [`room`]: one open room: doors, talkers, control stream, outbox, as `Output`s and `Event`s
+//! - [`reader`]: reads one stream in order, notices gaps, never shows a box twice
+//! - [`appender`]: appends to a stream that others write too
+//! - [`writer`]: writes one stream: boxes stay until the hub has them
+//!
+//! # Not in this crate
+//! How a box travels (`mix`, `net`), what a key is (`e2ee`, `streams`), what a screen looks like (`app`).
+//!
+//! # Invariants
+//! - A message is forgotten only after the hub's `Stored` or `Same`.
+//! - Each message is shown once, in its author's order; what is missing is said.
+//! - Only `e2ee` types that carry their proof reach an `Event`.
+
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::as_conversions,
+    clippy::arithmetic_side_effects
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::as_conversions,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+pub mod appender;
+mod error;
+pub mod reader;
+pub mod room;
+pub mod writer;
+
+pub use error::Error;

@@ -1,0 +1,177 @@
+//! Reads one stream: in order, each box once, gaps noticed.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use streams::{BoxId, ReadCapability, VerifiedBox};
+use wire::Timestamp;
+use zeroize::Zeroizing;
+
+use crate::Error;
+
+/// Boxes asked for at a time. A writer never has more than this many in flight.
+pub const WINDOW: usize = 8;
+
+/// How long a later box waits for an earlier one before the gap is told and passed over, ms.
+pub const GAP_PATIENCE_MS: u64 = 60_000;
+
+/// The next thing a stream says.
+#[derive(Debug)]
+pub enum Read {
+    /// The plaintext of the next box.
+    Plain(Zeroizing<Vec<u8>>),
+    /// The next index is a tombstone or a box that does not open: nothing to show.
+    Nothing,
+    /// This many boxes never came although later ones did.
+    Gap(usize),
+}
+
+/// One index of the window: the capability at it, and the ids it may have, one per context.
+struct Slot {
+    capability: ReadCapability,
+    ids: Vec<BoxId>,
+}
+
+/// Reads one stream from a capability on.
+///
+/// A stream may go over to a new box context (a re-keyed room): while two contexts are known each index is asked
+/// for under both, and once a box of the newer one has been read the older is forgotten.
+pub struct StreamReader {
+    contexts: Vec<Vec<u8>>,
+    /// The capability behind the window's last slot.
+    tail: ReadCapability,
+    window: VecDeque<Slot>,
+    /// Boxes that came early: offset in the window → context and box.
+    early: BTreeMap<usize, (usize, VerifiedBox)>,
+    gap_since: Option<Timestamp>,
+}
+
+impl StreamReader {
+    /// Starts at the capability's index.
+    ///
+    /// # Errors
+    /// [`Error::Streams`] when the stream's counter would overflow.
+    pub fn new(capability: ReadCapability, context: Vec<u8>) -> Result<Self, Error> {
+        let mut reader = StreamReader {
+            contexts: vec![context],
+            tail: capability,
+            window: VecDeque::with_capacity(WINDOW),
+            early: BTreeMap::new(),
+            gap_since: None,
+        };
+        reader.refill()?;
+        Ok(reader)
+    }
+
+    /// From now on boxes may also come under `context`.
+    pub fn add_context(&mut self, context: Vec<u8>) {
+        if self.contexts.contains(&context) {
+            return;
+        }
+        // Two at most: the one in use and the one to come.
+        self.contexts.truncate(1);
+        self.contexts.push(context);
+        self.refresh_ids();
+    }
+
+    /// Counter of the next index to be read.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.window.front().map_or(u64::MAX, |slot| slot.capability.index().counter())
+    }
+
+    /// Ids of the window that are not here yet: what to `get`.
+    #[must_use]
+    pub fn wanted(&self) -> Vec<BoxId> {
+        self.window
+            .iter()
+            .enumerate()
+            .filter(|(offset, _)| !self.early.contains_key(offset))
+            .flat_map(|(_, slot)| slot.ids.iter().copied())
+            .collect()
+    }
+
+    /// Takes a box that a carrier brought; false if it is not one that this reader waits for.
+    pub fn accept(&mut self, found: VerifiedBox) -> bool {
+        let place = self.window.iter().enumerate().find_map(|(offset, slot)| {
+            slot.ids.iter().position(|id| *id == found.id()).map(|context| (offset, context))
+        });
+        let Some((offset, context)) = place else {
+            return false;
+        };
+        self.early.insert(offset, (context, found));
+        true
+    }
+
+    /// The next thing in order, if it is here. Call until `None`.
+    ///
+    /// # Errors
+    /// [`Error::Streams`] when the stream's counter would overflow.
+    pub fn next(&mut self, now: Timestamp) -> Result<Option<Read>, Error> {
+        if let Some((context, found)) = self.early.remove(&0) {
+            let plain = self.open_front(context, &found);
+            if context > 0 {
+                self.contexts.drain(..context);
+                self.refresh_ids();
+            }
+            self.advance(1)?;
+            self.gap_since = self.first_gap(now);
+            return Ok(Some(plain.map_or(Read::Nothing, Read::Plain)));
+        }
+        self.gap_since = self.first_gap(now);
+        let patience_over = self.gap_since.is_some_and(|since| now.millis_since(since) >= GAP_PATIENCE_MS);
+        match self.early.first_key_value() {
+            Some((&missing, _)) if patience_over => {
+                self.advance(missing)?;
+                self.gap_since = None;
+                Ok(Some(Read::Gap(missing)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// When [`StreamReader::next`] must be asked again although nothing came.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.gap_since.map(|since| since.plus_millis(GAP_PATIENCE_MS))
+    }
+
+    fn first_gap(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.early.is_empty() { None } else { Some(self.gap_since.unwrap_or(now)) }
+    }
+
+    fn open_front(&self, context: usize, found: &VerifiedBox) -> Option<Zeroizing<Vec<u8>>> {
+        let slot = self.window.front()?;
+        let context = self.contexts.get(context)?;
+        slot.capability.open(context, found).ok()
+    }
+
+    fn advance(&mut self, by: usize) -> Result<(), Error> {
+        self.window.drain(..by.min(self.window.len()));
+        self.early = std::mem::take(&mut self.early)
+            .into_iter()
+            .filter_map(|(offset, found)| Some((offset.checked_sub(by)?, found)))
+            .collect();
+        self.refill()
+    }
+
+    fn refill(&mut self) -> Result<(), Error> {
+        while self.window.len() < WINDOW {
+            let ids = ids_of(&self.tail, &self.contexts);
+            self.window.push_back(Slot { capability: self.tail.clone(), ids });
+            self.tail = self.tail.next()?;
+        }
+        Ok(())
+    }
+
+    fn refresh_ids(&mut self) {
+        for slot in &mut self.window {
+            slot.ids = ids_of(&slot.capability, &self.contexts);
+        }
+        // Contexts have moved: what came early is asked for again.
+        self.early.clear();
+    }
+}
+
+fn ids_of(capability: &ReadCapability, contexts: &[Vec<u8>]) -> Vec<BoxId> {
+    contexts.iter().map(|c| capability.box_id(c)).collect()
+}

@@ -1,0 +1,118 @@
+//! What a room tells its user, and what it asks of its carrier.
+
+use e2ee::TalkerKey;
+use streams::{BoxId, SealedBox};
+use wire::Timestamp;
+
+/// Names a request to the hub until it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(pub u64);
+
+/// What the room wants of the hub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Call {
+    /// Store this box; answer with [`super::Room::on_put`].
+    Put(SealedBox),
+    /// Wait for one of these boxes; answer with [`super::Room::on_boxes`], with none at the carrier's deadline.
+    Get(Vec<BoxId>),
+}
+
+/// What a room hands out.
+#[derive(Debug)]
+pub enum Output {
+    /// Ask the hub.
+    Call(CallId, Call),
+    /// The answer to this call is no longer wanted.
+    Cancel(CallId),
+    /// Tell the user.
+    Event(RoomEvent),
+}
+
+/// How far a message of ours got. It never goes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MessageState {
+    /// Waits.
+    Queued,
+    /// All its boxes have left.
+    Sent,
+    /// All its boxes are durable at the hub.
+    Stored,
+}
+
+/// Somebody in the room, as a screen may show them: the name is unique among those known now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Who {
+    /// Their identity in this room.
+    pub key: TalkerKey,
+    /// Their name, neutralised, with a key suffix where it could be mistaken.
+    pub name: String,
+}
+
+/// One line of `/who`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Present {
+    /// Who.
+    pub who: Who,
+    /// Whether it is us.
+    pub me: bool,
+    /// Whether they said that they left.
+    pub left: bool,
+    /// Whether the owner has muted them.
+    pub muted: bool,
+}
+
+/// What happened. Text is neutralised (`e2ee::sanitize`): it can be printed as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoomEvent {
+    /// A text.
+    Message {
+        /// Its author, proven by the box signature.
+        from: Who,
+        /// What they said.
+        text: String,
+        /// When they say they said it.
+        at: Timestamp,
+    },
+    /// A message of ours got further.
+    State {
+        /// Number that [`super::Room::say`] gave it.
+        message: u64,
+        /// How far.
+        state: MessageState,
+    },
+    /// Somebody talks here now.
+    Here(Who),
+    /// Somebody says that they leave.
+    Left(Who),
+    /// Somebody goes by another name now.
+    Renamed {
+        /// The name until now.
+        from: String,
+        /// The name from now on.
+        to: Who,
+    },
+    /// Boxes that never came although later ones did.
+    Gap {
+        /// Whose.
+        from: Who,
+        /// How many.
+        boxes: usize,
+    },
+    /// The owner says something to all.
+    Notice(String),
+    /// The owner has muted somebody, or taken it back.
+    Muted {
+        /// Whom.
+        who: Who,
+        /// Whether muted now.
+        muted: bool,
+    },
+    /// The room goes on under new keys, and we are in.
+    Rekeyed,
+    /// The room goes on under new keys, and we are out.
+    LockedOut,
+    /// More talkers than a client follows: this many are not shown.
+    Crowded(usize),
+    /// Something of ours could not be stored, in words.
+    Trouble(&'static str),
+}

@@ -1,0 +1,46 @@
+//! A reader with its one open request.
+
+use std::collections::BTreeMap;
+
+use e2ee::{Assembler, Door, DoorKey, Nick, TalkerKey};
+use wire::Timestamp;
+
+use super::event::CallId;
+use crate::reader::StreamReader;
+
+/// A stream that is being read.
+pub(super) struct Follow {
+    pub(super) reader: StreamReader,
+    pub(super) open: Option<CallId>,
+}
+
+impl Follow {
+    pub(super) const fn new(reader: StreamReader) -> Self {
+        Follow { reader, open: None }
+    }
+}
+
+/// Somebody who announced themselves.
+pub(super) struct Talker {
+    pub(super) nick: Nick,
+    pub(super) door_key: DoorKey,
+    pub(super) follow: Follow,
+    pub(super) parts: Assembler,
+    pub(super) left: bool,
+    /// The latest (generation, hour) in which they announced themselves.
+    pub(super) announced: (u32, u64),
+}
+
+/// A door lane that is being read.
+pub(super) struct Lane {
+    pub(super) door: Door,
+    pub(super) generation: u32,
+    pub(super) follow: Follow,
+    /// Boxes read so far, of which only a bounded number is looked at.
+    pub(super) read: u32,
+    /// When it is closed, once its hour is over.
+    pub(super) until: Timestamp,
+}
+
+/// Everybody known, by key.
+pub(super) type Talkers = BTreeMap<TalkerKey, Talker>;
