@@ -1,0 +1,157 @@
+//! What can go wrong with a link.
+
+use std::io;
+
+use wire::ErrorKind;
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a link could not be made, or ended. Never contains an address, an id or a byte of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Another program listens there already.
+    #[error("port {port} is already in use")]
+    PortInUse {
+        /// The port that was asked for.
+        port: u16,
+    },
+    /// The system does not let this user listen there.
+    #[error("no permission to listen on port {port}")]
+    PortNotPermitted {
+        /// The port that was asked for.
+        port: u16,
+    },
+    /// The address to listen on is not one of this machine's.
+    #[error("the address to listen on is not one of this machine")]
+    NotOurAddress,
+    /// The system refused to listen.
+    #[error("cannot listen: {0}")]
+    Listen(io::ErrorKind),
+    /// Nobody listens at the other end.
+    #[error("connection refused: nobody listens there")]
+    Refused,
+    /// There is no way to the other end.
+    #[error("no route to the other side")]
+    Unreachable,
+    /// No connection came about in time.
+    #[error("no answer in time")]
+    ConnectTimeout,
+    /// The connection stands, but the handshake did not finish in time.
+    #[error("the handshake did not finish in time")]
+    HandshakeTimeout,
+    /// The other side closed during the handshake: it is full, or something else listens there.
+    #[error("closed during the handshake: the other side is full or is no Hushwing node")]
+    HandshakeClosed,
+    /// Whoever answered does not hold the expected key (`LINK-002`).
+    #[error("another key than the expected one answered")]
+    WrongKey,
+    /// The other side does not speak this protocol: TLS 1.3, X25519MLKEM768, raw Ed25519 keys, the ALPN name.
+    #[error("the other side does not speak this protocol")]
+    Protocol,
+    /// A frame is not what its header or its type demands.
+    #[error(transparent)]
+    Frame(#[from] wire::Error),
+    /// The link ended in the middle of a frame.
+    #[error("the link ended in the middle of a frame")]
+    Truncated,
+    /// A frame that had begun did not arrive in time (`LINK-006`).
+    #[error("a frame did not arrive in time")]
+    FrameTimeout,
+    /// No frame came for the idle time (`LINK-007`).
+    #[error("no frame came for too long")]
+    IdleTimeout,
+    /// The other side takes nothing (`LINK-008`).
+    #[error("the other side takes no data")]
+    WriteTimeout,
+    /// The link broke without a goodbye, or is used after it ended.
+    #[error("the link broke")]
+    Broken,
+    /// The system refused an operation on the socket.
+    #[error("the system refused: {0}")]
+    Io(io::ErrorKind),
+    /// Our own configuration of TLS is wrong.
+    #[error("internal: {0}")]
+    Bug(&'static str),
+}
+
+impl Error {
+    /// Whose fault it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Error::PortInUse { .. } | Error::PortNotPermitted { .. } | Error::NotOurAddress | Error::Listen(_) => {
+                ErrorKind::LocalConfig
+            }
+            Error::WrongKey => ErrorKind::PeerMisbehaved,
+            Error::Protocol => ErrorKind::Unsupported,
+            Error::Frame(error) => error.kind(),
+            Error::Bug(_) => ErrorKind::Bug,
+            _ => ErrorKind::Network,
+        }
+    }
+
+    /// From an attempt to listen on `port`.
+    pub(crate) fn listen(error: &io::Error, port: u16) -> Self {
+        match error.kind() {
+            io::ErrorKind::AddrInUse => Error::PortInUse { port },
+            io::ErrorKind::PermissionDenied => Error::PortNotPermitted { port },
+            io::ErrorKind::AddrNotAvailable => Error::NotOurAddress,
+            other => Error::Listen(other),
+        }
+    }
+
+    /// From an attempt to connect.
+    pub(crate) fn dial(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => Error::Refused,
+            io::ErrorKind::TimedOut => Error::ConnectTimeout,
+            io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::AddrNotAvailable => Error::Unreachable,
+            other => Error::Io(other),
+        }
+    }
+
+    /// From a handshake.
+    pub(crate) fn handshake(error: &io::Error) -> Self {
+        match tls_cause(error) {
+            Some(rustls::Error::InvalidCertificate(_)) => Error::WrongKey,
+            Some(_) => Error::Protocol,
+            None => Error::HandshakeClosed,
+        }
+    }
+
+    /// From reading or writing on an established link.
+    pub(crate) fn stream(error: &io::Error) -> Self {
+        match tls_cause(error) {
+            Some(_) => Error::Protocol,
+            None => Error::Broken,
+        }
+    }
+}
+
+fn tls_cause(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_told_apart() {
+        let io = |kind| io::Error::from(kind);
+        assert_eq!(Error::dial(&io(io::ErrorKind::ConnectionRefused)), Error::Refused);
+        assert_eq!(Error::dial(&io(io::ErrorKind::HostUnreachable)), Error::Unreachable);
+        assert_eq!(Error::listen(&io(io::ErrorKind::PermissionDenied), 80), Error::PortNotPermitted { port: 80 });
+        let alert = io::Error::new(io::ErrorKind::InvalidData, rustls::Error::HandshakeNotComplete);
+        assert_eq!(Error::handshake(&alert), Error::Protocol);
+        assert_eq!(Error::handshake(&io(io::ErrorKind::UnexpectedEof)), Error::HandshakeClosed);
+        assert_eq!(Error::PortInUse { port: 7 }.kind(), ErrorKind::LocalConfig);
+        assert_eq!(Error::Refused.kind(), ErrorKind::Network);
+        assert_eq!(Error::WrongKey.kind(), ErrorKind::PeerMisbehaved);
+    }
+}

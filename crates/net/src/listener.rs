@@ -1,0 +1,155 @@
+//! The accepting side.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::{AbortHandle, JoinSet};
+use wire::NodeId;
+
+use crate::permit::{Permit, Permits};
+use crate::{Error, Identity, Link, ListenerLimits, Result, tls, transport};
+
+/// Connections that the kernel holds until we take them.
+const KERNEL_BACKLOG: u32 = 1024;
+/// Pause after the system refused to accept: most likely all file descriptors are in use.
+const REFUSED_PAUSE: Duration = Duration::from_millis(100);
+
+/// A link that somebody opened to us.
+#[derive(Debug)]
+pub struct Incoming {
+    /// The link. Its place among the listener's connections is given back when both its halves are gone.
+    pub link: Link,
+    /// The key that the other side proved, if it showed one.
+    pub peer: Option<NodeId>,
+}
+
+/// Accepts links. Stops listening when dropped; links already accepted live on.
+pub struct Listener {
+    local: SocketAddr,
+    incoming: Mutex<mpsc::Receiver<Incoming>>,
+    permits: Permits,
+    accepting: AbortHandle,
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listener")
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // Ends the handshakes with it: they live in the task's `JoinSet`.
+        self.accepting.abort();
+    }
+}
+
+impl Listener {
+    /// Listens at `address`, port 0 for any free port, as `me`. Call it inside a tokio runtime.
+    ///
+    /// # Errors
+    /// [`Error::PortInUse`], [`Error::PortNotPermitted`], [`Error::NotOurAddress`], [`Error::Listen`].
+    #[allow(clippy::unused_async, reason = "registering a socket needs the runtime, which `async` makes plain")]
+    pub async fn bind(address: SocketAddr, me: &Identity, limits: ListenerLimits) -> Result<Listener> {
+        let config = tls::server_config(me)?;
+        let socket = listen(address).map_err(|e| Error::listen(&e, address.port()))?;
+        let local = socket.local_addr().map_err(|e| Error::Listen(e.kind()))?;
+        let permits = Permits::new(&limits);
+        let (out, incoming) = mpsc::channel(limits.backlog.max(1));
+        let acceptor = Acceptor { config, limits, permits: permits.clone(), out };
+        let accepting = tokio::spawn(acceptor.run(socket)).abort_handle();
+        Ok(Listener { local, incoming: Mutex::new(incoming), permits, accepting })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Connections held now, those in their handshake included.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.permits.held()
+    }
+
+    /// The next link whose handshake is done. May be called from several tasks, and dropped at any time.
+    ///
+    /// # Errors
+    /// [`Error::Broken`] when the runtime is shutting down.
+    pub async fn accept(&self) -> Result<Incoming> {
+        self.incoming.lock().await.recv().await.ok_or(Error::Broken)
+    }
+}
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // So that a restart does not wait for the last connections' TIME_WAIT. On Windows the option
+    // would mean that others may take the port from us.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(KERNEL_BACKLOG)
+}
+
+struct Acceptor {
+    config: Arc<rustls::ServerConfig>,
+    limits: ListenerLimits,
+    permits: Permits,
+    out: mpsc::Sender<Incoming>,
+}
+
+impl Acceptor {
+    async fn run(self, socket: TcpListener) {
+        let mut handshakes = JoinSet::new();
+        let mut oldest_first: VecDeque<AbortHandle> = VecDeque::new();
+        loop {
+            let accepted = tokio::select! {
+                accepted = socket.accept() => accepted,
+                Some(_) = handshakes.join_next() => continue,
+            };
+            let (stream, from) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(kind = ?error.kind(), "cannot accept a connection");
+                    tokio::time::sleep(REFUSED_PAUSE).await;
+                    continue;
+                }
+            };
+            let Some(permit) = self.permits.take(from.ip()) else {
+                // Full: dropping the stream closes it.
+                continue;
+            };
+            if oldest_first.len() >= self.limits.max_handshakes {
+                oldest_first.retain(|h| !h.is_finished());
+            }
+            if oldest_first.len() >= self.limits.max_handshakes
+                && let Some(oldest) = oldest_first.pop_front()
+            {
+                // Honest handshakes take milliseconds: whoever is oldest stalls.
+                oldest.abort();
+            }
+            oldest_first.push_back(handshakes.spawn(self.handshake(stream, permit)));
+        }
+    }
+
+    fn handshake(&self, stream: TcpStream, permit: Permit) -> impl Future<Output = ()> + Send + 'static {
+        let (config, limits, out) = (self.config.clone(), self.limits.link, self.out.clone());
+        async move {
+            transport::prepare(&stream);
+            match Link::accept_configured(Box::new(stream), config, &limits, Some(permit)).await {
+                Ok(link) => {
+                    let peer = link.peer();
+                    // Fails only when the listener is gone.
+                    let _ = out.send(Incoming { link, peer }).await;
+                }
+                Err(error) => tracing::debug!(%error, "no link"),
+            }
+        }
+    }
+}
