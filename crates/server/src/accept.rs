@@ -1,0 +1,40 @@
+//! The accepting loop that all roles share.
+
+use std::time::Duration;
+
+use net::{Incoming, Listener};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Serves each link in a task of its own until it ends or everything stops.
+pub(crate) async fn accept<F>(
+    listener: Listener,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    serve: impl Fn(Incoming) -> F + Send + 'static,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            incoming = listener.accept() => match incoming {
+                Ok(incoming) => {
+                    let stop = stop.clone();
+                    let serving = serve(incoming);
+                    tasks.spawn(async move {
+                        tokio::select! {
+                            () = stop.cancelled() => {}
+                            () = serving => {}
+                        }
+                    });
+                }
+                Err(error) => {
+                    // Out of file descriptors, most likely: let some close.
+                    tracing::warn!(%error, "cannot accept");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+}

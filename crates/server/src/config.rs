@@ -1,0 +1,262 @@
+//! Settings of the three roles: a commented file each, unknown keys refused.
+
+use std::net::SocketAddr;
+
+use serde::Deserialize;
+use wire::document::{CoverLevel, CoverRates, GeometrySpec, Mixing, PacketScheme, PathPolicy, Region};
+
+use crate::Error;
+
+/// The commented file of a directory, all defaults.
+pub const DIRECTORY_EXAMPLE: &str = include_str!("config/directory.toml");
+/// The commented file of a relay, all defaults.
+pub const RELAY_EXAMPLE: &str = include_str!("config/relay.toml");
+/// The commented file of a hub, all defaults.
+pub const HUB_EXAMPLE: &str = include_str!("config/hub.toml");
+
+/// Settings of a directory. Field meanings: [`DIRECTORY_EXAMPLE`].
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "the commented file says what each is")]
+pub struct DirectoryConfig {
+    pub listen: SocketAddr,
+    pub announce: Option<SocketAddr>,
+    pub epoch_seconds: u64,
+    pub scheme: Scheme,
+    pub min_relays: u8,
+    pub max_relays: u8,
+    pub forward_probability: f64,
+    pub layers: u8,
+    pub distinct_regions: bool,
+    pub mean_delay_ms: u32,
+    pub max_delay_ms: u32,
+    pub cover: Cover,
+    pub mix_loops_per_minute: u32,
+}
+
+impl Default for DirectoryConfig {
+    fn default() -> Self {
+        DirectoryConfig {
+            listen: SocketAddr::from(([127, 0, 0, 1], 5999)),
+            announce: None,
+            epoch_seconds: 1200,
+            scheme: Scheme::XWing,
+            min_relays: 3,
+            max_relays: 3,
+            forward_probability: 0.0,
+            layers: 0,
+            distinct_regions: false,
+            mean_delay_ms: 50,
+            max_delay_ms: 10_000,
+            cover: Cover::Off,
+            mix_loops_per_minute: 0,
+        }
+    }
+}
+
+/// Settings of a relay. Field meanings: [`RELAY_EXAMPLE`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "the commented file says what each is")]
+pub struct RelayConfig {
+    pub listen: SocketAddr,
+    pub announce: Option<SocketAddr>,
+    pub region: Option<String>,
+    pub rate: u32,
+    pub max_connections: usize,
+}
+
+impl Default for RelayConfig {
+    fn default() -> Self {
+        RelayConfig {
+            listen: SocketAddr::from(([127, 0, 0, 1], 5001)),
+            announce: None,
+            region: None,
+            rate: 1000,
+            max_connections: 4096,
+        }
+    }
+}
+
+/// Settings of a hub. Field meanings: [`HUB_EXAMPLE`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "the commented file says what each is")]
+pub struct HubConfig {
+    pub listen: SocketAddr,
+    pub announce: Option<SocketAddr>,
+    pub region: Option<String>,
+    pub rate: u32,
+    pub max_connections: usize,
+    pub keep_days: u32,
+    pub member_storage_mib: u64,
+    pub guest_storage_mib: u64,
+    pub member_puts_per_second: u32,
+    pub guest_puts_per_second: u32,
+}
+
+impl Default for HubConfig {
+    fn default() -> Self {
+        HubConfig {
+            listen: SocketAddr::from(([127, 0, 0, 1], 6000)),
+            announce: None,
+            region: None,
+            rate: 1000,
+            max_connections: 4096,
+            keep_days: 14,
+            member_storage_mib: 4096,
+            guest_storage_mib: 512,
+            member_puts_per_second: 5000,
+            guest_puts_per_second: 500,
+        }
+    }
+}
+
+/// Packet scheme, by its name in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "see wire::document::PacketScheme")]
+pub enum Scheme {
+    XWing,
+    X25519Kem,
+    X25519Nike,
+}
+
+impl From<Scheme> for PacketScheme {
+    fn from(scheme: Scheme) -> Self {
+        match scheme {
+            Scheme::XWing => PacketScheme::XWing,
+            Scheme::X25519Kem => PacketScheme::X25519Kem,
+            Scheme::X25519Nike => PacketScheme::X25519Nike,
+        }
+    }
+}
+
+/// Cover level, by its name in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "see wire::document::CoverLevel")]
+pub enum Cover {
+    Off,
+    Low,
+    Normal,
+}
+
+impl From<Cover> for CoverLevel {
+    fn from(cover: Cover) -> Self {
+        match cover {
+            Cover::Off => CoverLevel::Off,
+            Cover::Low => CoverLevel::Low,
+            Cover::Normal => CoverLevel::Normal,
+        }
+    }
+}
+
+/// Reads a settings file.
+///
+/// # Errors
+/// [`Error::Config`] with the line and the reason.
+pub fn parse<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T, Error> {
+    toml::from_str(text).map_err(|e| Error::Config(format!("settings file: {e}")))
+}
+
+impl DirectoryConfig {
+    /// The geometry, mixing and path parts of the documents this directory will sign.
+    ///
+    /// # Errors
+    /// [`Error::Config`] that says which setting is out of its range.
+    pub fn parameters(&self) -> Result<(GeometrySpec, Mixing, PathPolicy), Error> {
+        let bad = |what: &str| Err(Error::Config(what.to_owned()));
+        if !(1..=86_400).contains(&self.epoch_seconds) {
+            return bad("epoch_seconds must lie between 1 and 86400");
+        }
+        if self.min_relays == 0 || self.min_relays > self.max_relays {
+            return bad("min_relays must be at least 1 and at most max_relays");
+        }
+        if self.max_relays >= wire::limits::MAX_HOPS {
+            return bad("max_relays must be at most 11");
+        }
+        if !(0.0..=1.0).contains(&self.forward_probability) {
+            return bad("forward_probability must lie between 0 and 1");
+        }
+        if self.layers > self.max_relays {
+            return bad("layers must be at most max_relays");
+        }
+        if self.mean_delay_ms > self.max_delay_ms {
+            return bad("mean_delay_ms must be at most max_delay_ms");
+        }
+        let geometry = mix::geometry::spec_for(self.scheme.into(), self.max_relays)?;
+        // Loopix wants a sender's rate at least twice a hop's: slots of 1/s (normal) and 1/4 s (low).
+        let mixing = Mixing {
+            mean_delay_ms: self.mean_delay_ms,
+            max_delay_ms: self.max_delay_ms,
+            low: CoverRates { payload: 250, loops: 50, drops: 50 },
+            normal: CoverRates { payload: 1000, loops: 200, drops: 200 },
+            default_level: self.cover.into(),
+            mix_loops: self.mix_loops_per_minute.saturating_mul(1000) / 60,
+        };
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0.0..=1.0 was checked")]
+        let forward_ppm = (self.forward_probability * 1_000_000.0).round() as u32;
+        let paths = PathPolicy {
+            min_relays: self.min_relays,
+            max_relays: self.max_relays,
+            forward_ppm,
+            layers: self.layers,
+            distinct_regions: self.distinct_regions,
+        };
+        Ok((geometry, mixing, paths))
+    }
+}
+
+/// A region setting as the document wants it.
+///
+/// # Errors
+/// [`Error::Config`].
+pub fn region(text: Option<&str>) -> Result<Option<Region>, Error> {
+    text.map(|t| t.parse().map_err(|e: wire::Error| Error::Config(e.to_string()))).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example with every setting switched on: what it shows is what the program takes.
+    fn switched_on(example: &str) -> String {
+        example
+            .lines()
+            .map(|l| match l.strip_prefix('#') {
+                Some(rest) if !rest.starts_with(' ') && rest.contains('=') => rest,
+                _ => l,
+            })
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    #[test]
+    fn the_commented_files_parse_and_show_the_defaults() {
+        assert_eq!(parse::<DirectoryConfig>(DIRECTORY_EXAMPLE).unwrap(), DirectoryConfig::default());
+        assert_eq!(parse::<RelayConfig>(RELAY_EXAMPLE).unwrap(), RelayConfig::default());
+        assert_eq!(parse::<HubConfig>(HUB_EXAMPLE).unwrap(), HubConfig::default());
+
+        let directory: DirectoryConfig = parse(&switched_on(DIRECTORY_EXAMPLE)).unwrap();
+        assert_eq!(DirectoryConfig { announce: None, ..directory }, DirectoryConfig::default());
+        let relay: RelayConfig = parse(&switched_on(RELAY_EXAMPLE)).unwrap();
+        assert_eq!(RelayConfig { announce: None, region: None, ..relay }, RelayConfig::default());
+        let hub: HubConfig = parse(&switched_on(HUB_EXAMPLE)).unwrap();
+        assert_eq!(HubConfig { announce: None, region: None, ..hub }, HubConfig::default());
+    }
+
+    #[test]
+    fn unknown_keys_and_values_out_of_range_are_refused() {
+        assert!(parse::<RelayConfig>("lisen = \"127.0.0.1:1\"").is_err());
+        assert!(parse::<RelayConfig>("listen = \"somewhere\"").is_err());
+        for text in
+            ["epoch_seconds = 0", "min_relays = 4", "forward_probability = 1.5", "max_relays = 12", "layers = 9"]
+        {
+            let config: DirectoryConfig = parse(text).unwrap();
+            assert!(config.parameters().is_err(), "{text}");
+        }
+        assert!(DirectoryConfig::default().parameters().is_ok());
+        assert!(region(Some("No Such")).is_err());
+    }
+}

@@ -1,0 +1,54 @@
+//! What can stop a role from starting or running.
+
+use wire::ErrorKind;
+
+/// Why a role cannot go on. Never contains an address, a key or an id.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A setting is wrong.
+    #[error("{0}")]
+    Config(String),
+    /// A file of the state directory cannot be read or written.
+    #[error("cannot {action} {file}: {source}")]
+    State {
+        /// What was tried: `read`, `write`, `create`.
+        action: &'static str,
+        /// File name inside the state directory.
+        file: String,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A file of the state directory is not what it should be.
+    #[error("{0} in the state directory is damaged")]
+    Damaged(&'static str),
+    /// The box store refuses.
+    #[error("box store: {0}")]
+    Store(#[from] hub::store::StoreError),
+    /// A link or listener failed.
+    #[error(transparent)]
+    Net(#[from] net::Error),
+    /// Mixing, epochs or documents.
+    #[error(transparent)]
+    Mix(#[from] mix::Error),
+    /// The directory refused us.
+    #[error("the directory refuses: {0}")]
+    Refused(&'static str),
+    /// A task of ours ended that never should.
+    #[error("internal: {0}")]
+    Bug(&'static str),
+}
+
+impl Error {
+    /// Whose fault it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Error::Config(_) | Error::Refused(_) => ErrorKind::LocalConfig,
+            Error::State { .. } | Error::Damaged(_) | Error::Store(_) => ErrorKind::LocalStorage,
+            Error::Net(e) => e.kind(),
+            Error::Mix(e) => e.kind(),
+            Error::Bug(_) => ErrorKind::Bug,
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The relay, hub and directory roles as services that run under tokio.
+//!
+//! # In this crate
+//! - [`relay`], [`hub`], [`directory`]: the roles; [`node`]: what the first two share
+//! - [`store`]: the embedded box store; [`journal`]: the replay journal; [`state`]: small secret files
+//! - [`config`]: their commented settings files
+//!
+//! # Not in this crate
+//! Anything that could open a message: neither `e2ee` nor `messenger` is in its dependency tree.
+//!
+//! # Invariants
+//! - `Stored` is said after the box is durable; a watcher is woken after that.
+//! - A replay tag is handed to the system before its packet leaves.
+//! - No id, address or key is logged.
+
+mod accept;
+pub mod config;
+pub mod directory;
+mod error;
+pub mod hub;
+pub mod journal;
+pub mod node;
+pub mod relay;
+pub mod state;
+pub mod store;
+
+pub use directory::Directory;
+pub use error::Error;
+pub use hub::HubRole;
+pub use node::{Node, NodeConfig};

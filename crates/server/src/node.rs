@@ -1,0 +1,175 @@
+//! What relays and hubs share: links, the mix core, epoch keys, the directory link.
+
+mod core;
+mod follow;
+mod keys;
+mod loops;
+mod serve;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use wire::document::{Region, Role};
+use wire::id::AdmissionToken;
+use wire::{Address, BootId, NetworkPointer, NodeId, Timestamp};
+
+pub use self::core::NodeStats;
+pub(crate) use self::core::{Deliver, Input};
+use crate::Error;
+use crate::accept::accept;
+use crate::state::StateDir;
+
+/// What a relay or hub needs to run.
+#[derive(Debug, Clone)]
+pub struct NodeConfig {
+    /// Relay or hub.
+    pub role: Role,
+    /// Where to listen.
+    pub listen: std::net::SocketAddr,
+    /// What others are told, when it differs.
+    pub announce: Option<Address>,
+    /// Region tag.
+    pub region: Option<Region>,
+    /// Declared capacity, packets per second.
+    pub rate: u32,
+    /// Most links at one time.
+    pub max_connections: usize,
+    /// The network to join.
+    pub pointer: NetworkPointer,
+    /// Admission token of its directory.
+    pub token: AdmissionToken,
+    /// State directory.
+    pub dir: PathBuf,
+}
+
+/// A clock that never goes back: the system's time at the start, plus what a monotonic clock counted since.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    base: Timestamp,
+    started: Instant,
+}
+
+impl Clock {
+    /// Starts now.
+    #[must_use]
+    pub fn start() -> Self {
+        let unix = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
+        Clock { base: Timestamp::from_millis(unix), started: Instant::now() }
+    }
+
+    /// The time, ms.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.base.plus_millis(elapsed)
+    }
+
+    /// The instant at which this clock shows `at`.
+    #[must_use]
+    pub fn instant(&self, at: Timestamp) -> tokio::time::Instant {
+        let wait = std::time::Duration::from_millis(at.millis_since(self.base).min(1 << 40));
+        tokio::time::Instant::from_std(self.started + wait)
+    }
+}
+
+/// A running relay or hub.
+#[derive(Debug)]
+pub struct Node {
+    /// Its identity.
+    pub id: NodeId,
+    /// Where it is reached.
+    pub address: Address,
+    /// Which start of it this is.
+    pub boot: BootId,
+    pub(crate) inputs: mpsc::Sender<Input>,
+    stats: Arc<NodeStats>,
+    admitted: watch::Receiver<bool>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Node {
+    /// Starts listening, joins the network, and goes on in the background.
+    /// `deliver` takes what arrives for the last hop; a relay gives `None`.
+    ///
+    /// # Errors
+    /// A port that is taken, a state directory that cannot be used.
+    pub(crate) async fn start(config: NodeConfig, deliver: Option<Deliver>) -> Result<Node, Error> {
+        let state = StateDir::open(&config.dir)?;
+        let identity = net::Identity::from_seed(&*state.secret32("identity")?);
+        let id = identity.node_id();
+        let boot = BootId::new(rand::random());
+        let limits = net::ListenerLimits { max_connections: config.max_connections, ..Default::default() };
+        let listener = net::Listener::bind(config.listen, &identity, limits).await?;
+        let address = config.announce.unwrap_or_else(|| listener.local_addr().into());
+        let clock = Clock::start();
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let stats = Arc::new(NodeStats::default());
+        let (inputs, inbox) = mpsc::channel(4096);
+        let (document_tx, document_rx) = watch::channel(None);
+        let (descriptor_tx, descriptor_rx) = watch::channel(None);
+        let (admitted_tx, admitted) = watch::channel(false);
+
+        let core = core::Core::new(core::Setup {
+            role: config.role,
+            identity: identity.clone(),
+            address,
+            region: config.region,
+            rate: config.rate,
+            state,
+            clock,
+            deliver: deliver.clone(),
+            descriptor: descriptor_tx,
+            stats: stats.clone(),
+        });
+        tasks.spawn(core.run(inbox, document_rx.clone(), stop.clone()));
+        tasks.spawn(follow::follow(
+            follow::Follow {
+                pointer: config.pointer,
+                token: config.token,
+                identity,
+                clock,
+                document: document_tx,
+                descriptor: descriptor_rx,
+                admitted: admitted_tx,
+            },
+            stop.clone(),
+        ));
+        let shared = serve::Shared { inputs: inputs.clone(), document: document_rx, boot, deliver };
+        tasks.spawn(accept(listener, tasks.clone(), stop.clone(), move |incoming| {
+            serve::serve(incoming, shared.clone())
+        }));
+        Ok(Node { id, address, boot, inputs, stats, admitted, stop, tasks })
+    }
+
+    /// Counters, since the start.
+    #[must_use]
+    pub fn stats(&self) -> &NodeStats {
+        &self.stats
+    }
+
+    /// Returns when the directory has admitted this node.
+    pub async fn admitted(&mut self) {
+        // The sender lives as long as the node; a closed channel means that it is stopping.
+        let _ = self.admitted.wait_for(|yes| *yes).await;
+    }
+
+    /// New keys for the coming epochs, now.
+    pub async fn rotate_keys(&self) {
+        let _ = self.inputs.send(Input::RotateKeys).await;
+    }
+
+    /// Stops: no new links, what is queued is dropped, state is on disk.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}

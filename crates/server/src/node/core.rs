@@ -1,0 +1,371 @@
+//! One task that owns the mix core: packets in, packets out, in order and without locks.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use mix::directory::VerifiedDocument;
+use mix::geometry;
+use mix::relay::{Output, Relay, RelayConfig};
+use net::{Identity, Outbound, OutboundConfig};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use wire::document::{NodeDescriptor, Region, Role};
+use wire::{Address, ClientToken, Frame, NodeId, RequestId, Timestamp};
+
+use super::Clock;
+use super::follow::Current;
+use super::keys::KeyRing;
+use super::loops::Loops;
+use crate::Error;
+use crate::hub::HubInput;
+use crate::state::StateDir;
+
+/// Packets taken from the links before what they caused is sent out.
+const BATCH: usize = 128;
+
+/// What a link or another task asks of the core.
+pub(crate) enum Input {
+    Packet {
+        epoch: u32,
+        packet: Vec<u8>,
+    },
+    Attach {
+        token: ClientToken,
+        link: u64,
+        to: mpsc::Sender<Frame>,
+    },
+    Detach {
+        token: ClientToken,
+        link: u64,
+    },
+    /// A packet of our own making: a hub's reply.
+    Send {
+        next: NodeId,
+        epoch: u32,
+        packet: Vec<u8>,
+    },
+    RotateKeys,
+}
+
+/// Where the last hop's payloads go: the hub's thread.
+#[derive(Clone)]
+pub(crate) struct Deliver(pub(crate) mpsc::Sender<HubInput>);
+
+impl Deliver {
+    pub(crate) async fn direct(&self, link: u64, id: RequestId, request: wire::hub::Request, to: mpsc::Sender<Frame>) {
+        let _ = self.0.send(HubInput::Direct { link, id, request, to }).await;
+    }
+
+    fn geometry(&self, geometry: sphinx::Geometry) {
+        // Told anew with each document, so that a full queue delays it at most.
+        let _ = self.0.try_send(HubInput::Geometry(geometry));
+    }
+
+    pub(crate) fn gone(&self, link: u64) {
+        // Full means that the hub is far behind; its watchers of a dead link end at their deadline.
+        let _ = self.0.try_send(HubInput::Gone { link });
+    }
+}
+
+/// Counters of a node, since its start. No ids, no addresses.
+#[derive(Debug, Default)]
+pub struct NodeStats {
+    /// Packets that came in.
+    pub received: AtomicU64,
+    /// Packets handed to the next relay or hub.
+    pub forwarded: AtomicU64,
+    /// Replies handed to clients.
+    pub replied: AtomicU64,
+    /// Payloads delivered here (hubs).
+    pub delivered: AtomicU64,
+    /// Packets dropped, for whatever reason.
+    pub dropped: AtomicU64,
+    /// Loops of our own that left.
+    pub loops: AtomicU64,
+    /// Loops of our own that came back.
+    pub loops_back: AtomicU64,
+    /// Bytes that came in, packets only.
+    pub bytes_in: AtomicU64,
+    /// Bytes that went out, packets only.
+    pub bytes_out: AtomicU64,
+}
+
+pub(crate) struct Setup {
+    pub(crate) role: Role,
+    pub(crate) identity: Identity,
+    pub(crate) address: Address,
+    pub(crate) region: Option<Region>,
+    pub(crate) rate: u32,
+    pub(crate) state: StateDir,
+    pub(crate) clock: Clock,
+    pub(crate) deliver: Option<Deliver>,
+    pub(crate) descriptor: watch::Sender<Option<Vec<u8>>>,
+    pub(crate) stats: Arc<NodeStats>,
+}
+
+/// What exists once a first document has told geometry and epochs.
+struct Joined {
+    document: Arc<VerifiedDocument>,
+    relay: Relay,
+    ring: KeyRing,
+    /// The epoch that keys have been made for.
+    epoch: u64,
+}
+
+pub(crate) struct Core {
+    setup: Setup,
+    joined: Option<Joined>,
+    clients: HashMap<ClientToken, (u64, mpsc::Sender<Frame>)>,
+    peers: HashMap<NodeId, Outbound>,
+    loops: Loops,
+    rng: StdRng,
+}
+
+/// Clients that may be attached at one time.
+const MAX_CLIENTS: usize = 65_536;
+
+impl Core {
+    pub(crate) fn new(setup: Setup) -> Self {
+        let loops = Loops::new(&setup);
+        let rng = StdRng::from_rng(&mut rand::rng());
+        Core { setup, joined: None, clients: HashMap::new(), peers: HashMap::new(), loops, rng }
+    }
+
+    pub(crate) async fn run(
+        mut self,
+        mut inbox: mpsc::Receiver<Input>,
+        mut documents: watch::Receiver<Current>,
+        stop: CancellationToken,
+    ) {
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            let wake = self.wake();
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                changed = documents.changed() => {
+                    if changed.is_err() { break }
+                    let current = documents.borrow_and_update().clone();
+                    if let Some(document) = current
+                        && let Err(error) = self.join(document)
+                    {
+                        tracing::error!(%error, "cannot follow the network document");
+                    }
+                }
+                n = inbox.recv_many(&mut batch, BATCH) => {
+                    if n == 0 { break }
+                    for input in batch.drain(..) {
+                        self.take(input);
+                    }
+                }
+                () = tokio::time::sleep_until(wake) => {}
+            }
+            if let Err(error) = self.advance() {
+                tracing::error!(%error, "cannot keep epoch keys");
+            }
+            if let Err(error) = self.pump() {
+                tracing::error!(%error, "cannot write the replay journal: packets are dropped");
+            }
+        }
+        // Together, not one after another: each may take its time to flush.
+        let mut closing = tokio::task::JoinSet::new();
+        for (_, peer) in self.peers.drain() {
+            closing.spawn(peer.shutdown());
+        }
+        closing.join_all().await;
+    }
+
+    fn wake(&self) -> tokio::time::Instant {
+        let soon = self.setup.clock.now().plus_millis(500);
+        let relay = self.joined.as_ref().and_then(|j| j.relay.deadline());
+        let due = relay.into_iter().chain(self.loops.deadline()).fold(soon, Timestamp::min);
+        self.setup.clock.instant(due)
+    }
+
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Packet { epoch, packet } => {
+                self.setup.stats.received.fetch_add(1, Ordering::Relaxed);
+                self.setup.stats.bytes_in.fetch_add(packet.len() as u64, Ordering::Relaxed);
+                if let Some(joined) = &mut self.joined {
+                    joined.relay.handle_packet(self.setup.clock.now(), epoch, packet);
+                }
+            }
+            Input::Attach { token, link, to } => {
+                if self.clients.len() < MAX_CLIENTS {
+                    self.clients.insert(token, (link, to));
+                }
+            }
+            Input::Detach { token, link } => {
+                if self.clients.get(&token).is_some_and(|(of, _)| *of == link) {
+                    self.clients.remove(&token);
+                }
+            }
+            Input::Send { next, epoch, packet } => self.send(next, epoch, packet),
+            Input::RotateKeys => {
+                let done = self.joined.as_mut().map(|j| j.ring.rotate(j.epoch, &mut j.relay));
+                if let Some(Err(error)) = done {
+                    tracing::error!(%error, "cannot rotate keys");
+                }
+                self.publish();
+            }
+        }
+    }
+
+    /// Takes a newer document: the first one makes the mix core.
+    fn join(&mut self, document: Arc<VerifiedDocument>) -> Result<(), Error> {
+        let epoch = document.epoch;
+        if let Some(joined) = &mut self.joined {
+            joined.relay.set_mixing(&document);
+            joined.document = document;
+        } else {
+            let sphinx_geometry = geometry::to_sphinx(&document.geometry)?;
+            let config = RelayConfig {
+                me: self.setup.identity.node_id(),
+                role: self.setup.role,
+                geometry: sphinx_geometry,
+                rate: self.setup.rate,
+                epoch_ms: document.epoch_ms,
+                max_delay_ms: document.mixing.max_delay_ms,
+                queue_limit: usize::try_from(self.setup.rate).unwrap_or(1000).clamp(1024, 16_384),
+            };
+            let ring = KeyRing::open(self.setup.state.clone(), sphinx_geometry.scheme())?;
+            let relay = Relay::new(config, &mut self.rng);
+            self.joined = Some(Joined { document, relay, ring, epoch: 0 });
+        }
+        self.follow_document();
+        tracing::debug!(epoch, "network document");
+        Ok(())
+    }
+
+    /// Follows the epochs by document time, also when the directory is away.
+    fn advance(&mut self) -> Result<(), Error> {
+        let now = self.setup.clock.now();
+        let Some(joined) = &mut self.joined else { return Ok(()) };
+        let epoch_ms = joined.document.epoch_ms;
+        let epoch = now.period(epoch_ms).max(joined.document.epoch);
+        if epoch != joined.epoch {
+            joined.ring.advance(epoch, &mut joined.relay)?;
+            joined.epoch = epoch;
+            self.publish();
+            return Ok(());
+        }
+        let into = now.millis_since(Timestamp::from_millis(epoch.saturating_mul(epoch_ms)));
+        let keep_from = if into > mix::epoch::grace_ms(epoch_ms) { epoch } else { epoch.saturating_sub(1) };
+        joined.ring.erase_before(keep_from, &mut joined.relay)
+    }
+
+    /// Signs the descriptor anew and hands it to the directory link.
+    fn publish(&mut self) {
+        let Some(joined) = &self.joined else { return };
+        let descriptor = NodeDescriptor {
+            version: wire::document::VERSION,
+            role: self.setup.role,
+            id: self.setup.identity.node_id(),
+            addresses: vec![self.setup.address],
+            region: self.setup.region.clone(),
+            rate: self.setup.rate,
+            keys: joined.ring.public_from(joined.epoch),
+        };
+        let signed = mix::directory::sign_descriptor(self.setup.identity.seed(), &descriptor);
+        let _ = self.setup.descriptor.send(Some(wire::encode(&signed)));
+    }
+
+    /// Everything else that a newer document changes.
+    fn follow_document(&mut self) {
+        self.dial_peers();
+        let Some(joined) = &self.joined else { return };
+        if let (Some(deliver), Ok(geometry)) = (&self.setup.deliver, geometry::to_sphinx(&joined.document.geometry)) {
+            deliver.geometry(geometry);
+        }
+        self.loops.follow(self.setup.clock.now(), &joined.document, &mut self.rng);
+    }
+
+    /// Keeps one link to every node of the document, so that the first packet does not wait for a handshake.
+    fn dial_peers(&mut self) {
+        let Some(joined) = &self.joined else { return };
+        let me = self.setup.identity.node_id();
+        let document = joined.document.clone();
+        self.peers.retain(|id, _| document.node(id).is_some());
+        for node in document.nodes.iter().filter(|n| n.id != me) {
+            if let Some(address) = node.addresses.first()
+                && !self.peers.contains_key(&node.id)
+            {
+                let config = OutboundConfig {
+                    // Peers send nothing that we read; a restarted one is wanted back soon.
+                    incoming: 1,
+                    backoff_max: Duration::from_secs(2),
+                    ..OutboundConfig::new(*address, node.id, Some(self.setup.identity.clone()))
+                };
+                self.peers.insert(node.id, Outbound::spawn(config));
+            }
+        }
+    }
+
+    /// Everything that the core wants done by now. The journal is written before anything leaves.
+    fn pump(&mut self) -> Result<(), Error> {
+        let now = self.setup.clock.now();
+        let mut leaving = Vec::new();
+        let Some(joined) = &mut self.joined else { return Ok(()) };
+        for (epoch, packet) in self.loops.due(now, &mut self.rng) {
+            joined.relay.handle_packet(now, epoch, packet);
+        }
+        while let Some(output) = joined.relay.poll(now) {
+            match output {
+                Output::Remember { epoch, tag } => joined.ring.remember(epoch, &tag),
+                other => leaving.push(other),
+            }
+        }
+        let stats = &self.setup.stats;
+        stats.dropped.store(joined.relay.counters().total(), Ordering::Relaxed);
+        let loops = self.loops.stats();
+        stats.loops.store(loops.loops, Ordering::Relaxed);
+        stats.loops_back.store(loops.loops_back, Ordering::Relaxed);
+        joined.ring.flush()?;
+        for output in leaving {
+            self.leave(output);
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self, output: Output) {
+        let stats = self.setup.stats.clone();
+        match output {
+            Output::Forward { next, epoch, packet } => {
+                stats.forwarded.fetch_add(1, Ordering::Relaxed);
+                self.send(next, epoch, packet);
+            }
+            Output::ToClient { token, surb_id, padded } if self.loops.is_mine(&token) => {
+                self.loops.returned(self.setup.clock.now(), surb_id, &padded);
+            }
+            Output::ToClient { token, surb_id, padded } => {
+                if let Some((_, to)) = self.clients.get(&token) {
+                    stats.replied.fetch_add(1, Ordering::Relaxed);
+                    stats.bytes_out.fetch_add(padded.len() as u64, Ordering::Relaxed);
+                    // A client that does not read loses replies; it asks again.
+                    let _ = to.try_send(Frame::Reply { surb_id, padded });
+                }
+            }
+            Output::Deliver { epoch, surb, data } => {
+                stats.delivered.fetch_add(1, Ordering::Relaxed);
+                if let Some(deliver) = &self.setup.deliver {
+                    // A full hub sheds load here; the client's retry comes when it has caught up.
+                    let _ = deliver.0.try_send(HubInput::Onion { epoch, surb, data });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn send(&mut self, next: NodeId, epoch: u32, packet: Vec<u8>) {
+        if let Some(peer) = self.peers.get(&next) {
+            self.setup.stats.bytes_out.fetch_add(packet.len() as u64, Ordering::Relaxed);
+            // A full queue belongs to a peer that is down: dropping is what a mix does, the ends retry.
+            let _ = peer.try_send(Frame::Packet { epoch, packet });
+        }
+    }
+}

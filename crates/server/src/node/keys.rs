@@ -1,0 +1,120 @@
+//! Epoch keys and replay journals on disk: what of a node must outlive its process, and what must not.
+
+use std::collections::BTreeMap;
+
+use mix::epoch::EpochKeys;
+use mix::relay::Relay;
+use sphinx::Scheme;
+
+use crate::Error;
+use crate::journal::{Journal, Recovered, machine_boot};
+use crate::state::StateDir;
+
+const FILE: &str = "epoch-keys";
+
+/// The keys of this epoch and the next two, their journals, and what the mix core knows of them.
+pub(crate) struct KeyRing {
+    state: StateDir,
+    keys: EpochKeys,
+    journals: BTreeMap<u64, Journal>,
+    boot: [u8; 16],
+}
+
+impl KeyRing {
+    /// Loads the keys of an earlier run, if they are of this scheme, and installs them in the core.
+    pub(crate) fn open(state: StateDir, scheme: Scheme) -> Result<Self, Error> {
+        let keys = match state.read(FILE)? {
+            Some(bytes) => EpochKeys::from_bytes(scheme, &bytes).unwrap_or_else(|_| EpochKeys::new(scheme)),
+            None => EpochKeys::new(scheme),
+        };
+        Ok(KeyRing { state, keys, journals: BTreeMap::new(), boot: machine_boot() })
+    }
+
+    /// Makes keys up to two epochs ahead, writes them down, and installs in `relay` those it lacks.
+    pub(crate) fn advance(&mut self, epoch: u64, relay: &mut Relay) -> Result<(), Error> {
+        let mut rng = rand::rng();
+        // Journals first: a key whose journal is doubtful must not be used again.
+        for epoch in self.keys.epochs() {
+            self.open_journal(epoch)?;
+        }
+        self.keys.advance(epoch, &mut rng)?;
+        self.state.write(FILE, self.keys.to_bytes().as_ref())?;
+        for epoch in self.keys.epochs() {
+            let seen = self.open_journal(epoch)?;
+            if !relay.has_key(epoch)
+                && let Some(key) = self.keys.private(epoch)
+            {
+                relay.install_key(epoch, key, seen.unwrap_or_default());
+            }
+        }
+        Ok(())
+    }
+
+    /// Erases everything older than `epoch`.
+    pub(crate) fn erase_before(&mut self, epoch: u64, relay: &mut Relay) -> Result<(), Error> {
+        let old: Vec<u64> = self.keys.epochs().into_iter().filter(|e| *e < epoch).collect();
+        if old.is_empty() {
+            return Ok(());
+        }
+        self.keys.erase_before(epoch);
+        relay.erase_before(epoch);
+        self.state.write(FILE, self.keys.to_bytes().as_ref())?;
+        for epoch in old {
+            self.journals.remove(&epoch);
+            Journal::delete(&self.state, epoch)?;
+        }
+        Ok(())
+    }
+
+    /// Throws away the keys of coming epochs and draws new ones.
+    pub(crate) fn rotate(&mut self, epoch: u64, relay: &mut Relay) -> Result<(), Error> {
+        for later in self.keys.epochs().into_iter().filter(|e| *e > epoch) {
+            self.keys.renew_epoch(later);
+            relay.drop_key(later);
+            self.journals.remove(&later);
+            Journal::delete(&self.state, later)?;
+        }
+        self.advance(epoch, relay)
+    }
+
+    /// Notes a tag; [`KeyRing::flush`] must succeed before its packet leaves.
+    pub(crate) fn remember(&mut self, epoch: u64, tag: &[u8; 16]) {
+        if let Some(journal) = self.journals.get_mut(&epoch) {
+            journal.push(tag);
+        }
+    }
+
+    /// Hands all noted tags to the system.
+    pub(crate) fn flush(&mut self) -> Result<(), Error> {
+        self.journals.values_mut().try_for_each(Journal::flush)
+    }
+
+    /// Public keys for the descriptor.
+    pub(crate) fn public_from(&self, epoch: u64) -> Vec<wire::document::EpochKey> {
+        self.keys.public_from(epoch)
+    }
+
+    /// Opens the journal if it is not open; the tags it already held. A doubtful one costs the epoch its key.
+    fn open_journal(&mut self, epoch: u64) -> Result<Option<Vec<[u8; 16]>>, Error> {
+        if self.journals.contains_key(&epoch) {
+            return Ok(None);
+        }
+        let (journal, recovered) = Journal::open(&self.state, epoch, &self.boot)?;
+        let seen = match recovered {
+            Recovered::New => Vec::new(),
+            Recovered::Complete(tags) => tags,
+            Recovered::Doubtful => {
+                tracing::warn!(
+                    epoch,
+                    "the machine went down in this epoch: its key is dropped rather than risk a replay"
+                );
+                self.keys.drop_epoch(epoch);
+                drop(journal);
+                Journal::delete(&self.state, epoch)?;
+                return Ok(None);
+            }
+        };
+        self.journals.insert(epoch, journal);
+        Ok(Some(seen))
+    }
+}

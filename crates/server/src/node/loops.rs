@@ -1,0 +1,72 @@
+//! Mix loops: packets that a relay sends through the network back to itself, so that it always mixes something and
+//! notices when its packets vanish. A relay is a client of itself whose only traffic is loops.
+
+use mix::client::{ClientConfig, OnionClient, Output, Stats};
+use mix::directory::VerifiedDocument;
+use rand::CryptoRng;
+use wire::document::Role;
+use wire::hub::{Operation, Request};
+use wire::id::AccessKey;
+use wire::{ClientToken, Timestamp};
+
+use super::core::Setup;
+
+pub(crate) struct Loops {
+    client: Option<OnionClient>,
+    token: ClientToken,
+}
+
+impl Loops {
+    pub(crate) fn new(setup: &Setup) -> Self {
+        let token = ClientToken::new(rand::random());
+        // A hub answers any echo, if only to say that it does not know the key: a reply like every other.
+        let echo = Request { access: AccessKey::new([0; 16]), operation: Operation::Echo };
+        let client = (setup.role == Role::Relay).then(|| {
+            let config = ClientConfig {
+                mix: Some(setup.identity.node_id()),
+                cover_body: wire::encode(&echo),
+                ..ClientConfig::default()
+            };
+            let mut client = OnionClient::new(config);
+            client.set_token(token);
+            client.link_up();
+            client
+        });
+        Loops { client, token }
+    }
+
+    pub(crate) fn follow(&mut self, now: Timestamp, document: &VerifiedDocument, rng: &mut impl CryptoRng) {
+        // A geometry that Sphinx does not take has already been refused by the core.
+        let _ = self.client.as_mut().map(|c| c.set_document(now, document, rng));
+    }
+
+    /// Packets to feed to our own mix.
+    pub(crate) fn due(&mut self, now: Timestamp, rng: &mut impl CryptoRng) -> Vec<(u32, Vec<u8>)> {
+        let Some(client) = &mut self.client else { return Vec::new() };
+        let mut packets = Vec::new();
+        while let Some(output) = client.poll(now, rng) {
+            if let Output::Send { epoch, packet, .. } = output {
+                packets.push((epoch, packet));
+            }
+        }
+        packets
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        self.client.as_ref().and_then(OnionClient::deadline)
+    }
+
+    pub(crate) fn is_mine(&self, token: &ClientToken) -> bool {
+        *token == self.token
+    }
+
+    pub(crate) fn returned(&mut self, now: Timestamp, surb_id: [u8; 16], padded: &[u8]) {
+        if let Some(client) = &mut self.client {
+            client.handle_reply(now, surb_id, padded);
+        }
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.client.as_ref().map(OnionClient::stats).unwrap_or_default()
+    }
+}

@@ -1,0 +1,147 @@
+//! A role's state directory: small files, mode 0600, replaced in one step.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use rand::Rng;
+use zeroize::Zeroizing;
+
+use crate::Error;
+
+/// A directory that one role owns. Its own directory is mode 0700, its files 0600.
+#[derive(Debug, Clone)]
+pub struct StateDir {
+    path: PathBuf,
+}
+
+/// Files are small; anything longer is not ours.
+const MAX_FILE: u64 = 16 * 1024 * 1024;
+
+impl StateDir {
+    /// Opens `path`, made when missing.
+    ///
+    /// # Errors
+    /// [`Error::State`].
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let fail = |source| Error::State { action: "create", file: name_of(path), source };
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(path).map_err(fail)?;
+        Ok(StateDir { path: path.to_owned() })
+    }
+
+    /// Path of a file or subdirectory in it.
+    #[must_use]
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// A state directory below this one.
+    ///
+    /// # Errors
+    /// [`Error::State`].
+    pub fn subdir(&self, name: &str) -> Result<Self, Error> {
+        StateDir::open(&self.path.join(name))
+    }
+
+    /// The file's bytes, or `None` when there is no such file.
+    ///
+    /// # Errors
+    /// [`Error::State`].
+    pub fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+        let fail = |source| Error::State { action: "read", file: name.to_owned(), source };
+        let file = match File::open(self.path.join(name)) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(fail(e)),
+        };
+        let mut bytes = Zeroizing::new(Vec::new());
+        file.take(MAX_FILE).read_to_end(&mut bytes).map_err(fail)?;
+        Ok(Some(bytes))
+    }
+
+    /// Replaces the file: whoever reads sees the old bytes or the new ones, never a part.
+    ///
+    /// # Errors
+    /// [`Error::State`].
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        let fail = |source| Error::State { action: "write", file: name.to_owned(), source };
+        let target = self.path.join(name);
+        let part = self.path.join(format!("{name}.part"));
+        let mut file = private(OpenOptions::new().write(true).create(true).truncate(true)).open(&part).map_err(fail)?;
+        file.write_all(bytes).and_then(|()| file.sync_data()).map_err(fail)?;
+        fs::rename(&part, &target).map_err(fail)
+    }
+
+    /// Removes a file; that there is none is fine.
+    ///
+    /// # Errors
+    /// [`Error::State`].
+    pub fn remove(&self, name: &str) -> Result<(), Error> {
+        match fs::remove_file(self.path.join(name)) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                Err(Error::State { action: "remove", file: name.to_owned(), source: e })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A 32-byte secret kept under `name`, drawn from the system's generator on first use.
+    ///
+    /// # Errors
+    /// [`Error::State`], [`Error::Damaged`].
+    pub fn secret32(&self, name: &'static str) -> Result<Zeroizing<[u8; 32]>, Error> {
+        if let Some(bytes) = self.read(name)? {
+            let array: [u8; 32] = bytes.as_slice().try_into().map_err(|_| Error::Damaged(name))?;
+            return Ok(Zeroizing::new(array));
+        }
+        let mut secret = Zeroizing::new([0u8; 32]);
+        rand::rng().fill_bytes(secret.as_mut());
+        self.write(name, secret.as_ref())?;
+        Ok(secret)
+    }
+}
+
+/// Marks a file to be made readable by its owner alone.
+pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().map_or_else(|| "state directory".to_owned(), |n| n.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_drawn_once_and_kept_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::open(&dir.path().join("relay")).unwrap();
+        let first = state.secret32("identity").unwrap();
+        assert_eq!(*first, *state.secret32("identity").unwrap());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = |p: PathBuf| fs::metadata(p).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode(state.join("identity")), 0o600);
+            assert_eq!(mode(state.join("")), 0o700);
+        }
+    }
+
+    #[test]
+    fn a_damaged_secret_is_an_error_not_a_new_secret() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::open(dir.path()).unwrap();
+        state.write("identity", b"short").unwrap();
+        assert!(matches!(state.secret32("identity"), Err(Error::Damaged("identity"))));
+        assert!(state.read("absent").unwrap().is_none());
+        state.remove("absent").unwrap();
+    }
+}

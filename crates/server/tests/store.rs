@@ -1,0 +1,199 @@
+//! The embedded store keeps what every store promises, and keeps it across its own death.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use hub::AccessClass;
+use hub::store::conformance::{self, MODEL_KEEP, sample};
+use hub::store::{BoxStore, Keep, NewBox, StoreError};
+use hub::to_wire;
+use proptest::prelude::*;
+use server::store::{FjallStore, StoreConfig};
+use streams::{VerifiedBox, WriteCapability};
+use tempfile::TempDir;
+use wire::Timestamp;
+use wire::hub::PutOutcome;
+
+const DIRECTORY: &str = "HUSHWING_TEST_STORE";
+const NOW: Timestamp = Timestamp::from_millis(5);
+
+fn numbered(n: u32) -> VerifiedBox {
+    WriteCapability::from_seed(&[7; 32]).seal(&n.to_be_bytes(), &[1; 2032]).unwrap()
+}
+
+fn member(content: VerifiedBox) -> NewBox {
+    NewBox { content, class: AccessClass::Member }
+}
+
+fn open(path: &Path, keep: Keep) -> FjallStore {
+    FjallStore::open(path, &StoreConfig { keep }).unwrap()
+}
+
+//= HUB-002
+//= HUB-009
+#[test]
+fn it_conforms() {
+    let mut dirs = Vec::new();
+    conformance::all(|keep| {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path(), keep);
+        dirs.push(dir);
+        store
+    });
+}
+
+#[test]
+fn it_survives_reopening() {
+    let dir = tempfile::tempdir().unwrap();
+    conformance::survives_reopening(|keep| open(dir.path(), keep));
+}
+
+#[test]
+fn a_second_process_is_told_that_it_is_in_use() {
+    let dir = tempfile::tempdir().unwrap();
+    let _first = open(dir.path(), Keep::default());
+    let second = FjallStore::open(dir.path(), &StoreConfig::default());
+    assert_eq!(second.unwrap_err(), StoreError::Locked);
+}
+
+#[test]
+fn a_file_in_its_place_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("boxes");
+    std::fs::write(&path, b"not a store").unwrap();
+    assert!(matches!(FjallStore::open(&path, &StoreConfig::default()), Err(StoreError::Refused(_))));
+}
+
+/// Not a test by itself: the process that [`what_a_killed_hub_has_acknowledged_is_there`] kills.
+#[test]
+#[ignore = "run as a child by another test"]
+fn child_that_writes_until_it_is_killed() {
+    let Ok(directory) = std::env::var(DIRECTORY) else { return };
+    let mut store = open(Path::new(&directory), Keep::default());
+    for batch in 0.. {
+        let boxes: Vec<NewBox> = (0..16).map(|n| member(numbered(batch * 16 + n))).collect();
+        let outcomes = store.put_batch(NOW, &boxes).unwrap();
+        assert!(outcomes.iter().all(|o| *o == PutOutcome::Stored));
+        println!("acknowledged {batch}");
+    }
+}
+
+//= HUB-004
+#[test]
+fn what_a_killed_hub_has_acknowledged_is_there() {
+    let directory = TempDir::new().unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child_that_writes_until_it_is_killed", "--ignored", "--nocapture"])
+        .env(DIRECTORY, directory.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let number = |line: String| line.strip_prefix("acknowledged ").and_then(|n| n.parse::<u32>().ok());
+    // The pipe stays open, or the child would die of that.
+    let mut acknowledged = lines.filter_map(number);
+    let last = acknowledged.nth(40).unwrap();
+    assert_eq!(
+        FjallStore::open(directory.path(), &StoreConfig::default()).unwrap_err(),
+        StoreError::Locked,
+        "two processes never share a store"
+    );
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let mut store = open(directory.path(), Keep::default());
+    let boxes: Vec<VerifiedBox> = (0..(last + 1) * 16).map(numbered).collect();
+    for some in boxes.chunks(64) {
+        let ids: Vec<_> = some.iter().map(VerifiedBox::id).collect();
+        let expected: Vec<_> = some.iter().cloned().map(to_wire).collect();
+        assert_eq!(store.get(&ids).unwrap(), expected);
+    }
+    let retried = store.put_batch(NOW, &[member(boxes[3].clone())]).unwrap();
+    assert_eq!(retried, [PutOutcome::Same]);
+    let counted = store.usage().member;
+    assert!(counted.boxes >= u64::from((last + 1) * 16));
+    assert_eq!(counted.bytes, counted.boxes * (2048 + 96), "accounts and boxes are of one write");
+}
+
+/// All files below a directory, by their paths inside it.
+fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let entry = entry.unwrap();
+        let name = PathBuf::from(entry.file_name());
+        if entry.path().is_dir() {
+            found.extend(files(&entry.path()).into_iter().map(|(path, bytes)| (name.join(path), bytes)));
+        } else {
+            let mut bytes = std::fs::read(entry.path()).unwrap();
+            // A journal takes its room beforehand; the zeros at its end are not the subject here.
+            bytes.truncate(200_000);
+            found.insert(name, bytes);
+        }
+    }
+    found
+}
+
+#[test]
+fn a_damaged_file_is_an_error_or_fewer_boxes_and_never_a_wrong_box() {
+    let all: Vec<VerifiedBox> = (0..40).map(numbered).collect();
+    let ids: Vec<_> = all.iter().map(VerifiedBox::id).collect();
+    let original = TempDir::new().unwrap();
+    let mut store = open(original.path(), Keep::default());
+    store.put_batch(NOW, &all.iter().cloned().map(member).collect::<Vec<_>>()).unwrap();
+    // A box of the next day has the first day written out of memory.
+    store.put_batch(NOW.plus_millis(24 * 3_600_000), &[member(numbered(1000))]).unwrap();
+    drop(store);
+    let original = files(original.path());
+    let mut refused = 0;
+    for (damaged, way) in original.keys().flat_map(|path| [(path, 0), (path, 1)]) {
+        let directory = TempDir::new().unwrap();
+        for (path, bytes) in &original {
+            let mut bytes = bytes.clone();
+            let middle = bytes.len() / 2;
+            match way {
+                _ if path != damaged => {}
+                0 => bytes.truncate(middle),
+                _ => bytes.iter_mut().skip(middle).take(20).for_each(|b| *b ^= 0x55),
+            }
+            let path = directory.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+        let found = FjallStore::open(directory.path(), &StoreConfig::default()).and_then(|store| store.get(&ids));
+        match found {
+            Err(_) => refused += 1,
+            Ok(boxes) => assert!(boxes.into_iter().all(|b| all.contains(&hub::from_wire(b).verify().unwrap()))),
+        }
+    }
+    assert!(refused > original.len() / 2, "{refused} of {} files, each damaged in two ways", original.len());
+}
+
+#[test]
+fn a_store_that_lives_for_long_keeps_neither_segments_nor_journals() {
+    let directory = TempDir::new().unwrap();
+    let mut store = open(directory.path(), MODEL_KEEP);
+    let contents: Vec<VerifiedBox> = (0..8).map(|n| sample(n, 2)).collect();
+    for second in 0..60u64 {
+        let now = Timestamp::from_millis(second * 1000);
+        store.expire(now).unwrap();
+        store.put_batch(now, &contents.iter().cloned().map(member).collect::<Vec<_>>()).unwrap();
+        let keyspaces = std::fs::read_dir(directory.path().join("keyspaces")).unwrap().count();
+        assert!(keyspaces <= 18, "{keyspaces} keyspaces after {second} s");
+    }
+    assert_eq!(store.usage().boxes(), 8);
+    drop(store);
+    let store = open(directory.path(), MODEL_KEEP);
+    assert_eq!(store.usage().boxes(), 8);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    #[test]
+    fn it_does_what_a_map_does(steps in proptest::collection::vec(any::<(u8, u8, u16)>(), 0..40)) {
+        let dir = tempfile::tempdir().unwrap();
+        conformance::agrees_with_model(open(dir.path(), conformance::MODEL_KEEP), &steps);
+    }
+}
