@@ -1,0 +1,338 @@
+//! The command line, as `clap` reads it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  done
+  1  something else went wrong
+  2  the command line is wrong
+  3  a setting, link or name is wrong
+  4  the disk refuses or holds something unreadable
+  5  no connection
+  6  a relay, hub or peer broke the protocol
+  7  the other side needs another version
+  70 a mistake of this program
+
+Try it now:  hushwing demo
+Your own network on this machine:  hushwing up    (prints a link; give it to `hushwing chat LINK`)";
+
+/// Private talk that nobody sees happening: no account, no phone number, no name on any server.
+#[derive(Debug, Parser)]
+#[command(name = "hushwing", version, after_help = AFTER_HELP, max_term_width = 100)]
+pub struct Cli {
+    /// What to do; without it hushwing asks.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// Print what happens on stderr: paths, packet sizes. Twice for more.
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, alias = "debug")]
+    pub verbose: u8,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a whole network on this machine: directory, relays, hub. Prints a room link on stdout.
+    #[command(alias = "server")]
+    Up(UpArgs),
+    /// Talk in a room.
+    Chat(ChatArgs),
+    /// Show it all at work: a network, two talkers, and you.
+    Demo(DemoArgs),
+    /// Find what is broken on the way to a room.
+    Doctor(DoctorArgs),
+    /// Run a directory: admits relays and hubs, signs the network document.
+    Directory(DirectoryArgs),
+    /// Run a relay (a mix).
+    #[command(alias = "node")]
+    Relay(RelayArgs),
+    /// Run a hub (stores boxes for a while).
+    Hub(HubArgs),
+    /// Make a room on a network, and print its link.
+    Room(RoomArgs),
+    /// Measure whole paths on this machine.
+    Bench(BenchArgs),
+    /// Print a shell's completion script.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write the man pages into a directory.
+    Man {
+        /// Where to.
+        dir: PathBuf,
+    },
+}
+
+/// Cover level on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs, reason = "the level's name says it")]
+pub enum CoverArg {
+    Off,
+    Low,
+    Normal,
+}
+
+/// Entry policy on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EntryArg {
+    /// The same entry relay for 30 days.
+    Pinned,
+    /// Another at each connection (trials only: a pinned entry protects better).
+    Random,
+}
+
+/// Route on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RouteArg {
+    /// Through the relays: hides who talks to whom, and when.
+    Onion,
+    /// TLS straight to the hub: hides content only; the hub sees your IP address.
+    Direct,
+}
+
+/// Settings of `up`.
+#[derive(Debug, Clone, Args)]
+pub struct UpArgs {
+    /// Number of relays.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub relays: u8,
+    /// Relays on each path; default 3, or all when there are fewer.
+    #[arg(long, alias = "k", value_parser = clap::value_parser!(u8).range(1..=11))]
+    pub hops: Option<u8>,
+    /// Draw the path length: after --hops relays go on with this probability, up to all relays.
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    pub forward_probability: f64,
+    /// Mean of the random delay at each hop, ms.
+    #[arg(long, value_name = "MS", default_value_t = 50)]
+    pub mean_delay: u32,
+    /// Cover traffic of the clients.
+    #[arg(long, value_enum, default_value_t = CoverArg::Off)]
+    pub cover: CoverArg,
+    /// Keep keys and boxes here, so that links stay good after a restart; default: nothing is kept.
+    #[arg(long)]
+    pub dir: Option<PathBuf>,
+    /// Where all of it listens.
+    #[arg(long, default_value = "127.0.0.1")]
+    pub host: std::net::IpAddr,
+    /// Port of the first relay; the others follow.
+    #[arg(long, default_value_t = 5001)]
+    pub relay_port: u16,
+    /// Port of the hub.
+    #[arg(long, short = 'p', alias = "port", default_value_t = 6000)]
+    pub hub_port: u16,
+    /// Port of the directory.
+    #[arg(long, default_value_t = 5999)]
+    pub directory_port: u16,
+    /// Length of an epoch, seconds.
+    #[arg(long, value_name = "S", default_value_t = 1200)]
+    pub epoch: u64,
+    /// Door lanes of the room: 1 for a table, up to 64 for a crowd.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub lanes: u8,
+}
+
+/// Settings of `chat`.
+#[derive(Debug, Clone, Args)]
+pub struct ChatArgs {
+    /// The room's link, or `-` to read it from a file with --link-file.
+    pub link: Option<String>,
+    /// Read the link from this file (keeps it out of the process list).
+    #[arg(long, value_name = "FILE", conflicts_with = "link")]
+    pub link_file: Option<PathBuf>,
+    /// Your name in this room; random when not given.
+    #[arg(long)]
+    pub nick: Option<String>,
+    /// How messages travel.
+    #[arg(long, value_enum, default_value_t = RouteArg::Onion)]
+    pub route: RouteArg,
+    /// Cover traffic; default: what the network says.
+    #[arg(long, value_enum)]
+    pub cover: Option<CoverArg>,
+    /// How the entry relay is chosen.
+    #[arg(long, value_enum, default_value_t = EntryArg::Pinned)]
+    pub entry: EntryArg,
+    /// Keep the network document and the pinned entry relay here; default: nothing is kept.
+    #[arg(long)]
+    pub dir: Option<PathBuf>,
+    /// Write states of sent messages to stderr.
+    #[arg(long)]
+    pub states: bool,
+    /// Write every event as a line of JSON to stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Settings of `demo`.
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    /// Messages that each scripted talker says.
+    #[arg(long, default_value_t = 5)]
+    pub messages: u32,
+    /// Mean of the random delay at each hop, ms.
+    #[arg(long, value_name = "MS", default_value_t = 20)]
+    pub mean_delay: u32,
+}
+
+/// Settings of `doctor`.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArgs {
+    /// The room's link.
+    pub link: String,
+    /// Report as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where a node finds its network.
+#[derive(Debug, Clone, Args)]
+pub struct NetworkArgs {
+    /// The network pointer `hushwing:net#…`, or a file that holds it (waited for until it is there).
+    #[arg(long, value_name = "POINTER|FILE")]
+    pub network: Option<String>,
+    /// The admission token, or a file that holds it.
+    #[arg(long, value_name = "TOKEN|FILE")]
+    pub token: Option<String>,
+}
+
+/// Settings of `directory`.
+#[derive(Debug, Clone, Args)]
+pub struct DirectoryArgs {
+    /// Keys and state; `network` and `token` are written here for relays and hubs.
+    #[arg(long, default_value = "hushwing-directory")]
+    pub dir: PathBuf,
+    /// Settings file.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print a commented settings file and stop.
+    #[arg(long)]
+    pub print_config: bool,
+    /// Where to listen.
+    #[arg(long, value_name = "IP:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// Length of an epoch, seconds.
+    #[arg(long, value_name = "S")]
+    pub epoch: Option<u64>,
+    /// Relays on each path.
+    #[arg(long)]
+    pub hops: Option<u8>,
+    /// Mean of the random delay at each hop, ms.
+    #[arg(long, value_name = "MS")]
+    pub mean_delay: Option<u32>,
+    /// Cover traffic of clients.
+    #[arg(long, value_enum)]
+    pub cover: Option<CoverArg>,
+}
+
+/// Settings of `relay`.
+#[derive(Debug, Clone, Args)]
+pub struct RelayArgs {
+    /// Keys and state.
+    #[arg(long, default_value = "hushwing-relay")]
+    pub dir: PathBuf,
+    /// Settings file.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print a commented settings file and stop.
+    #[arg(long)]
+    pub print_config: bool,
+    /// Where to listen.
+    #[arg(long, value_name = "IP:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// Region tag.
+    #[arg(long)]
+    pub region: Option<String>,
+    /// The network.
+    #[command(flatten)]
+    pub network: NetworkArgs,
+}
+
+/// Settings of `hub`.
+#[derive(Debug, Clone, Args)]
+pub struct HubArgs {
+    /// Keys, state and boxes.
+    #[arg(long, default_value = "hushwing-hub")]
+    pub dir: PathBuf,
+    /// Settings file.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print a commented settings file and stop.
+    #[arg(long)]
+    pub print_config: bool,
+    /// Where to listen.
+    #[arg(long, value_name = "IP:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// Region tag.
+    #[arg(long)]
+    pub region: Option<String>,
+    /// The network.
+    #[command(flatten)]
+    pub network: NetworkArgs,
+}
+
+/// Settings of `room`.
+#[derive(Debug, Clone, Args)]
+pub struct RoomArgs {
+    /// The network pointer `hushwing:net#…`, or a file that holds it.
+    #[arg(long, value_name = "POINTER|FILE")]
+    pub network: String,
+    /// The hub's address card: a `hub` file that a hub writes into its --dir.
+    #[arg(long, value_name = "FILE")]
+    pub hub: PathBuf,
+    /// Write the owner's link (mutes, re-keying) to this file, mode 0600.
+    #[arg(long, value_name = "FILE")]
+    pub owner_link: Option<PathBuf>,
+    /// Door lanes: 1 for a table, up to 64 for a crowd.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub lanes: u8,
+}
+
+/// Settings of `bench`.
+#[derive(Debug, Clone, Args)]
+pub struct BenchArgs {
+    /// What to measure.
+    #[command(subcommand)]
+    pub what: BenchWhat,
+}
+
+/// What `bench` measures.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum BenchWhat {
+    /// TLS in → unwrap → TLS out, no delay: packets per second.
+    Relay {
+        /// Packets to push through.
+        #[arg(long, default_value_t = 20_000)]
+        packets: u32,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Durable puts per second, and one put to many watchers.
+    Hub {
+        /// Boxes to put.
+        #[arg(long, default_value_t = 40_000)]
+        boxes: u32,
+        /// Watchers of one box.
+        #[arg(long, default_value_t = 1_000)]
+        watchers: u32,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Client → relays → hub → relays → watcher, delays off: latency.
+    Path {
+        /// Messages to send, one after another.
+        #[arg(long, default_value_t = 1_000)]
+        messages: u32,
+        /// Relays on each path.
+        #[arg(long, default_value_t = 3)]
+        hops: u8,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}

@@ -1,0 +1,6 @@
+//! The command line and the line mode.
+
+pub mod args;
+pub mod ask;
+pub mod chat;
+pub mod line;

@@ -1,0 +1,205 @@
+//! `hushwing demo`: a network, two scripted talkers, and you.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use e2ee::Nick;
+use mix::path::EntryPolicy;
+use tokio::sync::mpsc;
+use wire::ErrorKind;
+
+use crate::cli::args::{CoverArg, DemoArgs, UpArgs};
+use crate::cli::line::{self, Style};
+use crate::engine::{Command, Event, JoinAs, Options, Route, Session, State};
+use crate::exit::Failure;
+use crate::roles::up::Network;
+
+/// Longest that the scripted part may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Pause between two messages when somebody watches.
+const PACE: Duration = Duration::from_millis(800);
+
+const OPENINGS: [&str; 5] = [
+    "Has anybody seen us talking?",
+    "Each relay knows the one before and the one after, nobody knows both ends.",
+    "Every packet has the same size, and the keys change with the epoch.",
+    "The hub stores boxes whose addresses only we can compute.",
+    "Quiet as an owl.",
+];
+
+/// What the scripted talkers saw.
+#[derive(Default)]
+struct Tally {
+    /// Whether to print what is heard.
+    print: bool,
+    said: usize,
+    heard: usize,
+    twice: usize,
+    paths: Vec<usize>,
+    packets: usize,
+    stored_ms: Vec<u64>,
+}
+
+/// Runs the demo.
+///
+/// # Errors
+/// No ports, or messages that did not arrive.
+pub async fn run(args: DemoArgs, verbose: bool) -> Result<(), Failure> {
+    let started = Instant::now();
+    let network = Network::start(&UpArgs {
+        relays: 4,
+        hops: Some(3),
+        forward_probability: 0.0,
+        mean_delay: args.mean_delay,
+        cover: CoverArg::Off,
+        dir: None,
+        host: std::net::Ipv4Addr::LOCALHOST.into(),
+        relay_port: 0,
+        hub_port: 0,
+        directory_port: 0,
+        epoch: 1200,
+        lanes: 1,
+    })
+    .await?;
+    eprintln!(
+        "4 relays, a hub and a directory are up after {} ms; paths have 3 relays, each delays packets by {} ms on average",
+        started.elapsed().as_millis(),
+        args.mean_delay
+    );
+    let link = network.link();
+    let join = JoinAs::parse(&link).map_err(|e| Failure::new(ErrorKind::Bug, e, "please report this"))?;
+    let interactive = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let talk = talk(&join, args.messages, verbose, interactive);
+    let tally = if interactive {
+        let style = Style::detect(false, true, verbose);
+        let (commands, events) = Session::start(options(&join, Nick::random(&mut rand::rng())))?;
+        let (tally, chat) = tokio::join!(talk, line::run(commands, events, style));
+        chat?;
+        tally?
+    } else {
+        talk.await?
+    };
+    let packets = network.packets();
+    network.stop().await;
+    report(&tally, packets);
+    if tally.heard == tally.said && tally.twice == 0 {
+        Ok(())
+    } else {
+        Err(Failure::new(
+            ErrorKind::Bug,
+            "not every message arrived exactly once",
+            "run it with -v and report what it says",
+        ))
+    }
+}
+
+fn options(join: &JoinAs, nick: Nick) -> Options {
+    Options { join: join.clone(), nick, route: Route::Onion, cover: None, entry: EntryPolicy::Pinned, dir: None }
+}
+
+/// Two talkers take turns; each must hear all that the other says, once.
+async fn talk(join: &JoinAs, messages: u32, verbose: bool, interactive: bool) -> Result<Tally, Failure> {
+    let name = |text: &str| Nick::new(text).map_err(|e| Failure::new(ErrorKind::Bug, e, "please report this"));
+    let (alice, mut alice_events) = Session::start(options(join, name("alice")?))?;
+    let (bob, mut bob_events) = Session::start(options(join, name("bob")?))?;
+    // Somebody who sits there sees the talk in the room itself, at a pace for reading.
+    let mut tally = Tally { print: !interactive, ..Tally::default() };
+    let script = async {
+        for n in 0..messages as usize {
+            let text = OPENINGS[n % OPENINGS.len()];
+            exchange(
+                (&alice, &mut alice_events),
+                (&bob, &mut bob_events),
+                &format!("{text} ({n})"),
+                &mut tally,
+                verbose,
+            )
+            .await;
+            if interactive {
+                tokio::time::sleep(PACE).await;
+            }
+            exchange(
+                (&bob, &mut bob_events),
+                (&alice, &mut alice_events),
+                &format!("Indeed. ({n})"),
+                &mut tally,
+                verbose,
+            )
+            .await;
+        }
+        for (commands, events) in [(&alice, &mut alice_events), (&bob, &mut bob_events)] {
+            let _ = commands.send(Command::Leave).await;
+            while !matches!(events.recv().await, Some(Event::Closed) | None) {}
+        }
+    };
+    if tokio::time::timeout(PATIENCE, script).await.is_err() {
+        eprintln!("the scripted talkers ran out of time");
+    }
+    Ok(tally)
+}
+
+/// One says it; returns when the other has heard it and the hub has it.
+async fn exchange(
+    (speaker, speaker_events): (&mpsc::Sender<Command>, &mut mpsc::Receiver<Event>),
+    (_, listener_events): (&mpsc::Sender<Command>, &mut mpsc::Receiver<Event>),
+    text: &str,
+    tally: &mut Tally,
+    verbose: bool,
+) {
+    let _ = speaker.send(Command::Say(text.to_owned())).await;
+    tally.said += 1;
+    let (mut stored, mut heard) = (false, 0);
+    while !stored || heard == 0 {
+        tokio::select! {
+            event = speaker_events.recv() => match event {
+                Some(Event::State { state: State::Stored, after_ms, .. }) => {
+                    stored = true;
+                    tally.stored_ms.push(after_ms);
+                }
+                Some(event) => count(tally, &event, verbose),
+                None => return,
+            },
+            event = listener_events.recv() => match event {
+                Some(Event::Message { from, text: said, you: false, .. }) => {
+                    if said == text {
+                        if tally.print {
+                            println!("{from}: {said}");
+                        }
+                        heard += 1;
+                    } else {
+                        tally.twice += 1;
+                    }
+                }
+                Some(event) => count(tally, &event, verbose),
+                None => return,
+            },
+        }
+    }
+    tally.heard += 1;
+    tally.twice += heard - 1;
+}
+
+fn count(tally: &mut Tally, event: &Event, verbose: bool) {
+    if let Event::Path { text, relays } = event {
+        tally.paths.push(*relays);
+        tally.packets += 1;
+        if verbose {
+            eprintln!("[debug] {text}");
+        }
+    }
+}
+
+fn report(tally: &Tally, packets: u64) {
+    let mut stored = tally.stored_ms.clone();
+    stored.sort_unstable();
+    let at = |part: usize| stored.get(stored.len().saturating_sub(1) * part / 100).copied().unwrap_or(0);
+    eprintln!("what travelled: {} messages said, {} heard, {} shown twice", tally.said, tally.heard, tally.twice);
+    let shortest = tally.paths.iter().min().copied().unwrap_or(0);
+    let longest = tally.paths.iter().max().copied().unwrap_or(0);
+    eprintln!(
+        "packets: {} sent by the talkers, {packets} seen by relays and hub together; path lengths {shortest} to {longest} relays",
+        tally.packets
+    );
+    eprintln!("until stored: median {} ms, slowest {} ms", at(50), at(100));
+}

@@ -1,0 +1,166 @@
+//! `hushwing doctor LINK`: walks the way to a room and names the broken piece.
+
+use std::time::{Duration, Instant};
+
+use mix::directory::VerifiedDocument;
+use mix::path::EntryPolicy;
+use net::LinkLimits;
+use serde::Serialize;
+use wire::document::Role;
+use wire::{Address, ErrorKind, Frame, NodeId};
+
+use crate::cli::args::DoctorArgs;
+use crate::cli::chat::parse_link;
+use crate::engine::{CarrierEvent, OnionCarrier, OnionOptions};
+use crate::exit::Failure;
+
+/// Longest wait for one piece.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Serialize)]
+struct Finding {
+    piece: String,
+    ok: bool,
+    detail: String,
+    ms: u128,
+}
+
+struct Report {
+    json: bool,
+    findings: Vec<Finding>,
+}
+
+impl Report {
+    fn add(&mut self, piece: impl Into<String>, since: Instant, result: Result<String, String>) -> bool {
+        let ok = result.is_ok();
+        let finding =
+            Finding { piece: piece.into(), ok, detail: result.unwrap_or_else(|e| e), ms: since.elapsed().as_millis() };
+        if !self.json {
+            let mark = if ok { "ok  " } else { "FAIL" };
+            println!("{mark} {} — {} ({} ms)", finding.piece, finding.detail, finding.ms);
+        }
+        self.findings.push(finding);
+        ok
+    }
+}
+
+/// Runs the checks, one line each.
+///
+/// # Errors
+/// When a piece is broken: exit code 5.
+pub async fn run(args: DoctorArgs) -> Result<(), Failure> {
+    let join = parse_link(&args.link)?;
+    let place = join.place().clone();
+    let mut report = Report { json: args.json, findings: Vec::new() };
+    report.add("link", Instant::now(), Ok("well formed".to_owned()));
+
+    let mut document = None;
+    for (n, directory) in place.directories.iter().enumerate() {
+        let since = Instant::now();
+        let fetched = fetch(directory.address, directory.id, &place.network).await;
+        let told = fetched.as_ref().map_err(Clone::clone).map(describe);
+        report.add(format!("directory {}", n + 1), since, told);
+        document = document.or(fetched.ok());
+    }
+    if let Some(document) = &document {
+        for (n, node) in document.nodes.iter().enumerate() {
+            let since = Instant::now();
+            let what = match node.role {
+                Role::Relay => "relay",
+                Role::Hub => "hub",
+            };
+            let reached = match node.addresses.first() {
+                Some(address) => knock(*address, node.id).await,
+                None => Err("has no address".to_owned()),
+            };
+            report.add(format!("{what} {} ({})", n + 1, node.id.short()), since, reached);
+        }
+        let since = Instant::now();
+        let (have, need) = (document.relays().count(), usize::from(document.paths.min_relays));
+        let enough = if have >= need {
+            Ok(format!("{have} in the network, paths need {need}"))
+        } else {
+            Err(format!("too few relays: {have} in the network, paths need {need}"))
+        };
+        let enough = report.add("relays", since, enough);
+        let there = if document.node(&place.hub).is_some() {
+            Ok("is in the document".to_owned())
+        } else {
+            Err("is not in the document: it is down, or was never admitted".to_owned())
+        };
+        if report.add("the room's hub", since, there) && enough {
+            let since = Instant::now();
+            report.add("onion route", since, echo(&place).await);
+        }
+    }
+    if args.json {
+        println!("{}", serde_json::to_string(&report.findings).unwrap_or_default());
+    }
+    match report.findings.iter().find(|f| !f.ok) {
+        None => Ok(()),
+        Some(broken) => Err(Failure::new(
+            ErrorKind::Network,
+            format!("{} is broken: {}", broken.piece, broken.detail),
+            "whoever runs that piece can restart it; it needs no start order",
+        )),
+    }
+}
+
+fn describe(document: &VerifiedDocument) -> String {
+    format!(
+        "epoch {}, {} relays, {} hubs, mean delay {} ms per hop",
+        document.epoch,
+        document.relays().count(),
+        document.hubs().count(),
+        document.mixing.mean_delay_ms
+    )
+}
+
+fn limits() -> LinkLimits {
+    LinkLimits { connect_timeout: PATIENCE, handshake_timeout: PATIENCE, ..LinkLimits::default() }
+}
+
+async fn knock(address: Address, id: NodeId) -> Result<String, String> {
+    net::connect(address, id, None, &limits()).await.map_err(|e| e.to_string())?;
+    Ok("answers with its key".to_owned())
+}
+
+async fn fetch(address: Address, id: NodeId, network: &wire::NetworkId) -> Result<VerifiedDocument, String> {
+    let link = net::connect(address, id, None, &limits()).await.map_err(|e| e.to_string())?;
+    let (mut reader, mut writer) = link.split();
+    writer.send(&Frame::GetDocument(None)).await.map_err(|e| e.to_string())?;
+    let answer = tokio::time::timeout(PATIENCE, reader.read()).await.map_err(|_| "does not answer".to_owned())?;
+    match answer.map_err(|e| e.to_string())? {
+        Some(Frame::Document(bytes)) => mix::directory::verify(&bytes, network).map_err(|e| e.to_string()),
+        Some(Frame::Refused(_)) => Err("has no document yet".to_owned()),
+        _ => Err("closed the link".to_owned()),
+    }
+}
+
+/// One echo through relays and hub and back.
+async fn echo(place: &e2ee::NetworkPlace) -> Result<String, String> {
+    let mut carrier = OnionCarrier::start(OnionOptions {
+        pointer: place.network_pointer(),
+        hub: place.hub,
+        access: place.access,
+        cover: Some(wire::document::CoverLevel::Off),
+        entry: EntryPolicy::Random,
+        dir: None,
+    });
+    carrier.probe();
+    let mut last = "no answer came back".to_owned();
+    let answered = async {
+        loop {
+            match carrier.next().await {
+                CarrierEvent::Answered(after) => return after,
+                CarrierEvent::Status(status) if !status.up => last = status.text,
+                CarrierEvent::Notice(text) => last = text,
+                _ => {}
+            }
+        }
+    };
+    match tokio::time::timeout(PATIENCE, answered).await {
+        Ok(after) => Ok(format!("an echo came back after {} ms", after.as_millis())),
+        Err(_) => Err(last),
+    }
+}

@@ -1,0 +1,15 @@
+//! Drives the room over the network. Front ends see [`Command`] and [`Event`] and nothing else.
+
+mod carrier;
+mod direct;
+mod documents;
+mod onion;
+mod session;
+mod types;
+
+pub use self::carrier::CarrierEvent;
+pub use self::onion::{OnionCarrier, OnionOptions};
+pub use self::session::{JoinAs, Options, Route, Session};
+pub use self::types::{Command, Event, Person, State};
+
+pub(crate) use self::carrier::Carrier;

@@ -1,0 +1,361 @@
+//! One room over one route: commands in, events out.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use e2ee::{NetworkPlace, Newlines, Nick, OwnerLink, RoomLink, sanitize};
+use messenger::room::{MessageState, Output, Room, RoomEvent};
+use mix::path::EntryPolicy;
+use tokio::sync::mpsc;
+use wire::Timestamp;
+use wire::document::CoverLevel;
+
+use super::carrier::CarrierEvent;
+use super::direct::DirectCarrier;
+use super::{Carrier, Command, Event, OnionCarrier, OnionOptions, Person, State};
+
+/// Who joins.
+#[derive(Debug, Clone)]
+pub enum JoinAs {
+    /// Anybody who holds the link.
+    Guest(RoomLink),
+    /// The room's owner.
+    Owner(OwnerLink),
+}
+
+impl JoinAs {
+    /// From a link's text, of either kind.
+    ///
+    /// # Errors
+    /// Those of the link.
+    pub fn parse(text: &str) -> Result<Self, e2ee::Error> {
+        let text = text.trim();
+        if text.starts_with(e2ee::link::OWNER_SCHEME) {
+            OwnerLink::parse(text).map(JoinAs::Owner)
+        } else {
+            RoomLink::parse(text).map(JoinAs::Guest)
+        }
+    }
+
+    /// Where the room is.
+    #[must_use]
+    pub const fn place(&self) -> &NetworkPlace {
+        match self {
+            JoinAs::Guest(link) => link.place(),
+            JoinAs::Owner(link) => link.link().place(),
+        }
+    }
+}
+
+/// How messages travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// Through the relays.
+    Onion,
+    /// Straight to the hub.
+    Direct,
+}
+
+/// How to join.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The room, and as whom.
+    pub join: JoinAs,
+    /// Our name.
+    pub nick: Nick,
+    /// The route.
+    pub route: Route,
+    /// Cover level; `None` takes the document's.
+    pub cover: Option<CoverLevel>,
+    /// How the entry relay is chosen.
+    pub entry: EntryPolicy,
+    /// Where document and pinned entries are kept.
+    pub dir: Option<PathBuf>,
+}
+
+/// A running session. Dropping the command sender leaves.
+pub struct Session {
+    carrier: Carrier,
+    options: Options,
+    room: Option<Room>,
+    events: mpsc::Sender<Event>,
+    /// Our messages on their way: number → when they were said.
+    ours: BTreeMap<u64, Instant>,
+    /// Commands that came before the room could be opened.
+    early: VecDeque<Command>,
+    leaving: bool,
+}
+
+/// Events that a front end may leave unread before the session waits for it.
+const EVENT_QUEUE: usize = 1024;
+
+impl Session {
+    /// Starts a session in the background.
+    ///
+    /// # Errors
+    /// When the directory given for document and entries cannot be used.
+    pub fn start(options: Options) -> Result<(mpsc::Sender<Command>, mpsc::Receiver<Event>), server::Error> {
+        if let Some(dir) = &options.dir {
+            server::state::StateDir::open(dir)?;
+        }
+        let (commands_tx, commands) = mpsc::channel(256);
+        let (events, events_rx) = mpsc::channel(EVENT_QUEUE);
+        let place = options.join.place();
+        let pointer = place.network_pointer();
+        let carrier = match options.route {
+            Route::Onion => Carrier::Onion(Box::new(OnionCarrier::start(OnionOptions {
+                pointer,
+                hub: place.hub,
+                access: place.access,
+                cover: options.cover,
+                entry: options.entry,
+                dir: options.dir.clone(),
+            }))),
+            Route::Direct => Carrier::Direct(Box::new(DirectCarrier::start(pointer, place.hub, place.access))),
+        };
+        let session = Session {
+            carrier,
+            options,
+            room: None,
+            events,
+            ours: BTreeMap::new(),
+            early: VecDeque::new(),
+            leaving: false,
+        };
+        tokio::spawn(session.run(commands));
+        Ok((commands_tx, events_rx))
+    }
+
+    async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let mut listening = true;
+        while !self.is_over() && !self.events.is_closed() {
+            let wake = self.wake();
+            // Commands wait while the outbox is far behind: back-pressure down to whoever types or pipes.
+            let take = listening && self.early.len() < 64 && self.ours.len() < 1_000;
+            tokio::select! {
+                report = self.carrier.next() => self.report(report).await,
+                command = commands.recv(), if take => match command {
+                    Some(command) => self.command(command).await,
+                    None => {
+                        listening = false;
+                        if !self.leaving {
+                            self.command(Command::Leave).await;
+                        }
+                    }
+                },
+                () = tokio::time::sleep(wake) => self.tick().await,
+            }
+        }
+        let _ = self.events.send(Event::Closed).await;
+    }
+
+    fn is_over(&self) -> bool {
+        self.leaving && self.early.is_empty() && self.room.as_ref().is_none_or(Room::is_drained)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.carrier.document_time().unwrap_or(Timestamp::ZERO)
+    }
+
+    fn wake(&self) -> Duration {
+        let Some(room) = &self.room else { return Duration::from_secs(1) };
+        let due = room.deadline().since(self.now());
+        due.clamp(Duration::from_millis(1), Duration::from_secs(1))
+    }
+
+    async fn tell(&self, event: Event) {
+        // A front end that is gone has ended the session; the loop notices.
+        let _ = self.events.send(event).await;
+    }
+
+    async fn notice(&self, text: impl Into<String>) {
+        self.tell(Event::Notice { text: text.into() }).await;
+    }
+
+    /// Opens the room as soon as there is document time.
+    async fn open(&mut self) {
+        let Some(now) = self.carrier.document_time() else { return };
+        if self.room.is_some() {
+            return;
+        }
+        let nick = self.options.nick.clone();
+        let joined = match &self.options.join {
+            JoinAs::Guest(link) => Room::join(link, nick, now, &mut rand::rng()),
+            JoinAs::Owner(link) => Room::join_as_owner(link, nick, now, &mut rand::rng()),
+        };
+        match joined {
+            Ok(room) => {
+                self.tell(Event::Joined { you: room.my_name() }).await;
+                self.room = Some(room);
+                for command in std::mem::take(&mut self.early) {
+                    self.command(command).await;
+                }
+                self.pump().await;
+            }
+            Err(error) => {
+                self.notice(format!("the room cannot be opened: {error}")).await;
+                self.early.clear();
+                self.leaving = true;
+            }
+        }
+    }
+
+    async fn tick(&mut self) {
+        let now = self.now();
+        if let Some(room) = &mut self.room
+            && room.deadline() <= now
+            && let Err(error) = room.tick(now)
+        {
+            self.notice(error.to_string()).await;
+        }
+        self.open().await;
+        self.pump().await;
+    }
+
+    async fn report(&mut self, report: CarrierEvent) {
+        let now = self.now();
+        let outcome = match (report, &mut self.room) {
+            (CarrierEvent::Status(status), _) => {
+                self.tell(Event::Network { up: status.up, text: status.text }).await;
+                Ok(())
+            }
+            (CarrierEvent::Path { text, relays }, _) => {
+                self.tell(Event::Path { text, relays }).await;
+                Ok(())
+            }
+            (CarrierEvent::Answered(after), _) => {
+                let ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+                self.tell(Event::Answered { ms }).await;
+                Ok(())
+            }
+            (CarrierEvent::Notice(text), _) => {
+                self.notice(text).await;
+                Ok(())
+            }
+            (CarrierEvent::Sent(call), Some(room)) => {
+                room.on_sent(call);
+                Ok(())
+            }
+            (CarrierEvent::Put(call, outcome), Some(room)) => room.on_put(now, call, outcome),
+            (CarrierEvent::Boxes(call, boxes), Some(room)) => room.on_boxes(now, call, boxes),
+            (CarrierEvent::Sent(_) | CarrierEvent::Put(..) | CarrierEvent::Boxes(..), None) => Ok(()),
+        };
+        if let Err(error) = outcome {
+            self.notice(error.to_string()).await;
+        }
+        self.open().await;
+        self.pump().await;
+    }
+
+    async fn command(&mut self, command: Command) {
+        let now = self.now();
+        let Some(room) = &mut self.room else {
+            // Nothing said yet: nothing to wait for.
+            if matches!(command, Command::Leave) && self.early.is_empty() {
+                self.leaving = true;
+            } else {
+                self.early.push_back(command);
+            }
+            return;
+        };
+        let done = match command {
+            Command::Say(text) => match room.say(now, &text) {
+                Ok(number) => {
+                    self.ours.insert(number, Instant::now());
+                    let from = room.my_name();
+                    let text = sanitize(&text, Newlines::Keep);
+                    self.tell(Event::Message { from, text, at_ms: now.as_millis(), you: true }).await;
+                    Ok(())
+                }
+                Err(error) => Err(error.to_string()),
+            },
+            Command::Nick(name) => match Nick::new(&name) {
+                Ok(nick) => match room.set_nick(now, nick) {
+                    Ok(()) => {
+                        let you = room.my_name();
+                        self.tell(Event::Joined { you }).await;
+                        Ok(())
+                    }
+                    Err(error) => Err(error.to_string()),
+                },
+                Err(error) => Err(error.to_string()),
+            },
+            Command::Who => {
+                let people = room.who().into_iter().map(person).collect();
+                self.tell(Event::Who { people }).await;
+                Ok(())
+            }
+            Command::Link => {
+                let link = room.link_now().to_text().to_string();
+                self.tell(Event::Link { link }).await;
+                Ok(())
+            }
+            Command::Mute(name) => room.mute(now, &name, true).map_err(|e| e.to_string()),
+            Command::Unmute(name) => room.mute(now, &name, false).map_err(|e| e.to_string()),
+            Command::Rekey(names) => room.rekey(now, &names, &mut rand::rng()).map_err(|e| e.to_string()),
+            Command::Leave => {
+                self.leaving = true;
+                room.leave(now).map_err(|e| e.to_string())
+            }
+        };
+        if let Err(text) = done {
+            self.notice(text).await;
+        }
+        self.pump().await;
+    }
+
+    /// Hands the room's calls to the carrier and its events to the front end.
+    async fn pump(&mut self) {
+        while let Some(output) = self.room.as_mut().and_then(Room::poll) {
+            match output {
+                Output::Call(id, call) => self.carrier.call(id, &call),
+                Output::Cancel(id) => self.carrier.cancel(id),
+                Output::Event(event) => self.event(event).await,
+            }
+        }
+    }
+
+    async fn event(&mut self, event: RoomEvent) {
+        let event = match event {
+            RoomEvent::Message { from, text, at } => {
+                Event::Message { from: from.name, text, at_ms: at.as_millis(), you: false }
+            }
+            RoomEvent::State { message, state } => return self.state(message, state).await,
+            RoomEvent::Here(who) => Event::Here { name: who.name },
+            RoomEvent::Left(who) => Event::Left { name: who.name },
+            RoomEvent::Renamed { from, to } => Event::Renamed { from, to: to.name },
+            RoomEvent::Gap { from, boxes } => Event::Gap { name: from.name, boxes },
+            RoomEvent::Notice(text) => Event::Notice { text: format!("the owner says: {text}") },
+            RoomEvent::Muted { who, muted } => {
+                let what = if muted { "muted" } else { "no longer muted" };
+                Event::Notice { text: format!("{} is {what} by the owner", who.name) }
+            }
+            RoomEvent::Rekeyed => Event::Notice { text: "the room has new keys; old links are dead".into() },
+            RoomEvent::LockedOut => Event::Notice {
+                text: "the owner has given the room new keys without you: you see nothing new here".into(),
+            },
+            RoomEvent::Crowded(n) => Event::Notice { text: format!("the room is crowded: {n} talkers are not shown") },
+            RoomEvent::Trouble(text) => Event::Notice { text: text.to_owned() },
+        };
+        self.tell(event).await;
+    }
+
+    async fn state(&mut self, message: u64, state: MessageState) {
+        let after = self.ours.get(&message).map_or(Duration::ZERO, Instant::elapsed);
+        let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+        let state = match state {
+            MessageState::Queued => State::Queued,
+            MessageState::Sent => State::Sent,
+            MessageState::Stored => State::Stored,
+        };
+        if state == State::Stored {
+            self.ours.remove(&message);
+        }
+        self.tell(Event::State { message, state, after_ms }).await;
+    }
+}
+
+fn person(present: messenger::room::Present) -> Person {
+    Person { name: present.who.name, you: present.me, left: present.left, muted: present.muted }
+}

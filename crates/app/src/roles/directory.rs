@@ -1,0 +1,55 @@
+//! `hushwing directory`.
+
+use server::Directory;
+use server::config::{Cover, DIRECTORY_EXAMPLE, DirectoryConfig};
+
+use crate::cli::args::{CoverArg, DirectoryArgs};
+use crate::exit::Failure;
+
+/// Runs a directory until it is stopped.
+///
+/// # Errors
+/// Settings, port, state directory.
+pub async fn run(args: DirectoryArgs) -> Result<(), Failure> {
+    if args.print_config {
+        print!("{DIRECTORY_EXAMPLE}");
+        return Ok(());
+    }
+    let mut config: DirectoryConfig = super::settings(args.config.as_deref())?;
+    if let Some(listen) = args.listen {
+        config.listen = listen;
+    }
+    if let Some(epoch) = args.epoch {
+        config.epoch_seconds = epoch;
+    }
+    if let Some(hops) = args.hops {
+        config.min_relays = hops;
+        config.max_relays = hops;
+    }
+    if let Some(delay) = args.mean_delay {
+        config.mean_delay_ms = delay;
+    }
+    if let Some(cover) = args.cover {
+        config.cover = cover.into();
+    }
+    let directory = Directory::start(&args.dir, &config).await?;
+    eprintln!(
+        "directory is up; {}/network and {}/token are for relays and hubs",
+        args.dir.display(),
+        args.dir.display()
+    );
+    println!("{}", directory.pointer.to_text());
+    super::stopped().await;
+    directory.stop().await;
+    Ok(())
+}
+
+impl From<CoverArg> for Cover {
+    fn from(arg: CoverArg) -> Self {
+        match arg {
+            CoverArg::Off => Cover::Off,
+            CoverArg::Low => Cover::Low,
+            CoverArg::Normal => Cover::Normal,
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! `hushwing relay` and `hushwing hub`.
+
+use std::path::Path;
+
+use data_encoding::BASE64URL_NOPAD;
+use minicbor::{Decode, Encode};
+use server::config::{self, HUB_EXAMPLE, HubConfig, RELAY_EXAMPLE, RelayConfig};
+use server::state::StateDir;
+use server::{HubRole, NodeConfig};
+use wire::document::Role;
+use wire::id::AccessKey;
+use wire::{ErrorKind, NodeId};
+
+use super::network;
+use crate::cli::args::{HubArgs, RelayArgs};
+use crate::exit::Failure;
+
+/// What a room's maker must know of a hub: who it is and the key of an access class. Secret: the key admits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct HubCard {
+    /// Its identity.
+    #[n(0)]
+    pub id: NodeId,
+    /// An access key.
+    #[n(1)]
+    pub access: AccessKey,
+}
+
+/// Textual scheme of a hub card.
+const CARD_SCHEME: &str = "hushwing:hub#";
+
+impl HubCard {
+    /// The text that the hub writes into its state directory.
+    #[must_use]
+    pub fn to_text(self) -> String {
+        format!("{CARD_SCHEME}{}", BASE64URL_NOPAD.encode(&wire::encode(&self)))
+    }
+}
+
+impl std::str::FromStr for HubCard {
+    type Err = wire::Error;
+
+    fn from_str(text: &str) -> Result<Self, wire::Error> {
+        let malformed = wire::Error::Malformed("hub card");
+        let data = text.trim().strip_prefix(CARD_SCHEME).ok_or(malformed)?;
+        let bytes = BASE64URL_NOPAD.decode(data.as_bytes()).map_err(|_| malformed)?;
+        wire::decode(&bytes, "hub card")
+    }
+}
+
+/// Runs a relay until it is stopped.
+///
+/// # Errors
+/// Settings, port, state directory.
+pub async fn relay(args: RelayArgs) -> Result<(), Failure> {
+    if args.print_config {
+        print!("{RELAY_EXAMPLE}");
+        return Ok(());
+    }
+    let mut settings: RelayConfig = super::settings(args.config.as_deref())?;
+    if let Some(listen) = args.listen {
+        settings.listen = listen;
+    }
+    let region = config::region(args.region.as_deref().or(settings.region.as_deref()))?;
+    let (pointer, token) = network::read(&args.network).await?;
+    let mut node = server::relay::start(NodeConfig {
+        role: Role::Relay,
+        listen: settings.listen,
+        announce: settings.announce.map(Into::into),
+        region,
+        rate: settings.rate,
+        max_connections: settings.max_connections,
+        pointer,
+        token,
+        dir: args.dir,
+    })
+    .await?;
+    eprintln!("relay {} listens on {}", node.id.short(), node.address);
+    let stop = super::stopped();
+    tokio::pin!(stop);
+    let mut rotate = rotations();
+    let mut told = false;
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            () = node.admitted(), if !told => {
+                told = true;
+                eprintln!("admitted by the directory");
+            }
+            Some(()) = rotate.recv() => {
+                node.rotate_keys().await;
+                eprintln!("keys of the coming epochs are new");
+            }
+        }
+    }
+    node.stop().await;
+    Ok(())
+}
+
+/// Runs a hub until it is stopped.
+///
+/// # Errors
+/// Settings, port, state directory, store.
+pub async fn hub(args: HubArgs) -> Result<(), Failure> {
+    if args.print_config {
+        print!("{HUB_EXAMPLE}");
+        return Ok(());
+    }
+    let mut settings: HubConfig = super::settings(args.config.as_deref())?;
+    if let Some(listen) = args.listen {
+        settings.listen = listen;
+    }
+    let region = config::region(args.region.as_deref().or(settings.region.as_deref()))?;
+    let (pointer, token) = network::read(&args.network).await?;
+    let node = NodeConfig {
+        role: Role::Hub,
+        listen: settings.listen,
+        announce: settings.announce.map(Into::into),
+        region,
+        rate: settings.rate,
+        max_connections: settings.max_connections,
+        pointer,
+        token,
+        dir: args.dir.clone(),
+    };
+    let mut hub = HubRole::start(node, &settings).await?;
+    write_cards(&args.dir, &hub)?;
+    eprintln!("hub {} listens on {}; its cards are in {}", hub.node.id.short(), hub.node.address, args.dir.display());
+    let stop = super::stopped();
+    tokio::pin!(stop);
+    let mut told = false;
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            () = hub.node.admitted(), if !told => {
+                told = true;
+                eprintln!("admitted by the directory");
+            }
+        }
+    }
+    hub.stop().await;
+    Ok(())
+}
+
+/// Writes `hub` (members) and `hub-guest` into the hub's directory, for `hushwing room`.
+fn write_cards(dir: &Path, hub: &HubRole) -> Result<(), Failure> {
+    let state = StateDir::open(dir)?;
+    for (name, access) in [("hub", hub.member), ("hub-guest", hub.guest)] {
+        let card = HubCard { id: hub.node.id, access };
+        state.write(name, card.to_text().as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Reads a hub card from a file.
+///
+/// # Errors
+/// When the file is not there or holds something else.
+pub fn read_card(path: &Path) -> Result<HubCard, Failure> {
+    let fail = |e: &dyn std::fmt::Display| {
+        Failure::new(
+            ErrorKind::LocalConfig,
+            format!("no hub card in {}: {e}", path.display()),
+            "a hub writes its cards `hub` and `hub-guest` into its --dir",
+        )
+    };
+    let text = std::fs::read_to_string(path).map_err(|e| fail(&e))?;
+    text.parse().map_err(|e| fail(&e))
+}
+
+/// A message for each SIGHUP: new keys, please.
+fn rotations() -> tokio::sync::mpsc::Receiver<()> {
+    let (tx, rx) = tokio::sync::mpsc::channel(1);
+    #[cfg(unix)]
+    if let Ok(mut hangup) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) {
+        tokio::spawn(async move {
+            while hangup.recv().await.is_some() {
+                if tx.send(()).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    rx
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hub_card_survives_its_text() {
+        let card = HubCard { id: NodeId::new([1; 32]), access: AccessKey::new([2; 16]) };
+        assert_eq!(card.to_text().parse::<HubCard>().unwrap(), card);
+        assert!("hushwing:hub#".parse::<HubCard>().is_err());
+        assert!("nonsense".parse::<HubCard>().is_err());
+    }
+}

@@ -1,0 +1,175 @@
+//! `hushwing up`: a whole network in one process.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use e2ee::{NetworkPlace, Owner, OwnerLink, RoomSettings};
+use server::config::{DirectoryConfig, HubConfig};
+use server::state::StateDir;
+use server::{Directory, HubRole, Node, NodeConfig};
+use wire::document::Role;
+use wire::{ErrorKind, Timestamp};
+
+use crate::cli::args::UpArgs;
+use crate::exit::Failure;
+
+/// File of the owner's link in the directory given by `--dir`.
+const OWNER_LINK: &str = "owner-link";
+
+/// A running network.
+pub struct Network {
+    directory: Directory,
+    relays: Vec<Node>,
+    hub: HubRole,
+    /// The room's owner link: mutes, re-keying.
+    pub owner: OwnerLink,
+    /// Deleted with the network, when nothing is to be kept.
+    _scratch: Option<tempfile::TempDir>,
+}
+
+impl Network {
+    /// Starts directory, relays and hub, and returns when clients can use them.
+    ///
+    /// # Errors
+    /// Settings, ports, state directory.
+    pub async fn start(args: &UpArgs) -> Result<Network, Failure> {
+        let (base, scratch) = base(args.dir.as_deref())?;
+        let hops = args.hops.unwrap_or_else(|| args.relays.min(3));
+        if hops > args.relays {
+            return Err(Failure::new(
+                ErrorKind::LocalConfig,
+                format!("--hops {hops} needs at least {hops} relays, there are {}", args.relays),
+                format!("add --relays {hops}"),
+            ));
+        }
+        let drawn = args.forward_probability > 0.0;
+        let config = DirectoryConfig {
+            listen: SocketAddr::new(args.host, args.directory_port),
+            epoch_seconds: args.epoch,
+            min_relays: hops,
+            max_relays: if drawn { args.relays.min(8).max(hops) } else { hops },
+            forward_probability: args.forward_probability,
+            mean_delay_ms: args.mean_delay,
+            max_delay_ms: args.mean_delay.saturating_mul(20).max(1_000),
+            cover: args.cover.into(),
+            ..DirectoryConfig::default()
+        };
+        let directory = Directory::start(&base.join("directory"), &config).await?;
+        let node = |role, port, name: &str| NodeConfig {
+            role,
+            listen: SocketAddr::new(args.host, port),
+            announce: None,
+            region: None,
+            rate: 10_000,
+            max_connections: 4096,
+            pointer: directory.pointer.clone(),
+            token: directory.token,
+            dir: base.join(name),
+        };
+        let mut relays = Vec::new();
+        for n in 0..args.relays {
+            // Port 0 lets the system choose, for each.
+            let step = if args.relay_port == 0 { 0 } else { u16::from(n) };
+            let port = args.relay_port.checked_add(step).ok_or_else(|| {
+                Failure::new(ErrorKind::LocalConfig, "there is no such port", "give a lower --relay-port")
+            })?;
+            relays.push(server::relay::start(node(Role::Relay, port, &format!("relay-{}", n + 1))).await?);
+        }
+        let hub = HubRole::start(node(Role::Hub, args.hub_port, "hub"), &HubConfig::default()).await?;
+        directory.lists(relays.len(), 1).await;
+        let owner = room(&base, &directory, &hub, args.lanes)?;
+        Ok(Network { directory, relays, hub, owner, _scratch: scratch })
+    }
+
+    /// The link that people join by.
+    #[must_use]
+    pub fn link(&self) -> String {
+        self.owner.link().to_text().to_string()
+    }
+
+    /// Packets that all nodes took in so far.
+    #[must_use]
+    pub fn packets(&self) -> u64 {
+        let nodes = self.relays.iter().chain([&self.hub.node]);
+        nodes.map(|n| n.stats().received.load(std::sync::atomic::Ordering::Relaxed)).sum()
+    }
+
+    /// Stops everything.
+    pub async fn stop(mut self) {
+        for relay in &self.relays {
+            relay.stop().await;
+        }
+        self.hub.stop().await;
+        self.directory.stop().await;
+    }
+}
+
+/// Runs a network until it is stopped.
+///
+/// # Errors
+/// See [`Network::start`].
+pub async fn run(args: UpArgs) -> Result<(), Failure> {
+    let network = Network::start(&args).await?;
+    let relays: Vec<String> = network.relays.iter().map(|r| r.address.to_string()).collect();
+    let directory = network.directory.pointer.directories.first().map(|d| d.address.to_string()).unwrap_or_default();
+    eprintln!("directory {directory}, relays {}, hub {}", relays.join(" "), network.hub.node.address);
+    match &args.dir {
+        Some(dir) => eprintln!("the owner's link (mutes, new keys) is in {}", dir.join(OWNER_LINK).display()),
+        None => eprintln!("nothing is kept: give --dir to have the same link after a restart"),
+    }
+    eprintln!("give this link to whom you want to talk with:  hushwing chat 'LINK'");
+    println!("{}", network.link());
+    super::stopped().await;
+    eprintln!("stopping");
+    network.stop().await;
+    Ok(())
+}
+
+fn base(dir: Option<&Path>) -> Result<(PathBuf, Option<tempfile::TempDir>), Failure> {
+    if let Some(dir) = dir {
+        StateDir::open(dir)?;
+        return Ok((dir.to_owned(), None));
+    }
+    let scratch = tempfile::Builder::new().prefix("hushwing-").tempdir().map_err(|e| {
+        Failure::new(ErrorKind::LocalStorage, format!("no temporary directory: {e}"), "give one with --dir")
+    })?;
+    Ok((scratch.path().to_owned(), Some(scratch)))
+}
+
+/// The room of an earlier run, or a new one.
+fn room(base: &Path, directory: &Directory, hub: &HubRole, lanes: u8) -> Result<OwnerLink, Failure> {
+    let state = StateDir::open(base)?;
+    if let Some(bytes) = state.read(OWNER_LINK)? {
+        let kept = std::str::from_utf8(&bytes).ok().and_then(|text| OwnerLink::parse(text.trim()).ok());
+        return kept.ok_or_else(|| {
+            Failure::new(
+                ErrorKind::LocalStorage,
+                "the kept owner-link is damaged",
+                "remove it from --dir to begin a new room",
+            )
+        });
+    }
+    let place = NetworkPlace {
+        network: directory.pointer.network,
+        directories: directory.pointer.directories.clone(),
+        hub: hub.node.id,
+        access: hub.member,
+    };
+    let owner = new_room(place, lanes)?;
+    state.write(OWNER_LINK, owner.to_text().as_bytes())?;
+    Ok(owner)
+}
+
+/// A new room that starts at the current hour.
+///
+/// # Errors
+/// Settings out of range.
+pub fn new_room(place: NetworkPlace, lanes: u8) -> Result<OwnerLink, Failure> {
+    let wrong = |e: e2ee::Error| Failure::new(e.kind(), e, "lanes lie between 1 and 64");
+    let defaults = RoomSettings::default();
+    let settings = RoomSettings::new(defaults.hour_s(), lanes, defaults.pow_bits()).map_err(wrong)?;
+    let now: Timestamp = server::node::Clock::start().now();
+    let (owner, keys) =
+        Owner::create(&mut rand::rng(), place, settings, now.period(settings.hour_ms())).map_err(wrong)?;
+    owner.link_now(&keys).map_err(wrong)
+}

@@ -1,0 +1,23 @@
+//! Whole networks of real processes: each role runs the program by itself, on a free port of 127.0.0.1.
+//!
+//! Tests wait for what the program says, never for time. Everything is killed when its handle is dropped.
+
+#![allow(dead_code, unused_imports, unreachable_pub, reason = "each test file uses its own part of this")]
+
+mod chat;
+mod lines;
+mod process;
+pub mod proxy;
+mod world;
+
+use std::time::Duration;
+
+pub use self::chat::Chat;
+pub use self::lines::Lines;
+pub use self::process::{Finished, Process, hushwing, run, run_with_input};
+pub use self::world::{Settings, World, free_port};
+
+/// Longest wait for something that normally takes well under a second.
+pub const SOON: Duration = Duration::from_secs(60);
+/// Longest wait for the long stories.
+pub const LONG: Duration = Duration::from_secs(240);
