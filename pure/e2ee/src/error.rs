@@ -72,6 +72,27 @@ pub enum Error {
     /// A stream capability or index was refused.
     #[error("stream: {0}")]
     Stream(#[from] streams::Error),
+    /// The store of MLS state failed, or what it holds is damaged.
+    #[error("the store of conversation keys failed")]
+    Storage,
+    /// A message of a conversation does not decrypt, or was decrypted before.
+    #[error("a message that cannot be decrypted")]
+    Undecryptable,
+    /// A commit breaks the rules of MLS or ours.
+    #[error("a commit that breaks the rules: {0}")]
+    BadCommit(&'static str),
+    /// We are no longer a member.
+    #[error("this profile is no longer a member")]
+    NotMember,
+    /// The group has as many members as a group may have.
+    #[error("the group is full")]
+    GroupFull,
+    /// The link does not begin like an invite.
+    #[error("not an invite")]
+    NotAnInvite,
+    /// The invite's time is over.
+    #[error("the invite has expired")]
+    Expired,
     /// An impossible failure of a primitive.
     #[error("internal failure of a cryptographic primitive")]
     Internal,
@@ -90,7 +111,12 @@ impl Error {
             | Error::Empty(_)
             | Error::TooLong(_)
             | Error::OutOfRange(_)
+            | Error::GroupFull
+            | Error::NotMember
+            | Error::NotAnInvite
+            | Error::Expired
             | Error::HourTooFar => ErrorKind::LocalConfig,
+            Error::Storage => ErrorKind::LocalStorage,
             Error::LinkVersion(_) | Error::Version(_) => ErrorKind::Unsupported,
             Error::NoKeyForHour | Error::Internal => ErrorKind::Bug,
             _ => ErrorKind::PeerMisbehaved,

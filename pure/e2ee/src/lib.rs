@@ -1,4 +1,4 @@
-//! Keys and messages of open rooms.
+//! Keys and messages: of open rooms, and of private conversations.
 //!
 //! An open room is a link: whoever holds it reads all that is said since the link's hour, and may speak. A talker's
 //! stream root key is its identity in the room. Talkers announce their streams on *doors*, the owner orders on its
@@ -10,6 +10,7 @@
 //! - [`Door`], [`Announcement`], [`Mining`]: who talks, and where
 //! - [`Talk`], [`Assembler`]: what talkers say
 //! - [`Owner`], [`Control`], [`Rekey`]: mutes, notices, and new keys that kill old links
+//! - [`mls`]: private conversations of two or many; [`Invite`]: how two people become contacts; [`safety_words`]
 //! - [`Nick`], [`display_names`], [`sanitize()`]: what people are shown
 //!
 //! # Not in this crate
@@ -47,11 +48,15 @@ mod control;
 mod door;
 mod door_key;
 mod error;
+pub mod id;
 mod identity;
+pub mod invite;
 mod kdf;
 pub mod link;
+pub mod mls;
 mod nick;
 mod ratchet;
+mod safety;
 pub mod sanitize;
 mod secret;
 pub mod settings;
@@ -63,9 +68,11 @@ pub use door::{Announcement, Door, MAX_DOOR_BOXES, Mining};
 pub use door_key::{DOOR_KEY_LEN, DoorKey, DoorSecret};
 pub use error::Error;
 pub use identity::{TalkerKey, TalkerSecret};
+pub use invite::Invite;
 pub use link::{NetworkPlace, OwnerLink, RoomLink};
 pub use nick::{MAX_CHARS as MAX_NICK_CHARS, Nick, display_names};
 pub use ratchet::{MAX_STEPS, RoomId, RoomKeys};
+pub use safety::{WORD_COUNT, safety_words};
 pub use sanitize::{Newlines, sanitize};
 pub use secret::Secret;
 pub use settings::RoomSettings;

@@ -237,3 +237,17 @@ fn read(text: &str, scheme: &str) -> Result<(RoomLink, Option<Secret>), Error> {
     let link = RoomLink { place: body.place, owner: body.owner, root: body.root };
     Ok((link, body.seed))
 }
+
+/// A place for tests.
+#[cfg(test)]
+pub(crate) fn test_place() -> NetworkPlace {
+    NetworkPlace {
+        network: NetworkId::new([0xa1; 32]),
+        directories: vec![DirectoryPointer {
+            id: NodeId::new([0xa2; 32]),
+            address: wire::Address::from(std::net::SocketAddr::from(([127, 0, 0, 1], 6000))),
+        }],
+        hub: NodeId::new([0xa3; 32]),
+        access: AccessKey::new([0xa4; 16]),
+    }
+}

@@ -14,7 +14,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("messenger", &["wire", "streams", "sphinx", "mix", "hub", "e2ee"]),
     ("net", &["wire"]),
     ("server", &["wire", "sphinx", "streams", "mix", "hub", "net"]),
-    ("hushwing", &["wire", "sphinx", "streams", "mix", "hub", "e2ee", "messenger", "net", "server"]),
+    ("vault", &["wire", "messenger"]),
+    ("hushwing", &["wire", "sphinx", "streams", "mix", "hub", "e2ee", "messenger", "net", "server", "vault"]),
     ("xtask", &[]),
 ];
 

@@ -1,0 +1,176 @@
+//! What all members of a conversation agree on: an extension of the MLS GroupContext.
+
+use minicbor::{Decode, Encode};
+use openmls::prelude::{
+    CredentialType, Extension, ExtensionType, Extensions, GroupContext, RequiredCapabilitiesExtension, UnknownExtension,
+};
+
+use super::member::CARD_EXTENSION;
+use crate::id::MemberId;
+use crate::link::NetworkPlace;
+use crate::sanitize::{Newlines, sanitize};
+use crate::{Error, Secret, codec};
+
+/// Extension type in the GroupContext (private-use range of RFC 9420).
+pub(super) const CHARTER_EXTENSION: u16 = 0xf0c1;
+/// Longest title, characters.
+pub const MAX_TITLE_CHARS: usize = 64;
+
+/// The routes that a conversation may ever use (DESIGN 3).
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, serde::Serialize, serde::Deserialize,
+)]
+#[cbor(index_only)]
+#[serde(rename_all = "lowercase")]
+pub enum Floor {
+    /// Any route.
+    #[n(0)]
+    Anywhere,
+    /// Onion, Tor or LAN.
+    #[n(1)]
+    Hidden,
+    /// Onion routes only.
+    #[n(2)]
+    Onion,
+    /// Tor only.
+    #[n(3)]
+    Tor,
+    /// The LAN only.
+    #[n(4)]
+    Lan,
+}
+
+impl Floor {
+    /// Whether TLS straight to the hub is allowed.
+    #[must_use]
+    pub const fn allows_direct(self) -> bool {
+        matches!(self, Floor::Anywhere)
+    }
+
+    /// Whether the onion route is allowed.
+    #[must_use]
+    pub const fn allows_onion(self) -> bool {
+        matches!(self, Floor::Anywhere | Floor::Hidden | Floor::Onion)
+    }
+
+    /// The stricter of two: both ends enforce it. Two that exclude each other are refused before (see [`Floor::excludes`]).
+    #[must_use]
+    pub fn stricter(self, other: Floor) -> Floor {
+        match (self, other) {
+            (Floor::Anywhere, f) | (f, Floor::Anywhere) => f,
+            (Floor::Hidden, f) | (f, Floor::Hidden) => f,
+            (f, _) => f,
+        }
+    }
+
+    /// Whether no route satisfies both: then there is nothing to agree on.
+    #[must_use]
+    pub fn excludes(self, other: Floor) -> bool {
+        let narrow = |f: Floor| matches!(f, Floor::Onion | Floor::Tor | Floor::Lan);
+        narrow(self) && narrow(other) && self != other
+    }
+
+    /// Its name in settings and badges.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Floor::Anywhere => "anywhere",
+            Floor::Hidden => "hidden",
+            Floor::Onion => "onion",
+            Floor::Tor => "tor",
+            Floor::Lan => "lan",
+        }
+    }
+
+    /// From its name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Floor> {
+        [Floor::Anywhere, Floor::Hidden, Floor::Onion, Floor::Tor, Floor::Lan].into_iter().find(|f| f.name() == name)
+    }
+}
+
+/// What all members agree on. `Debug` prints the name only.
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Charter {
+    #[n(0)]
+    version: u8,
+    /// Whether this is a direct chat: two people, and never a third.
+    #[n(1)]
+    pub direct: bool,
+    /// Where the conversation lives; its hub decides the order of commits, and nothing else.
+    #[n(2)]
+    pub place: NetworkPlace,
+    /// The routes that it may use.
+    #[n(3)]
+    pub floor: Floor,
+    /// Name of a group; empty in a direct chat.
+    #[n(4)]
+    pub title: String,
+    /// Who made it.
+    #[n(5)]
+    pub creator: MemberId,
+    /// Fixed for the conversation's life: context of rescue boxes.
+    #[n(6)]
+    pub root: Secret,
+}
+
+impl Charter {
+    /// A charter of this version.
+    ///
+    /// # Errors
+    /// [`Error::TooLong`] for the title.
+    pub fn new(
+        direct: bool,
+        place: NetworkPlace,
+        floor: Floor,
+        title: &str,
+        creator: MemberId,
+        root: Secret,
+    ) -> Result<Self, Error> {
+        let title = sanitize(title, Newlines::Fold);
+        if title.chars().count() > MAX_TITLE_CHARS {
+            return Err(Error::TooLong("title"));
+        }
+        Ok(Charter { version: 1, direct, place, floor, title, creator, root })
+    }
+
+    /// The BACAP context of rescue boxes (`GROUP-012`).
+    #[must_use]
+    pub fn rescue_context(&self) -> Vec<u8> {
+        let mut context = b"hushwing rescue v1".to_vec();
+        context.extend_from_slice(self.root.reveal());
+        context
+    }
+
+    /// The charter, and that every member must understand charters and cards.
+    pub(super) fn to_extensions(&self) -> Result<Extensions<GroupContext>, Error> {
+        let types = [ExtensionType::Unknown(CHARTER_EXTENSION), ExtensionType::Unknown(CARD_EXTENSION)];
+        let required = RequiredCapabilitiesExtension::new(&types, &[], &[CredentialType::Basic]);
+        let charter = Extension::Unknown(CHARTER_EXTENSION, UnknownExtension(wire::encode(self)));
+        Extensions::from_vec(vec![Extension::RequiredCapabilities(required), charter]).map_err(|_| Error::Internal)
+    }
+
+    pub(super) fn find(extensions: &Extensions<GroupContext>) -> Result<Self, Error> {
+        let found = extensions.unknown(CHARTER_EXTENSION).ok_or(Error::Malformed("charter"))?;
+        let charter: Charter = codec::decode(&found.0).ok_or(Error::Malformed("charter"))?;
+        charter.check()
+    }
+
+    fn check(self) -> Result<Self, Error> {
+        self.place.check()?;
+        let clean = sanitize(&self.title, Newlines::Fold) == self.title;
+        if self.version != 1 {
+            return Err(Error::Version(self.version));
+        }
+        if !clean || self.title.chars().count() > MAX_TITLE_CHARS {
+            return Err(Error::Malformed("charter"));
+        }
+        Ok(self)
+    }
+}
+
+impl std::fmt::Debug for Charter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Charter")
+    }
+}

@@ -1,0 +1,471 @@
+//! One conversation's MLS group, as one member holds it.
+
+use std::collections::BTreeSet;
+
+use openmls::prelude::{
+    GroupId, LeafNodeIndex, LeafNodeParameters, MlsGroup, MlsGroupCreateConfig, MlsGroupJoinConfig, MlsMessageBodyIn,
+    PURE_CIPHERTEXT_WIRE_FORMAT_POLICY, ProcessedMessageContent, Proposal, ProtocolMessage, Sender,
+    SenderRatchetConfiguration, StagedCommit, StagedWelcome,
+};
+use openmls_traits::OpenMlsProvider;
+use streams::WriteCapability;
+use zeroize::Zeroizing;
+
+use super::charter::Charter;
+use super::key_package::{self, Invited};
+use super::member::{self, MemberCard, MemberSecret};
+use super::{KeyValue, MAX_MEMBERS, Mls, SUITE};
+use crate::id::MemberId;
+use crate::{Error, Nick, Secret};
+
+/// Epochs before the current one whose messages still decrypt.
+pub const PAST_EPOCHS: usize = 2;
+/// Messages of one sender that may come out of order, and how many may be missing before one.
+const OUT_OF_ORDER: u32 = 16;
+const MAX_FORWARD: u32 = 10_000;
+
+/// A member, as the others see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its place in the tree.
+    pub leaf: u32,
+    /// Who.
+    pub id: MemberId,
+    /// What it shows of itself.
+    pub card: MemberCard,
+}
+
+/// What a commit is to change.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    /// Who comes.
+    pub add: Vec<Invited>,
+    /// Leaves that go.
+    pub remove: Vec<u32>,
+    /// Another charter: title or floor.
+    pub charter: Option<Charter>,
+    /// Another name of ours.
+    pub name: Option<Nick>,
+    /// New keys of ours, so that whoever stole the old ones reads nothing more.
+    pub refresh: bool,
+}
+
+/// A commit of ours that waits to be decided on.
+pub struct Committed {
+    /// What the others apply.
+    pub commit: Zeroizing<Vec<u8>>,
+    /// What those read who are added.
+    pub welcome: Option<Zeroizing<Vec<u8>>>,
+}
+
+/// A decrypted message: proven to be by this member.
+pub struct Decrypted {
+    /// Who.
+    pub from: MemberId,
+    /// In which epoch.
+    pub epoch: u64,
+    /// What they said.
+    pub content: Zeroizing<Vec<u8>>,
+}
+
+/// What a commit changed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Who came, and under which name.
+    pub added: Vec<(MemberId, Nick)>,
+    /// Who went.
+    pub removed: Vec<(MemberId, Nick)>,
+    /// Whether we went.
+    pub we_are_out: bool,
+    /// Whether title or floor are others now.
+    pub charter: bool,
+}
+
+/// A conversation's MLS group.
+pub struct Group {
+    mls: MlsGroup,
+    secret: MemberSecret,
+    id: Vec<u8>,
+}
+
+impl std::fmt::Debug for Group {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Group")
+    }
+}
+
+fn ratchet() -> SenderRatchetConfiguration {
+    SenderRatchetConfiguration::new(OUT_OF_ORDER, MAX_FORWARD)
+}
+
+fn join_config() -> MlsGroupJoinConfig {
+    MlsGroupJoinConfig::builder()
+        .wire_format_policy(PURE_CIPHERTEXT_WIRE_FORMAT_POLICY)
+        .max_past_epochs(PAST_EPOCHS)
+        .use_ratchet_tree_extension(true)
+        .sender_ratchet_configuration(ratchet())
+        .build()
+}
+
+impl Group {
+    /// Founds a group with us as its only member. `id` is random.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub fn found(
+        mls: &Mls,
+        kept: &dyn KeyValue,
+        id: &Secret,
+        secret: MemberSecret,
+        name: Nick,
+        charter: &Charter,
+    ) -> Result<Self, Error> {
+        let provider = mls.with(kept);
+        let config = MlsGroupCreateConfig::builder()
+            .ciphersuite(SUITE)
+            .wire_format_policy(PURE_CIPHERTEXT_WIRE_FORMAT_POLICY)
+            .max_past_epochs(PAST_EPOCHS)
+            .use_ratchet_tree_extension(true)
+            .sender_ratchet_configuration(ratchet())
+            .capabilities(member::capabilities())
+            .with_group_context_extensions(charter.to_extensions()?)
+            .with_leaf_node_extensions(secret.card(name).to_extensions()?)
+            .map_err(|_| Error::Internal)?
+            .build();
+        let id = id.reveal().to_vec();
+        let credential = secret.credential();
+        let group = MlsGroup::new_with_group_id(&provider, &secret, &config, GroupId::from_slice(&id), credential)
+            .map_err(|_| provider.blame(Error::Internal))?;
+        Ok(Group { mls: group, secret, id })
+    }
+
+    /// Joins by a welcome that was made for a KeyPackage of ours.
+    ///
+    /// An older state of the same group is replaced: that is how somebody is re-added.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] when the welcome is not for us or breaks the rules.
+    pub fn join(mls: &Mls, kept: &dyn KeyValue, welcome: &[u8], secret: MemberSecret) -> Result<Self, Error> {
+        let bad = Error::Malformed("welcome");
+        let MlsMessageBodyIn::Welcome(welcome) = key_package::read(welcome, "welcome")? else { return Err(bad) };
+        let provider = mls.with(kept);
+        let staged = StagedWelcome::build_from_welcome(&provider, &join_config(), welcome)
+            .map_err(|_| provider.blame(bad))?
+            .skip_lifetime_validation()
+            .replace_old_group()
+            .build()
+            .map_err(|_| provider.blame(bad))?;
+        let group = staged.into_group(&provider).map_err(|_| provider.blame(bad))?;
+        let id = group.group_id().to_vec();
+        let group = Group { mls: group, secret, id };
+        group.check_joined()?;
+        Ok(group)
+    }
+
+    fn check_joined(&self) -> Result<(), Error> {
+        let members = self.members()?;
+        let charter = self.charter()?;
+        let ids: BTreeSet<MemberId> = members.iter().map(|m| m.id).collect();
+        let known = members.iter().any(|m| m.leaf == self.me() && m.id == self.secret.id());
+        let fits = if charter.direct { members.len() == 2 } else { members.len() <= MAX_MEMBERS };
+        if self.id.len() != 32 || self.mls.ciphersuite() != SUITE || ids.len() != members.len() || !known || !fits {
+            return Err(Error::Malformed("welcome"));
+        }
+        Ok(())
+    }
+
+    /// A group that was kept; `None` when there is none of this id.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub fn load(mls: &Mls, kept: &dyn KeyValue, id: &[u8], secret: MemberSecret) -> Result<Option<Self>, Error> {
+        let provider = mls.with(kept);
+        let found = MlsGroup::load(provider.storage(), &GroupId::from_slice(id)).map_err(|_| Error::Storage)?;
+        Ok(found.map(|mls| Group { mls, secret, id: id.to_vec() }))
+    }
+
+    /// Deletes all its keys.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub fn delete(mut self, mls: &Mls, kept: &dyn KeyValue) -> Result<(), Error> {
+        self.mls.delete(mls.with(kept).storage()).map_err(|_| Error::Storage)
+    }
+
+    /// The MLS group id, 32 bytes.
+    #[must_use]
+    pub fn id(&self) -> &[u8] {
+        &self.id
+    }
+
+    /// The current epoch.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.mls.epoch().as_u64()
+    }
+
+    /// Our leaf.
+    #[must_use]
+    pub fn me(&self) -> u32 {
+        self.mls.own_leaf_index().u32()
+    }
+
+    /// What we hold as a member.
+    #[must_use]
+    pub const fn secret(&self) -> &MemberSecret {
+        &self.secret
+    }
+
+    /// Whether we are (still) a member.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.mls.is_active()
+    }
+
+    /// Whether a commit of ours waits to be decided on.
+    #[must_use]
+    pub fn is_committing(&self) -> bool {
+        self.mls.pending_commit().is_some()
+    }
+
+    /// Proves which state of the group this is: two members of one epoch with different ones have been forked.
+    #[must_use]
+    pub fn authenticator(&self) -> [u8; 32] {
+        let mut out = [0; 32];
+        let bytes = self.mls.epoch_authenticator().as_slice();
+        if let (Some(to), Some(from)) = (out.get_mut(..bytes.len().min(32)), bytes.get(..bytes.len().min(32))) {
+            to.copy_from_slice(from);
+        }
+        out
+    }
+
+    /// What all members agree on.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`]; cannot happen after a checked join.
+    pub fn charter(&self) -> Result<Charter, Error> {
+        Charter::find(self.mls.extensions())
+    }
+
+    /// The words that the two members of a direct chat compare.
+    ///
+    /// # Errors
+    /// [`Error::BadCommit`] when there are not two members.
+    pub fn safety_words(&self) -> Result<String, Error> {
+        let keys: Vec<Vec<u8>> = self.mls.members().map(|m| m.signature_key).collect();
+        let pair = keys.try_into().map_err(|_| Error::BadCommit("not a conversation of two"))?;
+        crate::safety_words(&self.id, &pair)
+    }
+
+    /// All members, by leaf.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] when one shows no valid card; cannot happen after a checked join.
+    pub fn members(&self) -> Result<Vec<Member>, Error> {
+        let tree = self.mls.public_group();
+        self.mls
+            .members()
+            .map(|m| {
+                let leaf = tree.leaf(m.index).ok_or(Error::Internal)?;
+                Ok(Member { leaf: m.index.u32(), id: member::id_of(&m.credential)?, card: MemberCard::find(leaf)? })
+            })
+            .collect()
+    }
+
+    pub(super) fn signature_key_at(&self, leaf: u32) -> Option<Vec<u8>> {
+        self.mls.member_at(LeafNodeIndex::new(leaf)).map(|m| m.signature_key)
+    }
+
+    fn export(&self, mls: &Mls, label: &str) -> Result<Secret, Error> {
+        let secret = self.mls.export_secret(mls.crypto(), label, &[], 32).map_err(|_| Error::NotMember)?;
+        let secret = Zeroizing::new(secret);
+        Ok(Secret::new(secret.as_slice().try_into().map_err(|_| Error::Internal)?))
+    }
+
+    /// The BACAP context of all members' boxes in this epoch (`GROUP-002`).
+    ///
+    /// # Errors
+    /// [`Error::NotMember`].
+    pub fn lane_context(&self, mls: &Mls) -> Result<Secret, Error> {
+        self.export(mls, "hushwing lane v1")
+    }
+
+    /// The stream on which this epoch's successor is decided (`GROUP-003`).
+    ///
+    /// # Errors
+    /// [`Error::NotMember`].
+    pub fn deciding_stream(&self, mls: &Mls) -> Result<WriteCapability, Error> {
+        Ok(WriteCapability::from_seed(self.export(mls, "hushwing decide v1")?.reveal()))
+    }
+
+    /// Encrypts for the current epoch.
+    ///
+    /// # Errors
+    /// [`Error::NotMember`], [`Error::Storage`].
+    pub fn encrypt(&mut self, mls: &Mls, kept: &dyn KeyValue, content: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let provider = mls.with(kept);
+        let message =
+            self.mls.create_message(&provider, &self.secret, content).map_err(|_| provider.blame(Error::NotMember))?;
+        key_package::write(&message)
+    }
+
+    /// Decrypts a message of the current or one of the [`PAST_EPOCHS`].
+    ///
+    /// # Errors
+    /// [`Error::Undecryptable`], [`Error::Storage`].
+    pub fn decrypt(&mut self, mls: &Mls, kept: &dyn KeyValue, message: &[u8]) -> Result<Decrypted, Error> {
+        let provider = mls.with(kept);
+        let bad = Error::Undecryptable;
+        let message = protocol(message)?;
+        let epoch = message.epoch().as_u64();
+        let processed = self.mls.process_message(&provider, message).map_err(|_| provider.blame(bad))?;
+        let from = member::id_of(processed.credential())?;
+        let ProcessedMessageContent::ApplicationMessage(content) = processed.into_content() else { return Err(bad) };
+        Ok(Decrypted { from, epoch, content: Zeroizing::new(content.into_bytes()) })
+    }
+
+    /// Makes a commit; it counts only after [`Group::merge`], once it was decided on.
+    ///
+    /// # Errors
+    /// [`Error::GroupFull`], [`Error::BadCommit`] when there is nothing to change, [`Error::Storage`].
+    pub fn commit(&mut self, mls: &Mls, kept: &dyn KeyValue, changes: &Changes) -> Result<Committed, Error> {
+        let provider = mls.with(kept);
+        self.check_room(changes)?;
+        let removed = changes.remove.iter().map(|leaf| LeafNodeIndex::new(*leaf));
+        let mut builder = self
+            .mls
+            .commit_builder()
+            .consume_proposal_store(false)
+            .force_self_update(changes.refresh || changes.name.is_some())
+            .propose_adds(changes.add.iter().map(|i| i.package.clone()))
+            .propose_removals(removed);
+        if let Some(charter) = &changes.charter {
+            builder =
+                builder.propose_group_context_extensions(charter.to_extensions()?).map_err(|_| Error::Internal)?;
+        }
+        if let Some(name) = &changes.name {
+            let card = self.secret.card(name.clone()).to_extensions()?;
+            builder = builder.leaf_node_parameters(LeafNodeParameters::builder().with_extensions(card).build());
+        }
+        let bundle = builder
+            .load_psks(provider.storage())
+            .map_err(|_| Error::Storage)?
+            .build(provider.rand(), provider.crypto(), &self.secret, |_| true)
+            .map_err(|_| Error::BadCommit("cannot be made"))?
+            .stage_commit(&provider)
+            .map_err(|_| provider.blame(Error::BadCommit("cannot be made")))?;
+        let welcome = bundle.to_welcome_msg().map(|w| key_package::write(&w)).transpose()?;
+        Ok(Committed { commit: key_package::write(bundle.commit())?, welcome })
+    }
+
+    fn check_room(&self, changes: &Changes) -> Result<(), Error> {
+        let after = self.mls.members().count().saturating_add(changes.add.len()).saturating_sub(changes.remove.len());
+        if after > MAX_MEMBERS {
+            return Err(Error::GroupFull);
+        }
+        if self.charter()?.direct && after > 2 {
+            return Err(Error::BadCommit("a direct chat has two members"));
+        }
+        Ok(())
+    }
+
+    /// Our commit was decided on.
+    ///
+    /// # Errors
+    /// [`Error::Storage`], [`Error::BadCommit`] when none waits.
+    pub fn merge(&mut self, mls: &Mls, kept: &dyn KeyValue) -> Result<Applied, Error> {
+        let provider = mls.with(kept);
+        let staged = self.mls.pending_commit().ok_or(Error::BadCommit("none waits"))?;
+        let applied = self.summary(staged)?;
+        self.mls.merge_pending_commit(&provider).map_err(|_| provider.blame(Error::Internal))?;
+        Ok(applied)
+    }
+
+    /// Our commit lost: it never was.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub fn withdraw(&mut self, mls: &Mls, kept: &dyn KeyValue) -> Result<(), Error> {
+        self.mls.clear_pending_commit(mls.with(kept).storage()).map_err(|_| Error::Storage)
+    }
+
+    /// Applies the commit that was decided on, by the member at `leaf`.
+    ///
+    /// # Errors
+    /// [`Error::BadCommit`] when it breaks the rules of MLS or ours (`GROUP-006`); nothing has changed then.
+    pub fn apply(&mut self, mls: &Mls, kept: &dyn KeyValue, leaf: u32, commit: &[u8]) -> Result<Applied, Error> {
+        let provider = mls.with(kept);
+        let bad = Error::BadCommit("does not process");
+        let message = protocol(commit).map_err(|_| bad)?;
+        let processed = self.mls.process_message(&provider, message).map_err(|_| provider.blame(bad))?;
+        if *processed.sender() != Sender::Member(LeafNodeIndex::new(leaf)) {
+            return Err(Error::BadCommit("is by another member than the decision"));
+        }
+        let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else { return Err(bad) };
+        self.check(mls, leaf, &staged)?;
+        let applied = self.summary(&staged)?;
+        self.mls.merge_staged_commit(&provider, *staged).map_err(|_| provider.blame(Error::Internal))?;
+        Ok(applied)
+    }
+
+    /// Our rules for commits of others: what they add and change holds valid values, identities stay unique.
+    fn check(&self, _mls: &Mls, leaf: u32, staged: &StagedCommit) -> Result<(), Error> {
+        let charter = self.charter()?;
+        let mut members = self.members()?;
+        for queued in staged.queued_proposals() {
+            match queued.proposal() {
+                Proposal::Remove(remove) => members.retain(|m| m.leaf != remove.removed().u32()),
+                Proposal::Add(_) | Proposal::GroupContextExtensions(_) => {}
+                _ => return Err(Error::BadCommit("a kind of proposal that has no place here")),
+            }
+        }
+        let mut ids: BTreeSet<MemberId> = members.iter().map(|m| m.id).collect();
+        for add in staged.add_proposals() {
+            let node = add.add_proposal().key_package().leaf_node();
+            MemberCard::find(node)?;
+            if !ids.insert(member::id_of(node.credential())?) {
+                return Err(Error::BadCommit("two members of one id"));
+            }
+        }
+        let before: BTreeSet<MemberId> = self.members()?.iter().map(|m| m.id).collect();
+        if charter.direct && !ids.is_subset(&before) || ids.len() > MAX_MEMBERS {
+            return Err(Error::BadCommit("more members than there may be"));
+        }
+        if let Some(node) = staged.update_path_leaf_node() {
+            let was = members.iter().find(|m| m.leaf == leaf).map(|m| m.id);
+            MemberCard::find(node)?;
+            if Some(member::id_of(node.credential())?) != was {
+                return Err(Error::BadCommit("another identity"));
+            }
+        }
+        let new = Charter::find(staged.group_context().extensions())?;
+        let fixed = new.direct == charter.direct
+            && new.creator == charter.creator
+            && new.root == charter.root
+            && new.floor == charter.floor
+            && new.place == charter.place;
+        if fixed { Ok(()) } else { Err(Error::BadCommit("changes what is fixed")) }
+    }
+
+    fn summary(&self, staged: &StagedCommit) -> Result<Applied, Error> {
+        let members = self.members()?;
+        let mut applied = Applied { we_are_out: staged.self_removed(), ..Applied::default() };
+        for remove in staged.remove_proposals() {
+            let leaf = remove.remove_proposal().removed().u32();
+            applied.removed.extend(members.iter().filter(|m| m.leaf == leaf).map(|m| (m.id, m.card.name.clone())));
+        }
+        for add in staged.add_proposals() {
+            let node = add.add_proposal().key_package().leaf_node();
+            applied.added.push((member::id_of(node.credential())?, MemberCard::find(node)?.name));
+        }
+        applied.charter = Charter::find(staged.group_context().extensions())? != self.charter()?;
+        Ok(applied)
+    }
+}
+
+fn protocol(bytes: &[u8]) -> Result<ProtocolMessage, Error> {
+    match key_package::read(bytes, "message")? {
+        MlsMessageBodyIn::PrivateMessage(message) => Ok(message.into()),
+        _ => Err(Error::Undecryptable),
+    }
+}

@@ -1,0 +1,105 @@
+//! What somebody hands over to be added to a conversation.
+
+use openmls::prelude::{
+    KeyPackage, KeyPackageIn, Lifetime, MlsMessageBodyIn, MlsMessageIn, MlsMessageOut, ProtocolVersion,
+};
+use openmls_traits::OpenMlsProvider;
+use tls_codec::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::member::{self, MemberCard, MemberSecret};
+use super::{KeyValue, MAX_MESSAGE, Mls, SUITE};
+use crate::id::MemberId;
+use crate::{Error, Nick};
+
+/// Longest KeyPackage that is read, bytes (one with X-Wing keys has about 3,000).
+const MAX_KEY_PACKAGE: usize = 8_192;
+
+/// Validity in MLS terms, s since the Unix epoch: the year 2100. How long an invite holds is said by the invite, in
+/// document time; a member that comes back late must still be able to process the commit that added somebody.
+const NOT_AFTER: u64 = 4_102_444_800;
+
+/// Makes a KeyPackage; its private halves stay in `kept` until the welcome comes.
+///
+/// # Errors
+/// [`Error::Storage`], [`Error::Internal`].
+pub fn key_package(mls: &Mls, kept: &dyn KeyValue, secret: &MemberSecret, name: Nick) -> Result<Vec<u8>, Error> {
+    let provider = mls.with(kept);
+    let bundle = KeyPackage::builder()
+        .key_package_lifetime(Lifetime::init(0, NOT_AFTER))
+        .leaf_node_capabilities(member::capabilities())
+        .leaf_node_extensions(secret.card(name).to_extensions()?)
+        .build(SUITE, &provider, secret, secret.credential())
+        .map_err(|_| Error::Storage)?;
+    MlsMessageOut::from(bundle.into_key_package()).tls_serialize_detached().map_err(|_| Error::Internal)
+}
+
+/// A KeyPackage that was checked: somebody who can be added.
+#[derive(Clone)]
+pub struct Invited {
+    pub(super) package: KeyPackage,
+    /// Who it would be.
+    pub id: MemberId,
+    /// What they show of themselves.
+    pub card: MemberCard,
+}
+
+impl Invited {
+    /// Checks a KeyPackage from outside.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] when it is none of ours: wrong suite, bad signature, no card.
+    pub fn parse(mls: &Mls, bytes: &[u8]) -> Result<Self, Error> {
+        let bad = Error::Malformed("KeyPackage");
+        if bytes.len() > MAX_KEY_PACKAGE {
+            return Err(bad);
+        }
+        let message = MlsMessageIn::tls_deserialize_exact(bytes).map_err(|_| bad)?;
+        let MlsMessageBodyIn::KeyPackage(package) = message.extract() else { return Err(bad) };
+        Self::check(mls, package)
+    }
+
+    fn check(mls: &Mls, package: KeyPackageIn) -> Result<Self, Error> {
+        let bad = Error::Malformed("KeyPackage");
+        let package = package.validate(mls.crypto(), ProtocolVersion::Mls10).map_err(|_| bad)?;
+        if package.ciphersuite() != SUITE {
+            return Err(bad);
+        }
+        Ok(Invited {
+            id: member::id_of(package.leaf_node().credential())?,
+            card: MemberCard::find(package.leaf_node())?,
+            package,
+        })
+    }
+}
+
+impl std::fmt::Debug for Invited {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Invited")
+    }
+}
+
+/// Deletes the private halves of a KeyPackage that nobody will use any more.
+///
+/// # Errors
+/// [`Error::Storage`].
+pub fn forget(mls: &Mls, kept: &dyn KeyValue, package: &[u8]) -> Result<(), Error> {
+    use openmls_traits::storage::StorageProvider;
+    let invited = Invited::parse(mls, package)?;
+    let provider = mls.with(kept);
+    let reference = invited.package.hash_ref(provider.crypto()).map_err(|_| Error::Internal)?;
+    provider.storage().delete_key_package(&reference).map_err(|_| Error::Storage)
+}
+
+/// Reads an MLS message of bounded length.
+pub(super) fn read(bytes: &[u8], what: &'static str) -> Result<MlsMessageBodyIn, Error> {
+    if bytes.len() > MAX_MESSAGE {
+        return Err(Error::Malformed(what));
+    }
+    Ok(MlsMessageIn::tls_deserialize_exact(bytes).map_err(|_| Error::Malformed(what))?.extract())
+}
+
+/// Writes an MLS message.
+pub(super) fn write(message: &MlsMessageOut) -> Result<Zeroizing<Vec<u8>>, Error> {
+    message.tls_serialize_detached().map(Zeroizing::new).map_err(|_| Error::Internal)
+}

@@ -1,0 +1,34 @@
+//! Private conversations: MLS (RFC 9420) groups, of two or of many, over boxes.
+//!
+//! - [`Charter`]: what all members agree on: which hub decides, the floor, the title
+//! - [`MemberSecret`], [`MemberCard`]: one member: signing key, streams, name
+//! - [`Group`]: encrypt, decrypt, commit, apply; what each epoch exports
+//! - [`Decision`]: the box that says which commit comes next
+//! - [`KeyValue`]: where the MLS library keeps its state
+
+mod charter;
+mod decision;
+mod group;
+mod key_package;
+mod member;
+mod provider;
+mod storage;
+#[cfg(test)]
+mod tests;
+
+pub use charter::{Charter, Floor, MAX_TITLE_CHARS};
+pub use decision::{DECIDE_CONTEXT, Decision};
+pub use group::{Applied, Changes, Committed, Decrypted, Group, Member, PAST_EPOCHS};
+pub use key_package::{Invited, forget, key_package};
+pub use member::{MemberCard, MemberSecret};
+pub use provider::Mls;
+pub use storage::{KeyValue, StorageError};
+
+/// The only ciphersuite: X-Wing (X25519 and ML-KEM-768), ChaCha20-Poly1305, SHA-256, Ed25519 (`DIRECT-001`).
+pub(crate) const SUITE: openmls::prelude::Ciphersuite =
+    openmls::prelude::Ciphersuite::MLS_256_XWING_CHACHA20POLY1305_SHA256_Ed25519;
+
+/// Members of a group at most.
+pub const MAX_MEMBERS: usize = 100;
+/// Longest MLS message that is read, bytes: a welcome with the tree of the largest group.
+pub const MAX_MESSAGE: usize = 1 << 20;
