@@ -26,6 +26,21 @@ pub enum Error {
     /// The owner has re-keyed the room without us.
     #[error("the room has been re-keyed, and this link is no longer part of it")]
     LockedOut,
+    /// A message that this version cannot read.
+    #[error("a message of a kind that this version does not know")]
+    Unreadable,
+    /// What the store holds is not what this version wrote.
+    #[error("the store holds something damaged")]
+    Damaged,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    /// There is no such conversation, message, invite or transfer.
+    #[error("there is no such {0}")]
+    NoSuch(&'static str),
+    /// It cannot be done now, or not at all; the words say why.
+    #[error("{0}")]
+    Refused(&'static str),
     /// Room keys, links, announcements.
     #[error(transparent)]
     E2ee(#[from] e2ee::Error),
@@ -40,6 +55,9 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Error::OutboxFull => ErrorKind::Network,
+            Error::Unreadable => ErrorKind::Unsupported,
+            Error::Damaged | Error::Store(_) => ErrorKind::LocalStorage,
+            Error::NoSuch(_) | Error::Refused(_) => ErrorKind::LocalConfig,
             Error::TooLong { .. } | Error::NotOwner | Error::NoSuchTalker | Error::LockedOut => ErrorKind::LocalConfig,
             Error::E2ee(e) => e.kind(),
             Error::Streams(_) => ErrorKind::PeerMisbehaved,

@@ -35,9 +35,24 @@
 )]
 
 pub mod appender;
+pub mod body;
+pub mod call;
+mod conversation;
+mod cx;
 mod error;
+pub mod event;
+pub mod invite;
+pub mod messenger;
+mod pack;
+pub mod parts;
 pub mod reader;
 pub mod room;
+mod sealed;
+pub mod store;
+pub mod transfer;
 pub mod writer;
 
+pub use conversation::{Card, Participant};
+pub use e2ee::id;
 pub use error::Error;
+pub use messenger::{InviteOverview, Messenger, Overview, Settings, Step};

@@ -39,10 +39,14 @@ pub struct StreamReader {
     contexts: Vec<Vec<u8>>,
     /// The capability behind the window's last slot.
     tail: ReadCapability,
+    /// Slots of the window.
+    size: usize,
     window: VecDeque<Slot>,
     /// Boxes that came early: offset in the window → context and box.
     early: BTreeMap<usize, (usize, VerifiedBox)>,
     gap_since: Option<Timestamp>,
+    /// Whether a missing box is waited for without end.
+    patient: bool,
 }
 
 impl StreamReader {
@@ -51,15 +55,38 @@ impl StreamReader {
     /// # Errors
     /// [`Error::Streams`] when the stream's counter would overflow.
     pub fn new(capability: ReadCapability, context: Vec<u8>) -> Result<Self, Error> {
+        Self::with_window(capability, context, WINDOW)
+    }
+
+    /// As [`StreamReader::new`], for a writer that has `size` boxes in flight.
+    ///
+    /// # Errors
+    /// See [`StreamReader::new`].
+    pub fn with_window(capability: ReadCapability, context: Vec<u8>, size: usize) -> Result<Self, Error> {
         let mut reader = StreamReader {
             contexts: vec![context],
             tail: capability,
-            window: VecDeque::with_capacity(WINDOW),
+            size,
+            window: VecDeque::with_capacity(size),
             early: BTreeMap::new(),
             gap_since: None,
+            patient: false,
         };
         reader.refill()?;
         Ok(reader)
+    }
+
+    /// Never passes over a missing box: for streams whose order decides.
+    #[must_use]
+    pub const fn patient(mut self) -> Self {
+        self.patient = true;
+        self
+    }
+
+    /// The capability at the next index to be read.
+    #[must_use]
+    pub fn capability(&self) -> &ReadCapability {
+        self.window.front().map_or(&self.tail, |slot| &slot.capability)
     }
 
     /// From now on boxes may also come under `context`.
@@ -136,7 +163,7 @@ impl StreamReader {
     }
 
     fn first_gap(&self, now: Timestamp) -> Option<Timestamp> {
-        if self.early.is_empty() { None } else { Some(self.gap_since.unwrap_or(now)) }
+        if self.early.is_empty() || self.patient { None } else { Some(self.gap_since.unwrap_or(now)) }
     }
 
     fn open_front(&self, context: usize, found: &VerifiedBox) -> Option<Zeroizing<Vec<u8>>> {
@@ -155,7 +182,7 @@ impl StreamReader {
     }
 
     fn refill(&mut self) -> Result<(), Error> {
-        while self.window.len() < WINDOW {
+        while self.window.len() < self.size {
             let ids = ids_of(&self.tail, &self.contexts);
             self.window.push_back(Slot { capability: self.tail.clone(), ids });
             self.tail = self.tail.next()?;

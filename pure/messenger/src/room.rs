@@ -19,11 +19,12 @@ use streams::VerifiedBox;
 use wire::Timestamp;
 use wire::hub::PutOutcome;
 
-pub use self::event::{Call, CallId, MessageState, Output, Present, RoomEvent, Who};
+pub use self::event::{MessageState, Output, Present, RoomEvent, Who};
 use self::follow::{Follow, Lane, Talkers};
 use self::owner::Command;
 use self::talking::{Announcing, Messages};
 use crate::Error;
+use crate::call::{Call, CallId};
 use crate::reader::StreamReader;
 use crate::writer::StreamWriter;
 

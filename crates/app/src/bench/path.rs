@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use messenger::room::{Call, CallId};
+use messenger::call::{Call, CallId};
 use mix::path::EntryPolicy;
 use streams::{BoxClass, WriteCapability, pad};
 

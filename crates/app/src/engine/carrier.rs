@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use messenger::room::{Call, CallId};
+use messenger::call::{Call, CallId};
 use streams::VerifiedBox;
 use wire::hub::PutOutcome;
 

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use hub::client as box_protocol;
-use messenger::room::{Call, CallId};
+use messenger::call::{Call, CallId};
 use net::{Outbound, OutboundConfig};
 use server::node::Clock;
 use streams::BoxId;
@@ -15,6 +15,8 @@ use super::carrier::{CarrierEvent, Status};
 use super::documents::{Documents, Update};
 
 const GET_DEADLINE_MS: u32 = 60_000;
+/// The hub answers a look as soon as it has looked, ms.
+const LOOK_MS: u32 = 1;
 
 struct Open {
     call: CallId,
@@ -61,6 +63,7 @@ impl DirectCarrier {
         let (request, what) = match what {
             Call::Put(sealed) => (box_protocol::put(self.access, sealed), What::Put),
             Call::Get(ids) => (box_protocol::get(self.access, ids, GET_DEADLINE_MS, false), What::Get(ids.clone())),
+            Call::Look(ids) => (box_protocol::get(self.access, ids, LOOK_MS, false), What::Get(ids.clone())),
         };
         self.next += 1;
         let id = RequestId(self.next);

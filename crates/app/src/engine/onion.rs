@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hub::client as box_protocol;
-use messenger::room::{Call, CallId};
+use messenger::call::{Call, CallId};
 use mix::client::{ClientConfig, OnionClient, Output, RequestHandle};
 use mix::directory::VerifiedDocument;
 use mix::path::{EntryPins, EntryPolicy};
@@ -23,6 +23,8 @@ use super::documents::{Documents, Update};
 
 /// How long the hub keeps a `get` of ours open without cover, ms: it answers when a box arrives.
 const GET_DEADLINE_MS: u32 = 30_000;
+/// Deadline of a look without cover, ms: the hub answers as soon as it has looked.
+const LOOK_MS: u32 = 1;
 /// Shortest and longest deadline of a `get` under cover, s: it is answered then and not before.
 const HELD_S: (u32, u32) = (4, 32);
 /// How long the entry relay may be unreachable before another is taken.
@@ -129,9 +131,14 @@ impl OnionCarrier {
         let now = self.clock.now();
         let (request, wait, asked) = match what {
             Call::Put(sealed) => (box_protocol::put(self.options.access, sealed), 0, Asked::Put { call }),
-            Call::Get(ids) => {
+            Call::Get(ids) | Call::Look(ids) => {
                 let hold = self.client.has_cover();
-                let wish = if hold { self.held_ms() } else { GET_DEADLINE_MS };
+                let wish = match (hold, what) {
+                    (true, Call::Look(_)) => HELD_S.0.saturating_mul(1_000),
+                    (true, _) => self.held_ms(),
+                    (false, Call::Look(_)) => LOOK_MS,
+                    (false, _) => GET_DEADLINE_MS,
+                };
                 let wait = wish.min(self.client.max_deadline_ms(now));
                 let request = box_protocol::onion_get(self.options.access, ids, wait, hold);
                 (request, wait, Asked::Get { call, ids: ids.clone() })

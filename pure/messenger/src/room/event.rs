@@ -1,21 +1,9 @@
 //! What a room tells its user, and what it asks of its carrier.
 
 use e2ee::TalkerKey;
-use streams::{BoxId, SealedBox};
 use wire::Timestamp;
 
-/// Names a request to the hub until it is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CallId(pub u64);
-
-/// What the room wants of the hub.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Call {
-    /// Store this box; answer with [`super::Room::on_put`].
-    Put(SealedBox),
-    /// Wait for one of these boxes; answer with [`super::Room::on_boxes`], with none at the carrier's deadline.
-    Get(Vec<BoxId>),
-}
+use crate::call::{Call, CallId};
 
 /// What a room hands out.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use e2ee::{Assembler, Door, DoorKey, Nick, TalkerKey};
 use wire::Timestamp;
 
-use super::event::CallId;
+use crate::call::CallId;
 use crate::reader::StreamReader;
 
 /// A stream that is being read.

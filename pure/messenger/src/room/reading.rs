@@ -4,10 +4,10 @@ use e2ee::{Announcement, Assembler, Control, Newlines, Order, Talk, TalkerKey, s
 use streams::{VerifiedBox, unpad};
 use wire::Timestamp;
 
-use super::event::CallId;
 use super::follow::{Follow, Lane, Talker};
 use super::{Call, JOIN_GRACE_MS, MAX_TALKERS, Purpose, Room, RoomEvent};
 use crate::Error;
+use crate::call::CallId;
 use crate::reader::{Read, StreamReader};
 
 impl Room {

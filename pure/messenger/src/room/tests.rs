@@ -158,7 +158,7 @@ impl World {
                 match output {
                     Output::Event(event) => client.events.push(event),
                     Output::Cancel(call) => drop(client.open.remove(&call)),
-                    Output::Call(call, Call::Get(ids)) => drop(client.open.insert(call, ids)),
+                    Output::Call(call, Call::Get(ids) | Call::Look(ids)) => drop(client.open.insert(call, ids)),
                     Output::Call(call, Call::Put(sealed)) => {
                         client.room.on_sent(call);
                         // A carrier repeats a put until it is answered.

@@ -1,0 +1,149 @@
+//! One member's boxes in one epoch.
+
+use e2ee::Secret;
+use streams::{BoxId, ReadCapability, VerifiedBox, unpad};
+use wire::Timestamp;
+use zeroize::Zeroizing;
+
+use crate::Error;
+use crate::body::MAX_HOLES;
+use crate::call::CallId;
+use crate::parts::{Joined, Joiner};
+use crate::reader::{Read, StreamReader};
+
+/// What the lane gave.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Item {
+    /// A message, and its first position and the one behind its last.
+    Message(Zeroizing<Vec<u8>>, u64),
+    /// Something that was lost.
+    Hole,
+}
+
+/// Reads one member's boxes of one epoch: in order, whole messages, holes noted.
+pub(super) struct Lane {
+    reader: StreamReader,
+    joiner: Joiner,
+    /// Counter of the stream's first index.
+    base: u64,
+    /// Where to begin after a restart: the first box of a message that is not read to its end.
+    boundary: ReadCapability,
+    /// Positions that were lost, the latest of them.
+    pub(super) holes: Vec<u64>,
+    /// The open request.
+    pub(super) open: Option<CallId>,
+    /// Of a past epoch: asked, and nothing was there.
+    pub(super) drained: bool,
+    /// Of a past epoch: when to look again.
+    pub(super) look_at: Timestamp,
+    /// Read since the last acknowledgement something that wants one.
+    pub(super) unacked: bool,
+    /// Moved since it was kept.
+    pub(super) dirty: bool,
+}
+
+impl Lane {
+    /// From `at`, in a stream that begins at the counter `base`.
+    pub(super) fn new(at: ReadCapability, base: u64, context: &Secret, holes: Vec<u64>) -> Result<Self, Error> {
+        Ok(Lane {
+            reader: StreamReader::new(at.clone(), context.reveal().to_vec())?,
+            joiner: Joiner::default(),
+            base,
+            boundary: at,
+            holes,
+            open: None,
+            drained: false,
+            look_at: Timestamp::ZERO,
+            unacked: false,
+            dirty: false,
+        })
+    }
+
+    pub(super) fn wanted(&self) -> Vec<BoxId> {
+        self.reader.wanted()
+    }
+
+    pub(super) fn accept(&mut self, found: VerifiedBox) -> bool {
+        self.reader.accept(found)
+    }
+
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        self.reader.deadline()
+    }
+
+    /// Boxes up to here are read, counted from 0.
+    pub(super) fn done(&self) -> u64 {
+        self.boundary.index().counter().saturating_sub(self.base)
+    }
+
+    /// How many boxes are acknowledged, and which of them were lost.
+    pub(super) fn acknowledged(&self) -> (u64, Vec<u64>) {
+        let count = self.holes.get(MAX_HOLES).copied().unwrap_or(self.done());
+        (count, self.holes.iter().copied().take(MAX_HOLES).collect())
+    }
+
+    /// What to keep for a restart.
+    pub(super) const fn boundary(&self) -> &ReadCapability {
+        &self.boundary
+    }
+
+    fn position(&self) -> u64 {
+        self.reader.position().saturating_sub(self.base)
+    }
+
+    fn settle(&mut self) {
+        self.boundary = self.reader.capability().clone();
+        self.dirty = true;
+    }
+
+    fn note_hole(&mut self, position: u64) {
+        // The first beyond the bound is where acknowledging stops: nothing behind it is taken for received.
+        if self.holes.len() <= MAX_HOLES {
+            self.holes.push(position);
+        }
+        self.unacked = true;
+        self.dirty = true;
+    }
+
+    /// The message that ended just before here does not open.
+    pub(super) fn spoiled(&mut self) {
+        self.note_hole(self.done().saturating_sub(1));
+    }
+
+    /// The next thing, until `None`.
+    pub(super) fn next(&mut self, now: Timestamp) -> Result<Option<Item>, Error> {
+        loop {
+            let before = self.position();
+            let joined = match self.reader.next(now)? {
+                None => return Ok(None),
+                Some(Read::Plain(plain)) => match unpad(&plain) {
+                    Ok(content) => self.joiner.push(content),
+                    Err(_) => Joined::Broken,
+                },
+                Some(Read::Nothing) => {
+                    self.joiner = Joiner::default();
+                    Joined::Broken
+                }
+                Some(Read::Gap(_)) => {
+                    for position in before..self.position() {
+                        self.note_hole(position);
+                    }
+                    self.joiner.lose();
+                    continue;
+                }
+            };
+            match joined {
+                Joined::More => {}
+                Joined::Whole(message) => {
+                    self.settle();
+                    return Ok(Some(Item::Message(message, self.done())));
+                }
+                Joined::Broken => {
+                    self.settle();
+                    self.spoiled();
+                    return Ok(Some(Item::Hole));
+                }
+            }
+        }
+    }
+}

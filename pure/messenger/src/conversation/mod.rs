@@ -1,0 +1,607 @@
+//! One private conversation, of two or of many: its MLS group, its members' lanes, its outbox, its commits.
+//!
+//! Every member writes its own stream. In each epoch all boxes lie under that epoch's context, from the stream's first
+//! index on: a *lane* is one member's boxes in one epoch. Lanes of the current and the two epochs before are read.
+
+mod deciding;
+mod lane;
+mod receiving;
+mod rescue;
+mod saved;
+mod sending;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use e2ee::id::{ConversationId, MemberId, MessageId};
+use e2ee::mls::{Charter, Floor, Group, MemberSecret, PAST_EPOCHS};
+use e2ee::{Newlines, Nick, sanitize};
+use streams::{ReadCapability, VerifiedBox};
+use wire::Timestamp;
+use wire::hub::PutOutcome;
+use zeroize::Zeroizing;
+
+use self::deciding::Deciding;
+use self::lane::Lane;
+use self::rescue::Rescues;
+pub use self::saved::Card;
+pub(crate) use self::saved::{BoxBytes, Bytes, Known};
+use self::saved::{EpochKeys, LaneSaved, LateAck, MyLane, Pending, Saved};
+use crate::Error;
+use crate::call::{Call, CallId};
+use crate::cx::{Cx, Owner, Purpose};
+use crate::event::{Event, PlaceId};
+use crate::pack::{pack, unpack};
+use crate::sealed::Run;
+use crate::store::{Author, Kind, NewMessage, Space, State};
+
+/// How often lanes of a past epoch are looked at again, ms, and for how long.
+const PAST_LOOK_MS: u64 = 20_000;
+const PAST_WATCH_MS: u64 = 300_000;
+/// Acknowledgements of lanes read no more that may wait; older ones are dropped, and what they were for is sent again.
+const MAX_LATE_ACKS: usize = 1_024;
+
+/// Who goes by which name in a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Participant {
+    /// Who.
+    pub id: MemberId,
+    /// Name as shown, unique in the conversation.
+    pub name: String,
+    /// Whether it is us.
+    pub me: bool,
+    /// The contact, if this profile brought them in.
+    pub contact: Option<ConversationId>,
+}
+
+/// One private conversation.
+pub(crate) struct Conversation {
+    pub(crate) id: ConversationId,
+    pub(crate) place: PlaceId,
+    pub(crate) card: Card,
+    saved: Saved,
+    /// Current and past epochs, oldest first.
+    epochs: VecDeque<EpochKeys>,
+    group: Option<Group>,
+    lanes: BTreeMap<(MemberId, u64), Lane>,
+    pending: BTreeMap<u64, Pending>,
+    runs: BTreeMap<u64, Run>,
+    deciding: Option<Deciding>,
+    commit_run: Run,
+    rescues: Rescues,
+    online: bool,
+    /// Whether others may show that we have what they sent.
+    pub(crate) show_delivery: bool,
+    /// Whether we know that nothing was decided in the current epoch when we last asked.
+    caught_up: bool,
+    dirty: bool,
+    epochs_dirty: bool,
+}
+
+fn epochs_key(id: ConversationId) -> Vec<u8> {
+    [id.as_bytes().as_slice(), b"e"].concat()
+}
+
+fn lane_prefix(id: ConversationId) -> Vec<u8> {
+    [id.as_bytes().as_slice(), b"l"].concat()
+}
+
+fn lane_key(id: ConversationId, member: MemberId, epoch: u64) -> Vec<u8> {
+    [lane_prefix(id).as_slice(), member.as_bytes(), &epoch.to_be_bytes()].concat()
+}
+
+pub(super) fn key_of(id: ConversationId, seq: u64) -> Vec<u8> {
+    [id.as_bytes().as_slice(), &seq.to_be_bytes()].concat()
+}
+
+impl Conversation {
+    /// Begins with a group that we have founded or joined.
+    pub(crate) fn begin(
+        cx: &mut Cx<'_>,
+        id: ConversationId,
+        place: PlaceId,
+        name: String,
+        floor: Floor,
+        group: Group,
+    ) -> Result<Self, Error> {
+        let charter = group.charter()?;
+        let secret = group.secret();
+        let card = Card {
+            name,
+            direct: charter.direct,
+            verified: false,
+            floor,
+            place: wire::encode(&charter.place),
+            charter_floor: charter.floor,
+            me: secret.id(),
+            creator: charter.creator,
+            rescue: secret.rescue().to_bytes(),
+            rescue_context: Zeroizing::new(charter.rescue_context()),
+            group: group.id().to_vec(),
+            members: BTreeMap::new(),
+            began: cx.now.as_millis(),
+        };
+        let saved = Saved {
+            secret: secret.to_bytes(),
+            mine: MyLane { epoch: 0, next: Zeroizing::default(), count: 0 },
+            late_acks: Vec::new(),
+            intents: Default::default(),
+            commit: None,
+            timer: None,
+            next_seq: 0,
+            ack_due: None,
+            decided_at: cx.now.as_millis(),
+            held_by: None,
+            lost: None,
+            unrefreshed: 0,
+            refreshed_at: cx.now.as_millis(),
+            over: false,
+            rescue_next: secret.rescue().to_bytes(),
+            rescue_out: Default::default(),
+            rescue_read: BTreeMap::new(),
+            rescue_at: cx.now.as_millis(),
+        };
+        let mut conversation = Self::new(id, place, card, saved);
+        conversation.group = Some(group);
+        conversation.enter_epoch(cx)?;
+        conversation.save(cx)?;
+        Ok(conversation)
+    }
+
+    fn new(id: ConversationId, place: PlaceId, card: Card, saved: Saved) -> Self {
+        Conversation {
+            id,
+            place,
+            card,
+            saved,
+            epochs: VecDeque::new(),
+            group: None,
+            lanes: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            deciding: None,
+            commit_run: Run::default(),
+            rescues: Rescues::default(),
+            online: false,
+            show_delivery: true,
+            caught_up: false,
+            dirty: true,
+            epochs_dirty: true,
+        }
+    }
+
+    /// Loads what an earlier run has kept. Without keys (a restored profile) it begins lost, and asks to be re-added.
+    pub(crate) fn load(cx: &mut Cx<'_>, id: ConversationId, place: PlaceId, card: Card) -> Result<Self, Error> {
+        let Some(bytes) = cx.store.get(Space::Conversation, id.as_bytes())? else {
+            return Self::restored(cx, id, place, card);
+        };
+        let saved: Saved = unpack(&bytes)?;
+        let secret = MemberSecret::from_bytes(&saved.secret)?;
+        let group = Group::load(cx.mls, &cx.kept(), &card.group, secret)?;
+        let mut conversation = Self::new(id, place, card, saved);
+        conversation.group = group;
+        for (key, value) in cx.store.scan(Space::Outbox, id.as_bytes())? {
+            let seq = key.get(16..24).and_then(|b| b.try_into().ok()).map(u64::from_be_bytes).ok_or(Error::Damaged)?;
+            conversation.pending.insert(seq, unpack(&value)?);
+        }
+        conversation.restore_lanes(cx)?;
+        conversation.dirty = false;
+        conversation.epochs_dirty = false;
+        if conversation.group.is_none() && conversation.saved.lost.is_none() {
+            conversation.lose(cx, "this profile has lost its keys of this conversation")?;
+        }
+        conversation.open_deciding(cx)?;
+        Ok(conversation)
+    }
+
+    fn restored(cx: &mut Cx<'_>, id: ConversationId, place: PlaceId, card: Card) -> Result<Self, Error> {
+        let rescue = streams::WriteCapability::from_bytes(&card.rescue)?;
+        let secret = MemberSecret::from_rescue(card.me, rescue, cx.rng);
+        let saved = Saved {
+            secret: secret.to_bytes(),
+            mine: MyLane { epoch: 0, next: Zeroizing::default(), count: 0 },
+            late_acks: Vec::new(),
+            intents: Default::default(),
+            commit: None,
+            timer: None,
+            next_seq: 0,
+            ack_due: None,
+            decided_at: cx.now.as_millis(),
+            held_by: None,
+            lost: None,
+            unrefreshed: 0,
+            refreshed_at: cx.now.as_millis(),
+            over: false,
+            rescue_next: card.rescue.clone(),
+            rescue_out: Default::default(),
+            rescue_read: BTreeMap::new(),
+            rescue_at: 0,
+        };
+        let mut conversation = Self::new(id, place, card, saved);
+        conversation.lose(cx, "this profile was restored from a backup")?;
+        conversation.save(cx)?;
+        Ok(conversation)
+    }
+
+    fn restore_lanes(&mut self, cx: &Cx<'_>) -> Result<(), Error> {
+        if let Some(bytes) = cx.store.get(Space::Conversation, &epochs_key(self.id))? {
+            self.epochs = unpack(&bytes)?;
+        }
+        for keys in &self.epochs {
+            let context = keys.secret().ok_or(Error::Damaged)?;
+            for (member, stream) in keys.members.iter().filter(|(m, _)| **m != self.card.me) {
+                let first = ReadCapability::from_bytes(stream)?;
+                let base = first.index().counter();
+                let kept = cx.store.get(Space::Conversation, &lane_key(self.id, *member, keys.epoch))?;
+                let kept: Option<LaneSaved> = kept.map(|bytes| unpack(&bytes)).transpose()?;
+                let mut lane = match kept {
+                    Some(l) => Lane::new(ReadCapability::from_bytes(&l.boundary)?, base, &context, l.holes)?,
+                    None => Lane::new(first, base, &context, Vec::new())?,
+                };
+                // What was read and not acknowledged before the last stop is acknowledged now.
+                lane.unacked = self.saved.ack_due.is_some() && lane.done() > 0;
+                self.lanes.insert((*member, keys.epoch), lane);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes up the group's current epoch: its lanes, its deciding stream, our place in it.
+    fn enter_epoch(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+        let Some(group) = &self.group else { return Ok(()) };
+        if !group.is_active() {
+            return Ok(());
+        }
+        let epoch = group.epoch();
+        let context = group.lane_context(cx.mls)?;
+        let members = group.members()?;
+        let streams = members.iter().map(|m| (m.id, m.card.stream.to_bytes().to_vec())).collect();
+        if let Some(last) = self.epochs.back_mut() {
+            last.left_at = cx.now.as_millis();
+        }
+        let keys =
+            EpochKeys { epoch, context: Zeroizing::new(context.reveal().to_vec()), members: streams, left_at: 0 };
+        self.epochs.push_back(keys);
+        while self.epochs.len() > PAST_EPOCHS.saturating_add(1) {
+            self.epochs.pop_front();
+        }
+        self.saved.mine = MyLane { epoch, next: group.secret().stream().to_bytes(), count: 0 };
+        let me = self.card.me;
+        for member in members.iter().filter(|m| m.id != me) {
+            let base = member.card.stream.index().counter();
+            let lane = Lane::new(member.card.stream.clone(), base, &context, Vec::new())?;
+            self.lanes.insert((member.id, epoch), lane);
+        }
+        self.note_members(&members);
+        self.drop_old_epochs(cx);
+        self.requeue(cx)?;
+        self.caught_up = false;
+        self.dirty = true;
+        self.epochs_dirty = true;
+        self.open_deciding(cx)
+    }
+
+    /// Lanes, positions and requests of epochs that have left the window.
+    fn drop_old_epochs(&mut self, cx: &mut Cx<'_>) {
+        let current = self.saved.mine.epoch;
+        let oldest = self.epochs.front().map_or(0, |e| e.epoch);
+        for ((_, epoch), lane) in &mut self.lanes {
+            // A long-standing request of an epoch that has become past gives way to looks.
+            if *epoch != current
+                && let Some(call) = lane.open.take()
+            {
+                cx.out.cancel(call);
+            }
+        }
+        let gone: Vec<_> = self.lanes.keys().copied().filter(|(_, epoch)| *epoch < oldest).collect();
+        for (author, epoch) in gone {
+            if let Some(lane) = self.lanes.remove(&(author, epoch)).filter(|l| l.unacked) {
+                if self.saved.late_acks.len() >= MAX_LATE_ACKS {
+                    self.saved.late_acks.remove(0);
+                }
+                let (count, holes) = lane.acknowledged();
+                self.saved.late_acks.push(LateAck { author, epoch, count, holes });
+            }
+        }
+    }
+
+    fn note_members(&mut self, members: &[e2ee::mls::Member]) {
+        let old = std::mem::take(&mut self.card.members);
+        for member in members.iter().filter(|m| m.id != self.card.me) {
+            let contact = old.get(&member.id).and_then(|k| k.contact);
+            let known = Known {
+                name: member.card.name.as_str().to_owned(),
+                rescue: member.card.rescue.to_bytes().to_vec(),
+                contact,
+            };
+            self.card.members.insert(member.id, known);
+        }
+    }
+
+    /// Whether it goes on: we are a member, know our place, and nobody has ended it.
+    pub(crate) fn is_open(&self) -> bool {
+        self.can_write() && !self.saved.over
+    }
+
+    /// Whether what is queued can leave: also the farewell of a conversation that is over.
+    fn can_write(&self) -> bool {
+        self.group.as_ref().is_some_and(Group::is_active) && self.saved.lost.is_none()
+    }
+
+    /// Whether this epoch's lanes are read as long as we live; others only until they are empty.
+    fn is_current(&self, epoch: u64) -> bool {
+        epoch == self.saved.mine.epoch && !self.saved.over
+    }
+
+    /// We have ended a direct chat: nothing more is said, but that.
+    pub(crate) fn end(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+        self.saved.over = true;
+        self.dirty = true;
+        self.pump(cx)
+    }
+
+    pub(crate) fn check_open(&self) -> Result<(), Error> {
+        match (self.saved.over, self.saved.lost.is_some() || self.group.is_some()) {
+            (true, _) => Err(Error::Refused("this conversation is over")),
+            // What is said while we wait to be added again leaves afterwards.
+            (false, true) => Ok(()),
+            (false, false) => Err(Error::Refused("the conversation is not open now")),
+        }
+    }
+
+    /// Another place: all requests are asked anew there.
+    pub(crate) fn move_to(&mut self, cx: &mut Cx<'_>, place: PlaceId, online: bool) -> Result<(), Error> {
+        for call in self.open_calls() {
+            cx.out.cancel(call);
+        }
+        self.lanes.values_mut().for_each(|l| l.open = None);
+        self.runs.clear();
+        self.commit_run = Run::default();
+        self.rescues = Rescues::default();
+        self.place = place;
+        self.online = false;
+        self.open_deciding(cx)?;
+        self.set_online(cx, online)
+    }
+
+    pub(crate) fn timer_changed(&mut self, cx: &mut Cx<'_>, seconds: u32) -> Result<(), Error> {
+        self.timer_set(cx, None, seconds)?;
+        self.save(cx)
+    }
+
+    pub(crate) fn charter(&self) -> Option<Charter> {
+        self.group.as_ref().and_then(|g| g.charter().ok())
+    }
+
+    /// The routes that the conversation may use: the stricter of the charter's and ours.
+    pub(crate) fn floor(&self) -> Floor {
+        self.card.charter_floor.stricter(self.card.floor)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn epoch(&self) -> u64 {
+        self.saved.mine.epoch
+    }
+
+    pub(crate) const fn timer(&self) -> Option<u32> {
+        self.saved.timer
+    }
+
+    pub(crate) fn safety_words(&self) -> Result<String, Error> {
+        let group = self.group.as_ref().filter(|g| g.is_active());
+        Ok(group.ok_or(Error::Refused("the conversation is not open now"))?.safety_words()?)
+    }
+
+    /// Everybody, us included, under unique names.
+    pub(crate) fn participants(&self, my_name: &str) -> Vec<Participant> {
+        let mut all = vec![Participant { id: self.card.me, name: my_name.to_owned(), me: true, contact: None }];
+        for (id, known) in &self.card.members {
+            all.push(Participant { id: *id, name: self.name_of(*id), me: false, contact: known.contact });
+        }
+        all
+    }
+
+    /// A member's name as shown: the user's own name for a contact, with a suffix where two could be taken for one.
+    pub(crate) fn name_of(&self, member: MemberId) -> String {
+        if self.card.direct {
+            return self.card.name.clone();
+        }
+        let Some(known) = self.card.members.get(&member) else { return "somebody who left".to_owned() };
+        let same = self.card.members.iter().any(|(id, k)| *id != member && skeleton(&k.name) == skeleton(&known.name));
+        if same { format!("{}~{}", known.name, short(member)) } else { known.name.clone() }
+    }
+
+    /// Puts a line about the conversation into its history.
+    pub(crate) fn notice(&mut self, cx: &mut Cx<'_>, text: &str) -> Result<(), Error> {
+        let message = NewMessage {
+            conversation: self.id,
+            id: MessageId::random(cx.rng),
+            author: Author::Me,
+            author_name: String::new(),
+            sent_at: cx.now,
+            received_at: cx.now,
+            kind: Kind::Notice,
+            text: sanitize(text, Newlines::Fold),
+            reply_to: None,
+            state: State::Received,
+            expires_at: None,
+            route: String::new(),
+        };
+        cx.store.add_message(&message)?;
+        cx.event(Event::Conversation { conversation: self.id, text: message.text });
+        Ok(())
+    }
+
+    /// The carriers of this place work, or do not.
+    pub(crate) fn set_online(&mut self, cx: &mut Cx<'_>, online: bool) -> Result<(), Error> {
+        if self.online != online {
+            self.online = online;
+            if online {
+                self.caught_up = false;
+                self.look_at_decisions(cx);
+            }
+        }
+        self.pump(cx)
+    }
+
+    /// Does what can be done now. To be called after each change.
+    pub(crate) fn pump(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+        self.read_lanes(cx)?;
+        while self.step_deciding(cx)? {
+            self.read_lanes(cx)?;
+        }
+        self.step_commit(cx)?;
+        self.ack_if_due(cx)?;
+        self.seal_queued(cx)?;
+        self.put_boxes(cx)?;
+        self.follow_lanes(cx);
+        self.step_rescue(cx)?;
+        self.save(cx)
+    }
+
+    fn call(&mut self, cx: &mut Cx<'_>, purpose: Purpose, call: Call) -> CallId {
+        cx.out.call(Owner::Conversation(self.id, purpose), self.place, call)
+    }
+
+    /// Keeps a request open for each lane of the current epoch, and looks at those of past ones now and then.
+    fn follow_lanes(&mut self, cx: &mut Cx<'_>) {
+        if !self.online || self.saved.lost.is_some() {
+            return;
+        }
+        let current = Some(self.saved.mine.epoch).filter(|epoch| self.is_current(*epoch));
+        let left: BTreeMap<u64, u64> = self.epochs.iter().map(|e| (e.epoch, e.left_at)).collect();
+        for ((member, epoch), lane) in &mut self.lanes {
+            let wanted = lane.wanted();
+            // All of the window is here already, and waits for an earlier lane.
+            if lane.open.is_some() || wanted.is_empty() {
+                continue;
+            }
+            let call = if Some(*epoch) == current {
+                Call::Get(wanted)
+            } else {
+                let age = cx.now.as_millis().saturating_sub(left.get(epoch).copied().unwrap_or(0));
+                if lane.drained && age > PAST_WATCH_MS {
+                    lane.look_at = Timestamp::ZERO;
+                    continue;
+                }
+                if lane.drained && lane.look_at > cx.now {
+                    continue;
+                }
+                Call::Look(wanted)
+            };
+            let owner = Owner::Conversation(self.id, Purpose::Lane(*member, *epoch));
+            lane.open = Some(cx.out.call(owner, self.place, call));
+        }
+    }
+
+    /// The answer to a get or look.
+    pub(crate) fn on_boxes(&mut self, cx: &mut Cx<'_>, purpose: Purpose, boxes: Vec<VerifiedBox>) -> Result<(), Error> {
+        match purpose {
+            Purpose::Lane(member, epoch) => {
+                let current = self.is_current(epoch);
+                let Some(lane) = self.lanes.get_mut(&(member, epoch)) else { return Ok(()) };
+                lane.open = None;
+                if !current && boxes.is_empty() {
+                    lane.drained = true;
+                    lane.look_at = cx.now.plus_millis(PAST_LOOK_MS);
+                }
+                for found in boxes {
+                    lane.accept(found);
+                }
+            }
+            Purpose::Decide(epoch) => self.on_decisions(cx, epoch, boxes),
+            Purpose::Body(epoch) => self.on_body(epoch, boxes),
+            Purpose::Rescue(member) => self.on_rescue_boxes(cx, member, boxes)?,
+            Purpose::Message(..) | Purpose::CommitBody(_) | Purpose::CommitDecision | Purpose::RescueWrite(_) => {}
+        }
+        self.pump(cx)
+    }
+
+    /// The hub's word on a box of ours.
+    pub(crate) fn on_put(&mut self, cx: &mut Cx<'_>, purpose: Purpose, outcome: PutOutcome) -> Result<(), Error> {
+        match purpose {
+            Purpose::Message(seq, index) => self.on_message_put(cx, seq, index, outcome)?,
+            Purpose::CommitBody(index) => {
+                self.commit_run.settle(cx.now, index, outcome);
+            }
+            Purpose::CommitDecision => self.on_decision_put(cx, outcome)?,
+            Purpose::RescueWrite(index) => self.on_rescue_put(cx, index, outcome)?,
+            Purpose::Lane(..) | Purpose::Decide(_) | Purpose::Body(_) | Purpose::Rescue(_) => {}
+        }
+        self.pump(cx)
+    }
+
+    /// When [`Conversation::pump`] is due although nothing comes. Nothing is due while nothing can be done about it.
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        if !self.online {
+            return None;
+        }
+        let lanes = self.lanes.values().filter_map(Lane::deadline);
+        let looks = self.lanes.values().filter(|l| l.open.is_none() && l.look_at > Timestamp::ZERO).map(|l| l.look_at);
+        let runs = self.runs.values().chain([&self.commit_run]).filter_map(Run::deadline);
+        let ack = self.saved.ack_due.filter(|_| self.can_write()).map(Timestamp::from_millis);
+        let waiting = lanes.chain(looks).chain(runs).chain(ack).min();
+        waiting.into_iter().chain(self.deciding_deadline()).chain(self.rescue_deadline()).min()
+    }
+
+    /// Writes what has changed.
+    fn save(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+        if !std::mem::take(&mut self.dirty) {
+            return Ok(());
+        }
+        if std::mem::take(&mut self.epochs_dirty) {
+            cx.store.put(Space::Conversation, &epochs_key(self.id), &pack(&self.epochs)?)?;
+            let prefix = lane_prefix(self.id);
+            for (key, _) in cx.store.scan(Space::Conversation, &prefix)? {
+                let kept = self.lanes.keys().any(|(member, epoch)| lane_key(self.id, *member, *epoch) == key);
+                if !kept {
+                    cx.store.remove(Space::Conversation, &key)?;
+                }
+            }
+        }
+        for ((member, epoch), lane) in self.lanes.iter_mut().filter(|(_, lane)| lane.dirty) {
+            lane.dirty = false;
+            let kept = LaneSaved { boundary: lane.boundary().to_bytes(), holes: lane.holes.clone() };
+            cx.store.put(Space::Conversation, &lane_key(self.id, *member, *epoch), &pack(&kept)?)?;
+        }
+        cx.store.put(Space::Conversation, self.id.as_bytes(), &pack(&self.saved)?)?;
+        self.save_card(cx)
+    }
+
+    pub(crate) fn save_card(&self, cx: &Cx<'_>) -> Result<(), Error> {
+        Ok(cx.store.put(Space::Card, self.id.as_bytes(), &pack(&self.card)?)?)
+    }
+
+    /// Forgets it: keys, outbox, history.
+    pub(crate) fn remove(mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+        for call in self.open_calls() {
+            cx.out.cancel(call);
+        }
+        if let Some(group) = self.group.take() {
+            group.delete(cx.mls, &cx.kept())?;
+        }
+        for (key, _) in cx.store.scan(Space::Outbox, self.id.as_bytes())? {
+            cx.store.remove(Space::Outbox, &key)?;
+        }
+        for (key, _) in cx.store.scan(Space::Conversation, self.id.as_bytes())? {
+            cx.store.remove(Space::Conversation, &key)?;
+        }
+        cx.store.remove(Space::Card, self.id.as_bytes())?;
+        Ok(cx.store.remove_conversation(&self.id)?)
+    }
+
+    fn open_calls(&self) -> Vec<CallId> {
+        let lanes = self.lanes.values().filter_map(|l| l.open);
+        let runs = self.runs.values().chain([&self.commit_run]).flat_map(Run::calls);
+        let deciding = self.deciding.iter().flat_map(Deciding::calls);
+        lanes.chain(runs).chain(deciding).chain(self.rescues.calls()).collect()
+    }
+}
+
+fn skeleton(name: &str) -> String {
+    Nick::new(name).map_or_else(|_| name.to_lowercase(), |n| n.skeleton())
+}
+
+/// Eight characters of a member's id, shown where names collide.
+fn short(member: MemberId) -> String {
+    member.as_bytes().iter().take(4).map(|b| format!("{b:02x}")).collect()
+}

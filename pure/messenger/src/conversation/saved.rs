@@ -1,0 +1,220 @@
+//! What a conversation keeps.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use e2ee::Secret;
+use e2ee::id::{ConversationId, MemberId, MessageId};
+use e2ee::mls::Floor;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+/// Bytes that are wiped when dropped.
+pub(crate) type Bytes = Zeroizing<Vec<u8>>;
+
+/// Who a conversation is with, and how to ask to be re-added: all that a backup holds of it.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Card {
+    /// Name that this user gave it, unique in the profile.
+    pub name: String,
+    /// Whether it is a direct chat: a contact.
+    pub direct: bool,
+    /// Whether the user has compared the safety words.
+    pub verified: bool,
+    /// Our own choice of routes; the charter's holds as well.
+    pub floor: Floor,
+    /// CBOR of the place.
+    pub(crate) place: Vec<u8>,
+    /// The floor that the charter names.
+    pub(crate) charter_floor: Floor,
+    /// Who we are in it.
+    pub(crate) me: MemberId,
+    /// Who made it.
+    pub(crate) creator: MemberId,
+    /// Write capability of our rescue stream.
+    pub(crate) rescue: Bytes,
+    /// BACAP context of rescue boxes.
+    pub(crate) rescue_context: Bytes,
+    /// The MLS group id, which tells re-adding from another group.
+    pub(crate) group: Vec<u8>,
+    /// The others.
+    pub(crate) members: BTreeMap<MemberId, Known>,
+    /// When it began, ms.
+    pub(crate) began: u64,
+}
+
+/// A member, as this profile remembers it.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Known {
+    pub(crate) name: String,
+    /// Read capability of its rescue stream.
+    pub(crate) rescue: Vec<u8>,
+    /// The direct chat with the same person, when we brought them in.
+    pub(crate) contact: Option<ConversationId>,
+}
+
+/// What one epoch needs to be read.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct EpochKeys {
+    pub(super) epoch: u64,
+    pub(super) context: Bytes,
+    /// Members with their streams as of this epoch.
+    pub(super) members: BTreeMap<MemberId, Vec<u8>>,
+    /// When we entered the epoch after it, ms; 0 for the current one.
+    pub(super) left_at: u64,
+}
+
+impl EpochKeys {
+    pub(super) fn secret(&self) -> Option<Secret> {
+        self.context.as_slice().try_into().ok().map(Secret::new)
+    }
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct LaneSaved {
+    pub(super) boundary: Bytes,
+    pub(super) holes: Vec<u64>,
+}
+
+/// Where we write.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct MyLane {
+    pub(super) epoch: u64,
+    pub(super) next: Bytes,
+    pub(super) count: u64,
+}
+
+/// What we want to change about the group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Intent {
+    /// Add whom this KeyPackage is of; the welcome goes by that direct chat.
+    Add { key_package: Vec<u8>, via: ConversationId, token: MessageId },
+    /// Add somebody anew who lost their place; the welcome goes by our rescue stream.
+    Readd { member: MemberId, key_package: Vec<u8> },
+    /// Remove a member.
+    Remove { member: MemberId },
+    /// Another title.
+    Rename { title: String },
+    /// New keys of ours.
+    Refresh,
+}
+
+/// A commit of ours under way.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct PendingCommit {
+    /// What it does: one change, or several people that come.
+    pub(super) intents: Vec<Intent>,
+    /// Sealed boxes of the body; emptied when all are stored.
+    pub(super) body: Vec<BoxBytes>,
+    /// Content of the deciding box.
+    pub(super) decision: Vec<u8>,
+    /// The deciding box, once it is sealed at an index.
+    pub(super) placed: Option<BoxBytes>,
+    pub(super) welcome: Option<Bytes>,
+}
+
+/// A sealed box.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct BoxBytes {
+    #[serde(with = "serde_id")]
+    pub(crate) id: [u8; 32],
+    pub(crate) ciphertext: Vec<u8>,
+    pub(crate) signature: Vec<u8>,
+}
+
+mod serde_id {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(id: &[u8; 32], s: S) -> Result<S::Ok, S::Error> {
+        id.as_slice().serialize(s)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<[u8; 32], D::Error> {
+        Vec::<u8>::deserialize(d)?.try_into().map_err(|_| serde::de::Error::custom("id"))
+    }
+}
+
+/// Why we cannot read on, and how we ask to be re-added.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Lost {
+    /// What we would be, once re-added.
+    pub(super) secret: Bytes,
+    /// Sealed boxes of the request that are not stored yet.
+    pub(super) request: Vec<BoxBytes>,
+    pub(super) since: u64,
+}
+
+/// The state of a conversation, but for its epochs and lanes: those have records of their own, for they are large and
+/// change at other times.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Saved {
+    pub(super) secret: Bytes,
+    pub(super) mine: MyLane,
+    /// Acknowledgements of lanes that have left the window before they were sent.
+    pub(super) late_acks: Vec<LateAck>,
+    /// What we want to change, and not before when, ms.
+    pub(super) intents: VecDeque<(u64, Intent)>,
+    pub(super) commit: Option<PendingCommit>,
+    /// Seconds until messages disappear.
+    pub(super) timer: Option<u32>,
+    pub(super) next_seq: u64,
+    /// When an acknowledgement is due, ms.
+    pub(super) ack_due: Option<u64>,
+    /// When the deciding stream was last known to be empty ahead of us, ms.
+    pub(super) decided_at: u64,
+    /// The decision that holds us up is by this leaf.
+    pub(super) held_by: Option<MemberId>,
+    pub(super) lost: Option<Lost>,
+    /// Messages of ours since we drew new keys, and when that was, ms.
+    pub(super) unrefreshed: u64,
+    pub(super) refreshed_at: u64,
+    /// We have asked to be removed, or the other has gone.
+    pub(super) over: bool,
+    /// Next index of our rescue stream.
+    pub(super) rescue_next: Bytes,
+    /// Rescue messages under way.
+    pub(super) rescue_out: VecDeque<Bytes>,
+    /// Where we read others' rescue streams.
+    pub(super) rescue_read: BTreeMap<MemberId, Bytes>,
+    /// When we looked there last, ms.
+    pub(super) rescue_at: u64,
+}
+
+/// What is still to be acknowledged of a lane that is read no more.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct LateAck {
+    pub(super) author: MemberId,
+    pub(super) epoch: u64,
+    pub(super) count: u64,
+    pub(super) holes: Vec<u64>,
+}
+
+/// A message of ours that not every recipient has yet.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Pending {
+    pub(super) id: MessageId,
+    /// The envelope.
+    pub(super) envelope: Bytes,
+    pub(super) tracked: bool,
+    pub(super) shown: bool,
+    /// When it was queued, ms.
+    pub(super) queued_at: u64,
+    pub(super) placed: Option<Placed>,
+}
+
+/// Where a message of ours stands in our lane.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Placed {
+    pub(super) epoch: u64,
+    /// First position, and the one behind the last.
+    pub(super) from: u64,
+    pub(super) to: u64,
+    /// Boxes that are not stored; empty once all are.
+    pub(super) boxes: Vec<BoxBytes>,
+    /// When the hub had all of them, ms.
+    pub(super) stored_at: Option<u64>,
+    /// Recipients in all, and those that have not acknowledged it.
+    pub(super) recipients: usize,
+    pub(super) waiting: BTreeSet<MemberId>,
+    /// A recipient does not want it shown that it has the message.
+    pub(super) hidden: bool,
+}

@@ -1,0 +1,414 @@
+//! What we say: the outbox, our lane, and when somebody has it.
+
+use std::collections::BTreeSet;
+
+use e2ee::id::{MemberId, MessageId};
+use e2ee::mls::PAST_EPOCHS;
+use streams::{BoxClass, WriteCapability};
+use wire::hub::PutOutcome;
+
+use super::saved::{Intent, Pending, Placed};
+use super::{Conversation, key_of};
+use crate::Error;
+use crate::body::{AckEntry, Body, Envelope, MAX_ENTRIES};
+use crate::call::Call;
+use crate::cx::{Cx, Purpose};
+use crate::event::Event;
+use crate::pack::pack;
+use crate::parts::split;
+use crate::reader::WINDOW;
+use crate::sealed::{Run, seal_all};
+use crate::store::{Space, State};
+
+/// Messages that may wait in one conversation.
+pub(crate) const MAX_WAITING: usize = 10_000;
+/// A box older than this may have left the hub: what is not acknowledged is sent anew, ms.
+const RESEND_MS: u64 = 13 * 86_400_000;
+/// We draw new keys after so many messages of ours, or so long after the last time when we say something, ms.
+const REFRESH_MESSAGES: u64 = 100;
+const REFRESH_MS: u64 = 86_400_000;
+/// And wait up to so long before, at random, ms.
+const REFRESH_SPAN_MS: u64 = 10_000;
+/// What nobody has acknowledged for so long may have been said into a fork, ms.
+const UNHEARD_MS: u64 = 86_400_000;
+/// An acknowledgement waits at least this long, so that it serves several messages, ms; and at random up to so much longer.
+const ACK_LEAST_MS: u64 = 300;
+const ACK_SPAN_MS: u64 = 1_200;
+/// In a group so much longer again for each member, ms, and never more than this.
+const ACK_PER_MEMBER_MS: u64 = 400;
+const ACK_MOST_MS: u64 = 30_000;
+
+impl Conversation {
+    /// Queues a message; it leaves when the conversation can write.
+    pub(crate) fn queue(&mut self, cx: &mut Cx<'_>, id: MessageId, body: Body) -> Result<(), Error> {
+        if self.pending.len() >= MAX_WAITING {
+            return Err(Error::OutboxFull);
+        }
+        let seq = self.saved.next_seq;
+        self.saved.next_seq = seq.saturating_add(1);
+        let (tracked, shown) = (body.is_tracked(), body.is_shown());
+        let envelope = Envelope::new(id, cx.now, body).to_bytes();
+        let pending = Pending { id, envelope, tracked, shown, queued_at: cx.now.as_millis(), placed: None };
+        self.dirty = true;
+        self.keep_pending(cx, seq, pending)
+    }
+
+    fn keep_pending(&mut self, cx: &mut Cx<'_>, seq: u64, pending: Pending) -> Result<(), Error> {
+        cx.store.put(Space::Outbox, &key_of(self.id, seq), &pack(&pending)?)?;
+        self.pending.insert(seq, pending);
+        Ok(())
+    }
+
+    pub(super) fn forget_pending(&mut self, cx: &mut Cx<'_>, seq: u64) -> Result<(), Error> {
+        cx.store.remove(Space::Outbox, &key_of(self.id, seq))?;
+        if let Some(run) = self.runs.remove(&seq) {
+            for call in run.calls() {
+                cx.out.cancel(call);
+            }
+        }
+        self.pending.remove(&seq);
+        Ok(())
+    }
+
+    /// Takes a queued message back; false when it has left already.
+    pub(crate) fn cancel(&mut self, cx: &mut Cx<'_>, id: MessageId) -> Result<bool, Error> {
+        let Some((&seq, pending)) = self.pending.iter().find(|(_, p)| p.id == id) else {
+            return Err(Error::NoSuch("message on its way"));
+        };
+        if pending.placed.is_some() {
+            return Ok(false);
+        }
+        self.forget_pending(cx, seq)?;
+        cx.store.set_state(&self.id, &id, State::Cancelled)?;
+        cx.event(Event::State { conversation: self.id, id, state: State::Cancelled });
+        Ok(true)
+    }
+
+    /// Messages that not everybody has acknowledged.
+    pub(crate) fn unacknowledged(&self) -> usize {
+        self.pending.values().filter(|p| p.tracked).count()
+    }
+
+    /// Messages that are not durable at the hub.
+    pub(crate) fn unstored(&self) -> usize {
+        self.pending.values().filter(|p| p.placed.as_ref().is_none_or(|b| b.stored_at.is_none())).count()
+    }
+
+    /// Boxes that have been sealed and are not at the hub.
+    fn unsettled(&self) -> usize {
+        let boxes = |(seq, p): (&u64, &Pending)| {
+            let len = p.placed.as_ref().map_or(0, |b| b.boxes.len());
+            let run = self.runs.get(seq);
+            (0..len).filter(|n| run.is_none_or(|r| !r.is_settled(*n))).count()
+        };
+        self.pending.iter().map(boxes).sum()
+    }
+
+    /// Encrypts and places queued messages, as far as the window allows.
+    pub(super) fn seal_queued(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+        if !self.online || !self.caught_up || !self.can_write() {
+            return Ok(());
+        }
+        let mut unsettled = self.unsettled();
+        let unplaced = self.pending.iter().filter(|(_, p)| p.placed.is_none());
+        let waiting: Vec<u64> = unplaced.map(|(seq, _)| *seq).take(WINDOW).collect();
+        for seq in waiting {
+            if unsettled >= WINDOW {
+                break;
+            }
+            let Some(mut pending) = self.pending.remove(&seq) else { continue };
+            let placed = self.place_message(cx, &pending)?;
+            unsettled = unsettled.saturating_add(placed.boxes.len());
+            pending.placed = Some(placed);
+            self.runs.remove(&seq);
+            self.keep_pending(cx, seq, pending)?;
+            self.refresh_sometimes(cx);
+        }
+        Ok(())
+    }
+
+    /// Draws new keys of ours after some messages, or some time: whoever stole the old ones is shut out again (`GROUP-013`).
+    fn refresh_sometimes(&mut self, cx: &mut Cx<'_>) {
+        self.saved.unrefreshed = self.saved.unrefreshed.saturating_add(1);
+        let age = cx.now.as_millis().saturating_sub(self.saved.refreshed_at);
+        let due = self.saved.unrefreshed >= REFRESH_MESSAGES || age >= REFRESH_MS;
+        let waits = self.saved.intents.iter().any(|(_, i)| *i == Intent::Refresh);
+        if due && !waits && !self.saved.over {
+            // Not all members at once.
+            let at = cx.soon(0, REFRESH_SPAN_MS);
+            self.saved.intents.push_back((at.as_millis(), Intent::Refresh));
+        }
+    }
+
+    fn place_message(&mut self, cx: &mut Cx<'_>, pending: &Pending) -> Result<Placed, Error> {
+        let keys = self.epochs.back().ok_or(Error::Damaged)?;
+        let context = keys.secret().ok_or(Error::Damaged)?;
+        let waiting: BTreeSet<_> = keys.members.keys().copied().filter(|m| *m != self.card.me).collect();
+        let group = self.group.as_mut().ok_or(Error::Damaged)?;
+        let message = group.encrypt(cx.mls, &crate::cx::Cx::kept(cx), &pending.envelope)?;
+        let at = WriteCapability::from_bytes(&self.saved.mine.next)?;
+        let (boxes, next) = seal_all(at, context.reveal(), &split(&message), BoxClass::Standard)?;
+        let from = self.saved.mine.count;
+        let to = from.saturating_add(u64::try_from(boxes.len()).unwrap_or(u64::MAX));
+        self.saved.mine.next = next.to_bytes();
+        self.saved.mine.count = to;
+        self.dirty = true;
+        let epoch = self.saved.mine.epoch;
+        Ok(Placed { epoch, from, to, boxes, stored_at: None, recipients: waiting.len(), waiting, hidden: false })
+    }
+
+    /// Puts sealed boxes, in order, a window at a time.
+    pub(super) fn put_boxes(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+        if !self.online {
+            return Ok(());
+        }
+        let mut ahead = 0_usize;
+        let mut ready = Vec::new();
+        for (seq, pending) in &self.pending {
+            let Some(placed) = &pending.placed else { continue };
+            let run = self.runs.entry(*seq).or_default();
+            for (index, sealed) in placed.boxes.iter().enumerate().filter(|_| placed.stored_at.is_none()) {
+                if run.is_settled(index) {
+                    continue;
+                }
+                ahead = ahead.saturating_add(1);
+                if ahead <= WINDOW && run.is_ready(index, cx.now) {
+                    ready.push((*seq, index, sealed.to_box()?));
+                }
+            }
+            if ahead > WINDOW {
+                break;
+            }
+        }
+        for (seq, index, sealed) in ready {
+            let call = self.call(cx, Purpose::Message(seq, index), Call::Put(sealed));
+            self.runs.entry(seq).or_default().started(index, call);
+        }
+        Ok(())
+    }
+
+    /// The first packet of a put has left.
+    pub(crate) fn on_sent(&mut self, cx: &mut Cx<'_>, seq: u64, index: usize) -> Result<(), Error> {
+        let Some(pending) = self.pending.get(&seq) else { return Ok(()) };
+        let len = pending.placed.as_ref().map_or(0, |p| p.boxes.len());
+        let (id, shown) = (pending.id, pending.shown);
+        let run = self.runs.entry(seq).or_default();
+        run.sent(index);
+        if shown && len > 0 && run.is_sent(len) { self.further(cx, id, State::Sent) } else { Ok(()) }
+    }
+
+    fn further(&self, cx: &mut Cx<'_>, id: MessageId, state: State) -> Result<(), Error> {
+        if cx.store.set_state(&self.id, &id, state)? {
+            cx.event(Event::State { conversation: self.id, id, state });
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_message_put(
+        &mut self,
+        cx: &mut Cx<'_>,
+        seq: u64,
+        index: usize,
+        outcome: PutOutcome,
+    ) -> Result<(), Error> {
+        let Some(pending) = self.pending.get(&seq) else { return Ok(()) };
+        let Some(placed) = &pending.placed else { return Ok(()) };
+        if outcome == PutOutcome::Taken {
+            // Somebody else writes with our keys, or an old copy of this profile did.
+            return self.lose(cx, "another copy of this profile has written here");
+        }
+        let run: &mut Run = self.runs.entry(seq).or_default();
+        run.settle(cx.now, index, outcome);
+        if !run.is_done(placed.boxes.len()) {
+            return Ok(());
+        }
+        let (id, shown, tracked) = (pending.id, pending.shown, pending.tracked);
+        self.runs.remove(&seq);
+        if shown {
+            self.further(cx, id, State::Stored)?;
+        }
+        if !tracked {
+            return self.forget_pending(cx, seq);
+        }
+        if let Some(mut pending) = self.pending.remove(&seq) {
+            if let Some(placed) = &mut pending.placed {
+                placed.boxes.clear();
+                placed.stored_at = Some(cx.now.as_millis());
+            }
+            self.keep_pending(cx, seq, pending)?;
+        }
+        self.settle_acknowledged(cx)
+    }
+
+    /// A member has read our boxes up to here.
+    pub(super) fn on_ack(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: MemberId,
+        entry: &AckEntry,
+        show: bool,
+    ) -> Result<(), Error> {
+        if entry.author != self.card.me {
+            return Ok(());
+        }
+        let mut lost = Vec::new();
+        let mut had = Vec::new();
+        for (seq, pending) in &self.pending {
+            let Some(placed) = pending.placed.as_ref().filter(|p| p.waiting.contains(&from)) else { continue };
+            let in_hole = entry.holes.iter().any(|hole| (placed.from..placed.to).contains(hole));
+            let window = u64::try_from(PAST_EPOCHS).unwrap_or(u64::MAX);
+            let passed_by = placed.epoch.saturating_add(window) < entry.epoch;
+            if placed.epoch == entry.epoch && in_hole || passed_by {
+                lost.push(*seq);
+            } else if placed.epoch == entry.epoch && entry.count >= placed.to {
+                had.push(*seq);
+            }
+        }
+        if lost.is_empty() && !entry.holes.is_empty() {
+            // What was lost may have been an acknowledgement of ours.
+            self.acknowledge_again(cx);
+        }
+        for seq in had {
+            let Some(mut pending) = self.pending.remove(&seq) else { continue };
+            if let Some(placed) = &mut pending.placed {
+                placed.waiting.remove(&from);
+                placed.hidden |= !show;
+            }
+            self.keep_pending(cx, seq, pending)?;
+        }
+        lost.into_iter().try_for_each(|seq| self.send_anew(cx, seq))?;
+        self.settle_acknowledged(cx)
+    }
+
+    pub(super) fn send_anew(&mut self, cx: &mut Cx<'_>, seq: u64) -> Result<(), Error> {
+        let Some(mut pending) = self.pending.remove(&seq) else { return Ok(()) };
+        if let Some(run) = self.runs.remove(&seq) {
+            for call in run.calls() {
+                cx.out.cancel(call);
+            }
+        }
+        pending.placed = None;
+        self.keep_pending(cx, seq, pending)
+    }
+
+    /// Whether something of ours has been at the hub for a day and nobody has acknowledged it: they may see another history.
+    pub(super) fn is_unheard(&self, now: wire::Timestamp) -> bool {
+        let old = |at: u64| now.as_millis().saturating_sub(at) > UNHEARD_MS;
+        let mut placed = self.pending.values().filter(|p| p.tracked).filter_map(|p| p.placed.as_ref());
+        placed.any(|p| p.stored_at.is_some_and(old))
+    }
+
+    /// Everything that is not acknowledged goes out again in the epoch that begins.
+    pub(super) fn send_all_anew(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+        let placed = |p: &Pending| p.tracked && p.placed.as_ref().is_some_and(|b| b.epoch < self.saved.mine.epoch);
+        let all: Vec<u64> = self.pending.iter().filter(|(_, p)| placed(p)).map(|(s, _)| *s).collect();
+        all.into_iter().try_for_each(|seq| self.send_anew(cx, seq))
+    }
+
+    /// What nobody can fetch any more is sent anew: its boxes have left the hub, or never came there while their epoch was
+    /// read.
+    pub(super) fn requeue(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+        let oldest = self.epochs.front().map_or(0, |e| e.epoch);
+        let old = |at: u64| cx.now.as_millis().saturating_sub(at) > RESEND_MS;
+        let stale = |p: &Placed| p.stored_at.map_or(p.epoch < oldest, old);
+        let all: Vec<(u64, bool)> = self
+            .pending
+            .iter()
+            .filter(|(_, p)| p.placed.as_ref().is_some_and(stale))
+            .map(|(seq, p)| (*seq, p.tracked))
+            .collect();
+        for (seq, tracked) in all {
+            if tracked { self.send_anew(cx, seq)? } else { self.forget_pending(cx, seq)? }
+        }
+        self.settle_acknowledged(cx)
+    }
+
+    /// Forgets what every recipient has.
+    pub(super) fn settle_acknowledged(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+        let mut done = Vec::new();
+        for (seq, pending) in &self.pending {
+            let Some(placed) = pending.placed.as_ref().filter(|p| p.stored_at.is_some()) else { continue };
+            if self.missing(placed) == 0 {
+                done.push((*seq, pending.id, pending.shown && !placed.hidden));
+            }
+        }
+        for (seq, id, show) in done {
+            self.forget_pending(cx, seq)?;
+            if show {
+                self.further(cx, id, State::Delivered)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many recipients do not have it; whoever has left is none.
+    fn missing(&self, placed: &Placed) -> usize {
+        placed.waiting.iter().filter(|m| self.card.members.contains_key(*m)).count()
+    }
+
+    /// Why a message of ours is not delivered yet, in words.
+    pub(crate) fn why(&self, id: MessageId) -> Option<crate::event::Why> {
+        let (_, pending) = self.pending.iter().find(|(_, p)| p.id == id)?;
+        let since = wire::Timestamp::from_millis(pending.queued_at);
+        let text = match &pending.placed {
+            None if self.saved.lost.is_some() => "waits until another member adds this profile again".to_owned(),
+            None if self.saved.held_by.is_some() => "the conversation is held up by a member's change".to_owned(),
+            None if !self.online => "waits for a connection that the conversation's floor allows".to_owned(),
+            None if !self.caught_up => "waits until it is known whether the members have changed".to_owned(),
+            None => "waits for its turn".to_owned(),
+            Some(p) if p.stored_at.is_none() => "on its way to the hub".to_owned(),
+            Some(p) if p.recipients == 1 => format!("at the hub; {} has not fetched it", self.first_other()),
+            Some(p) => {
+                let have = p.recipients.saturating_sub(self.missing(p));
+                format!("at the hub; {have} of {} have fetched it", p.recipients)
+            }
+        };
+        Some(crate::event::Why { text, since })
+    }
+
+    fn first_other(&self) -> String {
+        self.card.members.keys().next().map_or_else(|| "nobody".to_owned(), |m| self.name_of(*m))
+    }
+
+    /// Something came that wants an acknowledgement.
+    pub(super) fn ack_soon(&mut self, cx: &mut Cx<'_>) {
+        if self.saved.ack_due.is_none() {
+            let others = u64::try_from(self.card.members.len().saturating_sub(1)).unwrap_or(u64::MAX);
+            let span = ACK_SPAN_MS.saturating_add(ACK_PER_MEMBER_MS.saturating_mul(others)).min(ACK_MOST_MS);
+            self.saved.ack_due = Some(cx.soon(ACK_LEAST_MS, span).as_millis());
+            self.dirty = true;
+        }
+    }
+
+    fn acknowledge_again(&mut self, cx: &mut Cx<'_>) {
+        for lane in self.lanes.values_mut().filter(|l| l.done() > 0) {
+            lane.unacked = true;
+        }
+        self.ack_soon(cx);
+    }
+
+    pub(super) fn ack_if_due(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+        let due = self.saved.ack_due.is_some_and(|at| at <= cx.now.as_millis());
+        if !due || !self.can_write() || !self.online {
+            return Ok(());
+        }
+        self.saved.ack_due = None;
+        self.dirty = true;
+        let late = std::mem::take(&mut self.saved.late_acks).into_iter();
+        let late = late.map(|l| AckEntry { author: l.author, epoch: l.epoch, count: l.count, holes: l.holes });
+        // Older epochs first: whoever reads of a later one knows that what is missing before it will not come.
+        let mut entries: Vec<AckEntry> = late.collect();
+        for ((author, epoch), lane) in self.lanes.iter_mut().filter(|(_, l)| l.unacked) {
+            lane.unacked = false;
+            let (count, holes) = lane.acknowledged();
+            entries.push(AckEntry { author: *author, epoch: *epoch, count, holes });
+        }
+        entries.sort_by_key(|e| e.epoch);
+        let show = self.show_delivery;
+        for chunk in entries.chunks(MAX_ENTRIES) {
+            let id = MessageId::random(cx.rng);
+            self.queue(cx, id, Body::Ack { entries: chunk.to_vec(), show })?;
+        }
+        Ok(())
+    }
+}

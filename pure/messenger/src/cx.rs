@@ -1,0 +1,147 @@
+//! What every handler is given, and where it puts what is to be done.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use e2ee::id::{ConversationId, MemberId, MessageId, TransferId};
+use e2ee::mls::{KeyValue, Mls};
+use rand_core::CryptoRng;
+use wire::Timestamp;
+
+use crate::body::FileOffer;
+use crate::call::{Call, CallId};
+use crate::event::{Event, Output, PlaceId};
+use crate::store::{Space, Store};
+
+/// Time, randomness, store and output of one step.
+pub(crate) struct Cx<'a> {
+    pub(crate) now: Timestamp,
+    pub(crate) rng: &'a mut dyn CryptoRng,
+    pub(crate) store: &'a dyn Store,
+    pub(crate) mls: &'a Mls,
+    pub(crate) out: &'a mut Out,
+}
+
+impl Cx<'_> {
+    pub(crate) fn kept(&self) -> MlsSpace<'_> {
+        MlsSpace(self.store)
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        self.out.queue.push_back(Output::Event(event));
+    }
+
+    /// A random time of up to `span_ms` from now.
+    pub(crate) fn soon(&mut self, least_ms: u64, span_ms: u64) -> Timestamp {
+        let drawn = self.rng.next_u64().checked_rem(span_ms.max(1)).unwrap_or(0);
+        self.now.plus_millis(least_ms.saturating_add(drawn))
+    }
+}
+
+/// The part of the store where the MLS library keeps its state.
+pub(crate) struct MlsSpace<'a>(&'a dyn Store);
+
+impl KeyValue for MlsSpace<'_> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, String> {
+        self.0.get(Space::Mls, key).map_err(|e| e.0)
+    }
+    fn put(&self, key: &[u8], value: &[u8]) -> Result<(), String> {
+        self.0.put(Space::Mls, key, value).map_err(|e| e.0)
+    }
+    fn remove(&self, key: &[u8]) -> Result<(), String> {
+        self.0.remove(Space::Mls, key).map_err(|e| e.0)
+    }
+}
+
+/// Whose request it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    Conversation(ConversationId, Purpose),
+    Inviting(MessageId, InvitePurpose),
+    Accepting(MessageId, InvitePurpose),
+    Transfer(TransferId, u64),
+}
+
+/// What a conversation's request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Boxes of this member in this epoch.
+    Lane(MemberId, u64),
+    /// Our message, its part.
+    Message(u64, usize),
+    /// What ends this epoch.
+    Decide(u64),
+    /// The body that was decided on in this epoch.
+    Body(u64),
+    /// A part of the body of our commit.
+    CommitBody(usize),
+    /// Our deciding box.
+    CommitDecision,
+    /// This member's rescue boxes.
+    Rescue(MemberId),
+    /// A part of our rescue message.
+    RescueWrite(usize),
+}
+
+/// What an invite's request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InvitePurpose {
+    /// A part of the payload.
+    Put(usize),
+    /// The other's payload.
+    Read,
+    /// Whether somebody else has tried.
+    Attempts,
+    /// That we have tried.
+    Attempt,
+}
+
+/// What one conversation has for another.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// Somebody invites us into a group.
+    Invited { via: ConversationId, token: MessageId, title: String, members: u32 },
+    /// Somebody answers an invitation of ours.
+    Accepted { via: ConversationId, token: MessageId, key_package: Option<Vec<u8>> },
+    /// Somebody sends the welcome that an invitation of theirs promised.
+    Welcomed { via: ConversationId, token: MessageId, welcome: Vec<u8> },
+    /// A commit of ours has added whom that invitation was for.
+    Added { via: ConversationId, token: MessageId, welcome: Vec<u8> },
+    /// Somebody offers a file.
+    Offered { conversation: ConversationId, id: MessageId, offer: FileOffer },
+    /// A group has another title.
+    Renamed { conversation: ConversationId, title: String },
+    /// A member whom that contact is has lost their place.
+    RescueAsked { conversation: ConversationId, contact: ConversationId, member: MemberId, package: Vec<u8> },
+    /// A contact showed another key: whoever compared words must compare again.
+    Unverify(ConversationId),
+}
+
+/// Where handlers put what is to be done.
+#[derive(Default)]
+pub(crate) struct Out {
+    next_call: u64,
+    pub(crate) calls: BTreeMap<CallId, Owner>,
+    pub(crate) queue: VecDeque<Output>,
+    pub(crate) effects: VecDeque<Effect>,
+}
+
+impl Out {
+    /// Numbers requests from here on.
+    pub(crate) fn starting_at(next_call: u64) -> Self {
+        Out { next_call, ..Out::default() }
+    }
+
+    pub(crate) fn call(&mut self, owner: Owner, place: PlaceId, call: Call) -> CallId {
+        let id = CallId(self.next_call);
+        self.next_call = self.next_call.saturating_add(1);
+        self.calls.insert(id, owner);
+        self.queue.push_back(Output::Call { id, place, call });
+        id
+    }
+
+    pub(crate) fn cancel(&mut self, id: CallId) {
+        if self.calls.remove(&id).is_some() {
+            self.queue.push_back(Output::Cancel(id));
+        }
+    }
+}

@@ -1,0 +1,448 @@
+//! Everything of one profile: contacts, groups, invites, files.
+//!
+//! Sans-IO. Each method works within one transaction of the shell's store; what [`Messenger::poll`] hands out afterwards
+//! may be done only once that transaction is committed. When a method fails, the transaction is to be rolled back and the
+//! messenger loaded anew, for its memory may be ahead of the store.
+
+mod answers;
+mod commands;
+mod groups;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use e2ee::id::{ConversationId, MessageId, TransferId};
+use e2ee::mls::{Floor, Mls};
+use e2ee::{NetworkPlace, Nick};
+use rand_core::CryptoRng;
+use wire::Timestamp;
+
+use crate::Error;
+use crate::conversation::{Card, Conversation, Participant};
+use crate::cx::Out;
+use crate::event::{Event, Output, PlaceId, Why};
+use crate::invite::{Accepting, InviteState, Inviting, NewContact};
+use crate::pack::unpack;
+use crate::store::{Space, Store};
+use crate::transfer::{Moving, Transfer};
+
+/// Time, randomness and store of one step.
+pub struct Step<'a> {
+    /// Now: document time where there is a document.
+    pub now: Timestamp,
+    /// Randomness.
+    pub rng: &'a mut dyn CryptoRng,
+    /// The store, within a transaction.
+    pub store: &'a dyn Store,
+}
+
+/// What the user has chosen for the whole profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Whether others may show that we have what they sent.
+    pub delivery_receipts: bool,
+    /// Whether others learn that we have read it.
+    pub read_receipts: bool,
+    /// Whether files of contacts are fetched without asking.
+    pub accept_files: bool,
+    /// Larger files are never fetched without asking, bytes.
+    pub file_limit: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { delivery_receipts: true, read_receipts: true, accept_files: false, file_limit: 100 << 20 }
+    }
+}
+
+/// A conversation, for a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overview {
+    /// Which.
+    pub id: ConversationId,
+    /// Name in this profile.
+    pub name: String,
+    /// Whether it is a contact.
+    pub direct: bool,
+    /// Whether the safety words were compared.
+    pub verified: bool,
+    /// The routes that it may use.
+    pub floor: Floor,
+    /// Whether it can be written to.
+    pub open: bool,
+    /// Seconds until messages disappear.
+    pub timer: Option<u32>,
+    /// Members, us included.
+    pub members: usize,
+    /// Messages that have not been seen.
+    pub unseen: u64,
+    /// Messages of ours that not everybody has acknowledged.
+    pub unacknowledged: usize,
+    /// Messages of ours that are not at the hub.
+    pub unstored: usize,
+    /// Whether a change of ours to the group waits or is under way.
+    pub changing: bool,
+}
+
+/// An invite of ours, for a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InviteOverview {
+    /// Which.
+    pub id: MessageId,
+    /// What we want to call whoever uses it.
+    pub name: Option<String>,
+    /// How it stands.
+    pub state: InviteState,
+    /// When it ends.
+    pub expires: Timestamp,
+    /// The link.
+    pub link: zeroize::Zeroizing<String>,
+}
+
+/// Everything of one profile.
+pub struct Messenger {
+    mls: Mls,
+    settings: Settings,
+    conversations: BTreeMap<ConversationId, Conversation>,
+    inviting: BTreeMap<MessageId, Inviting>,
+    accepting: BTreeMap<MessageId, Accepting>,
+    transfers: BTreeMap<TransferId, Moving>,
+    places: Vec<(NetworkPlace, Floor)>,
+    online: BTreeMap<PlaceId, bool>,
+    out: Out,
+}
+
+/// A [`Cx`] of a step: a macro, for it borrows two fields and leaves the others free.
+macro_rules! cx {
+    ($self:ident, $step:ident) => {
+        $crate::cx::Cx {
+            now: $step.now,
+            rng: &mut *$step.rng,
+            store: $step.store,
+            mls: &$self.mls,
+            out: &mut $self.out,
+        }
+    };
+}
+use cx;
+
+impl Messenger {
+    /// Loads the profile, and takes up what was under way.
+    ///
+    /// # Errors
+    /// [`Error::Store`], [`Error::Damaged`].
+    pub fn load(step: &mut Step<'_>, settings: Settings) -> Result<Self, Error> {
+        let mut messenger = Messenger {
+            mls: Mls::new()?,
+            settings,
+            conversations: BTreeMap::new(),
+            inviting: BTreeMap::new(),
+            accepting: BTreeMap::new(),
+            transfers: BTreeMap::new(),
+            places: Vec::new(),
+            online: BTreeMap::new(),
+            // An answer to a request of an earlier messenger is never taken for one to ours.
+            out: Out::starting_at(u64::from(step.rng.next_u32()).rotate_left(32)),
+        };
+        messenger.load_conversations(step)?;
+        messenger.load_invites(step)?;
+        for (key, value) in step.store.scan(Space::Transfer, &[])? {
+            let id = TransferId::from_slice(&key).ok_or(Error::Damaged)?;
+            let transfer: Transfer = unpack(&value)?;
+            let place = messenger.conversations.get(&transfer.conversation).map(|c| c.place);
+            if let Some(place) = place {
+                messenger.transfers.insert(id, Moving::open(id, place, transfer)?);
+            }
+        }
+        messenger.after(step)?;
+        Ok(messenger)
+    }
+
+    fn load_conversations(&mut self, step: &mut Step<'_>) -> Result<(), Error> {
+        for (key, value) in step.store.scan(Space::Card, &[])? {
+            let id = ConversationId::from_slice(&key).ok_or(Error::Damaged)?;
+            let card: Card = unpack(&value)?;
+            let network: NetworkPlace = wire::decode(&card.place, "place").map_err(|_| Error::Damaged)?;
+            let place = self.place_for(&network, card.charter_floor.stricter(card.floor));
+            let mut cx = cx!(self, step);
+            let mut conversation = Conversation::load(&mut cx, id, place, card)?;
+            conversation.show_delivery = self.settings.delivery_receipts;
+            self.conversations.insert(id, conversation);
+        }
+        Ok(())
+    }
+
+    fn load_invites(&mut self, step: &mut Step<'_>) -> Result<(), Error> {
+        let name = self.my_name(step.store)?;
+        for (key, value) in step.store.scan(Space::Invite, &[])? {
+            let (kind, id) = key.split_first().ok_or(Error::Damaged)?;
+            let id = MessageId::from_slice(id).ok_or(Error::Damaged)?;
+            match kind {
+                b'o' => {
+                    let saved: crate::invite::InvitingSaved = unpack(&value)?;
+                    let place = self.place_for(saved.invite()?.place(), saved.floor);
+                    self.inviting.insert(id, Inviting::open(id, place, saved)?);
+                }
+                b'a' => {
+                    let saved: crate::invite::AcceptingSaved = unpack(&value)?;
+                    let invite = saved.invite()?;
+                    let place = self.place_for(invite.place(), invite.floor().stricter(saved.floor));
+                    self.accepting.insert(id, Accepting::open(id, place, name.clone(), saved)?);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The name that contacts see.
+    fn my_name(&self, store: &dyn Store) -> Result<Nick, Error> {
+        let kept = store.get(Space::Setting, b"name")?;
+        let text = kept.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+        Ok(Nick::new(&text).or_else(|_| Nick::new("somebody"))?)
+    }
+
+    fn place_for(&mut self, network: &NetworkPlace, floor: Floor) -> PlaceId {
+        let found = self.places.iter().position(|(n, f)| n == network && *f == floor);
+        let index = found.unwrap_or_else(|| {
+            self.places.push((network.clone(), floor));
+            self.places.len().saturating_sub(1)
+        });
+        PlaceId(u32::try_from(index).unwrap_or(u32::MAX))
+    }
+
+    /// Network, hub and floor of a place.
+    #[must_use]
+    pub fn place(&self, id: PlaceId) -> Option<(&NetworkPlace, Floor)> {
+        let index = usize::try_from(id.0).ok()?;
+        self.places.get(index).map(|(network, floor)| (network, *floor))
+    }
+
+    /// All places in use.
+    #[must_use]
+    pub fn places(&self) -> Vec<PlaceId> {
+        let mut all: Vec<PlaceId> = self.conversations.values().map(|c| c.place).collect();
+        all.extend(self.inviting.values().filter(|i| i.deadline().is_some()).map(|i| i.place));
+        all.extend(self.accepting.values().map(|a| a.place));
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// The next thing to do, until `None`; only after the transaction was committed.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.out.queue.pop_front()
+    }
+
+    /// When [`Messenger::tick`] is due.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Timestamp> {
+        let conversations = self.conversations.values().filter_map(Conversation::deadline);
+        let inviting = self.inviting.values().filter_map(Inviting::deadline);
+        let accepting = self.accepting.values().filter_map(Accepting::deadline);
+        let transfers = self.transfers.values().filter_map(Moving::deadline);
+        conversations.chain(inviting).chain(accepting).chain(transfers).min()
+    }
+
+    /// Does what time demands: retries, acknowledgements, disappearing messages, expiry of invites.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn tick(&mut self, step: &mut Step<'_>) -> Result<(), Error> {
+        let now = step.now;
+        let mut cx = cx!(self, step);
+        for conversation in self.conversations.values_mut().filter(|c| c.deadline().is_some_and(|d| d <= now)) {
+            conversation.pump(&mut cx)?;
+        }
+        for inviting in self.inviting.values_mut() {
+            inviting.pump(&mut cx)?;
+        }
+        for accepting in self.accepting.values_mut() {
+            accepting.pump(&mut cx)?;
+        }
+        for transfer in self.transfers.values_mut() {
+            transfer.pump(&mut cx)?;
+        }
+        let over: Vec<MessageId> = self.accepting.values().filter(|a| a.is_over(now)).map(|a| a.id).collect();
+        for id in over {
+            if let Some(accepting) = self.accepting.remove(&id) {
+                accepting.give_up(&mut cx)?;
+            }
+        }
+        for (conversation, id) in step.store.expire(now)? {
+            self.out.queue.push_back(Output::Event(Event::Expired { conversation, id }));
+        }
+        self.after(step)
+    }
+
+    /// All conversations.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn overview(&self, store: &dyn Store) -> Result<Vec<Overview>, Error> {
+        self.conversations
+            .values()
+            .map(|c| {
+                Ok(Overview {
+                    id: c.id,
+                    name: c.card.name.clone(),
+                    direct: c.card.direct,
+                    verified: c.card.verified,
+                    floor: c.floor(),
+                    open: c.is_open(),
+                    timer: c.timer(),
+                    members: c.card.members.len().saturating_add(1),
+                    unseen: store.unseen(&c.id)?,
+                    unacknowledged: c.unacknowledged(),
+                    unstored: c.unstored(),
+                    changing: c.is_changing(),
+                })
+            })
+            .collect()
+    }
+
+    /// Messages of ours that are not at the hub.
+    #[must_use]
+    pub fn unstored(&self) -> usize {
+        self.conversations.values().map(Conversation::unstored).sum()
+    }
+
+    /// All invites of ours.
+    #[must_use]
+    pub fn invites(&self) -> Vec<InviteOverview> {
+        let overview = |i: &Inviting| InviteOverview {
+            id: i.id,
+            name: i.saved.name.clone(),
+            state: i.saved.state,
+            expires: i.invite.expires(),
+            link: i.invite.to_text(),
+        };
+        self.inviting.values().map(overview).collect()
+    }
+
+    /// Members of a conversation.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`].
+    pub fn participants(&self, store: &dyn Store, id: ConversationId) -> Result<Vec<Participant>, Error> {
+        let name = self.my_name(store)?;
+        Ok(self.conversation(id)?.participants(name.as_str()))
+    }
+
+    /// The safety words of a contact.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`], [`Error::Refused`].
+    pub fn safety_words(&self, id: ConversationId) -> Result<String, Error> {
+        let conversation = self.conversation(id)?;
+        if !conversation.card.direct {
+            return Err(Error::Refused(
+                "safety words are compared between two people: verify each member as a contact",
+            ));
+        }
+        conversation.safety_words()
+    }
+
+    /// Why a message of ours is not delivered yet; `None` when it is.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`].
+    pub fn why(&self, conversation: ConversationId, id: MessageId) -> Result<Option<Why>, Error> {
+        Ok(self.conversation(conversation)?.why(id))
+    }
+
+    /// A file transfer.
+    #[must_use]
+    pub fn transfer(&self, id: TransferId) -> Option<&Transfer> {
+        self.transfers.get(&id).map(|m| &m.transfer)
+    }
+
+    /// All transfers.
+    pub fn transfers(&self) -> impl Iterator<Item = (TransferId, &Transfer)> {
+        self.transfers.iter().map(|(id, m)| (*id, &m.transfer))
+    }
+
+    fn conversation(&self, id: ConversationId) -> Result<&Conversation, Error> {
+        self.conversations.get(&id).ok_or(Error::NoSuch("conversation"))
+    }
+
+    /// Opens the conversation with somebody new, under a name that no other has.
+    fn welcome_contact(
+        &mut self,
+        step: &mut Step<'_>,
+        place: PlaceId,
+        contact: NewContact,
+    ) -> Result<ConversationId, Error> {
+        let name = self.unique_name(&contact.name);
+        let id = ConversationId::random(step.rng);
+        let mut cx = cx!(self, step);
+        let conversation = Conversation::begin(&mut cx, id, place, name, contact.floor, contact.group)?;
+        self.adopt(step, conversation)?;
+        Ok(id)
+    }
+
+    fn adopt(&mut self, step: &mut Step<'_>, mut conversation: Conversation) -> Result<(), Error> {
+        let id = conversation.id;
+        conversation.show_delivery = self.settings.delivery_receipts;
+        // The charter may be stricter than what we met under.
+        let floor = conversation.floor();
+        if let Some(network) = self.place(conversation.place).map(|p| p.0.clone()) {
+            conversation.place = self.place_for(&network, floor);
+        }
+        let online = self.online.get(&conversation.place).copied().unwrap_or(false);
+        let mut cx = cx!(self, step);
+        cx.event(Event::Opened { conversation: id });
+        conversation.set_online(&mut cx, online)?;
+        self.conversations.insert(id, conversation);
+        Ok(())
+    }
+
+    /// A name that no other conversation has: the wish, or the wish with a number.
+    fn unique_name(&self, wish: &str) -> String {
+        let wish = match wish.trim() {
+            "" => "somebody",
+            name => name,
+        };
+        let taken = |name: &str| self.conversations.values().any(|c| c.card.name.eq_ignore_ascii_case(name));
+        if !taken(wish) {
+            return wish.to_owned();
+        }
+        let numbered = (2_u32..).map(|n| format!("{wish}-{n}")).find(|name| !taken(name));
+        numbered.unwrap_or_else(|| wish.to_owned())
+    }
+
+    /// The name that this profile gave a conversation.
+    #[must_use]
+    pub fn name_of(&self, id: ConversationId) -> Option<&str> {
+        self.conversations.get(&id).map(|c| c.card.name.as_str())
+    }
+
+    /// The name that contacts see.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn name(&self, store: &dyn Store) -> Result<String, Error> {
+        Ok(self.my_name(store)?.as_str().to_owned())
+    }
+
+    /// Finds a conversation by the name that this profile gave it.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<ConversationId> {
+        let exact = self.conversations.values().find(|c| c.card.name == name);
+        let folded = || self.conversations.values().find(|c| c.card.name.eq_ignore_ascii_case(name));
+        exact.or_else(folded).map(|c| c.id)
+    }
+}
+
+#[cfg(test)]
+impl Messenger {
+    fn epoch(&self, id: ConversationId) -> u64 {
+        self.conversations.get(&id).map(Conversation::epoch).unwrap_or_default()
+    }
+
+    /// Boxes of a member that squats on the next deciding ids.
+    fn deciding_junk(&self, id: ConversationId, count: usize) -> Vec<streams::SealedBox> {
+        self.conversations.get(&id).map(|c| c.deciding_junk(count)).unwrap_or_default()
+    }
+}

@@ -1,0 +1,190 @@
+//! What carriers and the shell's files answer.
+
+use e2ee::id::TransferId;
+use streams::VerifiedBox;
+use wire::hub::PutOutcome;
+
+use super::{Messenger, Step, cx};
+use crate::Error;
+use crate::call::CallId;
+use crate::cx::{Owner, Purpose};
+use crate::event::{FileState, PlaceId};
+use crate::invite::Accepted;
+
+impl Messenger {
+    /// The carriers of a place work now, or do not.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn set_online(&mut self, step: &mut Step<'_>, place: PlaceId, online: bool) -> Result<(), Error> {
+        self.online.insert(place, online);
+        let mut cx = cx!(self, step);
+        for conversation in self.conversations.values_mut().filter(|c| c.place == place) {
+            conversation.set_online(&mut cx, online)?;
+        }
+        if online {
+            // What an earlier run has left open is taken up.
+            self.inviting.values_mut().filter(|i| i.place == place).try_for_each(|i| i.pump(&mut cx))?;
+            self.accepting.values_mut().filter(|a| a.place == place).try_for_each(|a| a.pump(&mut cx))?;
+            self.transfers.values_mut().filter(|t| t.place == place).try_for_each(|t| t.pump(&mut cx))?;
+        }
+        self.after(step)
+    }
+
+    /// The first packet of a put has left.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn on_sent(&mut self, step: &mut Step<'_>, call: CallId) -> Result<(), Error> {
+        if let Some(Owner::Conversation(id, Purpose::Message(seq, index))) = self.out.calls.get(&call).copied() {
+            let mut cx = cx!(self, step);
+            if let Some(conversation) = self.conversations.get_mut(&id) {
+                conversation.on_sent(&mut cx, seq, index)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The hub's word on a put.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn on_put(&mut self, step: &mut Step<'_>, call: CallId, outcome: PutOutcome) -> Result<(), Error> {
+        let Some(owner) = self.out.calls.remove(&call) else { return Ok(()) };
+        let mut cx = cx!(self, step);
+        match owner {
+            Owner::Conversation(id, purpose) => {
+                if let Some(conversation) = self.conversations.get_mut(&id) {
+                    conversation.on_put(&mut cx, purpose, outcome)?;
+                }
+            }
+            Owner::Inviting(id, crate::cx::InvitePurpose::Put(index)) => {
+                if let Some(inviting) = self.inviting.get_mut(&id) {
+                    inviting.on_put(&mut cx, index, outcome)?;
+                }
+            }
+            Owner::Accepting(id, purpose) => {
+                let done = match self.accepting.get_mut(&id) {
+                    Some(accepting) => accepting.on_put(&mut cx, purpose, outcome)?,
+                    None => Accepted::Waiting,
+                };
+                self.accepted(step, id, done)?;
+            }
+            Owner::Transfer(id, chunk) => {
+                if let Some(transfer) = self.transfers.get_mut(&id) {
+                    transfer.on_put(&mut cx, chunk, outcome)?;
+                }
+            }
+            Owner::Inviting(..) => {}
+        }
+        self.after(step)
+    }
+
+    /// What a get or look found, perhaps nothing.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn on_boxes(&mut self, step: &mut Step<'_>, call: CallId, boxes: Vec<VerifiedBox>) -> Result<(), Error> {
+        let Some(owner) = self.out.calls.remove(&call) else { return Ok(()) };
+        let mut cx = cx!(self, step);
+        match owner {
+            Owner::Conversation(id, purpose) => {
+                if let Some(conversation) = self.conversations.get_mut(&id) {
+                    conversation.on_boxes(&mut cx, purpose, boxes)?;
+                }
+            }
+            Owner::Inviting(id, purpose) => {
+                let Some(inviting) = self.inviting.get_mut(&id) else { return Ok(()) };
+                let (contact, place) = (inviting.on_boxes(&mut cx, purpose, boxes)?, inviting.place);
+                if let Some(contact) = contact {
+                    let conversation = self.welcome_contact(step, place, contact)?;
+                    let event = crate::event::Event::InviteUsed { invite: id, conversation };
+                    self.out.queue.push_back(crate::event::Output::Event(event));
+                }
+            }
+            Owner::Accepting(id, _) => {
+                let done = match self.accepting.get_mut(&id) {
+                    Some(accepting) => accepting.on_boxes(&mut cx, boxes)?,
+                    None => Accepted::Waiting,
+                };
+                self.accepted(step, id, done)?;
+            }
+            Owner::Transfer(id, ask) => {
+                if let Some(transfer) = self.transfers.get_mut(&id) {
+                    transfer.on_boxes(&mut cx, ask, boxes)?;
+                }
+            }
+        }
+        self.after(step)
+    }
+
+    fn accepted(&mut self, step: &mut Step<'_>, id: e2ee::id::MessageId, done: Accepted) -> Result<(), Error> {
+        match done {
+            Accepted::Waiting => {}
+            Accepted::Over => {
+                self.accepting.remove(&id);
+            }
+            Accepted::Contact(contact) => {
+                if let Some(accepting) = self.accepting.remove(&id) {
+                    let conversation = self.welcome_contact(step, accepting.place, *contact)?;
+                    let event = crate::event::Event::InviteUsed { invite: id, conversation };
+                    self.out.queue.push_back(crate::event::Output::Event(event));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The shell has read a chunk of a file that is being sent.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn on_chunk(
+        &mut self,
+        step: &mut Step<'_>,
+        transfer: TransferId,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<(), Error> {
+        let mut cx = cx!(self, step);
+        match self.transfers.get_mut(&transfer) {
+            Some(moving) => moving.on_chunk(&mut cx, offset, bytes),
+            None => Ok(()),
+        }
+    }
+
+    /// The shell has written a chunk of a file that is being fetched: everything up to here is durable.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn on_written(&mut self, step: &mut Step<'_>, transfer: TransferId, up_to: u64) -> Result<(), Error> {
+        let mut cx = cx!(self, step);
+        match self.transfers.get_mut(&transfer) {
+            Some(moving) => moving.on_written(&mut cx, up_to),
+            None => Ok(()),
+        }
+    }
+
+    /// The shell has checked the file and given it its name, or could not; `path` is where it lies now.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn on_finished(
+        &mut self,
+        step: &mut Step<'_>,
+        transfer: TransferId,
+        state: FileState,
+        path: Option<String>,
+    ) -> Result<(), Error> {
+        let mut cx = cx!(self, step);
+        match self.transfers.get_mut(&transfer) {
+            Some(moving) => {
+                if let Some(path) = path {
+                    moving.transfer.path = path;
+                }
+                moving.set_state(&mut cx, state)
+            }
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,490 @@
+//! What the user wants.
+
+use e2ee::id::{ConversationId, MemberId, MessageId, TransferId};
+use e2ee::mls::{Charter, Floor, Group, MemberSecret};
+use e2ee::{Invite, NetworkPlace, Newlines, Nick, Secret, sanitize};
+use wire::Timestamp;
+
+use super::{Messenger, Step, cx};
+use crate::Error;
+use crate::body::{Body, MAX_EMOJI, MAX_ENTRIES, MAX_TEXT, MAX_TIMER_S};
+use crate::conversation::Conversation;
+use crate::cx::Cx;
+use crate::event::{Event, FileState};
+use crate::invite::{Accepting, Inviting};
+use crate::store::{Author, Kind, NewMessage, Reaction, Space, State};
+use crate::transfer::{Moving, NewFile};
+
+/// Longest time that an invite may be open, ms: hubs keep boxes for two weeks.
+pub(super) const MAX_INVITE_MS: u64 = 13 * 86_400_000;
+
+impl Messenger {
+    /// Sets the name that new contacts and groups see.
+    ///
+    /// # Errors
+    /// [`Error::E2ee`] when it is no name.
+    pub fn set_my_name(&mut self, step: &mut Step<'_>, name: &str) -> Result<(), Error> {
+        let nick = Nick::new(name)?;
+        Ok(step.store.put(Space::Setting, b"name", nick.as_str().as_bytes())?)
+    }
+
+    /// Makes an invite. The link works once [`Event::InviteReady`] says so.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for a time that no hub can hold.
+    pub fn invite(
+        &mut self,
+        step: &mut Step<'_>,
+        network: &NetworkPlace,
+        floor: Floor,
+        my_name: Option<&str>,
+        name: Option<String>,
+        open_ms: u64,
+    ) -> Result<MessageId, Error> {
+        if !(60_000..=MAX_INVITE_MS).contains(&open_ms) {
+            return Err(Error::Refused("an invite stays open for one minute to thirteen days"));
+        }
+        let my_name = my_name.map_or_else(|| self.my_name(step.store), |n| Ok(Nick::new(n)?))?;
+        let place = self.place_for(network, floor);
+        let expires = step.now.plus_millis(open_ms);
+        let mut cx = cx!(self, step);
+        let mut inviting = Inviting::new(&mut cx, network.clone(), place, floor, my_name, name, expires)?;
+        inviting.pump(&mut cx)?;
+        let id = inviting.id;
+        self.inviting.insert(id, inviting);
+        Ok(id)
+    }
+
+    /// Takes an invite back.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`], [`Error::Refused`] when it is over.
+    pub fn revoke(&mut self, step: &mut Step<'_>, invite: MessageId) -> Result<(), Error> {
+        let mut cx = cx!(self, step);
+        self.inviting.get_mut(&invite).ok_or(Error::NoSuch("invite"))?.revoke(&mut cx)
+    }
+
+    /// Accepts an invite.
+    ///
+    /// # Errors
+    /// [`Error::E2ee`] when it has expired.
+    pub fn accept(
+        &mut self,
+        step: &mut Step<'_>,
+        invite: &Invite,
+        floor: Floor,
+        name: Option<String>,
+    ) -> Result<MessageId, Error> {
+        if self.inviting.values().any(|i| i.invite == *invite) {
+            return Err(Error::Refused("this is an invite of your own: give it to somebody else"));
+        }
+        if let Some(known) = self.accepting.values().find(|a| a.invite == *invite) {
+            return Ok(known.id);
+        }
+        if invite.floor().excludes(floor) {
+            return Err(Error::Refused("the invite's floor and this profile's leave no route to both"));
+        }
+        let my_name = self.my_name(step.store)?;
+        let place = self.place_for(invite.place(), invite.floor().stricter(floor));
+        let mut cx = cx!(self, step);
+        let mut accepting = Accepting::new(&mut cx, invite, place, floor, my_name, name)?;
+        accepting.pump(&mut cx)?;
+        let id = accepting.id;
+        self.accepting.insert(id, accepting);
+        Ok(id)
+    }
+
+    /// Says a text.
+    ///
+    /// # Errors
+    /// [`Error::TooLong`], [`Error::OutboxFull`], [`Error::Refused`].
+    pub fn say(
+        &mut self,
+        step: &mut Step<'_>,
+        conversation: ConversationId,
+        text: &str,
+        reply_to: Option<MessageId>,
+    ) -> Result<MessageId, Error> {
+        let text = checked_text(text)?;
+        let ttl = self.conversation(conversation)?.timer();
+        let body = Body::Text { text: text.clone(), reply_to, ttl };
+        self.post(step, conversation, Kind::Text, text, reply_to, ttl, body)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the fields of one message")]
+    fn post(
+        &mut self,
+        step: &mut Step<'_>,
+        id: ConversationId,
+        kind: Kind,
+        text: String,
+        reply_to: Option<MessageId>,
+        ttl: Option<u32>,
+        body: Body,
+    ) -> Result<MessageId, Error> {
+        let message = MessageId::random(step.rng);
+        let author_name = self.my_name(step.store)?.as_str().to_owned();
+        let mut cx = cx!(self, step);
+        let conversation = self.conversations.get_mut(&id).ok_or(Error::NoSuch("conversation"))?;
+        conversation.check_open()?;
+        cx.store.add_message(&NewMessage {
+            conversation: id,
+            id: message,
+            author: Author::Me,
+            author_name,
+            sent_at: cx.now,
+            received_at: cx.now,
+            kind,
+            text,
+            reply_to,
+            state: State::Queued,
+            expires_at: ttl.map(|s| cx.now.plus_millis(u64::from(s).saturating_mul(1_000))),
+            route: String::new(),
+        })?;
+        conversation.queue(&mut cx, message, body)?;
+        cx.event(Event::Message { conversation: id, id: message, author: Author::Me });
+        conversation.pump(&mut cx)?;
+        Ok(message)
+    }
+
+    fn send(&mut self, step: &mut Step<'_>, id: ConversationId, body: Body) -> Result<(), Error> {
+        let message = MessageId::random(step.rng);
+        let mut cx = cx!(self, step);
+        let conversation = self.conversations.get_mut(&id).ok_or(Error::NoSuch("conversation"))?;
+        conversation.check_open()?;
+        conversation.queue(&mut cx, message, body)?;
+        conversation.pump(&mut cx)
+    }
+
+    /// Gives a message of ours another text.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`], [`Error::TooLong`].
+    pub fn edit(
+        &mut self,
+        step: &mut Step<'_>,
+        id: ConversationId,
+        target: MessageId,
+        text: &str,
+    ) -> Result<(), Error> {
+        let text = checked_text(text)?;
+        if !step.store.edit_message(&id, &target, Author::Me, &text)? {
+            return Err(Error::NoSuch("message of yours"));
+        }
+        self.send(step, id, Body::Edit { target, text })?;
+        self.changed(id, target);
+        Ok(())
+    }
+
+    /// Deletes a message of ours everywhere; of somebody else's, here only.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`].
+    pub fn delete(&mut self, step: &mut Step<'_>, id: ConversationId, target: MessageId) -> Result<(), Error> {
+        let found = step.store.message(&id, &target)?.ok_or(Error::NoSuch("message"))?;
+        step.store.delete_message(&id, &target, found.message.author)?;
+        if found.message.author == Author::Me && found.message.kind != Kind::Notice {
+            self.send(step, id, Body::Delete { target })?;
+        }
+        self.changed(id, target);
+        Ok(())
+    }
+
+    /// Adds or takes away a reaction of ours.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`], [`Error::TooLong`].
+    pub fn react(
+        &mut self,
+        step: &mut Step<'_>,
+        id: ConversationId,
+        target: MessageId,
+        emoji: &str,
+        add: bool,
+    ) -> Result<(), Error> {
+        let emoji = sanitize(emoji.trim(), Newlines::Fold);
+        if emoji.is_empty() || emoji.len() > MAX_EMOJI {
+            return Err(Error::TooLong { len: emoji.len(), max: MAX_EMOJI });
+        }
+        step.store.message(&id, &target)?.ok_or(Error::NoSuch("message"))?;
+        let author_name = self.my_name(step.store)?.as_str().to_owned();
+        let reaction = Reaction { author: Author::Me, author_name, emoji: emoji.clone() };
+        if step.store.react(&id, &target, &reaction, add)? {
+            self.send(step, id, Body::React { target, emoji, add })?;
+            self.changed(id, target);
+        }
+        Ok(())
+    }
+
+    fn changed(&mut self, conversation: ConversationId, id: MessageId) {
+        self.out.queue.push_back(crate::event::Output::Event(Event::Changed { conversation, id }));
+    }
+
+    /// Takes a message back that has not left.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`], [`Error::Refused`] when it has left.
+    pub fn cancel(&mut self, step: &mut Step<'_>, id: ConversationId, message: MessageId) -> Result<(), Error> {
+        let mut cx = cx!(self, step);
+        let conversation = self.conversations.get_mut(&id).ok_or(Error::NoSuch("conversation"))?;
+        if conversation.cancel(&mut cx, message)? {
+            Ok(())
+        } else {
+            Err(Error::Refused("the message has left already: delete it instead"))
+        }
+    }
+
+    /// Messages from now on disappear after so many seconds; 0: they stay.
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    pub fn set_timer(&mut self, step: &mut Step<'_>, id: ConversationId, seconds: u32) -> Result<(), Error> {
+        if seconds > MAX_TIMER_S {
+            return Err(Error::Refused("messages may stay for ten years at most before they disappear"));
+        }
+        self.send(step, id, Body::Timer { seconds })?;
+        let mut cx = cx!(self, step);
+        let conversation = self.conversations.get_mut(&id).ok_or(Error::NoSuch("conversation"))?;
+        conversation.timer_changed(&mut cx, seconds)
+    }
+
+    /// A person has seen messages up to this number.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`].
+    pub fn seen(&mut self, step: &mut Step<'_>, id: ConversationId, up_to: i64) -> Result<(), Error> {
+        let ids = step.store.mark_seen(&id, up_to)?;
+        let conversation = self.conversation(id)?;
+        if !self.settings.read_receipts || !conversation.card.direct || !conversation.is_open() {
+            return Ok(());
+        }
+        for chunk in ids.chunks(MAX_ENTRIES) {
+            self.send(step, id, Body::Seen { ids: chunk.to_vec() })?;
+        }
+        Ok(())
+    }
+
+    /// The user has compared the safety words (or takes that back).
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`].
+    pub fn set_verified(&mut self, step: &mut Step<'_>, id: ConversationId, verified: bool) -> Result<(), Error> {
+        let mut cx = cx!(self, step);
+        let conversation = self.conversations.get_mut(&id).ok_or(Error::NoSuch("conversation"))?;
+        conversation.card.verified = verified;
+        conversation.save_card(&cx)?;
+        let text = if verified { "safety words compared" } else { "no longer marked as verified" };
+        conversation.notice(&mut cx, text)
+    }
+
+    /// Gives a contact or group another name in this profile; nobody else learns it.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when another has it.
+    pub fn name_conversation(&mut self, step: &mut Step<'_>, id: ConversationId, name: &str) -> Result<(), Error> {
+        let name = sanitize(name.trim(), Newlines::Fold);
+        if name.is_empty() || name.len() > 128 {
+            return Err(Error::Refused("a name has 1 to 128 bytes"));
+        }
+        if self.find(&name).is_some_and(|other| other != id) {
+            return Err(Error::Refused("another contact or group has that name"));
+        }
+        let cx = cx!(self, step);
+        let conversation = self.conversations.get_mut(&id).ok_or(Error::NoSuch("conversation"))?;
+        conversation.card.name = name;
+        conversation.save_card(&cx)
+    }
+
+    /// Sets our own floor for a conversation; the stricter of it and the charter's holds.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`].
+    pub fn set_floor(&mut self, step: &mut Step<'_>, id: ConversationId, floor: Floor) -> Result<(), Error> {
+        let conversation = self.conversation(id)?;
+        if conversation.card.charter_floor.excludes(floor) {
+            return Err(Error::Refused("the conversation's own floor and this one leave no route"));
+        }
+        let holds = conversation.card.charter_floor.stricter(floor);
+        let network = self.place(conversation.place).map(|p| p.0.clone()).ok_or(Error::NoSuch("place"))?;
+        let place = self.place_for(&network, holds);
+        let online = self.online.get(&place).copied().unwrap_or(false);
+        let mut cx = cx!(self, step);
+        let conversation = self.conversations.get_mut(&id).ok_or(Error::NoSuch("conversation"))?;
+        conversation.card.floor = floor;
+        conversation.save_card(&cx)?;
+        conversation.move_to(&mut cx, place, online)?;
+        for moving in self.transfers.values_mut().filter(|t| t.transfer.conversation == id) {
+            moving.move_to(&mut cx, place)?;
+        }
+        conversation.notice(&mut cx, &format!("routes allowed from here: {}", holds.name()))
+    }
+
+    /// Founds a group; we are alone in it at first.
+    ///
+    /// # Errors
+    /// [`Error::E2ee`] for a title that is too long.
+    pub fn create_group(
+        &mut self,
+        step: &mut Step<'_>,
+        network: &NetworkPlace,
+        floor: Floor,
+        title: &str,
+    ) -> Result<ConversationId, Error> {
+        let title = title.trim();
+        if title.is_empty() {
+            return Err(Error::Refused("a group needs a name"));
+        }
+        if self.find(title).is_some() {
+            return Err(Error::Refused("another contact or group has that name"));
+        }
+        let my_name = self.my_name(step.store)?;
+        let place = self.place_for(network, floor);
+        let cx = cx!(self, step);
+        let secret = MemberSecret::random(cx.rng);
+        let charter = Charter::new(false, network.clone(), floor, title, secret.id(), Secret::random(cx.rng))?;
+        let group_id = Secret::random(cx.rng);
+        let group = Group::found(cx.mls, &Cx::kept(&cx), &group_id, secret, my_name, &charter)?;
+        let id = ConversationId::random(cx.rng);
+        let mut cx = cx!(self, step);
+        let conversation = Conversation::begin(&mut cx, id, place, charter.title, floor, group)?;
+        self.adopt(step, conversation)?;
+        Ok(id)
+    }
+
+    /// Ends our part in a conversation: the others are told, and remove us.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`].
+    pub fn leave(&mut self, step: &mut Step<'_>, id: ConversationId) -> Result<(), Error> {
+        if self.conversation(id)?.is_open() {
+            self.send(step, id, Body::Leave)?;
+        }
+        let mut cx = cx!(self, step);
+        let conversation = self.conversations.get_mut(&id).ok_or(Error::NoSuch("conversation"))?;
+        conversation.notice(&mut cx, "you are leaving")?;
+        // Out of a group one is once another member has committed it.
+        if conversation.card.direct { conversation.end(&mut cx) } else { Ok(()) }
+    }
+
+    /// Removes a conversation and its history from this profile.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`].
+    pub fn forget(&mut self, step: &mut Step<'_>, id: ConversationId) -> Result<(), Error> {
+        let conversation = self.conversations.remove(&id).ok_or(Error::NoSuch("conversation"))?;
+        let mut cx = cx!(self, step);
+        conversation.remove(&mut cx)
+    }
+
+    /// Removes a member of a group.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`], [`Error::Refused`].
+    pub fn remove_member(&mut self, step: &mut Step<'_>, id: ConversationId, member: MemberId) -> Result<(), Error> {
+        let mut cx = cx!(self, step);
+        let conversation = self.conversations.get_mut(&id).ok_or(Error::NoSuch("conversation"))?;
+        if conversation.card.direct {
+            return Err(Error::Refused("a direct chat is left, not cleared"));
+        }
+        conversation.remove_member(&mut cx, member)
+    }
+
+    /// Gives a group another title, for all.
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    pub fn rename_group(&mut self, step: &mut Step<'_>, id: ConversationId, title: &str) -> Result<(), Error> {
+        let title = sanitize(title.trim(), Newlines::Fold);
+        if title.is_empty() || title.chars().count() > e2ee::mls::MAX_TITLE_CHARS {
+            return Err(Error::Refused("a title has 1 to 64 characters"));
+        }
+        let mut cx = cx!(self, step);
+        let conversation = self.conversations.get_mut(&id).ok_or(Error::NoSuch("conversation"))?;
+        if conversation.card.direct {
+            return Err(Error::Refused("a direct chat has no title: name the contact instead"));
+        }
+        conversation.rename(&mut cx, title)
+    }
+
+    /// New keys of ours in a conversation: whoever stole the old ones reads nothing more.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`], [`Error::Refused`].
+    pub fn refresh(&mut self, step: &mut Step<'_>, id: ConversationId) -> Result<(), Error> {
+        let mut cx = cx!(self, step);
+        self.conversations.get_mut(&id).ok_or(Error::NoSuch("conversation"))?.refresh(&mut cx)
+    }
+
+    /// Sends a file.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`], [`Error::Refused`], [`Error::OutboxFull`].
+    pub fn send_file(
+        &mut self,
+        step: &mut Step<'_>,
+        id: ConversationId,
+        file: &NewFile,
+    ) -> Result<(MessageId, TransferId), Error> {
+        let conversation = self.conversation(id)?;
+        conversation.check_open()?;
+        let (place, ttl) = (conversation.place, conversation.timer());
+        let mut cx = cx!(self, step);
+        let (mut moving, offer) = Moving::sending(&mut cx, place, id, MessageId::new([0; 16]), file)?;
+        let (transfer, name) = (moving.id, moving.transfer.name.clone());
+        let message = self.post(step, id, Kind::File, name, None, ttl, Body::File { offer, ttl })?;
+        moving.transfer.message = message;
+        let mut cx = cx!(self, step);
+        moving.save(&cx)?;
+        moving.pump(&mut cx)?;
+        self.transfers.insert(transfer, moving);
+        Ok((message, transfer))
+    }
+
+    /// Fetches a file that was offered, to a place that the shell understands.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`], [`Error::Refused`] when it is not on offer.
+    pub fn accept_file(&mut self, step: &mut Step<'_>, transfer: TransferId, path: String) -> Result<(), Error> {
+        let mut cx = cx!(self, step);
+        let moving = self.transfers.get_mut(&transfer).ok_or(Error::NoSuch("file"))?;
+        if moving.transfer.ours || moving.transfer.state != FileState::Offered {
+            return Err(Error::Refused("this file is not on offer"));
+        }
+        moving.transfer.path = path;
+        moving.set_state(&mut cx, FileState::Moving)?;
+        moving.pump(&mut cx)
+    }
+
+    /// Stops a transfer for good.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`].
+    pub fn cancel_file(&mut self, step: &mut Step<'_>, transfer: TransferId) -> Result<(), Error> {
+        let mut cx = cx!(self, step);
+        self.transfers.get_mut(&transfer).ok_or(Error::NoSuch("file"))?.set_state(&mut cx, FileState::Cancelled)
+    }
+
+    /// Asks the others of a conversation whether somebody needs to be added again, and shows them where we stand.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`].
+    pub fn check_on(&mut self, step: &mut Step<'_>, id: ConversationId) -> Result<(), Error> {
+        let mut cx = cx!(self, step);
+        self.conversations.get_mut(&id).ok_or(Error::NoSuch("conversation"))?.show_head(&mut cx)
+    }
+
+    /// When the invite ends.
+    #[must_use]
+    pub fn invite_expires(&self, id: MessageId) -> Option<Timestamp> {
+        self.inviting.get(&id).map(|i| i.invite.expires())
+    }
+}
+
+fn checked_text(text: &str) -> Result<String, Error> {
+    let clean = sanitize(text, Newlines::Keep);
+    match clean.len() {
+        0 => Err(Error::Refused("there is nothing to say")),
+        len if len > MAX_TEXT => Err(Error::TooLong { len, max: MAX_TEXT }),
+        _ => Ok(clean),
+    }
+}

@@ -1,0 +1,125 @@
+use super::world::*;
+
+//= GROUP-015
+#[test]
+fn three_people_talk_in_a_group() {
+    let mut world = World::new();
+    let people = ["alice", "bob", "carol"].map(|n| world.person(n));
+    let ids = world.group("friends", &people);
+    world.say(people[2], ids[2], "hello all");
+    world.pass(60_000);
+    assert_eq!(world.heard(people[0], ids[0]), ["hello all"]);
+    assert_eq!(world.heard(people[1], ids[1]), ["hello all"]);
+    for (who, id) in people.iter().zip(&ids) {
+        let p = world.of(*who);
+        assert_eq!(p.messenger.participants(&p.store, *id).unwrap().len(), 3);
+    }
+}
+
+//= GROUP-005
+#[test]
+fn two_commits_at_once_and_the_loser_notices_nothing() {
+    let mut world = World::new();
+    let people = ["alice", "bob", "carol"].map(|n| world.person(n));
+    let ids = world.group("friends", &people);
+    world.settle();
+    world.does(people[0], |m, s| m.rename_group(s, ids[0], "climbers"));
+    world.does(people[1], |m, s| m.rename_group(s, ids[1], "swimmers"));
+    world.does(people[2], |m, s| m.refresh(s, ids[2]));
+    world.pass(60_000);
+    let titles: Vec<_> = people
+        .iter()
+        .map(|w| {
+            let p = world.of(*w);
+            let all = p.messenger.overview(&p.store).unwrap();
+            all.into_iter().find(|c| !c.direct).map(|c| (c.name, c.changing)).unwrap()
+        })
+        .collect();
+    assert!(titles.iter().all(|t| *t == titles[0] && !t.1), "{titles:?}");
+    world.say(people[0], ids[0], "still together");
+    world.pass(60_000);
+    assert_eq!(world.heard(people[1], ids[1]), ["still together"]);
+    assert_eq!(world.heard(people[2], ids[2]), ["still together"]);
+}
+
+//= GROUP-009
+#[test]
+fn whoever_is_removed_hears_nothing_more_and_whoever_comes_nothing_from_before() {
+    let mut world = World::new();
+    let people = ["alice", "bob", "carol"].map(|n| world.person(n));
+    let [alice, bob, carol] = people;
+    let ids = world.group("friends", &[alice, bob]);
+    world.say(alice, ids[0], "before carol");
+    world.pass(30_000);
+    let (there, _) = world.befriend(alice, carol);
+    let in_group = world.bring(alice, ids[0], there, carol);
+    world.say(alice, ids[0], "with carol");
+    world.pass(30_000);
+    assert_eq!(world.heard(carol, in_group), ["with carol"]);
+    let p = world.of(alice);
+    let all = p.messenger.participants(&p.store, ids[0]).unwrap();
+    let member = all.into_iter().find(|m| m.name == "bob").unwrap().id;
+    world.does(alice, |m, s| m.remove_member(s, ids[0], member));
+    world.pass(1_000);
+    world.say(carol, in_group, "after bob");
+    world.pass(30_000);
+    assert_eq!(world.heard(alice, ids[0]), ["after bob"]);
+    assert_eq!(world.heard(bob, ids[1]), ["before carol", "with carol"]);
+    assert!(world.notices(bob, ids[1]).iter().any(|n| n.contains("removed you")));
+    assert!(world.tries(bob, |m, s| m.say(s, ids[1], "hello?", None)).is_err());
+}
+
+#[test]
+fn leaving_is_a_message_and_another_member_commits_it() {
+    let mut world = World::new();
+    let people = ["alice", "bob", "carol"].map(|n| world.person(n));
+    let ids = world.group("friends", &people);
+    world.does(people[1], |m, s| m.leave(s, ids[1]));
+    world.pass(60_000);
+    for n in [0, 2] {
+        let p = world.of(people[n]);
+        let all = p.messenger.participants(&p.store, ids[n]).unwrap();
+        assert_eq!(all.len(), 2, "{all:?}");
+    }
+    assert!(world.tries(people[1], |m, s| m.say(s, ids[1], "hello?", None)).is_err());
+}
+
+//= GROUP-008
+//= GROUP-014
+#[test]
+fn a_member_who_was_away_for_many_messages_and_epochs_catches_up() {
+    let mut world = World::new();
+    let people = ["alice", "bob", "carol"].map(|n| world.person(n));
+    let ids = world.group("friends", &people);
+    world.pass(60_000);
+    world.of(people[2]).online = false;
+    let mut said = Vec::new();
+    for epoch in 0..20 {
+        for n in 0..50 {
+            let text = format!("{epoch}/{n}");
+            world.say(people[epoch % 2], ids[epoch % 2], &text);
+            said.push(text);
+        }
+        world.pass(20_000);
+        world.does(people[(epoch + 1) % 2], |m, s| m.refresh(s, ids[(epoch + 1) % 2]));
+        world.pass(20_000);
+    }
+    world.of(people[2]).online = true;
+    world.pass(120_000);
+    let mut heard = world.heard(people[2], ids[2]);
+    assert_eq!(heard.len(), said.len());
+    // Each author's messages stand in their order.
+    let of = |all: &[String], author: u32| -> Vec<String> {
+        let by = |t: &&String| t.split('/').next().unwrap().parse::<u32>().unwrap() % 2 == author;
+        all.iter().filter(by).cloned().collect()
+    };
+    for author in 0..2 {
+        assert_eq!(of(&heard, author), of(&said, author));
+    }
+    let key = |t: &String| t.split('/').map(|n| n.parse::<u32>().unwrap()).collect::<Vec<_>>();
+    heard.sort_by_key(key);
+    assert_eq!(heard, said);
+    world.say(people[2], ids[2], "back");
+    world.pass(60_000);
+    assert_eq!(world.heard(people[0], ids[0]).last().unwrap(), "back");
+}

@@ -1,0 +1,6 @@
+//! Stories: people with profiles, a hub that can lie and die, and time that is told.
+
+mod contacts;
+mod groups;
+mod trouble;
+mod world;

@@ -1,0 +1,377 @@
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use e2ee::id::{ConversationId, MessageId, TransferId};
+use e2ee::mls::Floor;
+use e2ee::{Invite, NetworkPlace};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+use streams::{BoxId, SealedBox};
+use wire::Timestamp;
+use wire::hub::PutOutcome;
+use wire::id::AccessKey;
+use wire::{DirectoryPointer, NetworkId, NodeId};
+
+use crate::call::{Call, CallId};
+use crate::event::{Event, FileState, Output};
+use crate::messenger::{Messenger, Settings, Step};
+use crate::store::memory::MemoryStore;
+use crate::store::{Author, Kind, State, Store, StoredMessage};
+
+pub(super) const START: Timestamp = Timestamp::from_millis(1_000_000_000);
+
+pub(super) fn place() -> NetworkPlace {
+    NetworkPlace {
+        network: NetworkId::new([1; 32]),
+        directories: vec![DirectoryPointer {
+            id: NodeId::new([2; 32]),
+            address: wire::Address::from(std::net::SocketAddr::from(([127, 0, 0, 1], 6000))),
+        }],
+        hub: NodeId::new([3; 32]),
+        access: AccessKey::new([4; 16]),
+    }
+}
+
+/// Boxes of one hub, and what it does wrong.
+#[derive(Default)]
+pub(super) struct Hub {
+    pub(super) boxes: BTreeMap<BoxId, SealedBox>,
+    /// Boxes that it says it has and never shows.
+    pub(super) hidden: BTreeSet<BoxId>,
+    /// Ids of puts, in order.
+    pub(super) log: Vec<BoxId>,
+}
+
+impl Hub {
+    fn put(&mut self, sealed: &SealedBox) -> PutOutcome {
+        match self.boxes.get(&sealed.id) {
+            Some(there) if there == sealed => PutOutcome::Same,
+            Some(_) => PutOutcome::Taken,
+            None => {
+                self.log.push(sealed.id);
+                self.boxes.insert(sealed.id, sealed.clone());
+                PutOutcome::Stored
+            }
+        }
+    }
+}
+
+/// Somebody with a profile.
+pub(super) struct Person {
+    pub(super) store: MemoryStore,
+    pub(super) messenger: Messenger,
+    pub(super) rng: ChaCha20Rng,
+    pub(super) online: bool,
+    open: VecDeque<(CallId, Call)>,
+    pub(super) events: Vec<Event>,
+    pub(super) files: BTreeMap<TransferId, Vec<u8>>,
+    /// Which hub this person's requests reach: 0 unless a hub shows two faces.
+    pub(super) hub: usize,
+}
+
+/// Index of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Who(pub(super) usize);
+
+/// A world: people, a hub, a clock.
+pub(super) struct World {
+    pub(super) now: Timestamp,
+    pub(super) hubs: Vec<Hub>,
+    pub(super) people: Vec<Person>,
+    rng: ChaCha20Rng,
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        World { now: START, hubs: vec![Hub::default()], people: Vec::new(), rng: ChaCha20Rng::from_seed([42; 32]) }
+    }
+
+    pub(super) fn person(&mut self, name: &str) -> Who {
+        let mut rng = ChaCha20Rng::seed_from_u64(self.rng.next_u64());
+        let store = MemoryStore::default();
+        let mut step = Step { now: self.now, rng: &mut rng, store: &store };
+        let mut messenger = Messenger::load(&mut step, Settings::default()).unwrap();
+        messenger.set_my_name(&mut step, name).unwrap();
+        self.people.push(Person {
+            store,
+            messenger,
+            rng,
+            online: true,
+            open: VecDeque::new(),
+            events: Vec::new(),
+            files: BTreeMap::new(),
+            hub: 0,
+        });
+        Who(self.people.len() - 1)
+    }
+
+    pub(super) fn of(&mut self, who: Who) -> &mut Person {
+        &mut self.people[who.0]
+    }
+
+    /// Does something as this person, within a transaction.
+    pub(super) fn does<T>(
+        &mut self,
+        who: Who,
+        f: impl FnOnce(&mut Messenger, &mut Step<'_>) -> Result<T, crate::Error>,
+    ) -> T {
+        self.tries(who, f).unwrap()
+    }
+
+    pub(super) fn tries<T>(
+        &mut self,
+        who: Who,
+        f: impl FnOnce(&mut Messenger, &mut Step<'_>) -> Result<T, crate::Error>,
+    ) -> Result<T, crate::Error> {
+        let now = self.now;
+        let person = self.of(who);
+        let mut step = Step { now, rng: &mut person.rng, store: &person.store };
+        let result = f(&mut person.messenger, &mut step);
+        self.take_outputs(who);
+        result
+    }
+
+    fn take_outputs(&mut self, who: Who) {
+        let now = self.now;
+        loop {
+            let person = self.of(who);
+            let Some(output) = person.messenger.poll() else { break };
+            let mut step = Step { now, rng: &mut person.rng, store: &person.store };
+            match output {
+                Output::Call { id, call, .. } => person.open.push_back((id, call)),
+                Output::Cancel(id) => person.open.retain(|(open, _)| *open != id),
+                Output::Event(event) => person.events.push(event),
+                Output::ReadChunk { transfer, offset, len } => {
+                    let file = person.files.get(&transfer).cloned().unwrap_or_default();
+                    let from = offset as usize;
+                    person.messenger.on_chunk(&mut step, transfer, offset, &file[from..from + len]).unwrap();
+                }
+                Output::WriteChunk { transfer, offset, bytes } => {
+                    let file = person.files.entry(transfer).or_default();
+                    file.resize(offset as usize, 0);
+                    file.extend(bytes);
+                    let len = file.len() as u64;
+                    person.messenger.on_written(&mut step, transfer, len).unwrap();
+                }
+                Output::Finish { transfer } => {
+                    person.messenger.on_finished(&mut step, transfer, FileState::Done, None).unwrap();
+                }
+            }
+        }
+    }
+
+    /// Tells the messengers whether they are online.
+    fn announce(&mut self) {
+        for n in 0..self.people.len() {
+            let online = self.people[n].online;
+            for place in self.people[n].messenger.places() {
+                self.does(Who(n), |m, s| m.set_online(s, place, online));
+            }
+        }
+    }
+
+    /// Answers one request; false when nobody has one that can be answered.
+    fn answer_one(&mut self, who: Who) -> bool {
+        if !self.of(who).online {
+            return false;
+        }
+        let hub = self.of(who).hub;
+        let mut waiting = VecDeque::new();
+        while let Some((id, call)) = self.of(who).open.pop_front() {
+            let found = |ids: &[BoxId], hub: &Hub| -> Vec<_> {
+                let there = ids.iter().filter(|id| !hub.hidden.contains(id)).filter_map(|id| hub.boxes.get(id));
+                there.take(3).map(|b| b.clone().verify().unwrap()).collect()
+            };
+            let answered = match &call {
+                Call::Put(sealed) => {
+                    let outcome = self.hubs[hub].put(sealed);
+                    self.does(who, |m, s| {
+                        m.on_sent(s, id)?;
+                        m.on_put(s, id, outcome)
+                    });
+                    true
+                }
+                Call::Look(ids) => {
+                    let boxes = found(ids, &self.hubs[hub]);
+                    self.does(who, |m, s| m.on_boxes(s, id, boxes));
+                    true
+                }
+                Call::Get(ids) => {
+                    let boxes = found(ids, &self.hubs[hub]);
+                    let any = !boxes.is_empty();
+                    if any {
+                        self.does(who, |m, s| m.on_boxes(s, id, boxes));
+                    }
+                    any
+                }
+            };
+            if answered {
+                waiting.append(&mut self.of(who).open);
+                self.of(who).open = waiting;
+                return true;
+            }
+            waiting.push_back((id, call));
+        }
+        self.of(who).open = waiting;
+        false
+    }
+
+    /// Lets everything happen that can happen at this moment.
+    pub(super) fn settle(&mut self) {
+        self.announce();
+        let mut steps = 0;
+        loop {
+            let mut any = false;
+            for n in 0..self.people.len() {
+                any |= self.answer_one(Who(n));
+            }
+            if !any {
+                break;
+            }
+            steps += 1;
+            assert!(steps < 200_000, "the world does not come to rest");
+        }
+    }
+
+    /// Answers this person alone, as long as there is something to answer.
+    pub(super) fn settle_only(&mut self, who: Who) {
+        while self.answer_one(who) {}
+    }
+
+    /// Lets time pass, and everything happen in it.
+    pub(super) fn pass(&mut self, ms: u64) {
+        let end = self.now.plus_millis(ms);
+        self.settle();
+        loop {
+            let due = self.people.iter().filter(|p| p.online).filter_map(|p| p.messenger.deadline()).min();
+            // Every hour at least all gets are answered at their deadline.
+            let hour = self.now.plus_millis(3_600_000);
+            let next = due.unwrap_or(hour).max(self.now.plus_millis(1)).min(hour).min(end);
+            if next == hour {
+                self.end_gets();
+            }
+            self.now = next;
+            self.tick();
+            self.settle();
+            if self.now == end {
+                return;
+            }
+        }
+    }
+
+    /// The deadline of all open gets has come.
+    fn end_gets(&mut self) {
+        for n in 0..self.people.len() {
+            if !self.people[n].online {
+                continue;
+            }
+            for (id, _) in std::mem::take(&mut self.people[n].open) {
+                self.does(Who(n), |m, s| m.on_boxes(s, id, Vec::new()));
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        for n in 0..self.people.len() {
+            if self.people[n].online {
+                self.does(Who(n), Messenger::tick);
+            }
+        }
+    }
+
+    /// The process dies, and starts again from what it kept.
+    pub(super) fn restart(&mut self, who: Who) {
+        let now = self.now;
+        let person = self.of(who);
+        person.open.clear();
+        let mut step = Step { now, rng: &mut person.rng, store: &person.store };
+        person.messenger = Messenger::load(&mut step, Settings::default()).unwrap();
+        self.take_outputs(who);
+    }
+
+    /// Two people become contacts; the ids of the conversation at both.
+    pub(super) fn befriend(&mut self, a: Who, b: Who) -> (ConversationId, ConversationId) {
+        let link = self.invite(a);
+        let before: Vec<_> = [a, b].map(|w| self.ids(w)).into();
+        self.accept(b, &link);
+        self.settle();
+        let new = |world: &mut World, who, before: &BTreeSet<ConversationId>| {
+            world.ids(who).into_iter().find(|id| !before.contains(id)).expect("a new contact")
+        };
+        (new(self, a, &before[0]), new(self, b, &before[1]))
+    }
+
+    pub(super) fn invite(&mut self, who: Who) -> Invite {
+        self.invite_under(who, Floor::Anywhere)
+    }
+
+    pub(super) fn invite_under(&mut self, who: Who, floor: Floor) -> Invite {
+        let id = self.does(who, |m, s| m.invite(s, &place(), floor, None, None, 86_400_000));
+        self.settle();
+        let all = self.of(who).messenger.invites();
+        let made = all.into_iter().find(|i| i.id == id).unwrap();
+        assert_eq!(made.state, crate::invite::InviteState::Open);
+        Invite::parse(&made.link).unwrap()
+    }
+
+    pub(super) fn accept(&mut self, who: Who, invite: &Invite) {
+        self.does(who, |m, s| m.accept(s, invite, Floor::Anywhere, None));
+    }
+
+    pub(super) fn ids(&mut self, who: Who) -> BTreeSet<ConversationId> {
+        let person = self.of(who);
+        person.messenger.overview(&person.store).unwrap().into_iter().map(|c| c.id).collect()
+    }
+
+    pub(super) fn say(&mut self, who: Who, conversation: ConversationId, text: &str) -> MessageId {
+        self.does(who, |m, s| m.say(s, conversation, text, None))
+    }
+
+    pub(super) fn history(&mut self, who: Who, conversation: ConversationId) -> Vec<StoredMessage> {
+        self.of(who).store.history(&conversation, None, usize::MAX).unwrap()
+    }
+
+    /// Texts of others, as they stand in the history.
+    pub(super) fn heard(&mut self, who: Who, conversation: ConversationId) -> Vec<String> {
+        let all = self.history(who, conversation).into_iter();
+        all.filter(|m| m.message.kind == Kind::Text && m.message.author != Author::Me).map(|m| m.message.text).collect()
+    }
+
+    pub(super) fn notices(&mut self, who: Who, conversation: ConversationId) -> Vec<String> {
+        let all = self.history(who, conversation).into_iter();
+        all.filter(|m| m.message.kind == Kind::Notice).map(|m| m.message.text).collect()
+    }
+
+    pub(super) fn state(&mut self, who: Who, conversation: ConversationId, id: MessageId) -> State {
+        self.of(who).store.message(&conversation, &id).unwrap().unwrap().message.state
+    }
+
+    /// A group of these people; the first founds it, and knows all others. Its ids, in the same order.
+    pub(super) fn group(&mut self, title: &str, people: &[Who]) -> Vec<ConversationId> {
+        let founder = people[0];
+        let group = self.does(founder, |m, s| m.create_group(s, &place(), Floor::Anywhere, title));
+        let mut ids = vec![group];
+        for other in &people[1..] {
+            let (there, _) = self.befriend(founder, *other);
+            ids.push(self.bring(founder, group, there, *other));
+        }
+        ids
+    }
+
+    /// Invites a contact into a group, who says yes.
+    pub(super) fn bring(
+        &mut self,
+        founder: Who,
+        group: ConversationId,
+        via: ConversationId,
+        other: Who,
+    ) -> ConversationId {
+        let before = self.ids(other);
+        self.does(founder, |m, s| m.invite_to_group(s, group, via));
+        self.settle();
+        let person = self.of(other);
+        let (token, ..) = person.messenger.group_invites(&person.store).unwrap()[0];
+        self.does(other, |m, s| m.answer_group_invite(s, token, true));
+        self.settle();
+        self.ids(other).into_iter().find(|id| !before.contains(id)).expect("in the group")
+    }
+}

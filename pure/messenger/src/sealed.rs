@@ -1,0 +1,114 @@
+//! Boxes of ours on their way to the hub: a bounded number at a time, each until the hub has it.
+
+use std::collections::BTreeMap;
+
+use streams::{BoxId, SealedBox, WriteCapability, pad};
+use wire::Timestamp;
+use wire::hub::PutOutcome;
+
+use crate::Error;
+use crate::call::CallId;
+use crate::conversation::BoxBytes;
+
+/// Pause after `Full` or `SlowDown`, ms; doubles up to sixteen times this.
+const BACKOFF_MS: u64 = 1_000;
+
+/// How one box stands.
+#[derive(Debug, Clone, Copy, Default)]
+struct Flight {
+    call: Option<CallId>,
+    sent: bool,
+    settled: bool,
+    due: Option<Timestamp>,
+    refusals: u32,
+}
+
+/// A run of boxes being put.
+#[derive(Debug, Default)]
+pub(crate) struct Run(BTreeMap<usize, Flight>);
+
+impl Run {
+    pub(crate) fn is_settled(&self, index: usize) -> bool {
+        self.0.get(&index).is_some_and(|f| f.settled)
+    }
+
+    /// Whether all of `len` boxes are at the hub.
+    pub(crate) fn is_done(&self, len: usize) -> bool {
+        (0..len).all(|n| self.is_settled(n))
+    }
+
+    /// Whether all of `len` boxes have left.
+    pub(crate) fn is_sent(&self, len: usize) -> bool {
+        (0..len).all(|n| self.0.get(&n).is_some_and(|f| f.sent || f.settled))
+    }
+
+    /// Whether box `index` may be put now.
+    pub(crate) fn is_ready(&self, index: usize, now: Timestamp) -> bool {
+        self.0.get(&index).is_none_or(|f| !f.settled && f.call.is_none() && f.due.is_none_or(|due| due <= now))
+    }
+
+    pub(crate) fn started(&mut self, index: usize, call: CallId) {
+        self.0.entry(index).or_default().call = Some(call);
+    }
+
+    pub(crate) fn sent(&mut self, index: usize) {
+        self.0.entry(index).or_default().sent = true;
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        self.0.values().filter(|f| !f.settled && f.call.is_none()).filter_map(|f| f.due).min()
+    }
+
+    pub(crate) fn calls(&self) -> impl Iterator<Item = CallId> + '_ {
+        self.0.values().filter_map(|f| f.call)
+    }
+
+    /// Takes the hub's word; true when the box is there, false when it must be tried again; `Taken` is the caller's.
+    pub(crate) fn settle(&mut self, now: Timestamp, index: usize, outcome: PutOutcome) -> bool {
+        let flight = self.0.entry(index).or_default();
+        flight.call = None;
+        match outcome {
+            PutOutcome::Stored | PutOutcome::Same | PutOutcome::Taken => flight.settled = true,
+            PutOutcome::Full | PutOutcome::SlowDown => {
+                let wait = BACKOFF_MS.saturating_mul(1 << flight.refusals.min(4));
+                flight.refusals = flight.refusals.saturating_add(1);
+                flight.due = Some(now.plus_millis(wait));
+            }
+        }
+        flight.settled
+    }
+}
+
+impl BoxBytes {
+    pub(crate) fn of(sealed: &SealedBox) -> Self {
+        BoxBytes {
+            id: *sealed.id.as_bytes(),
+            ciphertext: sealed.ciphertext.clone(),
+            signature: sealed.signature.to_vec(),
+        }
+    }
+
+    pub(crate) fn to_box(&self) -> Result<SealedBox, Error> {
+        Ok(SealedBox {
+            id: BoxId::new(self.id),
+            ciphertext: self.ciphertext.clone(),
+            signature: self.signature.as_slice().try_into().map_err(|_| Error::Damaged)?,
+        })
+    }
+}
+
+/// Seals contents at consecutive indices, and gives the boxes and the capability behind them.
+pub(crate) fn seal_all<T: AsRef<[u8]>>(
+    mut at: WriteCapability,
+    context: &[u8],
+    contents: &[T],
+    class: streams::BoxClass,
+) -> Result<(Vec<BoxBytes>, WriteCapability), Error> {
+    let mut boxes = Vec::with_capacity(contents.len());
+    for content in contents {
+        let padded = pad(content.as_ref(), class)?;
+        boxes.push(BoxBytes::of(&at.seal(context, &padded)?.into_sealed()));
+        at = at.next()?;
+    }
+    Ok((boxes, at))
+}
