@@ -1,0 +1,321 @@
+//! The encrypted database of one profile.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use messenger::store::Store;
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use zeroize::Zeroizing;
+
+use crate::schema::{self, MIGRATIONS};
+use crate::tables::Tables;
+use crate::{Error, VaultKey};
+
+/// Name of the database.
+pub(crate) const VAULT_FILE: &str = "vault.db";
+/// Where a vault is made before it gets its name.
+const NEW_FILE: &str = "vault.db.new";
+pub(crate) const WHAT: &str = "the vault";
+
+/// Before all else: nothing about keys on standard error.
+const QUIET: &str = "PRAGMA cipher_log_level = NONE;";
+/// What every connection sets. Waits at most 5 s for another one. `cipher_memory_security` stays off: it made bulk
+/// writes 15 times and reads 5 times slower, for memory that core dumps and ptrace are kept out of anyway.
+const SETTINGS: &str = "PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY;
+                        PRAGMA busy_timeout = 5000; PRAGMA trusted_schema = OFF;";
+/// What a vault sets beyond that: each commit is durable.
+const DURABLE: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
+
+/// One SQLCipher connection (AES-256-CBC and HMAC-SHA512 per page), or a database in memory alone.
+///
+/// The seals are each page's own: whoever can write the file can put an older state of it back, or cut off its log, and
+/// this is not told. All access is within [`Vault::transaction`] or [`Vault::read`]. It is `Send` and not `Sync`: one thread at a time.
+pub struct Vault {
+    pub(crate) conn: Connection,
+    dir: Option<PathBuf>,
+}
+
+impl Vault {
+    /// Makes an empty vault in `dir` and opens it.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] when there is one, [`Error::Io`], [`Error::Database`].
+    pub fn create(dir: &Path, key: &VaultKey) -> Result<Vault, Error> {
+        Vault::build(dir, key)?;
+        Vault::open(dir, key)
+    }
+
+    /// Makes the file of an empty vault that the first [`Vault::open`] takes. Until then it may be made again.
+    pub(crate) fn build(dir: &Path, key: &VaultKey) -> Result<(), Error> {
+        if dir.join(VAULT_FILE).exists() {
+            return Err(Error::Exists("a vault"));
+        }
+        let new = dir.join(NEW_FILE);
+        for leftover in [new.clone(), dir.join("vault.db.new-wal"), dir.join("vault.db.new-journal")] {
+            match std::fs::remove_file(leftover) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::io("remove", WHAT)(e)),
+                _ => {}
+            }
+        }
+        build_file(&new, key)
+    }
+
+    /// Opens the vault in `dir`, and brings it to this program's version. Before that a copy of it, under the same
+    /// key, is kept as `vault.db.before-vN`; see [`Vault::remove_copies`].
+    ///
+    /// # Errors
+    /// [`Error::Missing`]; [`Error::Damaged`] when the file is not what was written under this key (the first page at
+    /// least is checked here, the others when they are read, see [`Vault::check`]); [`Error::Newer`];
+    /// [`Error::InUse`]; [`Error::Io`]; [`Error::Database`]. After an error the file is as it was.
+    pub fn open(dir: &Path, key: &VaultKey) -> Result<Vault, Error> {
+        Vault::open_with(dir, key, MIGRATIONS)
+    }
+
+    fn open_with(dir: &Path, key: &VaultKey, steps: &[&str]) -> Result<Vault, Error> {
+        let path = dir.join(VAULT_FILE);
+        if !path.exists() {
+            let new = dir.join(NEW_FILE);
+            if !new.exists() {
+                return Err(Error::Missing("vault"));
+            }
+            std::fs::rename(new, &path).map_err(Error::io("rename", WHAT))?;
+            crate::files::sync_dir(&path);
+        }
+        let conn = connect(&path, key, WHAT)?;
+        let found = schema::version(&conn).map_err(Error::database(WHAT))?;
+        if found == 0 {
+            return Err(Error::Damaged(WHAT));
+        }
+        let vault = Vault { conn, dir: Some(dir.to_owned()) };
+        if (found as usize) < steps.len() {
+            vault.keep_copy(dir, steps.len())?;
+        }
+        schema::migrate(&vault.conn, steps, WHAT)?;
+        vault.conn.execute_batch(DURABLE).map_err(Error::database(WHAT))?;
+        Ok(vault)
+    }
+
+    /// A vault in memory: nothing of it reaches the disk, unless the system swaps.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub fn in_memory() -> Result<Vault, Error> {
+        let fail = Error::database(WHAT);
+        let conn = Connection::open_in_memory().map_err(&fail)?;
+        conn.execute_batch(SETTINGS).and_then(|()| prepare(&conn)).map_err(&fail)?;
+        schema::migrate(&conn, MIGRATIONS, WHAT)?;
+        Ok(Vault { conn, dir: None })
+    }
+
+    /// Runs `work` in a transaction that writes: committed, durably, when it returns `Ok`, and otherwise (or when it
+    /// panics) as if it had not run.
+    ///
+    /// # Errors
+    /// What `work` returns; [`Error::Nested`], [`Error::InUse`], [`Error::Database`].
+    pub fn transaction<T, E: From<Error>>(&self, work: impl FnOnce(&dyn Store) -> Result<T, E>) -> Result<T, E> {
+        let transaction = self.begin(TransactionBehavior::Immediate)?;
+        let tables = Tables::new(&self.conn, true);
+        let done = work(&tables)?;
+        let erased = tables.erased.get();
+        if self.conn.is_autocommit() {
+            return Err(Error::Database("the transaction has been rolled back".to_owned()).into());
+        }
+        transaction.commit().map_err(Error::database(WHAT))?;
+        if erased {
+            self.tidy();
+        }
+        Ok(done)
+    }
+
+    /// Runs `work` on one state of the vault. The store it gets refuses to write.
+    ///
+    /// # Errors
+    /// What `work` returns; [`Error::Nested`], [`Error::Database`].
+    pub fn read<T, E: From<Error>>(&self, work: impl FnOnce(&dyn Store) -> Result<T, E>) -> Result<T, E> {
+        let _transaction = self.begin(TransactionBehavior::Deferred)?;
+        work(&Tables::new(&self.conn, false))
+    }
+
+    /// Empties the database's log, so that what was erased is not in it any more. Done by itself after messages were
+    /// erased; worth a call now and then for records, when there is nothing else to do.
+    pub fn tidy(&self) {
+        // Busy is no harm: the next time does it.
+        let _ = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    }
+
+    /// Reads every page and checks its seal. Takes about a second per 200 MB.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], [`Error::Database`].
+    pub fn check(&self) -> Result<(), Error> {
+        if self.dir.is_some() { check_pages(&self.conn, WHAT) } else { Ok(()) }
+    }
+
+    /// Removes the copies that earlier versions left behind, and says how many. They hold what has been erased since.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn remove_copies(&self) -> Result<usize, Error> {
+        let Some(dir) = &self.dir else { return Ok(0) };
+        let mut removed = 0;
+        for entry in std::fs::read_dir(dir).map_err(Error::io("read", "profile"))? {
+            let entry = entry.map_err(Error::io("read", "profile"))?;
+            if entry.file_name().to_string_lossy().starts_with("vault.db.before-v") {
+                std::fs::remove_file(entry.path()).map_err(Error::io("remove", "old copy"))?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Where temporary (encrypted) files may stand.
+    pub(crate) fn temp_dir(&self) -> PathBuf {
+        self.dir.clone().unwrap_or_else(std::env::temp_dir)
+    }
+
+    fn begin(&self, behavior: TransactionBehavior) -> Result<Transaction<'_>, Error> {
+        if !self.conn.is_autocommit() {
+            return Err(Error::Nested);
+        }
+        Transaction::new_unchecked(&self.conn, behavior).map_err(Error::database(WHAT))
+    }
+
+    fn keep_copy(&self, dir: &Path, version: usize) -> Result<(), Error> {
+        let copy = dir.join(format!("vault.db.before-v{version}"));
+        // One left by an attempt that failed may be half a copy; the vault has not changed since.
+        let temp = tempfile::Builder::new().prefix(crate::files::TEMP_PREFIX).tempfile_in(dir);
+        let temp = temp.map_err(Error::io("create", "copy of the vault"))?;
+        let path = temp.path().to_str().ok_or(Error::Missing("directory with a name in UTF-8"))?;
+        self.conn.execute("VACUUM INTO ?1", [path]).map_err(Error::database(WHAT))?;
+        temp.as_file().sync_all().map_err(Error::io("write", "copy of the vault"))?;
+        temp.persist(&copy).map_err(|e| Error::io("write", "copy of the vault")(e.error))?;
+        crate::files::sync_dir(&copy);
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Vault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Vault")
+    }
+}
+
+/// A connection to an encrypted file that exists. Its first page has been read.
+pub(crate) fn connect(path: &Path, key: &VaultKey, what: &'static str) -> Result<Connection, Error> {
+    let fail = Error::database(what);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags).map_err(&fail)?;
+    let spec = key.spec();
+    let pragma = Zeroizing::new(format!("PRAGMA key = \"{}\"", spec.as_str()));
+    conn.execute_batch(QUIET).and_then(|()| conn.execute_batch(&pragma)).map_err(&fail)?;
+    conn.execute_batch(SETTINGS).and_then(|()| prepare(&conn)).map_err(&fail)?;
+    conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(&fail)?;
+    Ok(conn)
+}
+
+fn prepare(conn: &Connection) -> rusqlite::Result<()> {
+    conn.set_prepared_statement_cache_capacity(64);
+    schema::prepare(conn)
+}
+
+/// Makes an empty encrypted file with the tables; one file, without a log beside it.
+pub(crate) fn build_file(path: &Path, key: &VaultKey) -> Result<(), Error> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(Error::io("create", "the database"))?;
+    let conn = connect(path, key, WHAT)?;
+    schema::migrate(&conn, MIGRATIONS, WHAT)?;
+    conn.close().map_err(|(_, e)| Error::database(WHAT)(e))?;
+    crate::files::sync_dir(path);
+    Ok(())
+}
+
+/// Checks the seal of every page.
+pub(crate) fn check_pages(conn: &Connection, what: &'static str) -> Result<(), Error> {
+    let bad = conn
+        .prepare("PRAGMA cipher_integrity_check")
+        .and_then(|mut s| s.query_map([], |_| Ok(()))?.collect::<rusqlite::Result<Vec<()>>>())
+        .map_err(Error::database(what))?;
+    if bad.is_empty() { Ok(()) } else { Err(Error::Damaged(what)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use messenger::store::Space;
+
+    #[test]
+    fn a_migration_keeps_a_copy_under_the_same_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = VaultKey::random().unwrap();
+        let vault = Vault::create(dir.path(), &key).unwrap();
+        vault.transaction(|s| s.put(Space::Card, b"k", b"before").map_err(Error::from)).unwrap();
+        drop(vault);
+
+        let steps = [MIGRATIONS[0], "ALTER TABLE record ADD COLUMN extra INTEGER; UPDATE record SET value = x'00'"];
+        let vault = Vault::open_with(dir.path(), &key, &steps).unwrap();
+        assert_eq!(schema::version(&vault.conn).unwrap(), 2);
+        assert_eq!(vault.read(|s| s.get(Space::Card, b"k").map_err(Error::from)).unwrap().unwrap(), [0]);
+        drop(vault);
+        assert!(matches!(Vault::open(dir.path(), &key), Err(Error::Newer { found: 2, known: 1, .. })));
+
+        let copy = std::fs::read(dir.path().join("vault.db.before-v2")).unwrap();
+        assert!(!copy.starts_with(b"SQLite"), "encrypted");
+        let other = tempfile::tempdir().unwrap();
+        std::fs::write(other.path().join(VAULT_FILE), copy).unwrap();
+        let old = Vault::open(other.path(), &key).unwrap();
+        assert_eq!(old.read(|s| s.get(Space::Card, b"k").map_err(Error::from)).unwrap().unwrap(), b"before");
+        assert!(Vault::open_with(other.path(), &VaultKey::random().unwrap(), &steps).is_err(), "another key");
+
+        let vault = Vault::open_with(dir.path(), &key, &steps).unwrap();
+        assert_eq!(vault.remove_copies().unwrap(), 1);
+        assert!(!dir.path().join("vault.db.before-v2").exists());
+    }
+
+    #[test]
+    fn a_migration_that_fails_changes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = VaultKey::random().unwrap();
+        drop(Vault::create(dir.path(), &key).unwrap());
+        let steps = [MIGRATIONS[0], "DROP TABLE reaction; SELECT nonsense FROM nowhere"];
+        assert!(matches!(Vault::open_with(dir.path(), &key, &steps), Err(Error::Database(_))));
+        let vault = Vault::open(dir.path(), &key).unwrap();
+        assert_eq!(schema::version(&vault.conn).unwrap(), 1);
+        vault.conn.query_row("SELECT count(*) FROM reaction", [], |_| Ok(())).unwrap();
+    }
+
+    #[test]
+    fn nothing_is_written_after_the_database_gave_up_a_transaction() {
+        let vault = Vault::in_memory().unwrap();
+        let done = vault.transaction(|s| {
+            s.put(Space::Card, b"before", b"")?;
+            // As a full disk does.
+            vault.conn.execute_batch("ROLLBACK").unwrap();
+            assert!(s.put(Space::Card, b"after", b"").is_err());
+            Ok::<_, Error>(())
+        });
+        assert!(matches!(done, Err(Error::Database(_))), "not committed, and said so");
+        assert!(vault.read(|s| s.scan(Space::Card, b"").map_err(Error::from)).unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_settings_hold() {
+        let dir = tempfile::tempdir().unwrap();
+        let vault = Vault::create(dir.path(), &VaultKey::random().unwrap()).unwrap();
+        let pragma = |name: &str| -> String {
+            vault
+                .conn
+                .query_row(&format!("SELECT CAST(\"{name}\" AS TEXT) FROM pragma_{name}"), [], |r| r.get(0))
+                .unwrap()
+        };
+        assert_eq!(pragma("journal_mode"), "wal");
+        assert_eq!(pragma("synchronous"), "2");
+        assert_eq!(pragma("secure_delete"), "1");
+        assert_eq!(pragma("temp_store"), "2");
+        assert_eq!(pragma("foreign_keys"), "1");
+    }
+}
