@@ -1,6 +1,7 @@
 //! `hushwing bench`: whole paths on this machine, against the budgets of the design.
 
 mod hub;
+mod messages;
 mod mosquitto;
 mod path;
 mod relay;
@@ -53,6 +54,7 @@ pub async fn run(args: BenchArgs) -> Result<(), Failure> {
     let (figures, json) = match args.what {
         BenchWhat::Relay { packets, json } => (relay::run(packets).await?, json),
         BenchWhat::Hub { boxes, watchers, json } => (hub::run(boxes, watchers).await?, json),
+        BenchWhat::Messages { messages, json } => (messages::run(messages).await?, json),
         BenchWhat::Path { messages, hops, json } => (path::run(messages, hops).await?, json),
     };
     if json {

@@ -42,8 +42,9 @@ fn main() -> ExitCode {
         }
     };
     let result = runtime.block_on(run(cli));
-    // A blocked read of stdin must not hold the process.
-    runtime.shutdown_background();
+    // A blocked read of stdin must not hold the process for long; but threads that are still busy must not run into the
+    // clean-up of C libraries at the process's end.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(300));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -66,6 +67,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Room(args) => roles::room::run(args).await,
         Command::Chat(args) => cli::chat::run(args, cli.verbose > 0).await,
         Command::Demo(args) => demo::run(args, cli.verbose > 0).await,
+        Command::Profile(command) => cli::profile::run(command).await,
         Command::Doctor(args) => doctor::run(args).await,
         Command::Bench(args) => bench::run(args).await,
         Command::Completions { shell } => {

@@ -43,6 +43,9 @@ pub enum Command {
     Chat(ChatArgs),
     /// Show it all at work: a network, two talkers, and you.
     Demo(DemoArgs),
+    #[allow(missing_docs, reason = "its commands are listed here, each with its own text")]
+    #[command(flatten)]
+    Profile(super::args_profile::ProfileCommand),
     /// Find what is broken on the way to a room.
     Doctor(DoctorArgs),
     /// Run a directory: admits relays and hubs, signs the network document.
@@ -319,6 +322,15 @@ pub enum BenchWhat {
         /// Watchers of one box.
         #[arg(long, default_value_t = 1_000)]
         watchers: u32,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Private conversations of 2, 10 and 100, without a network: messages per second; a vault of 10,000 messages.
+    Messages {
+        /// Messages to send in each.
+        #[arg(long, default_value_t = 1_000)]
+        messages: u32,
         /// Print JSON.
         #[arg(long)]
         json: bool,

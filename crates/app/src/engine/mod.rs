@@ -1,9 +1,11 @@
-//! Drives the room over the network. Front ends see [`Command`] and [`Event`] and nothing else.
+//! Drives the messenger over the network. Front ends see `Command` and `Event` and nothing else: those of an open room
+//! here, those of a profile in [`profile`].
 
 mod carrier;
 mod direct;
 mod documents;
 mod onion;
+pub mod profile;
 mod session;
 mod types;
 

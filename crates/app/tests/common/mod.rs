@@ -8,6 +8,7 @@ mod chat;
 mod lines;
 mod process;
 pub mod proxy;
+mod rpc;
 mod world;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use std::time::Duration;
 pub use self::chat::Chat;
 pub use self::lines::Lines;
 pub use self::process::{Finished, Process, hushwing, run, run_with_input};
+pub use self::rpc::Rpc;
 pub use self::world::{Settings, World, free_port};
 
 /// Longest wait for something that normally takes well under a second.

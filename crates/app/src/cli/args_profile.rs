@@ -1,0 +1,327 @@
+//! The command line of a profile: contacts, groups, messages, files.
+
+mod groups;
+mod messages;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+pub use self::groups::*;
+pub use self::messages::*;
+
+/// A command with the profile that it is for.
+#[derive(Debug, Clone, Args)]
+pub struct On<T: Args> {
+    /// Its own arguments.
+    #[command(flatten)]
+    pub args: T,
+    /// Which profile.
+    #[command(flatten)]
+    pub at: ProfileArgs,
+}
+
+/// Which profile a command is for.
+#[derive(Debug, Clone, Args)]
+pub struct ProfileArgs {
+    /// The profile: contacts, groups and history of their own.
+    #[arg(long, value_name = "NAME", env = "HUSHWING_PROFILE", hide_env_values = true, default_value = "default")]
+    pub profile: String,
+}
+
+/// For commands that may make the profile.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct MakeArgs {
+    /// Lock a new profile with a key file instead of a passphrase: whoever can read your files can read it.
+    #[arg(long)]
+    pub no_passphrase: bool,
+}
+
+/// How long to wait for the network.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct PatienceArgs {
+    /// How long to wait until it is done, as in 30s or 5m.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    pub timeout: Duration,
+}
+
+/// For commands that print lists.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct ListArgs {
+    /// Print JSON, one object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Commands that work on a profile.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ProfileCommand {
+    /// Make a profile: your contacts, groups and messages, locked by a passphrase.
+    Init(On<InitArgs>),
+    /// Make a link for one new contact.
+    Invite(On<InviteArgs>),
+    /// List the invites that you made.
+    Invites(On<ListArgs>),
+    /// Take an invite back.
+    Revoke(On<RevokeArgs>),
+    /// Use an invite that somebody gave you.
+    Accept(On<AcceptArgs>),
+    /// List contacts.
+    Contacts(On<ListArgs>),
+    /// List groups.
+    Groups(On<ListArgs>),
+    /// List who is in a conversation.
+    Members(On<MembersArgs>),
+    /// Compare safety words with a contact.
+    Verify(On<VerifyArgs>),
+    /// Give a contact or group another name (only you see it).
+    Name(On<NameArgs>),
+    /// Choose which routes a conversation may use from here.
+    Floor(On<FloorArgs>),
+    /// Let messages of a conversation disappear after a time.
+    Timer(On<TimerArgs>),
+    /// Leave a conversation; the others are told.
+    Leave(On<LeaveArgs>),
+    /// Remove a conversation and its history from this profile.
+    Forget(On<ForgetArgs>),
+    /// Send a message or a file.
+    Send(On<SendArgs>),
+    /// Print new messages.
+    Recv(On<RecvArgs>),
+    /// Talk with a contact or group, live.
+    Talk(On<TalkArgs>),
+    /// Print what was said in a conversation.
+    History(On<HistoryArgs>),
+    /// Find messages that hold all these words.
+    Search(On<SearchArgs>),
+    /// Give a message of yours another text.
+    Edit(On<EditArgs>),
+    /// Delete a message: yours everywhere, others' here.
+    Delete(On<MessageArgs>),
+    /// Add a reaction to a message, or take it away.
+    React(On<ReactArgs>),
+    /// Take a message back that has not left.
+    Cancel(On<MessageArgs>),
+    /// Tell why a message of yours is not delivered yet.
+    Why(On<MessageArgs>),
+    /// Found and change groups.
+    #[command(subcommand)]
+    Group(GroupCommand),
+    /// List file transfers.
+    Files(On<ListArgs>),
+    /// Fetch a file that somebody offers.
+    Fetch(On<FetchArgs>),
+    /// Refuse a file, or stop a transfer for good.
+    Refuse(On<TransferArgs>),
+    /// Write a conversation to a file that other programs read.
+    Export(On<ExportArgs>),
+    /// Write contacts, settings and history into one encrypted file.
+    Backup(On<FileArgs>),
+    /// Fill a new profile from a backup.
+    Restore(On<RestoreArgs>),
+    /// Remove a profile for good.
+    Wipe(On<WipeArgs>),
+    /// Speak JSON-RPC 2.0 on stdin and stdout, for scripts and bots.
+    Rpc(On<RpcArgs>),
+}
+
+/// Settings of `init`.
+#[derive(Debug, Clone, Args)]
+pub struct InitArgs {
+    /// The name that your contacts see.
+    #[arg(long)]
+    pub name: Option<String>,
+    /// A link of the network where you meet others; default: that of the first invite you use.
+    #[arg(long, value_name = "LINK")]
+    pub network: Option<String>,
+    /// How it is locked.
+    #[command(flatten)]
+    pub make: MakeArgs,
+}
+
+/// Settings of `invite`.
+#[derive(Debug, Clone, Args)]
+pub struct InviteArgs {
+    /// What you will call whoever uses it; default: their own name.
+    #[arg(long = "as", value_name = "NAME")]
+    pub contact: Option<String>,
+    /// The name that this contact sees; default: the profile's.
+    #[arg(long, value_name = "NAME")]
+    pub name_for_me: Option<String>,
+    /// How long it can be used, as in 12h or 7d.
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = duration)]
+    pub expires: Duration,
+    /// A link of the network where to meet; default: the profile's network.
+    #[arg(long, value_name = "LINK")]
+    pub network: Option<String>,
+    /// Stay until it is used, and print the new contact's name.
+    #[arg(long)]
+    pub wait: bool,
+    /// How long to wait until it works, as in 30s or 5m.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub timeout: Duration,
+    /// How a new profile is locked.
+    #[command(flatten)]
+    pub make: MakeArgs,
+}
+
+/// Settings of `revoke`.
+#[derive(Debug, Clone, Args)]
+pub struct RevokeArgs {
+    /// The invite's id, or its first digits, from `hushwing invites`.
+    pub id: String,
+    /// How long to wait.
+    #[command(flatten)]
+    pub patience: PatienceArgs,
+}
+
+/// Settings of `accept`.
+#[derive(Debug, Clone, Args)]
+pub struct AcceptArgs {
+    /// The invite, or `-` to read it from stdin (keeps it out of the process list).
+    #[arg(value_name = "LINK|-")]
+    pub link: String,
+    /// What you will call them; default: their own name.
+    #[arg(long = "as", value_name = "NAME")]
+    pub contact: Option<String>,
+    /// How long to wait until it is done, as in 30s or 5m.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub timeout: Duration,
+    /// How a new profile is locked.
+    #[command(flatten)]
+    pub make: MakeArgs,
+}
+
+/// Settings of `members`.
+#[derive(Debug, Clone, Args)]
+pub struct MembersArgs {
+    /// The contact or group.
+    pub conversation: String,
+    /// Print JSON, one object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Settings of `verify`.
+#[derive(Debug, Clone, Args)]
+pub struct VerifyArgs {
+    /// The contact.
+    pub name: String,
+    /// The words are the same on both sides.
+    #[arg(long, conflicts_with = "no")]
+    pub yes: bool,
+    /// The words differ, or were never compared.
+    #[arg(long)]
+    pub no: bool,
+}
+
+/// Settings of `name`.
+#[derive(Debug, Clone, Args)]
+pub struct NameArgs {
+    /// The name now.
+    pub old: String,
+    /// The new name.
+    pub new: String,
+}
+
+/// Settings of `floor`.
+#[derive(Debug, Clone, Args)]
+pub struct FloorArgs {
+    /// The contact or group.
+    pub name: String,
+    /// anywhere, hidden (no direct connection), onion, tor or lan.
+    pub floor: String,
+}
+
+/// Settings of `timer`.
+#[derive(Debug, Clone, Args)]
+pub struct TimerArgs {
+    /// The contact or group.
+    pub name: String,
+    /// As in 10m, 1d or 4w; off: messages stay.
+    #[arg(value_name = "TIME|off")]
+    pub time: String,
+    /// How long to wait.
+    #[command(flatten)]
+    pub patience: PatienceArgs,
+}
+
+/// Settings of `leave`.
+#[derive(Debug, Clone, Args)]
+pub struct LeaveArgs {
+    /// The contact or group.
+    pub name: String,
+    /// How long to wait.
+    #[command(flatten)]
+    pub patience: PatienceArgs,
+}
+
+/// Settings of `forget`.
+#[derive(Debug, Clone, Args)]
+pub struct ForgetArgs {
+    /// The contact or group.
+    pub name: String,
+    /// You mean it: nothing brings it back.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// A file on the command line.
+#[derive(Debug, Clone, Args)]
+pub struct FileArgs {
+    /// The file. Its passphrase comes from HUSHWING_BACKUP_PASSPHRASE, else it is asked for.
+    pub file: PathBuf,
+}
+
+/// Settings of `restore`.
+#[derive(Debug, Clone, Args)]
+pub struct RestoreArgs {
+    /// The backup.
+    #[command(flatten)]
+    pub file: FileArgs,
+    /// How the new profile is locked.
+    #[command(flatten)]
+    pub make: MakeArgs,
+}
+
+/// Settings of `wipe`.
+#[derive(Debug, Clone, Args)]
+pub struct WipeArgs {
+    /// You mean it: nothing brings it back.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// Settings of `rpc`.
+#[derive(Debug, Clone, Args)]
+pub struct RpcArgs {
+    /// Print the JSON schema of commands, answers and events, and stop.
+    #[arg(long)]
+    pub schema: bool,
+    /// How a new profile is locked.
+    #[command(flatten)]
+    pub make: MakeArgs,
+}
+
+/// A time with its unit; a bare number is seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let bare = text.parse::<u64>().ok().and_then(|s| s.checked_mul(1_000)).filter(|ms| *ms > 0);
+    let ms = bare.filter(|ms| *ms <= vault::units::MAX_DURATION_MS).or_else(|| vault::units::parse_duration(text));
+    ms.map(Duration::from_millis).ok_or_else(|| "a number and a unit, as in 90s, 15m, 12h, 30d or 4w".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("7"), Ok(Duration::from_secs(7)));
+        assert_eq!(duration("2h"), Ok(Duration::from_secs(7_200)));
+        for bad in ["", "0", "0s", "soon", "-1", "1y", "99999999999999999999", "9999999999999"] {
+            assert!(duration(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The carriers that a profile's places need: one per hub and route, each a task of its own.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use e2ee::NetworkPlace;
+use e2ee::mls::Floor;
+use messenger::call::{Call, CallId};
+use messenger::event::PlaceId;
+use mix::path::EntryPolicy;
+use tokio::sync::mpsc;
+use wire::Timestamp;
+use wire::document::CoverLevel;
+
+use super::super::direct::DirectCarrier;
+use super::super::{Carrier, CarrierEvent, OnionCarrier, OnionOptions, Route};
+
+/// What a carrier reports: which carrier, what, and the time of its network.
+pub(super) struct Report {
+    pub(super) carrier: usize,
+    pub(super) event: CarrierEvent,
+    pub(super) time: Option<Timestamp>,
+}
+
+/// How the profile wants its messages to travel.
+#[derive(Debug, Clone)]
+pub(super) struct Ways {
+    pub(super) route: Route,
+    pub(super) cover: Option<CoverLevel>,
+    pub(super) entry: EntryPolicy,
+    pub(super) dir: Option<PathBuf>,
+}
+
+enum Op {
+    Call(CallId, Call),
+    Cancel(CallId),
+}
+
+struct Running {
+    place: NetworkPlace,
+    route: Route,
+    ops: mpsc::UnboundedSender<Op>,
+    up: bool,
+    text: String,
+}
+
+/// All carriers of a profile.
+pub(super) struct Carriers {
+    ways: Ways,
+    running: Vec<Running>,
+    by_place: HashMap<PlaceId, Option<usize>>,
+    calls: HashMap<CallId, usize>,
+    reports: mpsc::Sender<Report>,
+}
+
+/// Reports that may wait before a carrier's task waits.
+const REPORTS: usize = 1_024;
+
+impl Carriers {
+    pub(super) fn new(ways: Ways) -> (Self, mpsc::Receiver<Report>) {
+        let (reports, incoming) = mpsc::channel(REPORTS);
+        let carriers = Carriers { ways, running: Vec::new(), by_place: HashMap::new(), calls: HashMap::new(), reports };
+        (carriers, incoming)
+    }
+
+    /// The route that a floor leaves: ours if it allows it, else the onion route, else none.
+    fn route(&self, floor: Floor) -> Option<Route> {
+        match self.ways.route {
+            Route::Direct if floor.allows_direct() => Some(Route::Direct),
+            _ if floor.allows_onion() => Some(Route::Onion),
+            _ => None,
+        }
+    }
+
+    /// Starts what a place needs; true when it is new.
+    pub(super) fn ensure(&mut self, id: PlaceId, place: &NetworkPlace, floor: Floor) -> bool {
+        if self.by_place.contains_key(&id) {
+            return false;
+        }
+        let index = self.route(floor).map(|route| {
+            let known = self.running.iter().position(|r| r.place == *place && r.route == route);
+            known.unwrap_or_else(|| self.start(place, route))
+        });
+        self.by_place.insert(id, index);
+        true
+    }
+
+    fn start(&mut self, place: &NetworkPlace, route: Route) -> usize {
+        let pointer = place.network_pointer();
+        let carrier = match route {
+            Route::Onion => Carrier::Onion(Box::new(OnionCarrier::start(OnionOptions {
+                pointer,
+                hub: place.hub,
+                access: place.access,
+                cover: self.ways.cover,
+                entry: self.ways.entry,
+                dir: self.ways.dir.clone(),
+            }))),
+            Route::Direct => Carrier::Direct(Box::new(DirectCarrier::start(pointer, place.hub, place.access))),
+        };
+        let (ops, incoming) = mpsc::unbounded_channel();
+        let index = self.running.len();
+        tokio::spawn(run(index, carrier, incoming, self.reports.clone()));
+        let text = "connecting".to_owned();
+        self.running.push(Running { place: place.clone(), route, ops, up: false, text });
+        index
+    }
+
+    /// The places that a carrier serves.
+    pub(super) fn served(&self, carrier: usize) -> Vec<PlaceId> {
+        self.by_place.iter().filter(|(_, c)| **c == Some(carrier)).map(|(id, _)| *id).collect()
+    }
+
+    /// Notes how a carrier stands; true when it went up or down.
+    pub(super) fn note(&mut self, carrier: usize, up: bool, text: String) -> bool {
+        let Some(running) = self.running.get_mut(carrier) else { return false };
+        let changed = running.up != up;
+        (running.up, running.text) = (up, text);
+        changed
+    }
+
+    pub(super) fn is_up(&self, place: PlaceId) -> bool {
+        let index = self.by_place.get(&place).copied().flatten();
+        index.and_then(|i| self.running.get(i)).is_some_and(|r| r.up)
+    }
+
+    /// How all places in use stand, in words.
+    pub(super) fn words(&self, places: &[PlaceId]) -> (bool, Vec<String>) {
+        let mut words: Vec<String> = places
+            .iter()
+            .map(|p| match self.by_place.get(p).copied().flatten().and_then(|i| self.running.get(i)) {
+                Some(running) => running.text.clone(),
+                None => "no route that the conversation's floor allows is set up".to_owned(),
+            })
+            .collect();
+        words.sort();
+        words.dedup();
+        (places.iter().all(|p| self.is_up(*p)), words)
+    }
+
+    pub(super) fn call(&mut self, place: PlaceId, id: CallId, call: Call) {
+        let index = self.by_place.get(&place).copied().flatten();
+        if let Some((index, running)) = index.and_then(|i| Some((i, self.running.get(i)?))) {
+            self.calls.insert(id, index);
+            // A carrier's task ends with the engine only.
+            let _ = running.ops.send(Op::Call(id, call));
+        }
+    }
+
+    pub(super) fn cancel(&mut self, id: CallId) {
+        if let Some(running) = self.calls.remove(&id).and_then(|i| self.running.get(i)) {
+            let _ = running.ops.send(Op::Cancel(id));
+        }
+    }
+
+    /// The messenger is loaded anew: answers to its old requests mean nothing.
+    pub(super) fn cancel_all(&mut self) {
+        let open: Vec<CallId> = self.calls.keys().copied().collect();
+        open.into_iter().for_each(|id| self.cancel(id));
+    }
+
+    /// Places are numbered anew; carriers go on.
+    pub(super) fn forget_places(&mut self) {
+        self.by_place.clear();
+    }
+
+    pub(super) fn answered(&mut self, id: CallId) {
+        self.calls.remove(&id);
+    }
+}
+
+async fn run(index: usize, mut carrier: Carrier, mut ops: mpsc::UnboundedReceiver<Op>, reports: mpsc::Sender<Report>) {
+    loop {
+        tokio::select! {
+            op = ops.recv() => match op {
+                Some(Op::Call(id, call)) => carrier.call(id, &call),
+                Some(Op::Cancel(id)) => carrier.cancel(id),
+                None => return,
+            },
+            event = carrier.next() => {
+                let report = Report { carrier: index, event, time: carrier.document_time() };
+                if reports.send(report).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}

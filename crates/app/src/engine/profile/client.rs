@@ -1,0 +1,278 @@
+//! The handle that front ends hold, and what is done with a profile while nothing runs on it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use vault::{Config, Profile, ProfileName, Vault};
+use wire::ErrorKind;
+use zeroize::Zeroizing;
+
+use super::run::Engine;
+use super::types::{Command, Event, Reply};
+use crate::exit::Failure;
+
+/// Which profile, and how it is opened.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Its name on this machine.
+    pub profile: String,
+    /// Where profiles are; `None`: where they belong on this system.
+    pub base: Option<PathBuf>,
+    /// How a new vault is locked. An existing one knows how it is.
+    pub unlock: Unlock,
+    /// Make it when it is not there.
+    pub create: bool,
+}
+
+/// How a vault is locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unlock {
+    /// By a passphrase: from `HUSHWING_PASSPHRASE`, else asked for on the terminal.
+    Ask,
+    /// By a key file beside it: whoever can read this user's files can read the vault.
+    KeyFile,
+}
+
+/// Why a command was refused.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// Whose fault it is.
+    pub kind: ErrorKind,
+    /// One sentence.
+    pub text: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+impl Refusal {
+    pub(super) fn new(kind: ErrorKind, text: impl Into<String>, hint: impl Into<String>) -> Self {
+        Refusal { kind, text: text.into(), hint: hint.into() }
+    }
+
+    pub(super) fn gone() -> Self {
+        Refusal::new(ErrorKind::Bug, "the engine has stopped", "start the program again")
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Failure::new(refusal.kind, refusal.text, refusal.hint)
+    }
+}
+
+impl From<vault::Error> for Failure {
+    fn from(error: vault::Error) -> Self {
+        Failure::new(error.kind(), &error, error.hint())
+    }
+}
+
+impl From<messenger::Error> for Refusal {
+    fn from(error: messenger::Error) -> Self {
+        use messenger::Error;
+        let hint = match &error {
+            Error::NoSuch("conversation") => "`hushwing contacts` and `hushwing groups` list what there is",
+            Error::NoSuch("message" | "message of yours" | "message on its way") => {
+                "`hushwing history NAME --json` shows the ids"
+            }
+            Error::NoSuch("invite") => "`hushwing invites` lists them",
+            Error::NoSuch(_) => "look for it in the lists first",
+            Error::TooLong { .. } => "send it as a file instead: hushwing send NAME --file PATH",
+            Error::OutboxFull => "wait until some of them have left",
+            Error::Damaged | Error::Store(_) => "check the disk; the last good state is kept",
+            Error::E2ee(e2ee::Error::Expired) => "ask for a new invite",
+            _ => "nothing was changed",
+        };
+        Refusal::new(error.kind(), error.to_string(), hint)
+    }
+}
+
+impl From<vault::Error> for Refusal {
+    fn from(error: vault::Error) -> Self {
+        Refusal::new(error.kind(), error.to_string(), error.hint())
+    }
+}
+
+/// A command with the place for its answer.
+pub(super) type Asked = (Command, oneshot::Sender<Result<Reply, Refusal>>);
+
+/// A running profile.
+pub struct Client {
+    commands: mpsc::Sender<Asked>,
+    unstored: watch::Receiver<usize>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+/// Events that a front end may leave unread; more are dropped, and it is told.
+const EVENTS: usize = 4_096;
+
+impl Client {
+    /// Opens the profile and starts its engine.
+    ///
+    /// # Errors
+    /// No such profile, a wrong passphrase, another process on it, a damaged vault or settings file.
+    pub async fn open(options: Options) -> Result<(Client, mpsc::Receiver<Event>), Failure> {
+        let (profile, vault, config) = open_profile(&options)?;
+        let (commands, incoming) = mpsc::channel(256);
+        let (events, events_rx) = mpsc::channel(EVENTS);
+        let (unstored_tx, unstored) = watch::channel(0);
+        let engine = Engine::start(profile, vault, config, events, unstored_tx)?;
+        let task = tokio::spawn(engine.run(incoming));
+        Ok((Client { commands, unstored, task }, events_rx))
+    }
+
+    /// Asks for something, and waits for the answer. The events are to be read meanwhile.
+    ///
+    /// # Errors
+    /// Whatever the engine refuses.
+    pub async fn ask(&self, command: Command) -> Result<Reply, Refusal> {
+        let (answer, answered) = oneshot::channel();
+        self.commands.send((command, answer)).await.map_err(|_| Refusal::gone())?;
+        answered.await.map_err(|_| Refusal::gone())?
+    }
+
+    /// Waits until everything of ours is at the hub; false when `patience` is over first.
+    pub async fn flush(&self, patience: Duration) -> bool {
+        let mut unstored = self.unstored.clone();
+        tokio::time::timeout(patience, unstored.wait_for(|n| *n == 0)).await.is_ok_and(|r| r.is_ok())
+    }
+
+    /// Stops the engine; what is queued stays queued.
+    pub async fn close(self) {
+        drop(self.commands);
+        let _ = self.task.await;
+    }
+}
+
+fn base_of(base: Option<&Path>) -> Result<PathBuf, Failure> {
+    match base {
+        Some(base) => Ok(base.to_owned()),
+        None => Ok(Profile::data_dir()?),
+    }
+}
+
+/// The passphrase: from the environment, else from the terminal; asked twice when it is a new one.
+fn passphrase(variable: &str, what: &str, new: bool) -> Result<Zeroizing<String>, Failure> {
+    if let Ok(text) = std::env::var(variable) {
+        return Ok(Zeroizing::new(text));
+    }
+    let none = |e: std::io::Error| {
+        Failure::new(
+            ErrorKind::LocalConfig,
+            format!("no passphrase: {e}"),
+            format!("run it on a terminal, set {variable}, or make the profile with --no-passphrase"),
+        )
+    };
+    let first = Zeroizing::new(rpassword::prompt_password(format!("{what}: ")).map_err(none)?);
+    if new {
+        let again = Zeroizing::new(rpassword::prompt_password(format!("{what}, again: ")).map_err(none)?);
+        if again != first {
+            let hint = "type the same one twice";
+            return Err(Failure::new(ErrorKind::LocalConfig, "the two passphrases differ", hint));
+        }
+    }
+    if first.is_empty() {
+        let hint = "think of a sentence; or use --no-passphrase and know what that means";
+        return Err(Failure::new(ErrorKind::LocalConfig, "an empty passphrase protects nothing", hint));
+    }
+    Ok(first)
+}
+
+fn unlock(how: Unlock, new: bool) -> Result<vault::Unlock, Failure> {
+    Ok(match how {
+        Unlock::KeyFile => vault::Unlock::KeyFile,
+        Unlock::Ask => vault::Unlock::Passphrase(passphrase("HUSHWING_PASSPHRASE", "passphrase", new)?),
+    })
+}
+
+fn name_of(text: &str) -> Result<ProfileName, Failure> {
+    Ok(ProfileName::parse(text)?)
+}
+
+/// Opens the profile, making it if that is wanted.
+fn open_profile(options: &Options) -> Result<(Profile, Vault, Config), Failure> {
+    let base = base_of(options.base.as_deref())?;
+    let name = name_of(&options.profile)?;
+    if !Profile::exists(&base, &name) {
+        if !options.create {
+            return Err(Failure::new(
+                ErrorKind::LocalConfig,
+                format!("there is no profile {}", options.profile),
+                "make it with `hushwing init`",
+            ));
+        }
+        // Nothing is made before there is a passphrase.
+        let how = unlock(options.unlock, true)?;
+        let profile = Profile::create(&base, &name)?;
+        let vault = profile.create_vault(&how)?;
+        let config = profile.config()?;
+        return Ok((profile, vault, config));
+    }
+    let profile = Profile::open(&base, &name)?;
+    let config = profile.config()?;
+    if config.keep == vault::config::Keep::Session {
+        return Ok((profile, Vault::in_memory()?, config));
+    }
+    let vault = match profile.vault_kind()? {
+        Some(vault::UnlockKind::KeyFile) => profile.open_vault(&vault::Unlock::KeyFile)?,
+        Some(vault::UnlockKind::Passphrase) => profile.open_vault(&unlock(Unlock::Ask, false)?)?,
+        None => profile.create_vault(&unlock(options.unlock, true)?)?,
+    };
+    Ok((profile, vault, config))
+}
+
+/// Makes a profile.
+///
+/// # Errors
+/// When it is there already, or the disk refuses.
+pub fn init(options: &Options) -> Result<PathBuf, Failure> {
+    let base = base_of(options.base.as_deref())?;
+    let name = name_of(&options.profile)?;
+    if Profile::exists(&base, &name) {
+        return Err(Failure::new(
+            ErrorKind::LocalConfig,
+            format!("the profile {} is there already", options.profile),
+            "use it as it is, choose another name with --profile, or remove it with `hushwing wipe`",
+        ));
+    }
+    let (profile, ..) = open_profile(&Options { create: true, ..options.clone() })?;
+    Ok(profile.dir().to_owned())
+}
+
+/// Changes one setting in `config.toml`; comments stay.
+///
+/// # Errors
+/// An unknown key, a value that it cannot have, no such profile.
+pub fn set_config(options: &Options, key: &str, value: &str) -> Result<(), Failure> {
+    let profile = Profile::open(&base_of(options.base.as_deref())?, &name_of(&options.profile)?)?;
+    Config::set(&profile.config_path(), key, value)?;
+    Ok(())
+}
+
+/// Removes a profile for good.
+///
+/// # Errors
+/// When another process uses it, or the disk refuses.
+pub fn wipe(profile: &str, base: Option<&Path>) -> Result<(), Failure> {
+    Ok(Profile::open(&base_of(base)?, &name_of(profile)?)?.wipe()?)
+}
+
+/// Writes contacts, settings and history into one encrypted file.
+///
+/// # Errors
+/// Those of opening the profile; a file that cannot be written.
+pub fn backup(options: &Options, file: &Path) -> Result<(), Failure> {
+    let (_profile, vault, _) = open_profile(options)?;
+    let phrase = passphrase("HUSHWING_BACKUP_PASSPHRASE", "passphrase of the backup", true)?;
+    Ok(vault.backup(file, &phrase)?)
+}
+
+/// Fills a new profile from a backup. Its conversations ask to be added again.
+///
+/// # Errors
+/// A profile that is not empty; a wrong passphrase; a file that is no backup.
+pub fn restore(options: &Options, file: &Path) -> Result<(), Failure> {
+    let (_profile, vault, _) = open_profile(&Options { create: true, ..options.clone() })?;
+    let phrase = passphrase("HUSHWING_BACKUP_PASSPHRASE", "passphrase of the backup", false)?;
+    Ok(vault.restore(file, &phrase)?)
+}

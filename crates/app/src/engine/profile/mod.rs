@@ -1,0 +1,14 @@
+//! Drives the messenger of one profile: its vault, its carriers, its files. Front ends hold a [`Client`].
+
+mod carriers;
+mod client;
+mod commands;
+mod files;
+mod run;
+#[cfg(test)]
+mod tests;
+mod types;
+mod views;
+
+pub use self::client::{Client, Options, Refusal, Unlock, backup, init, restore, set_config, wipe};
+pub use self::types::*;

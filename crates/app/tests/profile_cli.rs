@@ -1,0 +1,297 @@
+//! Profiles on the command line, as people and scripts use them, on a real network.
+
+mod common;
+mod person;
+
+use common::{SOON, World, run};
+use person::Person;
+
+const COMMANDS: &[&str] = &[
+    "init", "invite", "invites", "revoke", "accept", "contacts", "groups", "members", "verify", "name", "floor",
+    "timer", "leave", "forget", "send", "recv", "talk", "history", "search", "edit", "delete", "react", "cancel",
+    "why", "group", "files", "fetch", "refuse", "export", "backup", "restore", "wipe", "rpc",
+];
+const GROUP_COMMANDS: &[&str] = &["create", "invite", "invites", "join", "remove", "rename", "rekey", "restart"];
+
+/// A network with two who know each other.
+fn two() -> (World, tempfile::TempDir, Person, Person) {
+    let world = World::new().start();
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let alice = Person::new(home.path(), "alice", Some(&world));
+    let bob = Person::new(home.path(), "bob", None);
+    alice.befriend(&bob);
+    (world, home, alice, bob)
+}
+
+#[test]
+fn help_of_all_commands_of_a_profile() {
+    for command in COMMANDS {
+        let help = run([command, "--help"]);
+        assert_eq!(help.code, 0);
+        insta::assert_snapshot!(format!("help-{command}"), help.stdout);
+    }
+    for command in GROUP_COMMANDS {
+        let help = run(["group", command, "--help"]);
+        assert_eq!(help.code, 0);
+        insta::assert_snapshot!(format!("help-group-{command}"), help.stdout);
+    }
+}
+
+#[test]
+fn two_people_talk() {
+    let (_world, _home, alice, bob) = two();
+    assert!(alice.ok(&["contacts"]).starts_with("bob  hidden  (unverified"));
+    assert!(bob.ok(&["contacts"]).starts_with("alice  hidden  (unverified"));
+
+    // Both see the same ten words.
+    let words = alice.ok(&["verify", "bob"]);
+    assert_eq!(words.split_whitespace().count(), 10, "{words}");
+    assert_eq!(bob.ok(&["verify", "alice", "--yes"]), words);
+    assert!(bob.ok(&["contacts"]).contains("(verified"));
+    assert_eq!(bob.json(&["contacts", "--json"])[0]["verified"], true);
+    bob.ok(&["verify", "alice", "--no"]);
+    assert!(bob.ok(&["contacts"]).contains("(unverified"));
+    assert!(alice.ok(&["members", "bob"]).contains("alice (you)"));
+
+    // Both ways; a text has as many lines as it likes, and is seen once.
+    let first = alice.send("bob", "hello bob");
+    let piped = alice.run_with_input(&["send", "bob"], "two\nlines\n");
+    assert_eq!(piped.code, 0, "{piped:?}");
+    assert_eq!(bob.recv(2), ["alice: hello bob", "alice: two", "    lines"]);
+    assert_eq!(bob.ok(&["recv"]), "");
+    let answer = bob.json(&["send", "alice", "hello alice", "--reply-to", &first[..8], "--json"]);
+    assert_ne!(answer[0]["state"], "queued");
+    let got = alice.json(&["recv", "--wait", "60", "--count", "1", "--json", "--from", "bob"]);
+    assert_eq!((got[0]["text"].as_str(), got[0]["reply_to"].as_str()), (Some("hello alice"), Some(first.as_str())));
+    let said = alice.json(&["history", "bob", "--json", "--limit", "2"]);
+    assert_eq!(said.len(), 2);
+    assert!(alice.ok(&["history", "bob"]).contains(" alice: hello bob"));
+    assert!(alice.ok(&["search", "hello", "bob"]).starts_with("[bob] "));
+    assert_eq!(alice.ok(&["search", "nothing", "of", "this"]), "");
+
+    // A name of one's own for somebody.
+    alice.ok(&["name", "bob", "robert"]);
+    alice.ok(&["floor", "robert", "onion"]);
+    assert!(alice.ok(&["contacts"]).starts_with("robert  onion"));
+    alice.fails(&["floor", "robert", "basement"], 3, "hidden, onion");
+    alice.fails(&["send", "bob", "hi"], 3, "nobody here is called bob");
+    alice.ok(&["timer", "robert", "1d"]);
+    assert!(alice.ok(&["contacts"]).contains("disappear after 1d"));
+    alice.fails(&["forget", "robert"], 3, "--yes");
+    alice.ok(&["leave", "robert"]);
+    alice.ok(&["forget", "robert", "--yes"]);
+    assert_eq!(alice.ok(&["contacts"]), "");
+}
+
+#[test]
+fn messages_are_changed() {
+    let (_world, _home, alice, bob) = two();
+    let one = alice.send("bob", "hello Bob");
+    let two = alice.send("bob", "a secret");
+    assert_eq!(bob.recv(2), ["alice: hello Bob", "alice: a secret"]);
+    alice.ok(&["edit", &one[..6], "hello bob"]);
+    alice.ok(&["delete", &two]);
+    bob.ok(&["react", &one, "👍"]);
+    // Whatever changes earlier messages comes before a later one.
+    alice.send("bob", "done");
+    assert_eq!(bob.recv(1), ["alice: done"]);
+    let seen = bob.json(&["history", "alice", "--json"]);
+    let find = |id: &str| seen.iter().find(|m| m["id"] == id).unwrap_or_else(|| panic!("{id}: {seen:?}"));
+    assert_eq!((find(&one)["text"].as_str(), find(&one)["edited"].as_bool()), (Some("hello bob"), Some(true)));
+    assert_eq!(find(&two)["deleted"], true);
+    bob.send("alice", "done too");
+    assert_eq!(alice.recv(1), ["bob: done too"]);
+    let reactions = alice.json(&["history", "bob", "--json"]);
+    let reacted = reactions.iter().find(|m| m["id"] == one.as_str()).expect("the message");
+    assert_eq!(reacted["reactions"][0]["emoji"], "👍");
+    assert!(alice.ok(&["history", "bob"]).contains("hello bob (edited) [bob: 👍]"));
+    bob.ok(&["react", &one, "👍", "--remove"]);
+    alice.fails(&["edit", "abc", "x"], 3, "4 digits");
+    alice.fails(&["edit", "ffffffffffff", "x"], 3, "no message has such an id");
+}
+
+#[test]
+fn what_cannot_leave_says_why() {
+    let (mut world, _home, alice, bob) = two();
+    world.hub().kill();
+    for n in 1..=3 {
+        world.relay(n).kill();
+    }
+    let late = alice.fails(&["send", "bob", "are you there?", "--timeout", "2s"], 5, "is not stored yet: ");
+    assert!(late.stderr.contains("it stays queued"), "{late:?}");
+    let queued = alice.json(&["send", "bob", "queued", "--queue", "--json"]);
+    let id = queued[0]["id"].as_str().expect("an id");
+    assert_eq!(queued[0]["state"], "queued");
+    let why = alice.ok(&["why", id, "--timeout", "1s"]);
+    assert!(!why.trim().is_empty() && !why.contains("it is delivered"), "{why}");
+    alice.ok(&["cancel", id]);
+    let history = alice.json(&["history", "bob", "--json"]);
+    assert_eq!(history.iter().find(|m| m["id"] == id).expect("the message")["state"], "cancelled");
+    alice.fails(&["recv", "--count", "1", "--wait", "1s"], 5, "0 of 1 messages came");
+    // What stayed in the queue leaves when there is a way; what was taken back does not.
+    for n in 1..=3 {
+        world.relay(n).restart();
+    }
+    world.hub().restart();
+    alice.send("bob", "and now?");
+    assert_eq!(bob.recv(2), ["alice: are you there?", "alice: and now?"]);
+}
+
+#[test]
+fn a_file_goes_over() {
+    let (_world, home, alice, bob) = two();
+    let file = home.path().join("picture.bin");
+    let bytes: Vec<u8> = (0..50_000_u32).map(|n| (n % 251) as u8).collect();
+    std::fs::write(&file, &bytes).expect("a file");
+    alice.ok(&["send", "bob", "--file", &file.display().to_string()]);
+    let line = bob.recv(1).remove(0);
+    assert!(line.starts_with("alice: (file) picture.bin, 49 KiB, fetch "), "{line}");
+    let transfer = line.rsplit(' ').next().expect("an id");
+    let to = home.path().join("got");
+    let path = bob.ok(&["fetch", transfer, "--to", &to.display().to_string()]);
+    assert_eq!(std::fs::read(path.trim()).expect("the file"), bytes);
+    assert!(bob.ok(&["files"]).contains("  picture.bin  49 KiB  from alice  done"), "{}", bob.ok(&["files"]));
+    alice.fails(&["send", "bob", "--file", "/nowhere/at/all"], 3, "cannot be read");
+    bob.fails(&["fetch", "ffffffff"], 3, "no file has such an id");
+    alice.ok(&["send", "bob", "--file", &file.display().to_string()]);
+    let line = bob.recv(1).remove(0);
+    bob.ok(&["refuse", line.rsplit(' ').next().expect("an id")]);
+    assert!(bob.json(&["files", "--json"]).iter().any(|f| f["state"] == "cancelled"));
+}
+
+#[test]
+fn an_export_is_whole_private_and_overwrites_nothing() {
+    let (_world, home, alice, bob) = two();
+    alice.send("bob", "<script>alert(1)</script> & \"more\"");
+    assert_eq!(bob.recv(1).len(), 1);
+    for format in ["txt", "jsonl", "html"] {
+        let file = home.path().join(format!("out.{format}"));
+        let name = file.display().to_string();
+        bob.ok(&["export", "alice", "--format", format, "--out", &name]);
+        let text = std::fs::read_to_string(&file).expect("the export");
+        let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().expect("the export").permissions());
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(bob.ok(&["export", "alice", "--format", format]), text);
+        bob.fails(&["export", "alice", "--format", format, "--out", &name], 3, "is there already");
+        bob.ok(&["export", "alice", "--format", format, "--out", &name, "--force"]);
+        match format {
+            "html" => {
+                assert!(text.contains("&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;more&quot;"), "{text}");
+                assert!(!text.contains("<script"), "{text}");
+            }
+            "jsonl" => text.lines().for_each(|l| {
+                assert_eq!(serde_json::from_str::<serde_json::Value>(l).expect("JSON")["conversation"], "alice");
+            }),
+            _ => assert!(text.contains("alice: <script>"), "{text}"),
+        }
+    }
+    bob.fails(&["export", "alice", "--out", "/nowhere/at/all"], 4, "cannot write");
+    bob.fails(&["export", "carol"], 3, "nobody here is called carol");
+}
+
+#[test]
+fn a_group_of_two() {
+    let (_world, _home, alice, bob) = two();
+    assert_eq!(alice.ok(&["group", "create", "Owls"]), "Owls\n");
+    alice.ok(&["group", "invite", "Owls", "bob"]);
+    let _ = bob.ok(&["recv"]);
+    let invites = bob.json(&["group", "invites", "--json"]);
+    assert_eq!((invites[0]["title"].as_str(), invites[0]["from"].as_str()), (Some("Owls"), Some("alice")));
+    let mut letting_in = alice.start(&["recv", "--follow"]);
+    bob.ok(&["group", "join", &invites[0]["token"].as_str().expect("a token")[..8]]);
+    // Alice lets him in while `join` still runs, or later.
+    let is_in = (0..20).any(|_| !bob.ok(&["groups"]).is_empty() || !bob.ok(&["recv", "--wait", "1s"]).is_empty());
+    assert!(is_in, "{:?}", letting_in.stderr.all());
+    letting_in.signal("INT");
+    assert_eq!(letting_in.wait(SOON).code(), Some(0));
+    assert!(bob.ok(&["groups"]).starts_with("Owls  hidden  (2 members"), "{}", bob.ok(&["groups"]));
+    alice.send("Owls", "who?");
+    assert_eq!(bob.recv(1), ["Owls/alice: who?"]);
+    bob.send("Owls", "me");
+    assert_eq!(alice.recv(1), ["Owls/bob: me"]);
+    alice.ok(&["group", "rekey", "Owls"]);
+    alice.ok(&["group", "rename", "Owls", "Barn owls"]);
+    alice.ok(&["group", "remove", "Barn owls", "bob"]);
+    assert!(!alice.ok(&["members", "Barn owls"]).contains("bob"));
+    bob.fails(&["group", "join", "ffffffff"], 3, "no invitation has such an id");
+}
+
+#[test]
+fn talk_in_a_pipe() {
+    let (_world, home, alice, bob) = two();
+    let mut talking = bob.start(&["talk", "alice"]);
+    talking.write("hello alice\n//etc\n/nosuch\n/who\n");
+    assert_eq!(alice.recv(2), ["bob: hello alice", "bob: /etc"]);
+    alice.send("bob", "two\nlines");
+    assert!(talking.stdout.wait_line(0, "alice: two", SOON).is_some(), "{:?}", talking.stderr.all());
+    talking.write("/react last 👍\n/edit last hello, alice\n/words\n");
+    let file = home.path().join("talk.html").display().to_string();
+    talking.write(&format!("/export {file}\n/help\n"));
+    assert!(talking.stderr.wait_line(0, "messages written to", SOON).is_some(), "{:?}", talking.stderr.all());
+    talking.write("/quit\n");
+    assert_eq!(talking.wait(SOON).code(), Some(0), "{:?}", talking.stderr.all());
+    assert_eq!(talking.stdout.all(), ["alice: two", "    lines"]);
+    let told = talking.stderr.all().join("\n");
+    for part in ["/nosuch", "alice (unverified)", "/safety on|off"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert!(std::fs::read_to_string(file).expect("the export").contains("two\nlines"));
+}
+
+#[test]
+fn one_process_for_a_profile() {
+    let world = World::new().start();
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let alice = Person::new(home.path(), "alice", Some(&world));
+    let mut following = alice.start(&["rpc"]);
+    following.write("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\"}\n");
+    assert!(following.stdout.wait_line(0, "\"id\":1", SOON).is_some());
+    alice.fails(&["contacts"], 3, "in use by another process");
+    following.close_stdin();
+    assert_eq!(following.wait(SOON).code(), Some(0));
+    alice.ok(&["contacts"]);
+}
+
+#[test]
+fn a_passphrase_and_a_backup() {
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let alice = |passphrase| Person { name: "alice", home: home.path().to_owned(), passphrase };
+    alice(None).fails(&["contacts"], 3, "there is no profile alice");
+    alice(Some("correct horse")).ok(&["init", "--name", "alice"]);
+    alice(Some("correct horse")).fails(&["init"], 3, "there already");
+    alice(Some("correct horse")).ok(&["contacts"]);
+    alice(Some("battery staple")).fails(&["contacts"], 3, "wrong passphrase");
+    let file = home.path().join("backup").display().to_string();
+    alice(Some("correct horse")).ok(&["backup", &file]);
+    alice(Some("correct horse")).fails(&["wipe"], 3, "--yes");
+    alice(Some("correct horse")).ok(&["wipe", "--yes"]);
+    alice(Some("correct horse")).fails(&["contacts"], 3, "there is no profile");
+    alice(Some("battery staple")).fails(&["restore", &file], 3, "wrong passphrase");
+    alice(Some("battery staple")).ok(&["wipe", "--yes"]);
+    alice(Some("correct horse")).ok(&["restore", &file]);
+    alice(Some("correct horse")).ok(&["contacts"]);
+}
+
+#[test]
+fn an_invite_that_nobody_waits_for() {
+    let world = World::new().start();
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let alice = Person::new(home.path(), "alice", Some(&world));
+    let bob = Person::new(home.path(), "bob", None);
+    bob.fails(&["invite"], 3, "--network");
+    bob.fails(&["accept", "hushwing:nonsense"], 3, "this is no invite");
+    let link = alice.ok(&["invite", "--as", "robert", "--name-for-me", "al", "--expires", "1h"]);
+    let listed = alice.json(&["invites", "--json"]);
+    assert_eq!((listed[0]["state"].as_str(), listed[0]["link"].as_str()), (Some("open"), Some(link.trim())));
+    assert_eq!(bob.ok(&["accept", link.trim()]), "al\n");
+    bob.send("al", "here I am");
+    assert_eq!(alice.recv(1), ["robert: here I am"]);
+    // Taken back.
+    let link = alice.ok(&["invite"]);
+    let open = alice.json(&["invites", "--json"]).into_iter().find(|i| i["state"] == "open").expect("an invite");
+    alice.ok(&["revoke", &open["id"].as_str().expect("an id")[..8]]);
+    let states = alice.json(&["invites", "--json"]);
+    assert!(states.iter().any(|i| i["id"] == open["id"] && i["state"] == "revoked"), "{states:?}");
+    alice.fails(&["revoke", open["id"].as_str().expect("an id")], 3, "over already");
+    bob.fails(&["accept", link.trim()], 3, "taken back");
+}

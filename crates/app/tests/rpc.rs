@@ -1,0 +1,158 @@
+//! `hushwing rpc`, and the bot that is made with it.
+
+mod common;
+mod person;
+
+use std::path::Path;
+use std::process::Command;
+
+use common::{Lines, Process, SOON, World, run};
+use person::Person;
+use serde_json::{Value, json};
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+#[test]
+fn the_documented_schema_is_the_programs() {
+    let printed = run(["rpc", "--schema"]);
+    assert_eq!((printed.code, printed.stderr.as_str()), (0, ""));
+    let documented = std::fs::read_to_string(root().join("docs/rpc.schema.json")).expect("docs/rpc.schema.json");
+    assert!(
+        printed.stdout == documented,
+        "docs/rpc.schema.json is out of date: hushwing rpc --schema > docs/rpc.schema.json"
+    );
+}
+
+/// A running `hushwing rpc`.
+struct Rpc {
+    process: Process,
+}
+
+impl Rpc {
+    fn start(person: &Person) -> Self {
+        Rpc { process: person.start(&["rpc"]) }
+    }
+
+    fn write(&mut self, line: &str) {
+        self.process.write(&format!("{line}\n"));
+    }
+
+    fn ask(&mut self, id: u64, method: &str, params: &Value) {
+        self.write(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string());
+    }
+
+    fn wait(&self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+        let found = self
+            .process
+            .stdout
+            .wait_for(SOON, |lines| lines.iter().filter_map(|l| serde_json::from_str::<Value>(l).ok()).find(|v| is(v)));
+        found.unwrap_or_else(|| panic!("no {what}\n{:?}\n{:?}", self.process.stdout.all(), self.process.stderr.all()))
+    }
+
+    fn answer(&self, id: u64) -> Value {
+        self.wait(&format!("answer {id}"), |v| v["id"] == id)
+    }
+
+    fn event(&self, name: &str, is: impl Fn(&Value) -> bool) -> Value {
+        self.wait(name, |v| v["method"] == "event" && v["params"]["event"] == name && is(&v["params"]))["params"]
+            .clone()
+    }
+
+    fn end(mut self) -> Vec<String> {
+        self.process.close_stdin();
+        assert_eq!(self.process.wait(SOON).code(), Some(0), "{:?}", self.process.stderr.all());
+        self.process.stdout.all()
+    }
+}
+
+#[test]
+fn a_conversation_by_rpc() {
+    let world = World::new().start();
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let alice = Person::new(home.path(), "alice", Some(&world));
+    let bob = Person::new(home.path(), "bob", None);
+    let (mut a, mut b) = (Rpc::start(&alice), Rpc::start(&bob));
+    a.ask(1, "invite", &json!({}));
+    let link = a.answer(1)["result"]["link"].clone();
+    // A slow answer holds no other up: this invite's other side never comes.
+    b.ask(1, "accept", &json!({ "link": link }));
+    b.ask(2, "status", &json!({}));
+    assert_eq!(b.answer(2)["result"]["profile"], "bob");
+    assert_eq!(b.answer(1)["result"], json!({ "type": "contact", "name": "alice" }));
+    a.event("invite_used", |e| e["conversation"] == "bob");
+    for n in 10..20 {
+        a.ask(n, "send", &json!({ "to": "bob", "text": format!("number {n}") }));
+    }
+    for n in 10..20 {
+        b.event("message", |e| e["message"]["text"] == format!("number {n}") && e["message"]["you"] == false);
+    }
+    // In the order of the lines.
+    b.ask(3, "history", &json!({ "conversation": "alice" }));
+    let history = b.answer(3);
+    let all = history["result"]["messages"].as_array().expect("messages").iter();
+    let texts: Vec<_> = all.filter(|m| m["kind"] == "text").filter_map(|m| m["text"].as_str()).collect();
+    assert_eq!(texts, (10..20).map(|n| format!("number {n}")).collect::<Vec<_>>());
+    // A batch, a notification in it, and all that can be wrong.
+    b.write(
+        &json!([
+            { "jsonrpc": "2.0", "id": 30, "method": "status" },
+            { "jsonrpc": "2.0", "method": "send", "params": { "to": "alice", "text": "last words" } },
+            { "jsonrpc": "2.0", "id": 31, "method": "send", "params": { "to": "nobody", "text": "x" } },
+        ])
+        .to_string(),
+    );
+    let batch = b.wait("batch", Value::is_array);
+    assert_eq!(batch.as_array().map(Vec::len), Some(2));
+    assert_eq!(batch[1]["error"]["code"], 1);
+    assert_eq!(batch[1]["error"]["data"]["kind"], "local_config");
+    assert!(batch[1]["error"]["data"]["hint"].is_string());
+    b.write("no JSON");
+    b.wait("parse error", |v| v["error"]["code"] == -32_700);
+    b.ask(40, "fly", &json!({}));
+    assert_eq!(b.answer(40)["error"]["code"], -32_601);
+    b.ask(41, "send", &json!({ "to": "alice" }));
+    assert_eq!(b.answer(41)["error"]["code"], -32_602);
+    b.write(&format!("\"{}\"", "x".repeat(1 << 20)));
+    b.wait("long line", |v| v["error"]["code"] == -32_600);
+    // The end of input sends what is queued.
+    b.ask(50, "send", &json!({ "to": "alice", "text": "bye" }));
+    let said = b.end();
+    assert!(said.iter().any(|l| l.contains("\"id\":50") && l.contains("result")), "{said:?}");
+    a.event("message", |e| e["message"]["text"] == "last words");
+    a.event("message", |e| e["message"]["text"] == "bye");
+    a.end();
+}
+
+#[test]
+fn the_echo_bot_answers() {
+    if Command::new("python3").arg("--version").output().is_err() {
+        println!("skipped: python3 is not installed");
+        return;
+    }
+    let source = std::fs::read_to_string(root().join("examples/echo_bot.py")).expect("the example");
+    assert!(source.lines().count() <= 20, "an example is short");
+    let world = World::new().start();
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let alice = Person::new(home.path(), "alice", Some(&world));
+    let bot = Person::new(home.path(), "bot", None);
+    alice.befriend(&bot);
+    let mut command = Command::new("python3");
+    command.arg(root().join("examples/echo_bot.py")).arg(env!("CARGO_BIN_EXE_hushwing"));
+    command.env("HUSHWING_HOME", home.path()).env("HUSHWING_PROFILE", "bot");
+    let echo = Process::spawn("echo bot", command, Lines::default());
+    let mut talking = alice.start(&["talk", "bot"]);
+    talking.write("is anybody there?\n\"quoted\" und ünïcödé\n");
+    for text in ["bot: is anybody there?", "bot: \"quoted\" und ünïcödé"] {
+        assert!(
+            talking.stdout.wait_line(0, text, SOON).is_some(),
+            "{:?}\n{:?}",
+            talking.stderr.all(),
+            echo.stderr.all()
+        );
+    }
+    talking.close_stdin();
+    assert_eq!(talking.wait(SOON).code(), Some(0), "{:?}", talking.stderr.all());
+    assert_eq!(talking.stdout.all().len(), 2, "{:?}", talking.stdout.all());
+}
