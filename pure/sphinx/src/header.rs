@@ -4,7 +4,7 @@ use rand_core::CryptoRng;
 
 use crate::command::{self, Command, Destination, Orders};
 use crate::geometry::VERSION_LEN;
-use crate::primitives::{HopKeys, PayloadKey, xor};
+use crate::primitives::{HopKeys, HopSecret, PayloadKey, xor};
 use crate::{Error, Geometry, Id, MAC_LEN, PublicKey, Scheme, kem};
 
 /// The first bytes of every header.
@@ -31,6 +31,8 @@ impl core::fmt::Debug for PathHop {
 pub(crate) struct Header {
     pub(crate) bytes: Vec<u8>,
     pub(crate) payload_keys: Vec<PayloadKey>,
+    /// What each hop shares with the sender alone; empty with X25519-NIKE.
+    pub(crate) secrets: Vec<HopSecret>,
 }
 
 /// Builds a header for `path`; `last` is appended to the last hop's commands (SPHINX-008).
@@ -66,7 +68,8 @@ pub(crate) fn build(
         bytes.extend_from_slice(part);
     }
     let payload_keys = hops.iter().map(|(_, keys)| keys.payload().clone()).collect();
-    Ok(Header { bytes, payload_keys })
+    let secrets = hops.iter().filter_map(|(_, keys)| keys.secret(geometry.scheme())).collect();
+    Ok(Header { bytes, payload_keys, secrets })
 }
 
 fn hop_keys(path: &[PathHop], rng: &mut impl CryptoRng) -> Result<Vec<(Vec<u8>, HopKeys)>, Error> {

@@ -12,18 +12,30 @@ use crate::key::{Inner, ML_KEM_CIPHERTEXT_LEN, ML_KEM_PUBLIC_LEN, POINT_LEN, pri
 use crate::primitives::HopKeys;
 use crate::{Error, PrivateKey, PublicKey, Scheme, blake2x};
 
+/// A shared secret.
 pub(crate) type Secret = Zeroizing<[u8; POINT_LEN]>;
 
 const X_WING_LABEL: &[u8] = br"\.//^\";
 
-/// One hop's ciphertext (or group element) and the secret that it carries.
-pub(crate) struct Encapsulated {
-    pub(crate) ciphertext: Vec<u8>,
-    pub(crate) secret: Secret,
+/// A KEM ciphertext and the secret that it carries.
+pub struct Encapsulated {
+    /// The ciphertext: [`Scheme::ciphertext_len`] bytes.
+    pub ciphertext: Vec<u8>,
+    /// The shared secret.
+    pub secret: Zeroizing<[u8; 32]>,
 }
 
-/// Encapsulates to a hop. Not for X25519-NIKE.
-pub(crate) fn encapsulate(to: &PublicKey, rng: &mut impl CryptoRng) -> Result<Encapsulated, Error> {
+impl core::fmt::Debug for Encapsulated {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Encapsulated(..)")
+    }
+}
+
+/// Encapsulates to a key: a hop's, or another purpose's that is kept apart by what is derived from the secret.
+///
+/// # Errors
+/// [`Error::Key`], [`Error::Ciphertext`]; [`Error::Path`] with X25519-NIKE, which is no KEM.
+pub fn encapsulate(to: &PublicKey, rng: &mut impl CryptoRng) -> Result<Encapsulated, Error> {
     let ephemeral = random_scalar(rng)?;
     let element = public_of(&ephemeral)?;
     match to.scheme() {
@@ -47,8 +59,12 @@ pub(crate) fn encapsulate(to: &PublicKey, rng: &mut impl CryptoRng) -> Result<En
     }
 }
 
-/// The secret in a ciphertext or group element, for all three schemes.
-pub(crate) fn decapsulate(key: &PrivateKey, ciphertext: &[u8]) -> Result<Secret, Error> {
+/// The secret in a ciphertext or group element, for all three schemes. A ciphertext that was altered or is for another key
+/// gives another secret, not an error.
+///
+/// # Errors
+/// [`Error::Length`], [`Error::Ciphertext`].
+pub fn decapsulate(key: &PrivateKey, ciphertext: &[u8]) -> Result<Zeroizing<[u8; 32]>, Error> {
     match &key.inner {
         Inner::XWing { ml_kem, x25519, .. } => {
             let (ct_m, ct_x) = ciphertext.split_at_checked(ML_KEM_CIPHERTEXT_LEN).ok_or(Error::Length)?;

@@ -6,7 +6,9 @@
 //! # In this crate
 //! - [`Geometry`]: every length of a packet, from scheme, hop limit and payload length.
 //! - [`PrivateKey`], [`PublicKey`]: a node's keys, kept expanded so that unwrapping derives nothing anew.
+//! - [`encapsulate`], [`decapsulate`]: the KEM alone, for whoever has another use of it.
 //! - [`build`], [`unwrap`], [`peel`], [`replay_tag`]: the life of a [`Packet`].
+//! - [`HopSecret`]: 32 bytes that sender and hop share and the format leaves free.
 //! - [`Surb`], [`SurbKeys`]: reply blocks. [`ForwardPayload`]: the layout inside a forward payload.
 //!
 //! # Not in this crate
@@ -61,9 +63,11 @@ pub use command::Command;
 pub use error::Error;
 pub use geometry::{Geometry, MAX_HOPS, MAX_PAYLOAD_LEN};
 pub use header::PathHop;
+pub use kem::{Encapsulated, decapsulate, encapsulate};
 pub use key::{PrivateKey, PublicKey, Scheme};
-pub use packet::{Packet, ReplayTag, build, replay_tag};
+pub use packet::{Packet, ReplayTag, build, build_with_secrets, replay_tag};
 pub use payload::ForwardPayload;
+pub use primitives::HopSecret;
 pub use surb::{Surb, SurbKeys};
 pub use unwrap::{Peeled, Rest, Unwrapped, peel, unwrap};
 
@@ -75,6 +79,8 @@ pub const MAC_LEN: usize = 32;
 pub const SURB_ID_LEN: usize = 16;
 /// Zero bytes before the payload, which the last hop checks.
 pub const PAYLOAD_TAG_LEN: usize = 32;
+/// Bytes of a [`HopSecret`].
+pub const HOP_SECRET_LEN: usize = 32;
 /// A node's or recipient's id: opaque to this crate.
 pub type Id = [u8; ID_LEN];
 /// A SURB's id: opaque to this crate.

@@ -5,7 +5,7 @@ use rand_core::CryptoRng;
 
 use crate::header::{self, VERSION};
 use crate::primitives::PayloadKey;
-use crate::{Error, Geometry, PAYLOAD_TAG_LEN, PathHop};
+use crate::{Error, Geometry, HopSecret, PAYLOAD_TAG_LEN, PathHop};
 
 /// What a replay filter keeps of a packet: SHA-512/256 of its KEM ciphertext or group element (32 bytes).
 pub type ReplayTag = [u8; 32];
@@ -69,6 +69,19 @@ pub(crate) fn tag_of(ciphertext: &[u8]) -> Result<ReplayTag, Error> {
 /// [`Error::Path`], [`Error::Commands`], [`Error::PayloadTooLong`]; [`Error::Key`] or [`Error::Ciphertext`] if a hop's
 /// key is unusable.
 pub fn build(geometry: &Geometry, path: &[PathHop], payload: &[u8], rng: &mut impl CryptoRng) -> Result<Packet, Error> {
+    build_with_secrets(geometry, path, payload, rng).map(|(packet, _)| packet)
+}
+
+/// As [`build`], and what each hop shares with the sender, first hop first; nothing with X25519-NIKE.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_with_secrets(
+    geometry: &Geometry,
+    path: &[PathHop],
+    payload: &[u8],
+    rng: &mut impl CryptoRng,
+) -> Result<(Packet, Vec<HopSecret>), Error> {
     if payload.len() > geometry.forward_payload_len() {
         return Err(Error::PayloadTooLong);
     }
@@ -78,7 +91,7 @@ pub fn build(geometry: &Geometry, path: &[PathHop], payload: &[u8], rng: &mut im
     for key in header.payload_keys.iter().rev() {
         PayloadKey::encrypt(key, body);
     }
-    Ok(Packet(packet))
+    Ok((Packet(packet), header.secrets))
 }
 
 /// Appends the zero tag and the zero-padded payload to a header.

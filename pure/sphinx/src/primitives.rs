@@ -5,8 +5,8 @@ use aws_lc_rs::{hkdf, hmac};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::Error;
 use crate::geometry::PAYLOAD_KEY_LEN;
+use crate::{Error, HOP_SECRET_LEN, Scheme};
 
 const KDF_INFO: &[u8] = b"katzenpost-kdf-v0-hkdf-sha256";
 const KDF_LEN: usize = 160;
@@ -38,6 +38,39 @@ impl PayloadKey {
     }
 }
 
+/// The last 32 bytes of a hop's KDF, which sender and hop alone share. The packet format uses them for nothing where the
+/// keys come from a KEM; whoever builds on it may. `Debug` prints the type, and the bytes are wiped when dropped.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct HopSecret([u8; HOP_SECRET_LEN]);
+
+impl HopSecret {
+    /// From its bytes, as kept.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; HOP_SECRET_LEN]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; HOP_SECRET_LEN] {
+        &self.0
+    }
+}
+
+impl PartialEq for HopSecret {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for HopSecret {}
+
+impl core::fmt::Debug for HopSecret {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("HopSecret(..)")
+    }
+}
+
 /// All that one hop's shared secret gives.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct HopKeys {
@@ -45,8 +78,8 @@ pub(crate) struct HopKeys {
     stream: [u8; 32],
     iv: [u8; IV_LEN],
     payload: PayloadKey,
-    /// Seed of the blinding scalar: X25519-NIKE only.
-    pub(crate) blinding: [u8; 32],
+    /// Seed of the blinding scalar with X25519-NIKE; else free: [`HopSecret`].
+    pub(crate) blinding: [u8; HOP_SECRET_LEN],
 }
 
 struct KdfLen;
@@ -75,6 +108,14 @@ impl HopKeys {
             *to = *from;
         }
         Ok(Self { mac, stream, iv, payload: PayloadKey(payload), blinding })
+    }
+
+    /// The bytes that the format leaves free; none where blinding uses them.
+    pub(crate) fn secret(&self, scheme: Scheme) -> Option<HopSecret> {
+        match scheme {
+            Scheme::XWing | Scheme::X25519Kem => Some(HopSecret(self.blinding)),
+            Scheme::X25519Nike => None,
+        }
     }
 
     pub(crate) fn payload(&self) -> &PayloadKey {

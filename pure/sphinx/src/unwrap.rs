@@ -6,7 +6,7 @@ use crate::command::{self, Command, Destination, Orders};
 use crate::geometry::Parts;
 use crate::header::VERSION;
 use crate::packet::tag_of;
-use crate::primitives::HopKeys;
+use crate::primitives::{HopKeys, HopSecret};
 use crate::{Error, Geometry, Id, PAYLOAD_TAG_LEN, Packet, PrivateKey, ReplayTag, Scheme, SurbId, kem};
 
 /// One layer removed, before the commands are acted upon.
@@ -17,6 +17,8 @@ pub struct Peeled {
     pub tag: ReplayTag,
     /// What is left.
     pub rest: Rest,
+    /// What this hop shares with the packet's sender; none with X25519-NIKE.
+    pub secret: Option<HopSecret>,
     orders: Orders,
 }
 
@@ -41,6 +43,8 @@ pub enum Unwrapped {
         packet: Packet,
         /// For the replay filter.
         tag: ReplayTag,
+        /// What this hop shares with the packet's sender; none with X25519-NIKE.
+        secret: Option<HopSecret>,
     },
     /// Hand a payload, whose tag has been checked, to a recipient here.
     Deliver {
@@ -52,6 +56,8 @@ pub enum Unwrapped {
         payload: Vec<u8>,
         /// For the replay filter.
         tag: ReplayTag,
+        /// What this hop shares with the packet's sender; none with X25519-NIKE.
+        secret: Option<HopSecret>,
     },
     /// Hand a reply to the maker of its SURB. Only [`SurbKeys::open`](crate::SurbKeys::open) can read or check it.
     Reply {
@@ -65,6 +71,8 @@ pub enum Unwrapped {
         payload: Vec<u8>,
         /// For the replay filter.
         tag: ReplayTag,
+        /// What this hop shares with the packet's sender; none with X25519-NIKE.
+        secret: Option<HopSecret>,
     },
 }
 
@@ -98,17 +106,17 @@ impl core::fmt::Debug for Unwrapped {
 /// # Errors
 /// As [`peel`], and [`Error::PayloadTag`] at the last hop of a forward path if the payload was altered.
 pub fn unwrap(geometry: &Geometry, key: &PrivateKey, packet: Packet) -> Result<Unwrapped, Error> {
-    let Peeled { tag, rest, orders: Orders { delay_ms, to }, .. } = peel(geometry, key, packet)?;
+    let Peeled { tag, rest, secret, orders: Orders { delay_ms, to }, .. } = peel(geometry, key, packet)?;
     match (to, rest) {
         (Destination::Next { id, .. }, Rest::Packet(packet)) => {
-            Ok(Unwrapped::Forward { next: id, delay_ms, packet, tag })
+            Ok(Unwrapped::Forward { next: id, delay_ms, packet, tag, secret })
         }
         (Destination::Recipient(recipient), Rest::Payload(mut payload)) => {
             strip_tag(&mut payload)?;
-            Ok(Unwrapped::Deliver { recipient, delay_ms, payload, tag })
+            Ok(Unwrapped::Deliver { recipient, delay_ms, payload, tag, secret })
         }
         (Destination::Reply(recipient, surb_id), Rest::Payload(payload)) => {
-            Ok(Unwrapped::Reply { recipient, delay_ms, surb_id, payload, tag })
+            Ok(Unwrapped::Reply { recipient, delay_ms, surb_id, payload, tag, secret })
         }
         _ => Err(Error::Commands),
     }
@@ -160,7 +168,7 @@ pub fn peel(geometry: &Geometry, key: &PrivateKey, packet: Packet) -> Result<Pee
         bytes.drain(..geometry.header_len());
         Rest::Payload(bytes)
     };
-    Ok(Peeled { commands, tag, rest, orders })
+    Ok(Peeled { commands, tag, rest, secret: keys.secret(geometry.scheme()), orders })
 }
 
 /// The routing info and one slot of zeros after it, decrypted: this hop's slot, then the next hop's routing info.

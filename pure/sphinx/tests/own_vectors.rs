@@ -26,7 +26,7 @@ impl Case<'_> {
         assert_eq!(steps.len(), 3);
         let first = Packet::from_bytes(&self.geometry, steps[0].clone()).expect("packet");
         let tag_before = replay_tag(&self.geometry, &first).expect("tag");
-        let Ok(Unwrapped::Forward { next, delay_ms, packet, tag }) = unwrap(&self.geometry, &self.keys[0], first)
+        let Ok(Unwrapped::Forward { next, delay_ms, packet, tag, .. }) = unwrap(&self.geometry, &self.keys[0], first)
         else {
             panic!("the first hop forwards")
         };

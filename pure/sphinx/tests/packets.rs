@@ -45,7 +45,7 @@ impl Net {
             packet = Packet::from_bytes(&self.geometry, bytes)?;
             let before = packet.clone();
             match unwrap(&self.geometry, key, packet)? {
-                Unwrapped::Forward { next, delay_ms, packet: after, tag } => {
+                Unwrapped::Forward { next, delay_ms, packet: after, tag, .. } => {
                     assert_eq!(next, self.path[i + 1].id);
                     assert_eq!(delay_ms, 100 + u32::try_from(i).unwrap());
                     assert_eq!(tag, replay_tag(&self.geometry, &before).unwrap());
@@ -354,4 +354,24 @@ fn debug_prints_types_and_nothing_else() {
         "Packet(..) Surb(..) SurbKeys(..) Peeled(..) Packet(..) Forward(..) ForwardPayload(..)"
     );
     assert_eq!(format!("{:?} {:?}", net.keys[0], net.path[0]), "PrivateKey(..) PathHop(..)");
+}
+
+//= SPHINX-017
+#[test]
+fn sender_and_hop_share_a_secret_where_the_format_leaves_one() {
+    for scheme in SCHEMES {
+        let mut net = Net::new(scheme, 4, 4, 100);
+        let (packet, secrets) = build_with_secrets(&net.geometry, &net.path, b"hello", &mut net.rng).unwrap();
+        assert_eq!(secrets.len(), if scheme == Scheme::X25519Nike { 0 } else { 4 });
+        let mut packet = Some(packet);
+        for (n, key) in net.keys.iter().enumerate() {
+            let peeled = peel(&net.geometry, key, packet.take().unwrap()).unwrap();
+            assert_eq!(peeled.secret.as_ref(), secrets.get(n), "hop {n}");
+            assert!(secrets.iter().skip(n + 1).all(|other| Some(other) != peeled.secret.as_ref()));
+            if let Rest::Packet(next) = peeled.rest {
+                packet = Some(next);
+            }
+        }
+        assert!(secrets.iter().all(|s| format!("{s:?}") == "HopSecret(..)"));
+    }
 }

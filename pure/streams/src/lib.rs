@@ -6,7 +6,8 @@
 //! - [`Index`]: a position in a stream, a ratchet that cannot be turned back
 //! - [`WriteCapability`], [`ReadCapability`]: who may write, who may read, from an index on
 //! - [`SealedBox`] and [`VerifiedBox`]: a box before and after its signature was checked
-//! - [`pad`], [`unpad`], [`BoxClass`]: contents of a class all have one length
+//! - [`pad`], [`unpad`], [`BoxClass`]: contents of a class all have one length; [`Sizes`]: which class a writer takes
+//! - [`dummy()`]: a box that nobody can open
 //!
 //! # Not in this crate
 //! Where boxes are stored (`hub`), how they travel, what their plaintext means.
@@ -38,6 +39,7 @@
 
 mod boxes;
 mod capability;
+mod dummy;
 mod error;
 mod index;
 mod padding;
@@ -45,7 +47,11 @@ mod verify;
 
 pub use boxes::{BoxId, SealedBox, VerifiedBox};
 pub use capability::{ReadCapability, WriteCapability};
+pub use dummy::dummy;
 pub use error::Error;
 pub use index::{Index, MAX_ADVANCE};
-pub use padding::{BULK_CIPHERTEXT_LEN, BoxClass, STANDARD_CIPHERTEXT_LEN, STANDARD_CONTENT_LEN, pad, unpad};
+pub use padding::{
+    BULK_CIPHERTEXT_LEN, BoxClass, LARGE_CIPHERTEXT_LEN, LARGE_CONTENT_LEN, MEDIUM_CIPHERTEXT_LEN,
+    SMALL_CIPHERTEXT_LEN, STANDARD_CIPHERTEXT_LEN, STANDARD_CONTENT_LEN, Sizes, pad, unpad,
+};
 pub use verify::verify_batch;

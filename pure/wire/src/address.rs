@@ -6,25 +6,40 @@ use std::str::FromStr;
 
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
+use crate::onion::OnionName;
 use crate::{Error, limits::MAX_ADDRESS};
 
-/// An address that is already resolved: Hushwing never asks DNS (DESIGN invariant 6).
+/// An address that needs no look-up: Hushwing never asks DNS (DESIGN invariant 6).
 ///
 /// `Debug` prints no address; [`fmt::Display`] does, for a person's own console and for links.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Address(SocketAddr);
+pub enum Address {
+    /// An IP address and a port, not 0.
+    Ip(SocketAddr),
+    /// A Tor onion service and a port of it, not 0.
+    Onion(OnionName, u16),
+}
 
 impl Address {
-    /// The socket address to dial.
+    /// The socket address to dial; an onion service has none.
     #[must_use]
-    pub const fn socket(&self) -> SocketAddr {
-        self.0
+    pub const fn socket(&self) -> Option<SocketAddr> {
+        match self {
+            Address::Ip(socket) => Some(*socket),
+            Address::Onion(..) => None,
+        }
+    }
+
+    /// Whether only Tor leads there.
+    #[must_use]
+    pub const fn is_onion(&self) -> bool {
+        matches!(self, Address::Onion(..))
     }
 }
 
 impl From<SocketAddr> for Address {
     fn from(socket: SocketAddr) -> Self {
-        Address(socket)
+        Address::Ip(socket)
     }
 }
 
@@ -35,17 +50,21 @@ impl FromStr for Address {
         if text.len() > MAX_ADDRESS {
             return Err(Error::BadAddress);
         }
-        let socket: SocketAddr = text.parse().map_err(|_| Error::BadAddress)?;
-        if socket.port() == 0 {
-            return Err(Error::BadAddress);
+        if let Ok(socket) = text.parse::<SocketAddr>() {
+            return if socket.port() == 0 { Err(Error::BadAddress) } else { Ok(Address::Ip(socket)) };
         }
-        Ok(Address(socket))
+        let (name, port) = text.rsplit_once(':').ok_or(Error::BadAddress)?;
+        let port = port.parse().ok().filter(|port| *port != 0).ok_or(Error::BadAddress)?;
+        Ok(Address::Onion(name.parse()?, port))
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        match self {
+            Address::Ip(socket) => socket.fmt(f),
+            Address::Onion(name, port) => write!(f, "{name}:{port}"),
+        }
     }
 }
 
@@ -57,7 +76,7 @@ impl fmt::Debug for Address {
 
 impl<C> Encode<C> for Address {
     fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
-        e.str(&self.0.to_string())?.ok()
+        e.str(&self.to_string())?.ok()
     }
 }
 
@@ -73,13 +92,15 @@ mod tests {
 
     #[test]
     fn only_resolved_addresses_with_a_port() {
-        for good in ["127.0.0.1:5001", "[::1]:6000"] {
+        let onion = "2gzyxa5ihm7nsggfxnu52rck2vv4rvmdlkiu3zzui5du4xyclen53wid.onion";
+        for good in ["127.0.0.1:5001", "[::1]:6000", &format!("{onion}:6000")] {
             let a: Address = good.parse().unwrap();
             assert_eq!(a.to_string(), good);
             assert_eq!(crate::decode::<Address>(&crate::encode(&a), "address"), Ok(a));
             assert_eq!(format!("{a:?}"), "Address");
+            assert_eq!(a.is_onion(), a.socket().is_none());
         }
-        for bad in ["", "localhost:1", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:70000"] {
+        for bad in ["", "localhost:1", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:70000", onion, &format!("{onion}:0")] {
             assert_eq!(bad.parse::<Address>(), Err(Error::BadAddress), "{bad}");
         }
     }

@@ -128,6 +128,56 @@ pub enum Role {
     Hub,
 }
 
+/// The keyed digest with which a node processes a packet's tally. The tally and what it proves: `mix::tally`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Processing {
+    /// HMAC-SHA-256.
+    #[n(0)]
+    #[default]
+    Sha256,
+    /// HMAC-SHA-512, its first 32 bytes.
+    #[n(1)]
+    Sha512,
+    /// HMAC-SHA3-256.
+    #[n(2)]
+    Sha3_256,
+    /// BLAKE3, keyed.
+    #[n(3)]
+    Blake3,
+}
+
+impl Processing {
+    /// All of them.
+    pub const ALL: [Processing; 4] = [Processing::Sha256, Processing::Sha512, Processing::Sha3_256, Processing::Blake3];
+
+    /// Its name, as settings and people write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Processing::Sha256 => "sha256",
+            Processing::Sha512 => "sha512",
+            Processing::Sha3_256 => "sha3-256",
+            Processing::Blake3 => "blake3",
+        }
+    }
+}
+
+impl std::fmt::Display for Processing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl std::str::FromStr for Processing {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let known = Processing::ALL.into_iter().find(|p| p.name() == text);
+        known.ok_or(Error::OutOfRange("processing (sha256, sha512, sha3-256 or blake3)"))
+    }
+}
+
 /// A node's Sphinx key for one epoch.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
 pub struct EpochKey {
@@ -209,6 +259,9 @@ pub struct NodeDescriptor {
     /// Sphinx keys: this epoch's and the next two's.
     #[cbor(n(6), decode_with = "codec::bounded::<_, _, MAX_EPOCH_KEYS>")]
     pub keys: Vec<EpochKey>,
+    /// How it processes tallies, in a network whose packets carry one; `None` is [`Processing::Sha256`].
+    #[n(7)]
+    pub processing: Option<Processing>,
 }
 
 impl NodeDescriptor {
@@ -290,6 +343,12 @@ pub struct NetworkDocument {
     /// Relays and hubs, in ascending order of id.
     #[cbor(n(10), decode_with = "codec::bounded::<_, _, MAX_NODES>")]
     pub nodes: Vec<NodeDescriptor>,
+    /// Whether every packet carries a tally. Fixed for the life of a network, like its geometry.
+    #[cbor(n(11), default)]
+    pub tally: bool,
+    /// Whether the document goes to enrolled clients only, sealed to their keys: nodes do not hand it out then.
+    #[cbor(n(12), default)]
+    pub sealed: bool,
 }
 
 /// Shortest epoch, ms (trials).
@@ -349,6 +408,8 @@ impl NetworkDocument {
         range(p.forward_ppm <= 1_000_000, "forwarding probability")?;
         range(p.layers <= p.max_relays, "layers")?;
         range(self.mixing.mean_delay_ms <= self.mixing.max_delay_ms, "mean delay")?;
+        // With X25519-NIKE the bytes that key a tally are already in use.
+        range(!self.tally || self.geometry.scheme != PacketScheme::X25519Nike, "tally of this packet scheme")?;
         let ascending = self.nodes.iter().zip(self.nodes.iter().skip(1)).all(|(a, b)| a.id < b.id);
         range(ascending, "order of nodes")?;
         self.nodes.iter().try_for_each(NodeDescriptor::check)
@@ -419,6 +480,7 @@ mod tests {
             region: Some("eu-1".parse().unwrap()),
             rate: 1000,
             keys: vec![EpochKey { epoch: 100, key: vec![1; 1216] }],
+            processing: None,
         }
     }
 
@@ -442,6 +504,8 @@ mod tests {
             },
             paths: PathPolicy { min_relays: 3, max_relays: 3, forward_ppm: 0, layers: 0, distinct_regions: false },
             nodes: vec![node(1, Role::Relay), node(2, Role::Hub)],
+            tally: false,
+            sealed: false,
         }
     }
 
@@ -449,7 +513,7 @@ mod tests {
     #[test]
     fn a_document_out_of_range_is_refused() {
         assert!(NetworkDocument::parse(&encode(&sample())).is_ok());
-        let spoil: [fn(&mut NetworkDocument); 12] = [
+        let spoil: [fn(&mut NetworkDocument); 13] = [
             |d| d.version = 2,
             |d| d.epoch_ms = 0,
             |d| d.published = Timestamp::from_millis(1_010_000),
@@ -462,6 +526,7 @@ mod tests {
             |d| d.mixing.mean_delay_ms = 5000,
             |d| d.nodes.reverse(),
             |d| d.nodes[0].addresses.clear(),
+            |d| (d.tally, d.geometry.scheme) = (true, PacketScheme::X25519Nike),
         ];
         for (i, f) in spoil.iter().enumerate() {
             let mut d = sample();
@@ -478,6 +543,25 @@ mod tests {
         assert!(d.node(&NodeId::new([1; 32])).unwrap().key_for(100).is_some());
         assert!(d.node(&NodeId::new([1; 32])).unwrap().key_for(101).is_none());
         assert_eq!(d.epoch_start(), Timestamp::from_millis(1_000_000));
+    }
+
+    //= DIR-006
+    #[test]
+    fn a_document_of_before_tallies_reads_as_one_without() {
+        let mut d = sample();
+        d.nodes[0].processing = Some(Processing::Blake3);
+        (d.tally, d.sealed) = (true, true);
+        assert_eq!(NetworkDocument::parse(&encode(&d)).unwrap(), d);
+        // What an older directory writes: eleven fields, and seven in each node.
+        let old = encode(&sample());
+        assert_eq!(old[0], 0x8d, "thirteen fields");
+        let mut cut = old[..old.len() - 2].to_vec();
+        cut[0] = 0x8b;
+        assert_eq!(NetworkDocument::parse(&cut).unwrap(), sample());
+        for p in Processing::ALL {
+            assert_eq!(p.name().parse::<Processing>().unwrap(), p);
+        }
+        assert!("md5".parse::<Processing>().is_err());
     }
 
     #[test]

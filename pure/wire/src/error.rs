@@ -59,7 +59,7 @@ pub enum Error {
     #[error("{0} is out of range")]
     OutOfRange(&'static str),
     /// An address is neither IP:port nor a name this version can use.
-    #[error("not an address of the form IP:PORT")]
+    #[error("not an address of the form IP:PORT or NAME.onion:PORT")]
     BadAddress,
     /// The other side speaks another version.
     #[error("unsupported version {0}")]

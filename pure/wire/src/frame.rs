@@ -8,8 +8,8 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::id::{AdmissionToken, DocumentHash};
-use crate::limits::{MAX_DESCRIPTOR, MAX_DOCUMENT, MAX_PACKET};
+use crate::id::{AdmissionToken, DocumentHash, EnrolmentId};
+use crate::limits::{MAX_DESCRIPTOR, MAX_DOCUMENT, MAX_PACKET, MAX_SEALED_DOCUMENT};
 use crate::{BootId, ClientToken, Error, RequestId, codec, decode, encode, hub};
 
 /// Length of a frame header, bytes.
@@ -47,6 +47,10 @@ pub enum FrameKind {
     Registered = 20,
     /// The request is refused.
     Refused = 21,
+    /// Ask for the network document where not everybody gets it.
+    GetDocumentAs = 22,
+    /// The signed network document, sealed to one client's key.
+    SealedDocument = 23,
     /// A request of the box protocol on a direct link.
     HubRequest = 32,
     /// Its response.
@@ -62,10 +66,12 @@ impl FrameKind {
             FrameKind::Attach
             | FrameKind::Attached
             | FrameKind::GetDocument
+            | FrameKind::GetDocumentAs
             | FrameKind::Registered
             | FrameKind::Refused => 128,
             FrameKind::Ping | FrameKind::Pong | FrameKind::NotModified => 0,
             FrameKind::Document => MAX_DOCUMENT,
+            FrameKind::SealedDocument => MAX_SEALED_DOCUMENT,
             FrameKind::Register => MAX_DESCRIPTOR,
             FrameKind::HubRequest => 64 * 1024,
             FrameKind::HubResponse => 256 * 1024,
@@ -90,6 +96,8 @@ impl TryFrom<u8> for FrameKind {
             19 => FrameKind::Register,
             20 => FrameKind::Registered,
             21 => FrameKind::Refused,
+            22 => FrameKind::GetDocumentAs,
+            23 => FrameKind::SealedDocument,
             32 => FrameKind::HubRequest,
             33 => FrameKind::HubResponse,
             other => return Err(Error::UnknownKind(other)),
@@ -153,6 +161,20 @@ pub enum RefusedReason {
     /// Too much; try later.
     #[n(4)]
     Busy,
+    /// The document is for enrolled clients, and the asker has shown no enrolled key.
+    #[n(5)]
+    NotEnrolled,
+}
+
+/// As whom somebody asks for a document that not everybody gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub enum Credential {
+    /// A node that may register: it gets the document plainly.
+    #[n(0)]
+    Node(#[n(0)] AdmissionToken),
+    /// An enrolled client: it gets the document sealed to the key of this name. Nothing is proved by asking; only the key opens it.
+    #[n(1)]
+    Client(#[n(0)] EnrolmentId),
 }
 
 /// One message on a link. `Debug` prints the kind alone.
@@ -197,6 +219,10 @@ pub enum Frame {
     Registered(u64),
     /// The request is refused.
     Refused(RefusedReason),
+    /// Ask for a document that not everybody gets; with the hash of the one already held.
+    GetDocumentAs(Option<DocumentHash>, Credential),
+    /// A signed document, sealed to the key that was named.
+    SealedDocument(Vec<u8>),
     /// A box request on a direct link.
     HubRequest(RequestId, hub::Request),
     /// A box response on a direct link.
@@ -234,6 +260,8 @@ impl Frame {
             Frame::Register { .. } => FrameKind::Register,
             Frame::Registered(_) => FrameKind::Registered,
             Frame::Refused(_) => FrameKind::Refused,
+            Frame::GetDocumentAs(..) => FrameKind::GetDocumentAs,
+            Frame::SealedDocument(_) => FrameKind::SealedDocument,
             Frame::HubRequest(..) => FrameKind::HubRequest,
             Frame::HubResponse(..) => FrameKind::HubResponse,
         }
@@ -266,6 +294,11 @@ impl Frame {
             }
             FrameKind::Registered => Frame::Registered(decode(body, "registered")?),
             FrameKind::Refused => Frame::Refused(decode(body, "refusal")?),
+            FrameKind::GetDocumentAs => {
+                let (known, credential) = decode(body, "document request")?;
+                Frame::GetDocumentAs(known, credential)
+            }
+            FrameKind::SealedDocument => Frame::SealedDocument(body.to_vec()),
             FrameKind::HubRequest => {
                 let (id, request) = decode(body, "box request")?;
                 Frame::HubRequest(id, request)
@@ -290,6 +323,7 @@ impl Frame {
                 return put(out, FrameKind::Reply, &[surb_id, padded]);
             }
             Frame::Document(bytes) => return put(out, FrameKind::Document, &[bytes]),
+            Frame::SealedDocument(bytes) => return put(out, FrameKind::SealedDocument, &[bytes]),
             _ => {}
         }
         let body = match self {
@@ -301,6 +335,7 @@ impl Frame {
             }
             Frame::Registered(epoch) => encode(epoch),
             Frame::Refused(reason) => encode(reason),
+            Frame::GetDocumentAs(known, credential) => encode(&(known, credential)),
             Frame::HubRequest(id, request) => encode(&(id, request)),
             Frame::HubResponse(id, response) => encode(&(id, response)),
             _ => Vec::new(),
@@ -394,6 +429,10 @@ mod tests {
             Frame::Register { token: AdmissionToken::new([1; 32]), descriptor: vec![9; 100] },
             Frame::Registered(77),
             Frame::Refused(RefusedReason::NotAdmitted),
+            Frame::Refused(RefusedReason::NotEnrolled),
+            Frame::GetDocumentAs(Some(DocumentHash::new([5; 32])), Credential::Node(AdmissionToken::new([6; 32]))),
+            Frame::GetDocumentAs(None, Credential::Client(EnrolmentId::new([7; 32]))),
+            Frame::SealedDocument(vec![1, 2, 3]),
         ];
         for frame in frames {
             assert_eq!(parse_all(&frame.to_bytes().unwrap()).unwrap(), frame);

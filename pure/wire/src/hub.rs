@@ -6,12 +6,16 @@
 use minicbor::{Decode, Encode};
 
 use crate::id::AccessKey;
-use crate::limits::{BULK_CIPHERTEXT, MAX_GET_IDS, MAX_RESPONSE_BOXES, STANDARD_CIPHERTEXT};
-use crate::{BootId, codec};
+use crate::limits::{
+    BULK_CIPHERTEXT, LARGE_CIPHERTEXT, MAX_GET_IDS, MAX_RESPONSE_BOXES, MEDIUM_CIPHERTEXT, SMALL_CIPHERTEXT,
+    STANDARD_CIPHERTEXT,
+};
+use crate::{BootId, Tally, codec};
 
 /// A box as it crosses a trust boundary: lengths checked, signature not yet.
 ///
-/// `Debug` prints no byte. The ciphertext has the length of a class: 0 (tombstone), 2048 or 32,768 bytes.
+/// `Debug` prints no byte. The ciphertext has the length of a class: 0 (tombstone), 512, 1024,
+/// 2048, 4096 or 32,768 bytes.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
 pub struct BoxBytes {
     /// The address, a blinded Ed25519 public key.
@@ -34,7 +38,9 @@ impl std::fmt::Debug for BoxBytes {
 fn decode_class<C>(d: &mut minicbor::Decoder<'_>, _: &mut C) -> Result<Vec<u8>, minicbor::decode::Error> {
     let bytes = d.bytes()?;
     match bytes.len() {
-        0 | STANDARD_CIPHERTEXT | BULK_CIPHERTEXT => Ok(bytes.to_vec()),
+        0 | SMALL_CIPHERTEXT | MEDIUM_CIPHERTEXT | STANDARD_CIPHERTEXT | LARGE_CIPHERTEXT | BULK_CIPHERTEXT => {
+            Ok(bytes.to_vec())
+        }
         _ => Err(minicbor::decode::Error::message("not a box class")),
     }
 }
@@ -94,6 +100,9 @@ pub struct Response {
     /// The answer.
     #[n(1)]
     pub answer: Answer,
+    /// On the onion route of a network with tallies: the request's tally, as it was after the hub's own fold.
+    #[n(2)]
+    pub tally: Option<Tally>,
 }
 
 /// The answer to a request.
@@ -173,7 +182,9 @@ mod tests {
     //= WIRE-003
     #[test]
     fn only_box_classes_are_decoded() {
-        for (len, ok) in [(0, true), (2048, true), (32768, true), (1, false), (2047, false), (4096, false)] {
+        let classes = [0, 512, 1024, 2048, 4096, 32_768];
+        let others = [1, 511, 513, 2047, 2049, 4095, 8192, 16_384, 32_769];
+        for (len, ok) in classes.map(|c| (c, true)).into_iter().chain(others.map(|o| (o, false))) {
             let bytes = encode(&sample_box(len));
             assert_eq!(decode::<BoxBytes>(&bytes, "box").is_ok(), ok, "{len}");
         }
@@ -199,7 +210,10 @@ mod tests {
             Answer::Echo,
             Answer::Refused(Refusal::BadBox),
         ] {
-            let response = Response { boot: BootId::new([9; 16]), answer };
+            let mut response = Response { boot: BootId::new([9; 16]), answer, tally: None };
+            assert_eq!(encode(&response)[0], 0x82, "an answer without a tally is as it was before there were any");
+            assert_eq!(decode::<Response>(&encode(&response), "response").unwrap(), response);
+            response.tally = Some(Tally::new([4; 32]));
             assert_eq!(decode::<Response>(&encode(&response), "response").unwrap(), response);
         }
     }

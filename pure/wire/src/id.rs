@@ -67,6 +67,14 @@ opaque! {
     AdmissionToken, 32
 }
 opaque! {
+    /// Names the key to which a client's documents are sealed: a hash of its public half.
+    EnrolmentId, 32
+}
+opaque! {
+    /// What every hop of a path folds its keyed digest into, beside the packet: `mix::tally`.
+    Tally, 32
+}
+opaque! {
     /// SHA-256 of the document bytes, by which two readers compare what they were given.
     DocumentHash, 32
 }

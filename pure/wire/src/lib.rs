@@ -9,7 +9,8 @@
 //! - [`ErrorKind`]: whose fault an error is; [`Sensitive`]: what never reaches a log
 //!
 //! # Not in this crate
-//! Cryptography (signatures of the document are checked in `mix`, boxes in `streams`), sockets, clocks.
+//! Cryptography (signatures of the document are checked in `mix`, boxes in `streams`; the one hash here is the checksum
+//! of an onion name), sockets, clocks.
 //!
 //! # Invariants
 //! - A length is refused before anything of that size is allocated (`WIRE-001`).
@@ -44,6 +45,7 @@ pub mod frame;
 pub mod hub;
 pub mod id;
 pub mod limits;
+pub mod onion;
 pub mod pointer;
 mod sensitive;
 pub mod time;
@@ -52,7 +54,8 @@ pub use address::Address;
 pub use codec::{decode, encode};
 pub use error::{Error, ErrorKind};
 pub use frame::{Frame, FrameKind};
-pub use id::{BootId, ClientToken, NetworkId, NodeId, RequestId};
+pub use id::{BootId, ClientToken, NetworkId, NodeId, RequestId, Tally};
+pub use onion::OnionName;
 pub use pointer::{DirectoryPointer, NetworkPointer};
 pub use sensitive::Sensitive;
 pub use time::Timestamp;

@@ -1,7 +1,13 @@
 //! Every bound that a stranger can run into, in one place.
 
+/// Ciphertext of a small box, bytes.
+pub const SMALL_CIPHERTEXT: usize = 512;
+/// Ciphertext of a medium box, bytes.
+pub const MEDIUM_CIPHERTEXT: usize = 1024;
 /// Ciphertext of a standard box, bytes.
 pub const STANDARD_CIPHERTEXT: usize = 2048;
+/// Ciphertext of a large box, bytes. Written off the onion route only.
+pub const LARGE_CIPHERTEXT: usize = 4096;
 /// Ciphertext of a bulk box, bytes. Off the onion route only.
 pub const BULK_CIPHERTEXT: usize = 32 * 1024;
 /// Box ids that one `get` may name on a direct link.
@@ -20,6 +26,10 @@ pub const MAX_PACKET: usize = 64 * 1024;
 pub const MAX_NODES: usize = 1024;
 /// Signed network document, bytes.
 pub const MAX_DOCUMENT: usize = 8 * 1024 * 1024;
+/// Signed network document, sealed: an X-Wing ciphertext and an authenticator more, bytes.
+pub const MAX_SEALED_DOCUMENT: usize = MAX_DOCUMENT + 2048;
+/// Enrolled clients of a directory.
+pub const MAX_ENROLLED: usize = 4096;
 /// Signed descriptor, bytes.
 pub const MAX_DESCRIPTOR: usize = 16 * 1024;
 /// Addresses of one node.
