@@ -86,6 +86,16 @@ pub fn boxes(response: Response, ids: &[BoxId]) -> Result<Vec<VerifiedBox>, Erro
     Ok(verified)
 }
 
+/// Whether a response to a `get` of `ids` on a direct link is a dummy: one box that was not asked for (`SHAPE-006`). It
+/// stands for an empty answer; nothing of it is used.
+#[must_use]
+pub fn is_dummy(response: &Response, ids: &[BoxId]) -> bool {
+    match &response.answer {
+        Answer::Boxes(boxes) => matches!(boxes.as_slice(), [one] if !ids.contains(&BoxId::new(one.id))),
+        Answer::Put(_) | Answer::Echo | Answer::Refused(_) => false,
+    }
+}
+
 /// Checks the answer to an `echo`.
 ///
 /// # Errors
@@ -109,7 +119,7 @@ mod tests {
     use crate::to_wire;
 
     fn response(answer: Answer) -> Response {
-        Response { boot: BootId::new([1; 16]), answer }
+        Response { boot: BootId::new([1; 16]), answer, tally: None }
     }
 
     fn with(boxes: Vec<BoxBytes>) -> Response {
@@ -136,6 +146,18 @@ mod tests {
         let mut renamed = to_wire(sample(2, 0));
         renamed.id = *asked[0].as_bytes();
         misbehaves(boxes(with(vec![renamed]), &asked));
+    }
+
+    //= SHAPE-006
+    #[test]
+    fn a_single_box_that_was_not_asked_for_is_a_dummy() {
+        let asked = [sample(0, 0).id(), sample(1, 0).id()];
+        assert!(is_dummy(&with(vec![to_wire(sample(2, 0))]), &asked));
+        assert!(!is_dummy(&with(vec![to_wire(sample(1, 0))]), &asked));
+        assert!(!is_dummy(&with(vec![]), &asked));
+        assert!(!is_dummy(&with(vec![to_wire(sample(2, 0)), to_wire(sample(3, 0))]), &asked));
+        assert!(!is_dummy(&response(Answer::Echo), &asked));
+        misbehaves(boxes(with(vec![to_wire(sample(2, 0))]), &asked));
     }
 
     //= HUB-015

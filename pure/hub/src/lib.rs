@@ -4,6 +4,7 @@
 //! - [`store`]: the trait [`BoxStore`](store::BoxStore), write-once with expiry, and one in memory
 //! - [`server`]: the hub's core: admission, quotas, verification, group commit, open `get`s
 //! - [`client`]: requests within bounds, and responses that are believed only as far as they can be checked
+//! - [`shaping`]: when a box leaves, and when a dummy does
 //! - [`AccessClass`], [`ClassLimits`]: who may use how much
 //!
 //! # Not in this crate
@@ -41,6 +42,7 @@ mod convert;
 mod error;
 mod rate;
 pub mod server;
+pub mod shaping;
 pub mod store;
 
 pub use class::{AccessClass, ClassLimits};

@@ -45,9 +45,32 @@ pub enum Asker {
     Onion,
 }
 
+/// What a reply packet has room for, until the shell says more: three standard boxes.
+const ONION_ROOM: u64 = 3 * (2_048 + 96);
+
+/// Room for boxes in one response, bytes, each box counted as [`stored_len`].
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    onion: u64,
+}
+
+impl Room {
+    const fn of(self, asker: Asker) -> u64 {
+        match asker {
+            Asker::Direct(_) => MAX_RESPONSE_BYTES,
+            Asker::Onion => self.onion,
+        }
+    }
+
+    /// Whether a box may be sent there at all: bulk boxes fit no packet, large ones not all.
+    fn takes(self, asker: Asker, ciphertext: &[u8]) -> bool {
+        asker.writes(ciphertext.len()) && stored_len(ciphertext) <= self.of(asker)
+    }
+}
+
 impl Asker {
-    /// Whether a box may be sent there at all: bulk boxes do not fit a packet.
-    fn takes(self, ciphertext: usize) -> bool {
+    /// Whether a box of this length may come from there.
+    fn writes(self, ciphertext: usize) -> bool {
         self != Asker::Onion || ciphertext < BULK_CIPHERTEXT
     }
 
@@ -102,6 +125,7 @@ pub struct Hub<S> {
     watchers: Watchers,
     outputs: VecDeque<Output>,
     failed: Option<StoreError>,
+    room: Room,
     /// Not before this is expiry tried again, after it failed.
     expire_after: Timestamp,
 }
@@ -119,6 +143,7 @@ impl<S: BoxStore> Hub<S> {
             gets: Vec::new(),
             outputs: VecDeque::new(),
             failed: None,
+            room: Room { onion: ONION_ROOM },
             expire_after: Timestamp::ZERO,
         }
     }
@@ -126,6 +151,12 @@ impl<S: BoxStore> Hub<S> {
     /// The store.
     pub const fn store(&self) -> &S {
         &self.store
+    }
+
+    /// A reply packet of this network has room for boxes of so many bytes in all, each counted as [`stored_len`].
+    pub fn set_onion_room(&mut self, bytes: u64) {
+        self.room = Room { onion: bytes };
+        self.watchers.set_room(self.room);
     }
 
     /// `get`s that are open.
@@ -145,7 +176,7 @@ impl<S: BoxStore> Hub<S> {
         let full = self.puts.len().saturating_add(self.gets.len()) >= self.max_pending;
         match request.operation {
             Operation::Put(bytes) => {
-                if !asker.takes(bytes.ciphertext.len()) {
+                if !asker.writes(bytes.ciphertext.len()) {
                     return Err(Answer::Refused(Refusal::BadRequest));
                 }
                 if full || !self.admission.put(now, asker, class) {
@@ -261,7 +292,7 @@ impl<S: BoxStore> Hub<S> {
                     None => continue,
                 },
             };
-            return Some((ask, Response { boot: self.boot, answer }));
+            return Some((ask, Response { boot: self.boot, answer, tally: None }));
         }
     }
 
@@ -290,11 +321,11 @@ impl<S: BoxStore> Hub<S> {
         let mut bytes = 0u64;
         for some in ids.chunks(LOOKUP) {
             for content in self.store.get(some)? {
-                if !asker.takes(content.ciphertext.len()) {
+                if !self.room.takes(asker, &content.ciphertext) {
                     continue;
                 }
                 bytes = bytes.saturating_add(stored_len(&content.ciphertext));
-                if found.len() >= asker.max_boxes() || bytes > MAX_RESPONSE_BYTES {
+                if found.len() >= asker.max_boxes() || bytes > self.room.of(asker) {
                     return Ok(found);
                 }
                 found.push(content);
@@ -334,6 +365,16 @@ impl<S: BoxStore> Hub<S> {
             self.failed = Some(error);
             self.expire_after = now.plus_millis(60_000);
         }
+    }
+
+    /// Ends one open `get` of a connection early, with a box that nobody asked for (`SHAPE-006`). False when it has none.
+    ///
+    /// To whoever counts bytes this is the answer to a `get` whose box has come: the asker takes it for an empty one, and
+    /// asks again.
+    pub fn disturb(&mut self, connection: u64, dummy: BoxBytes) -> bool {
+        let Some(watch) = self.watchers.pop_early_of(connection) else { return false };
+        self.outputs.push_back(Output::Woken(watch.ask, vec![Arc::new(dummy)]));
+        true
     }
 
     /// A connection is gone: its open `get`s are answered with nothing, so that whoever counts requests comes out even.

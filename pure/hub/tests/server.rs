@@ -72,7 +72,7 @@ impl<S: BoxStore> Bench<S> {
 
     fn poll_all(&mut self) -> Vec<(AskId, Answer)> {
         std::iter::from_fn(|| self.hub.poll())
-            .map(|(ask, Response { boot, answer })| {
+            .map(|(ask, Response { boot, answer, .. })| {
                 assert_eq!(boot, BOOT);
                 (ask, answer)
             })
@@ -320,6 +320,44 @@ fn the_onion_route_gets_few_small_boxes() {
 
 //= HUB-007
 #[test]
+fn the_onion_route_gets_what_a_reply_has_room_for() {
+    let mut bench = Bench::new();
+    let large = |n: u64| sealed(n, 1, 4_080);
+    let all = [large(1), standard(2), large(3), standard(4)];
+    for content in &all {
+        bench.ask(Asker::Direct(1), put(MEMBER, content));
+    }
+    let ids: Vec<BoxId> = all.iter().map(VerifiedBox::id).collect();
+    let first_two = Answer::Boxes(all[..2].iter().cloned().map(to_wire).collect());
+    assert_eq!(bench.ask(Asker::Onion, get(&ids, 9, false)), Some(first_two));
+    bench.hub.set_onion_room(2_200);
+    let one = Answer::Boxes(vec![to_wire(all[1].clone())]);
+    assert_eq!(bench.ask(Asker::Onion, get(&ids, 9, false)), Some(one), "what can never fit is passed over");
+    let open = bench.submit(Asker::Onion, get(&[large(9).id()], 1_000, false));
+    bench.submit(Asker::Direct(1), put(MEMBER, &large(9)));
+    assert!(bench.commit().iter().all(|(ask, _)| *ask != open), "and wakes nobody");
+}
+
+//= SHAPE-006
+#[test]
+fn a_dummy_ends_one_open_get_and_is_the_only_answer() {
+    let mut bench = Bench::new();
+    let dummy = to_wire(standard(7));
+    assert!(!bench.hub.disturb(1, dummy.clone()), "there is no get to end");
+    let open = bench.submit(Asker::Direct(1), get(&[standard(1).id()], 60_000, false));
+    let other = bench.submit(Asker::Direct(2), get(&[standard(1).id()], 60_000, false));
+    bench.commit();
+    assert!(bench.hub.disturb(1, dummy.clone()));
+    assert!(!bench.hub.disturb(1, dummy.clone()), "it is closed");
+    bench.submit(Asker::Direct(3), put(MEMBER, &standard(1)));
+    let answers = bench.commit();
+    let of = |ask| answers.iter().filter(|(a, _)| *a == ask).map(|(_, answer)| answer.clone()).collect::<Vec<_>>();
+    assert_eq!(of(open), [Answer::Boxes(vec![dummy])]);
+    assert_eq!(of(other), [boxes(&[&standard(1)])]);
+}
+
+//= HUB-007
+#[test]
 fn a_direct_response_stays_within_its_frame() {
     let mut bench = Bench::new();
     let all: Vec<VerifiedBox> = (0..70).map(standard).chain((100..110).map(bulk)).collect();
@@ -335,7 +373,7 @@ fn a_direct_response_stays_within_its_frame() {
     assert_eq!(bench.ask(Asker::Direct(1), get(&ids, 9, false)), Some(expected));
     let Some(Answer::Boxes(bulks)) = bench.ask(Asker::Direct(1), get(&ids[70..], 9, false)) else { panic!("boxes") };
     assert_eq!(bulks.len(), 7);
-    let frame = wire::encode(&Response { boot: BOOT, answer: Answer::Boxes(bulks) }).len();
+    let frame = wire::encode(&Response { boot: BOOT, answer: Answer::Boxes(bulks), tally: None }).len();
     assert!(frame <= wire::FrameKind::HubResponse.max_len() - 16, "{frame}");
     assert!(u64::try_from(frame).unwrap() <= MAX_RESPONSE_BYTES);
     let request = |n: usize| Request {

@@ -13,11 +13,12 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use rand_core::CryptoRng;
 use sphinx::{Geometry, SurbKeys};
 use wire::document::{CoverLevel, CoverRates, NetworkDocument};
-use wire::{ClientToken, NodeId, Timestamp};
+use wire::{ClientToken, NetworkId, NodeId, Timestamp};
 
 use self::flight::{Attempt, Flight};
 use crate::cover::{self, CoverClock, Slot};
 use crate::path::{EntryPins, EntryPolicy, PathPlanner, below};
+use crate::tally::Receipt;
 use crate::{Error, envelope, epoch, geometry};
 
 /// Requests that may be open at one time; more are refused.
@@ -91,6 +92,8 @@ pub enum Output {
         body: Vec<u8>,
         /// From the first packet to the answer, ms.
         after_ms: u64,
+        /// Of a request that asked for one, in a network with tallies: the way of the packet that was answered.
+        receipt: Option<Box<Receipt>>,
     },
     /// A packet was sent this way.
     Trace(PathTrace),
@@ -124,6 +127,7 @@ struct PendingSurb {
     keys: SurbKeys,
     epoch: u64,
     what: SurbFor,
+    receipt: Option<Box<Receipt>>,
 }
 
 /// What a document gives the client.
@@ -132,6 +136,8 @@ struct Net {
     geometry: Geometry,
     epoch_end: Timestamp,
     epoch_ms: u64,
+    network: NetworkId,
+    tally: bool,
 }
 
 /// The client's half of the onion route.
@@ -189,6 +195,8 @@ impl OnionClient {
             geometry: sphinx,
             epoch_end: document.epoch_start().plus_millis(document.epoch_ms),
             epoch_ms: document.epoch_ms,
+            network: document.network,
+            tally: document.tally,
         });
         self.surbs.retain(|_, s| s.epoch.saturating_add(1) >= document.epoch);
         self.choose_entry(now, rng);
@@ -336,6 +344,18 @@ impl OnionClient {
         Ok(handle)
     }
 
+    /// As [`OnionClient::request`], and the answer brings a [`Receipt`] where packets carry tallies.
+    ///
+    /// # Errors
+    /// As [`OnionClient::request`].
+    pub fn request_traced(&mut self, hub: NodeId, body: Vec<u8>) -> Result<RequestHandle, Error> {
+        let handle = self.request(hub, body, 0)?;
+        if let Some(flight) = self.requests.get_mut(&handle) {
+            flight.traced = true;
+        }
+        Ok(handle)
+    }
+
     /// The answer is no longer wanted.
     pub fn cancel(&mut self, handle: RequestHandle) {
         self.forget(handle);
@@ -360,7 +380,11 @@ impl OnionClient {
             (SurbFor::Request(handle), Some(body)) => {
                 if let Some(flight) = self.forget(handle) {
                     let after_ms = flight.first_sent.map_or(0, |at| now.millis_since(at));
-                    self.out.push_back(Output::Answer { handle, body: body.to_vec(), after_ms });
+                    let mut receipt = pending.receipt;
+                    if let Some(receipt) = &mut receipt {
+                        receipt.last = envelope::tally_of(body);
+                    }
+                    self.out.push_back(Output::Answer { handle, body: body.to_vec(), after_ms, receipt });
                 }
             }
             // Garbled on the way: the time-out repeats it.

@@ -5,6 +5,7 @@ mod authority;
 mod descriptor;
 mod keeper;
 mod layers;
+pub mod sealed;
 
 pub use self::assembler::{Assembler, AssemblerConfig};
 pub use self::authority::{
@@ -13,3 +14,4 @@ pub use self::authority::{
 pub use self::descriptor::{sign_descriptor, verify_descriptor};
 pub use self::keeper::{Accepted, DocumentKeeper, SKEW_MS};
 pub use self::layers::layers;
+pub use self::sealed::{EnrolledKey, EnrolmentKey};

@@ -1,6 +1,7 @@
 //! How a request fills the user data of a packet, and a response the payload of a reply: length, bytes, zeros.
 
 use sphinx::Geometry;
+use wire::Tally;
 use wire::hub::{Request, Response};
 
 use crate::Error;
@@ -38,6 +39,11 @@ pub fn open(envelope: &[u8]) -> Result<&[u8], Error> {
 /// [`Error::Envelope`], [`Error::Wire`].
 pub fn open_request(data: &[u8]) -> Result<Request, Error> {
     Ok(wire::decode(open(data)?, "box request")?)
+}
+
+/// The tally that a response brings.
+pub(crate) fn tally_of(response: &[u8]) -> Option<Tally> {
+    wire::decode::<Response>(response, "box response").ok().and_then(|r| r.tally)
 }
 
 /// A response, filling a reply's payload.

@@ -55,6 +55,9 @@ pub enum Error {
     /// A key of the wrong length or form.
     #[error("not a key")]
     BadKey,
+    /// A document that is sealed to another key, or altered.
+    #[error("the document is sealed to another key, or was altered")]
+    Seal,
     /// The network has too few relays for its paths.
     #[error("the network has {have} usable relays and its paths need {need}")]
     TooFewRelays {

@@ -5,6 +5,7 @@
 //! - [`replay`], [`queue`], [`epoch`]: its bounded replay filter, delay queue and epoch keys
 //! - [`path`], [`cover`], [`client`]: what a client does: draw paths, keep Poisson streams, retry by fresh packets
 //! - [`directory`]: signing, checking and assembling the network document
+//! - [`tally`]: which hops processed a packet, for its sender to verify offline
 //! - [`geometry`], [`envelope`]: the network's geometry as Sphinx sees it, and how a request fills a payload
 //!
 //! # Not in this crate
@@ -46,5 +47,6 @@ pub mod path;
 pub mod queue;
 pub mod relay;
 pub mod replay;
+pub mod tally;
 
 pub use error::Error;

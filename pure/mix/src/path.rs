@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rand_core::CryptoRng;
 use sphinx::{Command, PathHop, PublicKey, Scheme};
-use wire::document::{NetworkDocument, NodeDescriptor, Role};
+use wire::document::{NetworkDocument, NodeDescriptor, Processing, Role};
 use wire::{ClientToken, NodeId};
 
 pub use self::entry::{EntryPins, EntryPolicy, MAX_PINS, PIN_MS};
@@ -26,6 +26,7 @@ struct Hop {
     key: PublicKey,
     region: Option<wire::document::Region>,
     layer: Option<u8>,
+    processing: Processing,
 }
 
 /// Draws paths over one document.
@@ -50,6 +51,19 @@ pub struct Path {
     pub hops: Vec<PathHop>,
     /// The relays on it, in order.
     pub relays: Vec<NodeId>,
+    /// What is expected of each hop, for a receipt.
+    pub plan: Vec<Planned>,
+}
+
+/// What its sender expects of a hop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Planned {
+    /// Which node.
+    pub node: NodeId,
+    /// How it processes tallies, by the document.
+    pub processing: Processing,
+    /// The delay chosen for it, ms.
+    pub delay_ms: u32,
 }
 
 impl PathPlanner {
@@ -116,6 +130,7 @@ impl PathPlanner {
             key: last.key.clone(),
             commands: vec![Command::Recipient([0; 32])],
         });
+        path.plan.push(Planned { node: last.id, processing: last.processing, delay_ms: 0 });
         Ok(path)
     }
 
@@ -134,12 +149,17 @@ impl PathPlanner {
     }
 
     fn path<R: CryptoRng>(&self, rng: &mut R, relays: &[&Hop]) -> Path {
-        let hop = |h: &&Hop| PathHop {
+        let plan: Vec<Planned> = relays
+            .iter()
+            .map(|h| Planned { node: h.id, processing: h.processing, delay_ms: self.delay(rng) })
+            .collect();
+        let hop = |(h, planned): (&&Hop, &Planned)| PathHop {
             id: *h.id.as_bytes(),
             key: h.key.clone(),
-            commands: vec![Command::Delay(self.delay(rng))],
+            commands: vec![Command::Delay(planned.delay_ms)],
         };
-        Path { relays: relays.iter().map(|h| h.id).collect(), hops: relays.iter().map(hop).collect() }
+        let hops = relays.iter().zip(&plan).map(hop).collect();
+        Path { relays: relays.iter().map(|h| h.id).collect(), hops, plan }
     }
 
     /// How many relays this path has.
@@ -220,7 +240,7 @@ impl PathPlanner {
 
 fn usable(node: &NodeDescriptor, epoch: u64, scheme: Scheme, layer: Option<u8>) -> Option<Hop> {
     let key = PublicKey::from_bytes(scheme, node.key_for(epoch)?).ok()?;
-    Some(Hop { id: node.id, key, region: node.region.clone(), layer })
+    Some(Hop { id: node.id, key, region: node.region.clone(), layer, processing: node.processing.unwrap_or_default() })
 }
 
 /// A uniform number below `n`, by rejection; `None` for zero.

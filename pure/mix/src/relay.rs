@@ -10,15 +10,16 @@ mod tests;
 use std::collections::{BTreeMap, VecDeque};
 
 use rand_core::CryptoRng;
-use sphinx::{ForwardPayload, Geometry, Packet, PrivateKey, Surb, Unwrapped, replay_tag, unwrap};
-use wire::document::{NetworkDocument, Role};
-use wire::{ClientToken, NodeId, Timestamp};
+use sphinx::{ForwardPayload, Geometry, HopSecret, Packet, PrivateKey, Surb, Unwrapped, replay_tag, unwrap};
+use wire::document::{NetworkDocument, Processing, Role};
+use wire::{ClientToken, NodeId, Tally, Timestamp};
 
 pub use self::counters::{Counters, DropReason};
 use crate::epoch::key_life_ms;
 use crate::geometry::reply_frame_payload;
 use crate::queue::DelayQueue;
 use crate::replay::{ReplayFilter, TAG_LEN, Tag, Verdict};
+use crate::tally;
 
 /// What a relay core must know.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +38,8 @@ pub struct RelayConfig {
     pub max_delay_ms: u32,
     /// Packets that may wait at one time.
     pub queue_limit: usize,
+    /// How it processes tallies; `None` in a network whose packets carry none.
+    pub tally: Option<Processing>,
 }
 
 /// What a relay core wants done.
@@ -75,6 +78,8 @@ pub enum Output {
         surb: Option<Surb>,
         /// User data, with its padding.
         data: Vec<u8>,
+        /// The tally after this hop's own fold; none in a network without tallies.
+        tally: Option<Tally>,
     },
 }
 
@@ -159,8 +164,12 @@ impl Relay {
         }
     }
 
-    fn accept(&mut self, now: Timestamp, low: u32, bytes: Vec<u8>) -> Result<(), DropReason> {
+    fn accept(&mut self, now: Timestamp, low: u32, mut bytes: Vec<u8>) -> Result<(), DropReason> {
         let geometry = self.config.geometry;
+        let tally = match self.config.tally {
+            None => None,
+            Some(_) => Some(tally::split_off(&mut bytes).ok_or(DropReason::Length)?),
+        };
         let packet = Packet::from_bytes(&geometry, bytes).map_err(|_| DropReason::Length)?;
         let epoch = self.epoch_of(low).ok_or(DropReason::UnknownEpoch)?;
         let slot = self.keys.get_mut(&epoch).ok_or(DropReason::UnknownEpoch)?;
@@ -190,7 +199,7 @@ impl Relay {
             Verdict::Full => return Err(DropReason::FilterFull),
         }
         self.tags.push_back((epoch, tag));
-        let (delay_ms, output) = self.route(low, unwrapped?)?;
+        let (delay_ms, output) = self.route(low, unwrapped?, tally)?;
         let due = now.plus_millis(u64::from(delay_ms.min(self.config.max_delay_ms)));
         self.queue.push(due, output).map_err(|_| DropReason::QueueFull)
     }
@@ -200,32 +209,48 @@ impl Relay {
         self.keys.keys().copied().find(|e| low_bits(*e) == low)
     }
 
-    fn route(&self, epoch: u32, unwrapped: Unwrapped) -> Result<(u32, Output), DropReason> {
+    /// This hop's fold; nothing in a network without tallies.
+    fn fold(&self, secret: Option<&HopSecret>, tally: Option<Tally>) -> Result<Option<Tally>, DropReason> {
+        match (self.config.tally, tally) {
+            // A document with tallies and a scheme that gives hops no secret is refused before it comes here.
+            (Some(processing), Some(tally)) => {
+                Ok(Some(tally::fold(processing, secret.ok_or(DropReason::Header)?, &tally)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn route(&self, epoch: u32, unwrapped: Unwrapped, tally: Option<Tally>) -> Result<(u32, Output), DropReason> {
         match unwrapped {
-            Unwrapped::Forward { next, delay_ms, packet, .. } => {
+            Unwrapped::Forward { next, delay_ms, packet, secret, .. } => {
                 let next = NodeId::new(next);
                 if next == self.config.me || self.config.role == Role::Hub {
                     return Err(DropReason::NotMine);
                 }
-                Ok((delay_ms, Output::Forward { next, epoch, packet: packet.into_bytes() }))
+                let mut packet = packet.into_bytes();
+                if let Some(tally) = self.fold(secret.as_ref(), tally)? {
+                    tally::append(&mut packet, &tally);
+                }
+                Ok((delay_ms, Output::Forward { next, epoch, packet }))
             }
             Unwrapped::Reply { recipient, delay_ms, surb_id, payload, .. } => {
                 if self.config.role == Role::Hub {
                     return Err(DropReason::NotMine);
                 }
                 let mut padded = payload;
-                padded.resize(reply_frame_payload(&self.config.geometry), 0);
+                padded.resize(reply_frame_payload(&self.config.geometry, self.config.tally.is_some()), 0);
                 let token = ClientToken::new(recipient);
                 Ok((delay_ms, Output::ToClient { token, surb_id, padded }))
             }
-            Unwrapped::Deliver { delay_ms, payload, .. } => {
+            Unwrapped::Deliver { delay_ms, payload, secret, .. } => {
                 if self.config.role == Role::Relay {
                     return Err(DropReason::NotMine);
                 }
                 let payload =
                     ForwardPayload::decode(&self.config.geometry, &payload).map_err(|_| DropReason::Payload)?;
                 let ForwardPayload { surb, data } = payload;
-                Ok((delay_ms, Output::Deliver { epoch, surb, data }))
+                let tally = self.fold(secret.as_ref(), tally)?;
+                Ok((delay_ms, Output::Deliver { epoch, surb, data, tally }))
             }
         }
     }

@@ -64,6 +64,8 @@ fn config(set: &AuthoritySet, token: AdmissionToken, last_published: Option<(u64
             mix_loops: 0,
         },
         paths: PathPolicy { min_relays: 3, max_relays: 3, forward_ppm: 0, layers: 3, distinct_regions: false },
+        tally: false,
+        sealed: false,
         last_published,
     }
 }
@@ -81,6 +83,7 @@ fn node(seed: u8, epoch: u64) -> (NodeId, SignedDescriptor) {
         region: None,
         rate: 100,
         keys: keys.public_from(epoch),
+        processing: None,
     };
     (id, sign_descriptor(&identity, &descriptor))
 }

@@ -105,6 +105,7 @@ impl Node {
             epoch_ms: EPOCH_MS,
             max_delay_ms: 1_000,
             queue_limit: 16,
+            tally: None,
         };
         let mut relay = Relay::new(config, rng);
         for epoch in keys.epochs() {
@@ -121,12 +122,12 @@ fn a_put_reaches_its_hub_and_three_boxes_come_back() {
     let (packet, keys) = network.request(EPOCH);
     let (at, delivered) = network.carry(START, 0, low_bits(EPOCH), packet);
     assert_eq!(at, START.plus_millis(80), "four hops of 20 ms");
-    let Some(Output::Deliver { epoch, surb: Some(surb), data }) = delivered else { panic!("not delivered") };
+    let Some(Output::Deliver { epoch, surb: Some(surb), data, .. }) = delivered else { panic!("not delivered") };
     let request = envelope::open_request(&data).unwrap();
     assert_eq!(request.operation, Operation::Put(standard_box()));
 
     let answer = Answer::Boxes(vec![standard_box(); 3]);
-    let response = Response { boot: BootId::new([8; 16]), answer };
+    let response = Response { boot: BootId::new([8; 16]), answer, tally: None };
     let payload = envelope::seal_response(&network.geometry, &response).unwrap();
     let (packet, first) = surb.reply(&network.geometry, &payload).unwrap();
     assert_eq!(first, id(2));
@@ -134,7 +135,7 @@ fn a_put_reaches_its_hub_and_three_boxes_come_back() {
     assert_eq!(at, START.plus_millis(140));
     let Some(Output::ToClient { token, surb_id: [7, ..], mut padded }) = back else { panic!("no reply") };
     assert_eq!(token.as_bytes(), &TOKEN);
-    assert_eq!(padded.len(), mix::geometry::reply_frame_payload(&network.geometry));
+    assert_eq!(padded.len(), mix::geometry::reply_frame_payload(&network.geometry, false));
     padded.truncate(network.geometry.reply_len() + 32);
     let opened = keys.open(&network.geometry, padded).unwrap();
     assert_eq!(wire::decode::<Response>(envelope::open(&opened).unwrap(), "response").unwrap(), response);

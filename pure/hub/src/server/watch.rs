@@ -8,7 +8,7 @@ use wire::Timestamp;
 use wire::hub::BoxBytes;
 
 use super::config::HubConfig;
-use super::{AskId, Asker, MAX_RESPONSE_BYTES};
+use super::{AskId, Asker, ONION_ROOM, Room};
 use crate::class::AccessClass;
 use crate::store::stored_len;
 
@@ -49,6 +49,7 @@ impl Count {
 /// Open `get`s, found by id, by deadline and by connection. Each lookup costs a logarithm.
 #[derive(Debug)]
 pub(super) struct Watchers {
+    room: Room,
     max: Count,
     max_of_class: HashMap<AccessClass, Count>,
     max_of_connection: usize,
@@ -67,6 +68,7 @@ impl Watchers {
             (*class, Count { watches: l.max_watchers, ids: l.max_watched_ids })
         };
         Watchers {
+            room: Room { onion: ONION_ROOM },
             max: Count { watches: config.max_watchers, ids: config.max_watched_ids },
             max_of_class: config.keys.iter().map(of_class).collect(),
             max_of_connection: config.connection.max_watchers,
@@ -78,6 +80,10 @@ impl Watchers {
             by_deadline: BTreeSet::new(),
             by_connection: BTreeSet::new(),
         }
+    }
+
+    pub(super) fn set_room(&mut self, room: Room) {
+        self.room = room;
     }
 
     pub(super) fn len(&self) -> usize {
@@ -144,12 +150,12 @@ impl Watchers {
             let id = BoxId::new(content.id);
             let keys: Vec<u64> = self.by_id.range((id, 0)..=(id, u64::MAX)).map(|(_, key)| *key).collect();
             for key in keys {
-                let takes = self.watches.get(&key).is_some_and(|w| w.asker.takes(content.ciphertext.len()));
+                let takes = self.watches.get(&key).is_some_and(|w| self.room.takes(w.asker, &content.ciphertext));
                 if !takes {
                     continue;
                 }
                 if let Some(watch) = self.remove(key) {
-                    woken(watch.ask, what_fits(&watch, &by_id));
+                    woken(watch.ask, what_fits(self.room, &watch, &by_id));
                 }
             }
         }
@@ -166,6 +172,13 @@ impl Watchers {
         self.remove(*key)
     }
 
+    /// Closes one `get` of a connection that may be answered before its deadline.
+    pub(super) fn pop_early_of(&mut self, connection: u64) -> Option<Watch> {
+        let keys = self.by_connection.range((connection, 0)..=(connection, u64::MAX));
+        let key = keys.map(|(_, key)| *key).find(|key| self.watches.get(key).is_some_and(|w| !w.hold))?;
+        self.remove(key)
+    }
+
     /// Closes one `get` of a connection.
     pub(super) fn pop_of(&mut self, connection: u64) -> Option<Watch> {
         let (_, key) = self.by_connection.range((connection, 0)..=(connection, u64::MAX)).next()?;
@@ -174,15 +187,15 @@ impl Watchers {
 }
 
 /// Those of the boxes that were asked for, within the bounds of a response.
-fn what_fits(watch: &Watch, arrived: &HashMap<BoxId, &Arc<BoxBytes>>) -> Vec<Arc<BoxBytes>> {
+fn what_fits(room: Room, watch: &Watch, arrived: &HashMap<BoxId, &Arc<BoxBytes>>) -> Vec<Arc<BoxBytes>> {
     let mut bytes = 0u64;
     let asked = watch.ids.iter().filter_map(|id| arrived.get(id));
     asked
-        .filter(|b| watch.asker.takes(b.ciphertext.len()))
+        .filter(|b| room.takes(watch.asker, &b.ciphertext))
         .take(watch.asker.max_boxes())
         .take_while(|b| {
             bytes = bytes.saturating_add(stored_len(&b.ciphertext));
-            bytes <= MAX_RESPONSE_BYTES
+            bytes <= room.of(watch.asker)
         })
         .map(|b| Arc::clone(b))
         .collect()

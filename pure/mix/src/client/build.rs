@@ -1,12 +1,14 @@
 //! Building packets: requests, loops and drops look the same to everybody on the way.
 
 use rand_core::CryptoRng;
-use sphinx::{ForwardPayload, Surb};
-use wire::{NodeId, Timestamp};
+use sphinx::{ForwardPayload, HopSecret, Surb};
+use wire::{NodeId, Tally, Timestamp};
 
-use super::{Attempt, MAX_LOOPS, OnionClient, Output, PathTrace, PendingSurb, SurbFor};
+use super::{Attempt, MAX_LOOPS, Net, OnionClient, Output, PathTrace, PendingSurb, SurbFor};
+use crate::path::Planned;
 use crate::relay::low_bits;
-use crate::{Error, envelope};
+use crate::tally::{Receipt, ReceiptHop};
+use crate::{Error, envelope, tally};
 
 struct Built {
     output: Output,
@@ -88,6 +90,10 @@ impl OnionClient {
         let forward = net.planner.forward(rng, &entry, &hub)?;
         let mut surb_id = [0; 16];
         rng.fill_bytes(&mut surb_id);
+        let traced = match surb_for {
+            Some(SurbFor::Request(handle)) => self.requests.get(&handle).is_some_and(|f| f.traced),
+            _ => false,
+        };
         let mut reply_relays = Vec::new();
         let mut surb = None;
         let mut pending = None;
@@ -96,12 +102,20 @@ impl OnionClient {
             let (made, keys) = Surb::create(geometry, &reply.hops, surb_id, rng)?;
             reply_relays = reply.relays;
             surb = Some(made);
-            pending = Some(PendingSurb { keys, epoch: net.planner.epoch(), what });
+            pending = Some(PendingSurb { keys, epoch: net.planner.epoch(), what, receipt: None });
         }
         let capacity = geometry.user_len(surb.is_some()).ok_or(sphinx::Error::Geometry)?;
         let data = envelope::seal(body, capacity)?;
         let payload = ForwardPayload { surb, data }.encode(geometry)?;
-        let packet = sphinx::build(geometry, &forward.hops, &payload, rng)?.into_bytes();
+        let (packet, secrets) = sphinx::build_with_secrets(geometry, &forward.hops, &payload, rng)?;
+        let mut packet = packet.into_bytes();
+        if net.tally {
+            let first = tally::draw(rng);
+            tally::append(&mut packet, &first);
+            if let (true, Some(pending)) = (traced, &mut pending) {
+                pending.receipt = Some(Box::new(receipt(net, &forward.plan, secrets, first)));
+            }
+        }
         let trace = PathTrace { relays: forward.relays, reply_relays, hub, packet_len: packet.len(), what };
         let output = Output::Send { entry, epoch: low_bits(net.planner.epoch()), packet };
         if let Some(pending) = pending {
@@ -109,4 +123,16 @@ impl OnionClient {
         }
         Ok(Built { output, trace, surb_id })
     }
+}
+
+/// A packet's way as planned; the last tally is still to come.
+fn receipt(net: &Net, plan: &[Planned], secrets: Vec<HopSecret>, first: Tally) -> Receipt {
+    let hop = |(planned, key): (&Planned, HopSecret)| ReceiptHop {
+        node: planned.node,
+        processing: planned.processing,
+        delay_ms: planned.delay_ms,
+        key,
+    };
+    let hops = plan.iter().zip(secrets).map(hop).collect();
+    Receipt { network: net.network, epoch: net.planner.epoch(), hops, first, last: None }
 }

@@ -32,11 +32,22 @@ pub(super) struct Flight {
     pub(super) tries: u32,
     /// When it is sent again; `None` while it waits in the queue.
     pub(super) due: Option<Timestamp>,
+    /// Whether its answer brings a receipt.
+    pub(super) traced: bool,
 }
 
 impl Flight {
     pub(super) const fn new(hub: NodeId, body: Vec<u8>, answer_after_ms: u32) -> Self {
-        Flight { hub, body, answer_after_ms, first_sent: None, attempts: VecDeque::new(), tries: 0, due: None }
+        Flight {
+            hub,
+            body,
+            answer_after_ms,
+            first_sent: None,
+            attempts: VecDeque::new(),
+            tries: 0,
+            due: None,
+            traced: false,
+        }
     }
 
     pub(super) const fn is_in_flight(&self) -> bool {

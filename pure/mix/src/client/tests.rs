@@ -26,7 +26,10 @@ struct World {
     dead: Vec<usize>,
     /// Packets that left the client.
     sent: Vec<Timestamp>,
+    /// Their lengths, and those of all packets between nodes.
+    lens: std::collections::BTreeSet<usize>,
     answers: Vec<(RequestHandle, Vec<u8>)>,
+    receipts: Vec<crate::tally::Receipt>,
     traces: Vec<PathTrace>,
     wanted: u32,
     /// Whether each reply is delivered twice.
@@ -39,6 +42,11 @@ impl World {
     }
 
     fn with(relays: usize, cover: CoverLevel, scheme: PacketScheme) -> Self {
+        Self::made(relays, cover, scheme, false)
+    }
+
+    /// With `tally`, the hub's answers are responses that bring it.
+    fn made(relays: usize, cover: CoverLevel, scheme: PacketScheme, tally: bool) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(7);
         let spec = geometry::spec_for(scheme, 3).unwrap();
         let sphinx = geometry::to_sphinx(&spec).unwrap();
@@ -55,6 +63,7 @@ impl World {
                 region: None,
                 rate: 1_000,
                 keys: vec![EpochKey { epoch: EPOCH, key: key.public().as_bytes().to_vec() }],
+                processing: tally.then(|| Processing::ALL[n % 4]),
             });
             let config = RelayConfig {
                 me: id(n),
@@ -64,6 +73,7 @@ impl World {
                 epoch_ms: 60_000,
                 max_delay_ms: 0,
                 queue_limit: 10_000,
+                tally: tally.then(|| Processing::ALL[n % 4]),
             };
             let mut core = Relay::new(config, &mut rng);
             core.install_key(EPOCH, key, Vec::new());
@@ -88,6 +98,8 @@ impl World {
             },
             paths: PathPolicy { min_relays: 3, max_relays: 3, forward_ppm: 0, layers: 0, distinct_regions: false },
             nodes,
+            tally,
+            sealed: false,
         };
         let config = ClientConfig {
             cover: Some(cover),
@@ -108,7 +120,9 @@ impl World {
             hub: relays,
             dead: Vec::new(),
             sent: Vec::new(),
+            lens: std::collections::BTreeSet::new(),
             answers: Vec::new(),
+            receipts: Vec::new(),
             traces: Vec::new(),
             wanted: 0,
             twice: false,
@@ -135,7 +149,10 @@ impl World {
                     assert_eq!(Some(entry), self.client.entry());
                     self.carry(entry, epoch, packet);
                 }
-                Output::Answer { handle, body, .. } => self.answers.push((handle, body)),
+                Output::Answer { handle, body, receipt, .. } => {
+                    self.answers.push((handle, body));
+                    self.receipts.extend(receipt.map(|r| *r));
+                }
                 Output::Trace(trace) => self.traces.push(trace),
                 Output::DocumentWanted => self.wanted += 1,
                 Output::Sent { .. } => {}
@@ -147,6 +164,7 @@ impl World {
         let mut on_the_way = vec![(to, packet)];
         while let Some((to, packet)) = on_the_way.pop() {
             let n = usize::from(to.as_bytes()[0]) - 1;
+            self.lens.insert(packet.len());
             if self.dead.contains(&n) {
                 continue;
             }
@@ -154,14 +172,22 @@ impl World {
             while let Some(output) = self.relays[n].poll(self.now) {
                 match output {
                     Mixed::Forward { next, packet, .. } => on_the_way.push((next, packet)),
-                    Mixed::Deliver { surb: Some(surb), data, .. } => {
+                    Mixed::Deliver { surb: Some(surb), data, tally, .. } => {
                         // The hub answers with what it was asked, reversed.
                         let mut body = envelope::open(&data).unwrap().to_vec();
                         body.reverse();
+                        if tally.is_some() {
+                            let boot = wire::BootId::new([1; 16]);
+                            body = wire::encode(&wire::hub::Response { boot, answer: wire::hub::Answer::Echo, tally });
+                        }
                         let sphinx = geometry::to_sphinx(&self.document.geometry).unwrap();
                         let payload = envelope::seal(&body, sphinx.reply_len()).unwrap();
                         let (packet, next) = surb.reply(&sphinx, &payload).unwrap();
-                        on_the_way.push((NodeId::new(next), packet.into_bytes()));
+                        let mut packet = packet.into_bytes();
+                        if tally.is_some() {
+                            crate::tally::append(&mut packet, &crate::tally::draw(&mut self.rng));
+                        }
+                        on_the_way.push((NodeId::new(next), packet));
                     }
                     Mixed::ToClient { surb_id, padded, .. } => {
                         for _ in 0..=usize::from(self.twice) {
@@ -190,6 +216,41 @@ fn requests_are_answered_once_even_when_replies_come_twice() {
         world.run(60_000);
         assert_eq!(world.answers.len(), 5);
         assert_eq!(world.client.stats().retries, 0);
+    }
+}
+
+//= TALLY-002, TALLY-003
+#[test]
+fn a_traced_request_brings_a_receipt_that_verifies_and_all_packets_have_one_size() {
+    for scheme in [PacketScheme::X25519Kem, PacketScheme::XWing] {
+        let mut world = World::made(5, CoverLevel::Normal, scheme, true);
+        let hub = id(world.hub);
+        world.client.request_traced(hub, b"trace".to_vec()).unwrap();
+        world.ask(b"an ordinary one");
+        world.run(30_000);
+        assert_eq!((world.answers.len(), world.receipts.len()), (2, 1));
+        let receipt = &world.receipts[0];
+        let tallies = receipt.verify().unwrap();
+        assert_eq!(tallies.len(), 4);
+        assert_eq!((receipt.hops[3].node, receipt.epoch), (hub, EPOCH));
+        let mut seen = tallies;
+        seen.push(receipt.first);
+        seen.sort();
+        seen.dedup();
+        assert_eq!(seen.len(), 5, "no two links share a tally");
+        assert!(world.client.stats().loops_back > 0);
+        let sphinx = geometry::to_sphinx(&world.document.geometry).unwrap();
+        assert!(world.lens.iter().all(|l| *l == sphinx.packet_len() + 32), "loops, drops and requests alike");
+        // A hop that folds with another digest than the document says, or twice, is found out.
+        let first = receipt.hops[0].node;
+        let n = usize::from(first.as_bytes()[0]) - 1;
+        world.document.nodes[n].processing = Some(Processing::ALL[(n + 1) % 4]);
+        world.document.revision += 1;
+        let document = world.document.clone();
+        world.client.set_document(world.now, &document, &mut world.rng).unwrap();
+        world.client.request_traced(hub, b"trace".to_vec()).unwrap();
+        world.run(30_000);
+        assert_eq!(world.receipts[1].verify(), Err(crate::tally::Fault::Altered));
     }
 }
 

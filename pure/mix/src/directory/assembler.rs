@@ -33,6 +33,10 @@ pub struct AssemblerConfig {
     pub mixing: Mixing,
     /// Path policy.
     pub paths: PathPolicy,
+    /// Whether packets carry a tally.
+    pub tally: bool,
+    /// Whether the document is for enrolled clients only.
+    pub sealed: bool,
     /// Epoch and revision that an earlier run signed last.
     pub last_published: Option<(u64, u32)>,
 }
@@ -40,6 +44,8 @@ pub struct AssemblerConfig {
 struct Entry {
     descriptor: NodeDescriptor,
     present: bool,
+    /// Left out of documents from now on, though it is there.
+    retired: bool,
 }
 
 /// Collects registrations and makes documents.
@@ -77,8 +83,7 @@ impl Assembler {
         token: &AdmissionToken,
         signed: &SignedDescriptor,
     ) -> Result<NodeId, RefusedReason> {
-        let admits = |known: &AdmissionToken| verify_slices_are_equal(known.as_bytes(), token.as_bytes()).is_ok();
-        if !self.config.tokens.iter().any(admits) {
+        if !self.admits(token) {
             return Err(RefusedReason::NotAdmitted);
         }
         let descriptor = verify_descriptor(signed).map_err(|_| RefusedReason::BadDescriptor)?;
@@ -93,11 +98,28 @@ impl Assembler {
             }
             None if full => return Err(RefusedReason::Busy),
             None => {
-                self.nodes.insert(id, Entry { descriptor, present: false });
+                self.nodes.insert(id, Entry { descriptor, present: false, retired: false });
                 self.touch(now);
             }
         }
         Ok(id)
+    }
+
+    /// Whether this token admits nodes here. Compared in constant time.
+    #[must_use]
+    pub fn admits(&self, token: &AdmissionToken) -> bool {
+        let same = |known: &AdmissionToken| verify_slices_are_equal(known.as_bytes(), token.as_bytes()).is_ok();
+        self.config.tokens.iter().any(same)
+    }
+
+    /// Leaves these nodes out of all further documents (`DIR-009`). They may go on forwarding what is under way.
+    pub fn retire(&mut self, now: Timestamp, nodes: &[NodeId]) {
+        for node in nodes {
+            if let Some(entry) = self.nodes.get_mut(node).filter(|e| !e.retired) {
+                entry.retired = true;
+                self.touch(now);
+            }
+        }
     }
 
     fn check_keys(&self, now: Timestamp, descriptor: &NodeDescriptor) -> Result<(), RefusedReason> {
@@ -115,7 +137,10 @@ impl Assembler {
             && entry.present != up
         {
             entry.present = up;
-            self.touch(now);
+            // Of a retired node no document speaks.
+            if !entry.retired {
+                self.touch(now);
+            }
         }
     }
 
@@ -150,11 +175,11 @@ impl Assembler {
 
     /// Absent nodes whose keys are all over are forgotten.
     fn drop_outdated(&mut self, epoch: u64) {
-        self.nodes.retain(|_, e| e.present || e.descriptor.keys.iter().any(|k| k.epoch >= epoch));
+        self.nodes.retain(|_, e| e.present || !e.retired && e.descriptor.keys.iter().any(|k| k.epoch >= epoch));
     }
 
     fn document(&self, now: Timestamp, epoch: u64, revision: u32) -> NetworkDocument {
-        let listed = self.nodes.values().filter(|e| e.present && e.descriptor.key_for(epoch).is_some());
+        let listed = self.nodes.values().filter(|e| e.present && !e.retired && e.descriptor.key_for(epoch).is_some());
         let end = Timestamp::from_millis(epoch.saturating_add(1).saturating_mul(self.config.epoch_ms));
         NetworkDocument {
             version: VERSION,
@@ -168,6 +193,8 @@ impl Assembler {
             mixing: self.config.mixing,
             paths: self.config.paths,
             nodes: listed.map(|e| e.descriptor.clone()).collect(),
+            tally: self.config.tally,
+            sealed: self.config.sealed,
         }
     }
 }

@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
 use wire::{NodeId, Timestamp};
 
-use super::shuffle;
+use super::{below, shuffle};
 
 /// How long an entry stays pinned, ms: 30 days.
 pub const PIN_MS: u64 = 30 * 24 * 3_600_000;
@@ -39,6 +39,9 @@ struct Pin {
 pub struct EntryPins {
     #[n(0)]
     pins: Vec<Pin>,
+    /// The entry while no pinned one is in the document: a network of ephemeral relays has new ones only.
+    #[n(1)]
+    stand_in: Option<NodeId>,
 }
 
 impl EntryPins {
@@ -60,7 +63,14 @@ impl EntryPins {
         let ready = self.pins.iter().filter(here).find(|p| p.retry_at <= now);
         // All failed lately: the one whose rest is over first.
         let chosen = ready.or_else(|| self.pins.iter().filter(here).min_by_key(|p| p.retry_at));
-        chosen.map(|p| p.relay).or_else(|| relays.first().copied().filter(|_| self.pins.is_empty()))
+        if let Some(pin) = chosen {
+            let relay = pin.relay;
+            self.stand_in = None;
+            return Some(relay);
+        }
+        let kept = self.stand_in.filter(|r| relays.contains(r));
+        self.stand_in = kept.or_else(|| below(rng, relays.len()).and_then(|n| relays.get(n).copied()));
+        self.stand_in
     }
 
     /// An entry does not answer: it is passed over for a while.
@@ -68,6 +78,7 @@ impl EntryPins {
         for pin in self.pins.iter_mut().filter(|p| p.relay == *relay) {
             pin.retry_at = now.plus_millis(RETRY_MS);
         }
+        self.stand_in = self.stand_in.filter(|r| r != relay);
     }
 
     /// When a preferred entry's rest is over, if one is resting.

@@ -28,6 +28,7 @@ fn network(relays: u8, paths: PathPolicy) -> NetworkDocument {
         region: Some(format!("r{}", n / 2).parse().unwrap()),
         rate: 100,
         keys: vec![EpochKey { epoch: 5, key: key.clone() }],
+        processing: None,
     };
     let mut nodes: Vec<NodeDescriptor> = (0..relays).map(|n| node(n, Role::Relay)).collect();
     nodes.push(node(HUB, Role::Hub));
@@ -50,6 +51,8 @@ fn network(relays: u8, paths: PathPolicy) -> NetworkDocument {
         },
         paths,
         nodes,
+        tally: false,
+        sealed: false,
     }
 }
 
@@ -225,4 +228,21 @@ fn an_entry_is_kept_for_thirty_days_stood_in_for_and_returned_to() {
     }
     assert_eq!(seen.len(), 6, "after thirty days it is drawn anew, uniformly");
     assert_eq!(EntryPins::default().choose(start, &[], &mut rng), None);
+}
+
+//= PATH-005
+#[test]
+fn when_no_pinned_entry_is_left_another_stands_in_until_one_is_back() {
+    let mut rng = rng(10);
+    let (old, new): (Vec<NodeId>, Vec<NodeId>) = ((0..6).map(id).collect(), (6..12).map(id).collect());
+    let at = Timestamp::from_millis(1_000_000);
+    let mut pins = EntryPins::default();
+    let first = pins.choose(at, &old, &mut rng).unwrap();
+    let stand_in = pins.choose(at, &new, &mut rng).unwrap();
+    assert!(new.contains(&stand_in));
+    let mut pins: EntryPins = wire::decode(&wire::encode(&pins), "pins").unwrap();
+    assert_eq!(pins.choose(at, &new, &mut rng), Some(stand_in), "the same while it is there");
+    let others: Vec<NodeId> = new.iter().copied().filter(|r| *r != stand_in).collect();
+    assert!(others.contains(&pins.choose(at, &others, &mut rng).unwrap()));
+    assert_eq!(pins.choose(at, &[old, new].concat(), &mut rng), Some(first), "a pinned one keeps its place");
 }

@@ -39,6 +39,7 @@ impl World {
             epoch_ms: 100_000,
             max_delay_ms: 1_000,
             queue_limit: 8,
+            tally: None,
         };
         let mut relay = Relay::new(config, rng);
         let key = PrivateKey::from_bytes(Scheme::X25519Kem, &key.to_bytes()).unwrap();
