@@ -48,6 +48,23 @@ choice!(
         Onion = "onion",
         /// Straight to the hub.
         Direct = "direct",
+        /// Through Tor to the hub.
+        Tor = "tor",
+        /// Through Tor to the first relay.
+        TorOnion = "tor+onion",
+    }
+);
+choice!(
+    /// Who speaks Tor.
+    TorEngine {
+        /// The Tor inside the program.
+        Arti = "arti",
+        /// A tor that runs on this machine.
+        System = "system",
+        /// A tor that the program starts for itself.
+        Private = "private",
+        /// Nobody: routes through Tor are not used.
+        Off = "off",
     }
 );
 choice!(
@@ -61,6 +78,15 @@ choice!(
         Low = "low",
         /// The usual amount.
         Normal = "normal",
+    }
+);
+choice!(
+    /// Sizes of the boxes that messages are sealed into, off the onion route.
+    BoxSizes {
+        /// All of one size.
+        Uniform = "uniform",
+        /// The smallest of four sizes.
+        Ladder = "ladder",
     }
 );
 choice!(
@@ -131,8 +157,16 @@ pub struct Config {
     pub route: Route,
     /// How much cover traffic.
     pub cover: Cover,
+    /// Sizes of boxes off the onion route.
+    pub box_sizes: BoxSizes,
+    /// How long a box waits before it leaves, off the onion route, from and to ms.
+    pub send_delay: Option<(u64, u64)>,
+    /// After which idle time a dummy leaves, off the onion route, from and to ms.
+    pub dummies: Option<(u64, u64)>,
     /// Which relay comes first.
     pub entry: Entry,
+    /// Who speaks Tor.
+    pub tor: TorEngine,
     /// The floor of new conversations.
     pub floor: Floor,
     /// What contacts see: up to 64 characters, none of them a control character.
@@ -157,7 +191,11 @@ impl Default for Config {
             network: None,
             route: Route::Onion,
             cover: Cover::Network,
+            box_sizes: BoxSizes::Uniform,
+            send_delay: None,
+            dummies: None,
             entry: Entry::Pinned,
+            tor: TorEngine::Arti,
             floor: Floor::Hidden,
             name: None,
             keep: Keep::Forever,
@@ -178,11 +216,15 @@ impl std::fmt::Debug for Config {
 
 impl Config {
     /// All keys, in the order of the default file.
-    pub const KEYS: [&'static str; 12] = [
+    pub const KEYS: [&'static str; 16] = [
         "network",
         "route",
         "cover",
+        "box_sizes",
+        "send_delay",
+        "dummies",
         "entry",
+        "tor",
         "floor",
         "name",
         "keep",
@@ -269,7 +311,11 @@ impl Config {
             "download_dir" => self.download_dir = short(key, text()?, 4096)?.map(PathBuf::from),
             "route" => self.route = one_of(key, Route::parse(text()?), Route::WORDS)?,
             "cover" => self.cover = one_of(key, Cover::parse(text()?), Cover::WORDS)?,
+            "box_sizes" => self.box_sizes = one_of(key, BoxSizes::parse(text()?), BoxSizes::WORDS)?,
+            "send_delay" => self.send_delay = one_of(key, span_or_off(text()?), &["off", "0.5s-3s"])?,
+            "dummies" => self.dummies = one_of(key, span_or_off(text()?), &["off", "30s-60s"])?,
             "entry" => self.entry = one_of(key, Entry::parse(text()?), Entry::WORDS)?,
+            "tor" => self.tor = one_of(key, TorEngine::parse(text()?), TorEngine::WORDS)?,
             "floor" => self.floor = one_of(key, Floor::parse(text()?), Floor::WORDS)?,
             "accept_files" => self.accept_files = one_of(key, AcceptFiles::parse(text()?), AcceptFiles::WORDS)?,
             "keep" => self.keep = one_of(key, Keep::parse(text()?), &["forever", "session", "30d"])?,
@@ -280,6 +326,12 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// `off`, or a span of time as [`units::parse_span`] reads it.
+#[must_use]
+pub fn span_or_off(word: &str) -> Option<Option<(u64, u64)>> {
+    if word == "off" { Some(None) } else { units::parse_span(word).map(Some) }
 }
 
 fn one_of<T>(key: &str, value: Option<T>, words: &[&str]) -> Result<T, String> {
@@ -359,10 +411,13 @@ mod tests {
     #[test]
     fn a_wrong_value_is_told_with_its_line_and_without_the_value() {
         for (text, line, why) in [
-            ("\nroute = \"pigeon\"", 2, "`route` takes \"onion\", \"direct\""),
+            ("\nroute = \"pigeon\"", 2, "`route` takes \"onion\", \"direct\", \"tor\", \"tor+onion\""),
             ("read_receipts = \"pigeon\"", 1, "`read_receipts` takes true or false"),
             ("keep = \"pigeon\"", 1, "`keep` takes \"forever\", \"session\", \"30d\""),
             ("name = \"pi\\u0007geon\"", 1, "`name` takes no control characters"),
+            ("box_sizes = \"huge\"", 1, "`box_sizes` takes \"uniform\", \"ladder\""),
+            ("send_delay = \"3s-1s\"", 1, "`send_delay` takes \"off\", \"0.5s-3s\""),
+            ("dummies = \"yes\"", 1, "`dummies` takes \"off\", \"30s-60s\""),
             ("keep = 30", 1, "`keep` takes a text in quotes"),
         ] {
             match Config::parse(text).unwrap_err() {
@@ -372,6 +427,14 @@ mod tests {
         }
         assert!(matches!(Config::parse("a\nb = \"").unwrap_err(), Error::Config { .. }));
         assert!(matches!(Config::parse("keep = \"1d\"\nkeep = \"2d\"").unwrap_err(), Error::Config { line: 2, .. }));
+    }
+
+    #[test]
+    fn traffic_is_shaped_as_the_file_says() {
+        let text = "box_sizes = \"ladder\"\nsend_delay = \"0.5s-3s\"\ndummies = \"30s-60s\"\n";
+        let config = Config::parse(text).unwrap();
+        assert_eq!(config.box_sizes, BoxSizes::Ladder);
+        assert_eq!((config.send_delay, config.dummies), (Some((500, 3_000)), Some((30_000, 60_000))));
     }
 
     #[test]

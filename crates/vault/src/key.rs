@@ -126,6 +126,12 @@ impl VaultKey {
         self.0.is_locked()
     }
 
+    /// The key itself, for whoever seals something other than a vault: the seed of an onion service's identity.
+    #[must_use]
+    pub fn reveal(&self) -> &[u8; KEY_LEN] {
+        self.0.bytes()
+    }
+
     pub(crate) fn from_locked(key: LockedKey) -> VaultKey {
         VaultKey(key)
     }

@@ -66,6 +66,11 @@ impl LockedKey {
         unsafe { self.page.as_mut() }
     }
 
+    /// What a drop does before the page goes back to the system.
+    fn wipe(&mut self) {
+        self.bytes_mut().zeroize();
+    }
+
     /// Whether the page is held in memory: where not (a small `RLIMIT_MEMLOCK`), it may reach the swap.
     #[must_use]
     pub fn is_locked(&self) -> bool {
@@ -73,9 +78,15 @@ impl LockedKey {
     }
 }
 
+/// Whether this process may lock the memory of a key. Where not, keys are kept all the same, and may reach the swap.
+#[must_use]
+pub fn can_lock() -> bool {
+    LockedKey::new(|_| Ok(())).is_ok_and(|key| key.is_locked())
+}
+
 impl Drop for LockedKey {
     fn drop(&mut self) {
-        self.bytes_mut().zeroize();
+        self.wipe();
         let address = self.page.as_ptr().cast();
         // SAFETY: the mapping of `new`, whole, and never used after this.
         unsafe {
@@ -109,6 +120,26 @@ mod tests {
         assert_eq!(format!("{key:?}"), "LockedKey");
         let moved = std::thread::spawn(move || *key.bytes()).join().unwrap();
         assert_eq!(moved, [0xAB; 32]);
+    }
+
+    /// The memory itself, past all copies: what `drop` does first, looked at before the page is gone.
+    #[test]
+    fn a_dropped_key_is_zeroed_where_it_lay() {
+        let mut key = std::mem::ManuallyDrop::new(
+            LockedKey::new(|k| {
+                k.fill(0xCD);
+                Ok(())
+            })
+            .unwrap(),
+        );
+        let (page, len) = (key.page.as_ptr().cast::<u8>(), key.len);
+        // SAFETY: the page is mapped until the drop below, and nothing else uses it.
+        let memory = || unsafe { std::slice::from_raw_parts(page, len) }.to_vec();
+        assert_eq!(memory().iter().filter(|b| **b == 0xCD).count(), KEY_LEN);
+        key.wipe();
+        assert!(memory().iter().all(|b| *b == 0));
+        // SAFETY: once, and never used again.
+        unsafe { std::mem::ManuallyDrop::drop(&mut key) };
     }
 
     #[test]

@@ -24,6 +24,34 @@ pub fn show_duration(ms: u64) -> String {
     show(ms - ms % SECOND, &DURATIONS)
 }
 
+/// A span of time such as `30s-60s`, `0.5s-3s` or `50ms-100ms`, in ms: the shorter first, the longer above zero and at
+/// most a day. `None` for anything else.
+#[must_use]
+pub fn parse_span(text: &str) -> Option<(u64, u64)> {
+    let (from, to) = text.split_once('-')?;
+    let (from, to) = (parse_short(from)?, parse_short(to)?);
+    (from <= to && (1..=86_400 * SECOND).contains(&to)).then_some((from, to))
+}
+
+/// A time such as `0.5s`, `3s`, `2m` or `50ms`, in ms; at most three digits after the point.
+fn parse_short(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit() && c != '.')?);
+    let factor = match unit {
+        "ms" => 1,
+        "s" => SECOND,
+        "m" => 60 * SECOND,
+        _ => return None,
+    };
+    let (whole, rest) = number.split_once('.').unwrap_or((number, "0"));
+    if rest.is_empty() || rest.len() > 3 || !rest.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let thousandths =
+        whole.parse::<u64>().ok()?.checked_mul(1_000)?.checked_add(format!("{rest:0<3}").parse().ok()?)?;
+    Some(thousandths.checked_mul(factor)? / 1_000)
+}
+
 /// A size such as `512KiB`, `100MiB`, `2GiB` or `4096B`, in bytes, at most [`MAX_SIZE`]. `None` for anything else.
 #[must_use]
 pub fn parse_size(text: &str) -> Option<u64> {
@@ -69,6 +97,31 @@ mod tests {
         }
     }
 
+    #[test]
+    fn spans_of_time() {
+        assert_eq!(parse_span("0.5s-3s"), Some((500, 3_000)));
+        assert_eq!(parse_span("30s - 60s"), Some((30_000, 60_000)));
+        assert_eq!(parse_span("50ms-100ms"), Some((50, 100)));
+        assert_eq!(parse_span("0s-1.25m"), Some((0, 75_000)));
+        for odd in [
+            "",
+            "off",
+            "3s",
+            "3s-1s",
+            "0s-0s",
+            "1-2",
+            "1s-2",
+            "-1s-2s",
+            "1s-25h",
+            ".5s-1s",
+            "1.s-2s",
+            "1s-1441m",
+            "1.2345s-2s",
+        ] {
+            assert_eq!(parse_span(odd), None, "{odd}");
+        }
+    }
+
     proptest! {
         #[test]
         fn shown_values_are_read_back(seconds in 1..=MAX_DURATION_MS / SECOND, bytes in 0..=MAX_SIZE, n in 1u64..500) {
@@ -80,7 +133,7 @@ mod tests {
         #[test]
         fn no_text_panics(text in "\\PC{0,12}", number in "[0-9]{0,25}[smhdwGMKiB ]{0,4}") {
             for t in [text, number] {
-                let _ = (parse_size(&t), parse_duration(&t));
+                let _ = (parse_size(&t), parse_duration(&t), parse_span(&t), parse_span(&format!("{t}-{t}")));
             }
         }
     }

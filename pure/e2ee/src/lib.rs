@@ -10,7 +10,8 @@
 //! - [`Door`], [`Announcement`], [`Mining`]: who talks, and where
 //! - [`Talk`], [`Assembler`]: what talkers say
 //! - [`Owner`], [`Control`], [`Rekey`]: mutes, notices, and new keys that kill old links
-//! - [`mls`]: private conversations of two or many; [`Invite`]: how two people become contacts; [`safety_words`]
+//! - [`mls`]: private conversations of two or many; [`Invite`]: how two people become contacts; [`safety_words`],
+//!   [`identity_statement`]
 //! - [`Nick`], [`display_names`], [`sanitize()`]: what people are shown
 //!
 //! # Not in this crate
@@ -60,6 +61,7 @@ mod safety;
 pub mod sanitize;
 mod secret;
 pub mod settings;
+mod statement;
 pub mod talk;
 mod words;
 
@@ -76,4 +78,5 @@ pub use safety::{WORD_COUNT, safety_words};
 pub use sanitize::{Newlines, sanitize};
 pub use secret::Secret;
 pub use settings::RoomSettings;
+pub use statement::identity_statement;
 pub use talk::{Assembler, Event, Say, Talk, TextChunk};

@@ -3,20 +3,23 @@
 use std::fmt;
 
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use streams::Sizes;
 use wire::Timestamp;
 
 use crate::{Error, Nick, codec};
 
 /// Version of the layout.
 const VERSION: u8 = 1;
-/// Longest piece of text in one box, bytes of UTF-8.
-pub const MAX_CHUNK: usize = 1_900;
+/// Longest piece of text in one box, bytes of UTF-8: in a large one.
+pub const MAX_CHUNK: usize = 4_000;
+/// Longest piece of text in a standard box, bytes of UTF-8.
+pub const STANDARD_CHUNK: usize = 1_900;
 /// Longest text, bytes of UTF-8.
 pub const MAX_TEXT: usize = 16 * 1_024;
 /// Most parts of a text.
 pub const MAX_PARTS: u8 = 16;
 
-/// A piece of text: 1 to 1,900 bytes of UTF-8, not yet made fit for showing (see [`crate::sanitize()`]).
+/// A piece of text: 1 to 4,000 bytes of UTF-8, not yet made fit for showing (see [`crate::sanitize()`]).
 #[derive(Clone, PartialEq, Eq)]
 pub struct TextChunk(String);
 
@@ -128,11 +131,16 @@ impl Talk {
         Self { at: whole_seconds(now), say }
     }
 
-    /// Cuts a text into the boxes that carry it, in consecutive indices of the stream (`ROOM-012`).
+    /// Cuts a text into the boxes that carry it, in consecutive indices of the stream (`ROOM-012`): as few as such sizes
+    /// allow.
     ///
     /// # Errors
     /// [`Error::Empty`], or [`Error::TooLong`] above [`MAX_TEXT`].
-    pub fn text(now: Timestamp, text: &str) -> Result<Vec<Self>, Error> {
+    pub fn text(now: Timestamp, text: &str, sizes: Sizes) -> Result<Vec<Self>, Error> {
+        let longest = match sizes {
+            Sizes::Uniform => STANDARD_CHUNK,
+            Sizes::Ladder => MAX_CHUNK,
+        };
         if text.is_empty() {
             return Err(Error::Empty("text"));
         }
@@ -143,7 +151,7 @@ impl Talk {
         let mut rest = text;
         let mut part = 0u8;
         while !rest.is_empty() {
-            let (head, tail) = rest.split_at(boundary(rest));
+            let (head, tail) = rest.split_at(boundary(rest, longest));
             let say = Say::Text { part, last: tail.is_empty(), text: TextChunk::new(head)? };
             talks.push(Self::new(now, say));
             rest = tail;
@@ -152,7 +160,7 @@ impl Talk {
         Ok(talks)
     }
 
-    /// The box's content, before padding: at most 2,030 bytes.
+    /// The box's content, before padding: it fits a standard box if its text has at most [`STANDARD_CHUNK`] bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         wire::encode(&Body { version: VERSION, at_s: seconds(self.at), say: self.say.clone() })
@@ -177,9 +185,9 @@ impl Talk {
     }
 }
 
-/// The last character boundary of `text` that is not beyond [`MAX_CHUNK`].
-fn boundary(text: &str) -> usize {
-    let furthest = MAX_CHUNK.min(text.len());
+/// The last character boundary of `text` that is not beyond `longest`.
+fn boundary(text: &str, longest: usize) -> usize {
+    let furthest = longest.min(text.len());
     let is_boundary = |n: &usize| text.is_char_boundary(*n);
     (0..=furthest).rev().find(is_boundary).unwrap_or(0)
 }
@@ -319,7 +327,7 @@ mod tests {
     #[test]
     fn a_text_longer_than_a_box_spans_boxes_that_fit() {
         for text in ["x".repeat(MAX_TEXT), "語".repeat(MAX_TEXT / 3)] {
-            let boxes = Talk::text(at(12_345), &text).unwrap();
+            let boxes = Talk::text(at(12_345), &text, Sizes::Uniform).unwrap();
             assert_eq!(boxes.len(), 9);
             let mut assembler = Assembler::new();
             let mut events = Vec::new();
@@ -331,8 +339,8 @@ mod tests {
             let text = wire::Sensitive(text);
             assert_eq!(events, [Event::Said { at: at(12_000), text }]);
         }
-        assert_eq!(Talk::text(at(0), &"x".repeat(MAX_TEXT + 1)), Err(Error::TooLong("text")));
-        assert_eq!(Talk::text(at(0), ""), Err(Error::Empty("text")));
+        assert_eq!(Talk::text(at(0), &"x".repeat(MAX_TEXT + 1), Sizes::Uniform), Err(Error::TooLong("text")));
+        assert_eq!(Talk::text(at(0), "", Sizes::Ladder), Err(Error::Empty("text")));
     }
 
     #[test]
@@ -367,9 +375,24 @@ mod tests {
         );
     }
 
+    //= BOX-011, ROOM-012
+    #[test]
+    fn texts_of_up_to_4000_bytes_are_one_box_of_the_ladder() {
+        let mut classes = std::collections::BTreeSet::new();
+        for len in 1..=4_000 {
+            let boxes = Talk::text(at(u64::MAX / 2), &"x".repeat(len), Sizes::Ladder).unwrap();
+            let [talk] = boxes.as_slice() else { panic!("{len} bytes in {} boxes", boxes.len()) };
+            let content = talk.to_bytes();
+            let padded = Sizes::Ladder.pad(&content).unwrap();
+            assert_eq!(streams::unpad(&padded).unwrap(), content);
+            classes.insert(Sizes::Ladder.class_for(content.len()).ciphertext_len());
+        }
+        assert_eq!(Vec::from_iter(classes), [512, 1_024, 2_048, 4_096]);
+    }
+
     #[test]
     fn a_text_without_end_stops_at_its_bound() {
-        let chunk = "x".repeat(MAX_CHUNK);
+        let chunk = "x".repeat(STANDARD_CHUNK);
         let result = run((0..MAX_PARTS).map(|n| part(n, false, &chunk)).collect());
         assert_eq!(result[8], Err(Error::Malformed("text beyond its bound")));
         assert!(result[9..].iter().all(|r| *r == Err(Error::PartOutOfOrder)));
@@ -417,12 +440,15 @@ mod tests {
             let _ = Talk::from_bytes(&bytes);
         }
 
+        //= ROOM-012
         #[test]
-        fn any_text_comes_back(text in ".{1,3000}") {
+        fn any_text_comes_back(text in ".{1,3000}", ladder in any::<bool>()) {
+            let sizes = if ladder { Sizes::Ladder } else { Sizes::Uniform };
             let mut assembler = Assembler::new();
             let mut whole = None;
-            for talk in Talk::text(at(0), &text).unwrap() {
+            for talk in Talk::text(at(0), &text, sizes).unwrap() {
                 prop_assert!(whole.is_none());
+                prop_assert!(talk.to_bytes().len() <= sizes.content_len());
                 whole = assembler.push(Talk::from_bytes(&talk.to_bytes()).unwrap()).unwrap();
             }
             prop_assert_eq!(Ok(whole), said(&text));

@@ -4,7 +4,7 @@ use e2ee::*;
 use proptest::prelude::*;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
-use streams::{BoxClass, ReadCapability, VerifiedBox, WriteCapability};
+use streams::{BoxClass, ReadCapability, Sizes, VerifiedBox, WriteCapability};
 use wire::{DirectoryPointer, NetworkId, NodeId, Timestamp, id::AccessKey};
 
 const HOUR: u64 = 483_000;
@@ -213,7 +213,7 @@ fn a_whole_conversation_through_boxes() {
     hub.push(seal(&mut door.stream().clone(), &alice_keys, &content));
     let long = "Owls hear better than they see. ".repeat(100);
     let now = at_hour(&keys, HOUR);
-    for talk in Talk::text(now, &long).unwrap() {
+    for talk in Talk::text(now, &long, Sizes::Uniform).unwrap() {
         hub.push(seal(&mut alice.stream, &alice_keys, &talk.to_bytes()));
     }
     // The owner greets all and mutes nobody.

@@ -6,7 +6,7 @@ use wire::Timestamp;
 use crate::call::{Call, CallId};
 use crate::store::{Author, State};
 
-/// A place (hub of a network, under a floor) that conversations use; see [`crate::Messenger::place`].
+/// Where one conversation or invite lives: a hub of a network, under a floor; see [`crate::Messenger::place`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PlaceId(pub u32);
 

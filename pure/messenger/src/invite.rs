@@ -5,7 +5,7 @@ use e2ee::invite::{Answer, CONTEXT, Invite, Offer};
 use e2ee::mls::{Changes, Charter, Floor, Group, Invited, MemberSecret, forget, key_package};
 use e2ee::{Nick, Secret};
 use serde::{Deserialize, Serialize};
-use streams::{BoxClass, VerifiedBox, unpad};
+use streams::{Sizes, VerifiedBox, unpad};
 use wire::Timestamp;
 use wire::hub::PutOutcome;
 use zeroize::Zeroizing;
@@ -119,7 +119,7 @@ impl Inviting {
         let offer = Offer::new(package.clone(), my_name, expires, cx.rng);
         let invite = Invite::to(&offer, network, floor);
         let parts = split(&offer.to_bytes());
-        let (boxes, _) = seal_all(invite.offer_stream(), CONTEXT, &parts, BoxClass::Standard)?;
+        let (boxes, _) = seal_all(invite.offer_stream(), CONTEXT, &parts, Sizes::Uniform)?;
         let saved = InvitingSaved {
             link: Zeroizing::new(invite.to_text().as_bytes().to_vec()),
             name,
@@ -379,7 +379,7 @@ impl Accepting {
         if self.saved.too_late {
             if self.run.is_ready(0, cx.now) {
                 let parts = [b"tried".as_slice()];
-                let (boxes, _) = seal_all(self.invite.attempt_stream(), CONTEXT, &parts, BoxClass::Standard)?;
+                let (boxes, _) = seal_all(self.invite.attempt_stream(), CONTEXT, &parts, Sizes::Uniform)?;
                 if let Some(sealed) = boxes.first() {
                     let call = self.call(cx, InvitePurpose::Attempt, Call::Put(sealed.to_box()?));
                     self.run.started(0, call);
@@ -439,7 +439,7 @@ impl Accepting {
         group.merge(cx.mls, &kept)?;
         let welcome = committed.welcome.ok_or(Error::Damaged)?;
         let parts = split(&Answer::new(welcome.to_vec()).to_bytes());
-        let (boxes, _) = seal_all(self.invite.answer_stream(), CONTEXT, &parts, BoxClass::Standard)?;
+        let (boxes, _) = seal_all(self.invite.answer_stream(), CONTEXT, &parts, Sizes::Uniform)?;
         let name = self.saved.name.clone().unwrap_or_else(|| offer.name.as_str().to_owned());
         let secret = group.secret().to_bytes();
         self.saved.group = Some(FoundedGroup { id: group.id().to_vec(), secret, name, boxes });

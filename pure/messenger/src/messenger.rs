@@ -67,6 +67,8 @@ pub struct Overview {
     pub direct: bool,
     /// Whether the safety words were compared.
     pub verified: bool,
+    /// Fingerprint of the OpenPGP key that the contact has signed with; upper-case hexadecimal digits.
+    pub pgp: Option<String>,
     /// The routes that it may use.
     pub floor: Floor,
     /// Whether it can be written to.
@@ -110,6 +112,7 @@ pub struct Messenger {
     transfers: BTreeMap<TransferId, Moving>,
     places: Vec<(NetworkPlace, Floor)>,
     online: BTreeMap<PlaceId, bool>,
+    sizes: BTreeMap<PlaceId, streams::Sizes>,
     out: Out,
 }
 
@@ -142,6 +145,7 @@ impl Messenger {
             transfers: BTreeMap::new(),
             places: Vec::new(),
             online: BTreeMap::new(),
+            sizes: BTreeMap::new(),
             // An answer to a request of an earlier messenger is never taken for one to ours.
             out: Out::starting_at(u64::from(step.rng.next_u32()).rotate_left(32)),
         };
@@ -204,11 +208,9 @@ impl Messenger {
     }
 
     fn place_for(&mut self, network: &NetworkPlace, floor: Floor) -> PlaceId {
-        let found = self.places.iter().position(|(n, f)| n == network && *f == floor);
-        let index = found.unwrap_or_else(|| {
-            self.places.push((network.clone(), floor));
-            self.places.len().saturating_sub(1)
-        });
+        // One for each conversation and invite: where a route keeps them apart, they do not share a connection.
+        let index = self.places.len();
+        self.places.push((network.clone(), floor));
         PlaceId(u32::try_from(index).unwrap_or(u32::MAX))
     }
 
@@ -289,6 +291,7 @@ impl Messenger {
                     name: c.card.name.clone(),
                     direct: c.card.direct,
                     verified: c.card.verified,
+                    pgp: c.bound_to().map(str::to_owned),
                     floor: c.floor(),
                     open: c.is_open(),
                     timer: c.timer(),
@@ -344,6 +347,18 @@ impl Messenger {
         conversation.safety_words()
     }
 
+    /// What one of the two in a direct chat signs with a key from outside, to say who they are: we (`ours`), or the contact.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`], [`Error::Refused`].
+    pub fn identity_statement(&self, id: ConversationId, ours: bool) -> Result<String, Error> {
+        let conversation = self.conversation(id)?;
+        if !conversation.card.direct {
+            return Err(Error::Refused("identities are bound between two people: bind each member as a contact"));
+        }
+        conversation.identity_statement(ours)
+    }
+
     /// Why a message of ours is not delivered yet; `None` when it is.
     ///
     /// # Errors
@@ -391,8 +406,10 @@ impl Messenger {
             conversation.place = self.place_for(&network, floor);
         }
         let online = self.online.get(&conversation.place).copied().unwrap_or(false);
+        let sizes = self.sizes.get(&conversation.place).copied().unwrap_or_default();
         let mut cx = cx!(self, step);
         cx.event(Event::Opened { conversation: id });
+        conversation.set_sizes(&mut cx, sizes)?;
         conversation.set_online(&mut cx, online)?;
         self.conversations.insert(id, conversation);
         Ok(())

@@ -2,7 +2,7 @@
 //!
 //! Content of each box: one byte, 1 in the last box of a message and 0 before, then bytes of the message.
 
-use streams::STANDARD_CONTENT_LEN;
+use streams::{STANDARD_CONTENT_LEN, Sizes};
 use zeroize::Zeroizing;
 
 /// Bytes of a message that one standard box carries.
@@ -16,7 +16,14 @@ const LAST: u8 = 1;
 /// Cuts a message into contents of standard boxes. An empty message is one box.
 #[must_use]
 pub fn split(message: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
-    let chunks: Vec<&[u8]> = if message.is_empty() { vec![&[]] } else { message.chunks(PART_LEN).collect() };
+    split_for(message, Sizes::Uniform)
+}
+
+/// Cuts a message into contents of as few boxes as such sizes allow. An empty message is one box.
+#[must_use]
+pub fn split_for(message: &[u8], sizes: Sizes) -> Vec<Zeroizing<Vec<u8>>> {
+    let part = sizes.content_len().saturating_sub(1);
+    let chunks: Vec<&[u8]> = if message.is_empty() { vec![&[]] } else { message.chunks(part).collect() };
     let last = chunks.len().saturating_sub(1);
     let content = |(n, chunk): (usize, &&[u8])| {
         let mut out = Zeroizing::new(Vec::with_capacity(chunk.len().saturating_add(1)));
@@ -109,6 +116,15 @@ mod tests {
             prop_assert!(parts.iter().all(|p| p.len() <= STANDARD_CONTENT_LEN));
             parts.extend(split(&b));
             prop_assert_eq!(join(&parts), vec![Joined::Whole(Zeroizing::new(a)), Joined::Whole(Zeroizing::new(b))]);
+        }
+
+        //= DIRECT-004, BOX-011
+        #[test]
+        fn what_was_split_for_the_ladder_is_joined_and_fits(a in proptest::collection::vec(any::<u8>(), 0..9_000)) {
+            let parts = split_for(&a, Sizes::Ladder);
+            prop_assert!(parts.iter().all(|p| Sizes::Ladder.pad(p).is_ok()));
+            prop_assert_eq!(parts.len(), a.len().div_ceil(4_077).max(1));
+            prop_assert_eq!(join(&parts), vec![Joined::Whole(Zeroizing::new(a))]);
         }
 
         #[test]

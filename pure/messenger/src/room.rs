@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use e2ee::{DoorSecret, Nick, Owner, OwnerLink, RoomKeys, RoomLink, TalkerKey, TalkerSecret, display_names};
 use rand_core::CryptoRng;
-use streams::VerifiedBox;
+use streams::{Sizes, VerifiedBox};
 use wire::Timestamp;
 use wire::hub::PutOutcome;
 
@@ -63,6 +63,7 @@ pub struct Room {
     command: Option<Command>,
     /// The keys that a re-keying under way has given us.
     next_keys: Option<RoomKeys>,
+    sizes: Sizes,
     muted: BTreeSet<TalkerKey>,
     crowded: usize,
     rekeyed_at: Option<Timestamp>,
@@ -121,6 +122,7 @@ impl Room {
             control,
             command: None,
             next_keys: None,
+            sizes: Sizes::Uniform,
             muted: BTreeSet::new(),
             crowded: 0,
             rekeyed_at: None,
@@ -131,6 +133,12 @@ impl Room {
         room.open_lanes(now)?;
         room.pump(now)?;
         Ok(room)
+    }
+
+    /// The boxes that what we say is sealed into from now on: `Ladder` only where the carrier takes large boxes, and the
+    /// network's replies have room for one.
+    pub const fn set_sizes(&mut self, sizes: Sizes) {
+        self.sizes = sizes;
     }
 
     /// The next thing to do, until `None`.

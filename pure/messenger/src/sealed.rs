@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use streams::{BoxId, SealedBox, WriteCapability, pad};
+use streams::{BoxId, SealedBox, Sizes, WriteCapability};
 use wire::Timestamp;
 use wire::hub::PutOutcome;
 
@@ -88,6 +88,11 @@ impl BoxBytes {
         }
     }
 
+    /// Whether the onion route has no packet for it.
+    pub(crate) fn is_long(&self) -> bool {
+        self.ciphertext.len() > streams::STANDARD_CIPHERTEXT_LEN
+    }
+
     pub(crate) fn to_box(&self) -> Result<SealedBox, Error> {
         Ok(SealedBox {
             id: BoxId::new(self.id),
@@ -102,11 +107,11 @@ pub(crate) fn seal_all<T: AsRef<[u8]>>(
     mut at: WriteCapability,
     context: &[u8],
     contents: &[T],
-    class: streams::BoxClass,
+    sizes: Sizes,
 ) -> Result<(Vec<BoxBytes>, WriteCapability), Error> {
     let mut boxes = Vec::with_capacity(contents.len());
     for content in contents {
-        let padded = pad(content.as_ref(), class)?;
+        let padded = sizes.pad(content.as_ref())?;
         boxes.push(BoxBytes::of(&at.seal(context, &padded)?.into_sealed()));
         at = at.next()?;
     }

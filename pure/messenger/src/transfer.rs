@@ -4,7 +4,7 @@ use e2ee::id::{ConversationId, MessageId, TransferId};
 use e2ee::{Newlines, sanitize};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use streams::{BoxClass, BoxId, ReadCapability, STANDARD_CONTENT_LEN, VerifiedBox, WriteCapability, unpad};
+use streams::{BoxId, ReadCapability, STANDARD_CONTENT_LEN, Sizes, VerifiedBox, WriteCapability, unpad};
 use wire::Timestamp;
 use wire::hub::PutOutcome;
 
@@ -255,7 +255,7 @@ impl Moving {
         }
         let first = WriteCapability::from_bytes(&self.transfer.stream)?;
         let at = first.advance_to(first.index().counter().saturating_add(chunk))?;
-        let (mut boxes, _) = seal_all(at, CONTEXT, &[bytes], BoxClass::Standard)?;
+        let (mut boxes, _) = seal_all(at, CONTEXT, &[bytes], Sizes::Uniform)?;
         self.out.insert(chunk, boxes.pop());
         self.pump(cx)
     }

@@ -53,6 +53,12 @@ impl Floor {
         matches!(self, Floor::Anywhere | Floor::Hidden | Floor::Onion)
     }
 
+    /// Whether Tor to the hub is allowed.
+    #[must_use]
+    pub const fn allows_tor(self) -> bool {
+        matches!(self, Floor::Anywhere | Floor::Hidden | Floor::Tor)
+    }
+
     /// The stricter of two: both ends enforce it. Two that exclude each other are refused before (see [`Floor::excludes`]).
     #[must_use]
     pub fn stricter(self, other: Floor) -> Floor {

@@ -257,6 +257,20 @@ impl Group {
         crate::safety_words(&self.id, &pair)
     }
 
+    /// What one of the two members of a direct chat signs with a key from outside: we, or the other.
+    ///
+    /// # Errors
+    /// [`Error::BadCommit`] when there are not two members.
+    pub fn identity_statement(&self, ours: bool) -> Result<String, Error> {
+        let me = self.mls.own_leaf_index();
+        let (mine, others): (Vec<_>, Vec<_>) = self.mls.members().partition(|m| m.index == me);
+        let ([mine], [other]) = (mine.as_slice(), others.as_slice()) else {
+            return Err(Error::BadCommit("not a conversation of two"));
+        };
+        let (signer, to) = if ours { (mine, other) } else { (other, mine) };
+        Ok(crate::identity_statement(&self.id, &signer.signature_key, &to.signature_key))
+    }
+
     /// All members, by leaf.
     ///
     /// # Errors

@@ -107,6 +107,9 @@ fn two_people_talk_and_share_everything_that_an_epoch_exports() {
     assert_eq!(a.authenticator(), b.authenticator());
     assert_ne!(a.authenticator(), [0; 32]);
     assert_eq!(a.safety_words().unwrap(), b.safety_words().unwrap());
+    assert_eq!(a.identity_statement(true).unwrap(), b.identity_statement(false).unwrap());
+    assert_eq!(b.identity_statement(true).unwrap(), a.identity_statement(false).unwrap());
+    assert_ne!(a.identity_statement(true).unwrap(), a.identity_statement(false).unwrap());
     let names: Vec<_> = b.members().unwrap().iter().map(|m| m.card.name.as_str().to_owned()).collect();
     assert_eq!(names, ["alice", "bob"]);
 }

@@ -2,7 +2,7 @@
 
 use e2ee::id::{MemberId, MessageId};
 use e2ee::mls::{Applied, Changes, DECIDE_CONTEXT, Decision, Group, Invited};
-use streams::{BoxClass, VerifiedBox, WriteCapability, pad, unpad};
+use streams::{BoxClass, Sizes, VerifiedBox, WriteCapability, pad, unpad};
 use wire::Timestamp;
 use wire::hub::PutOutcome;
 use zeroize::Zeroizing;
@@ -439,7 +439,7 @@ impl Conversation {
                     let parts = split(&committed.commit);
                     let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
                     let decision = Decision::sign(group, &body.read_capability(), count, &committed.commit);
-                    let (body, _) = seal_all(body, BODY_CONTEXT, &parts, BoxClass::Standard)?;
+                    let (body, _) = seal_all(body, BODY_CONTEXT, &parts, Sizes::Uniform)?;
                     let welcome = committed.welcome;
                     self.saved.commit = Some(PendingCommit { intents, body, decision, placed: None, welcome });
                     self.commit_run = Run::default();
@@ -546,7 +546,7 @@ impl Conversation {
     pub(crate) fn deciding_junk(&self, count: usize) -> Vec<streams::SealedBox> {
         let deciding = self.deciding.as_ref().unwrap();
         let junk = vec![b"junk".to_vec(); count];
-        let (boxes, _) = seal_all(deciding.stream.clone(), DECIDE_CONTEXT, &junk, BoxClass::Standard).unwrap();
+        let (boxes, _) = seal_all(deciding.stream.clone(), DECIDE_CONTEXT, &junk, Sizes::Uniform).unwrap();
         boxes.iter().map(|b| b.to_box().unwrap()).collect()
     }
 }

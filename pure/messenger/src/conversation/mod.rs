@@ -24,7 +24,7 @@ use self::deciding::Deciding;
 use self::lane::Lane;
 use self::rescue::Rescues;
 pub use self::saved::Card;
-pub(crate) use self::saved::{BoxBytes, Bytes, Known};
+pub(crate) use self::saved::{BoxBytes, Bytes, Identity, Known};
 use self::saved::{EpochKeys, LaneSaved, LateAck, MyLane, Pending, Saved};
 use crate::Error;
 use crate::call::{Call, CallId};
@@ -71,6 +71,7 @@ pub(crate) struct Conversation {
     online: bool,
     /// Whether others may show that we have what they sent.
     pub(crate) show_delivery: bool,
+    sizes: streams::Sizes,
     /// Whether we know that nothing was decided in the current epoch when we last asked.
     caught_up: bool,
     dirty: bool,
@@ -109,6 +110,7 @@ impl Conversation {
             name,
             direct: charter.direct,
             verified: false,
+            identity: None,
             floor,
             place: wire::encode(&charter.place),
             charter_floor: charter.floor,
@@ -163,6 +165,7 @@ impl Conversation {
             rescues: Rescues::default(),
             online: false,
             show_delivery: true,
+            sizes: streams::Sizes::Uniform,
             caught_up: false,
             dirty: true,
             epochs_dirty: true,
@@ -389,6 +392,24 @@ impl Conversation {
     pub(crate) fn safety_words(&self) -> Result<String, Error> {
         let group = self.group.as_ref().filter(|g| g.is_active());
         Ok(group.ok_or(Error::Refused("the conversation is not open now"))?.safety_words()?)
+    }
+
+    pub(crate) fn identity_statement(&self, ours: bool) -> Result<String, Error> {
+        let group = self.group.as_ref().filter(|g| g.is_active());
+        Ok(group.ok_or(Error::Refused("the conversation is not open now"))?.identity_statement(ours)?)
+    }
+
+    /// Fingerprint of the OpenPGP key that the contact is bound to. What was signed for other keys counts no more.
+    pub(crate) fn bound_to(&self) -> Option<&str> {
+        let bound = self.card.identity.as_ref()?;
+        let holds = self.identity_statement(false).is_ok_and(|now| now == bound.statement);
+        holds.then_some(bound.fingerprint.as_str())
+    }
+
+    /// Whoever this is, the user has not checked it.
+    pub(crate) fn unverify(&mut self) {
+        self.card.verified = false;
+        self.card.identity = None;
     }
 
     /// Everybody, us included, under unique names.

@@ -320,7 +320,7 @@ impl Conversation {
         self.saved.late_acks.clear();
         self.saved.decided_at = cx.now.as_millis();
         self.group = Some(group);
-        self.card.verified = false;
+        self.unverify();
         self.enter_epoch(cx)?;
         self.notice(cx, "added again: messages in between may be missing; compare the safety words anew")
     }

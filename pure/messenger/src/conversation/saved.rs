@@ -20,6 +20,9 @@ pub struct Card {
     pub direct: bool,
     /// Whether the user has compared the safety words.
     pub verified: bool,
+    /// The key from outside that the contact has signed with.
+    #[serde(default)]
+    pub(crate) identity: Option<Identity>,
     /// Our own choice of routes; the charter's holds as well.
     pub floor: Floor,
     /// CBOR of the place.
@@ -40,6 +43,15 @@ pub struct Card {
     pub(crate) members: BTreeMap<MemberId, Known>,
     /// When it began, ms.
     pub(crate) began: u64,
+}
+
+/// A key from outside that a contact is bound to.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Identity {
+    /// Fingerprint of the OpenPGP key: 40 or 64 hexadecimal digits, upper case.
+    pub(crate) fingerprint: String,
+    /// What it has signed.
+    pub(crate) statement: String,
 }
 
 /// A member, as this profile remembers it.

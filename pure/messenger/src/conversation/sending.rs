@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use e2ee::id::{MemberId, MessageId};
 use e2ee::mls::PAST_EPOCHS;
-use streams::{BoxClass, WriteCapability};
+use streams::{Sizes, WriteCapability};
 use wire::hub::PutOutcome;
 
 use super::saved::{Intent, Pending, Placed};
@@ -15,7 +15,7 @@ use crate::call::Call;
 use crate::cx::{Cx, Purpose};
 use crate::event::Event;
 use crate::pack::pack;
-use crate::parts::split;
+use crate::parts::split_for;
 use crate::reader::WINDOW;
 use crate::sealed::{Run, seal_all};
 use crate::store::{Space, State};
@@ -147,7 +147,7 @@ impl Conversation {
         let group = self.group.as_mut().ok_or(Error::Damaged)?;
         let message = group.encrypt(cx.mls, &crate::cx::Cx::kept(cx), &pending.envelope)?;
         let at = WriteCapability::from_bytes(&self.saved.mine.next)?;
-        let (boxes, next) = seal_all(at, context.reveal(), &split(&message), BoxClass::Standard)?;
+        let (boxes, next) = seal_all(at, context.reveal(), &split_for(&message, self.sizes), self.sizes)?;
         let from = self.saved.mine.count;
         let to = from.saturating_add(u64::try_from(boxes.len()).unwrap_or(u64::MAX));
         self.saved.mine.next = next.to_bytes();
@@ -155,6 +155,19 @@ impl Conversation {
         self.dirty = true;
         let epoch = self.saved.mine.epoch;
         Ok(Placed { epoch, from, to, boxes, stored_at: None, recipients: waiting.len(), waiting, hidden: false })
+    }
+
+    /// The boxes that this conversation seals from now on. What is sealed, not at the hub, and too long for the route in
+    /// use is encrypted anew.
+    pub(crate) fn set_sizes(&mut self, cx: &mut Cx<'_>, sizes: Sizes) -> Result<(), Error> {
+        self.sizes = sizes;
+        if sizes == Sizes::Ladder {
+            return Ok(());
+        }
+        let stuck = |p: &Placed| p.stored_at.is_none() && p.boxes.iter().any(crate::conversation::BoxBytes::is_long);
+        let stuck = self.pending.iter().filter(|(_, p)| p.placed.as_ref().is_some_and(stuck));
+        let stuck: Vec<u64> = stuck.map(|(seq, _)| *seq).collect();
+        stuck.into_iter().try_for_each(|seq| self.send_anew(cx, seq))
     }
 
     /// Puts sealed boxes, in order, a window at a time.

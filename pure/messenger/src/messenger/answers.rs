@@ -1,7 +1,7 @@
 //! What carriers and the shell's files answer.
 
 use e2ee::id::TransferId;
-use streams::VerifiedBox;
+use streams::{Sizes, VerifiedBox};
 use wire::hub::PutOutcome;
 
 use super::{Messenger, Step, cx};
@@ -29,6 +29,20 @@ impl Messenger {
             self.transfers.values_mut().filter(|t| t.place == place).try_for_each(|t| t.pump(&mut cx))?;
         }
         self.after(step)
+    }
+
+    /// The boxes that messages at a place are sealed into from now on: `Ladder` only where the carrier takes large boxes,
+    /// and the network's replies have room for one. To be said before the place goes online.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn set_sizes(&mut self, step: &mut Step<'_>, place: PlaceId, sizes: Sizes) -> Result<(), Error> {
+        self.sizes.insert(place, sizes);
+        let mut cx = cx!(self, step);
+        for conversation in self.conversations.values_mut().filter(|c| c.place == place) {
+            conversation.set_sizes(&mut cx, sizes)?;
+        }
+        Ok(())
     }
 
     /// The first packet of a put has left.

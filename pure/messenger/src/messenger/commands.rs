@@ -8,7 +8,7 @@ use wire::Timestamp;
 use super::{Messenger, Step, cx};
 use crate::Error;
 use crate::body::{Body, MAX_EMOJI, MAX_ENTRIES, MAX_TEXT, MAX_TIMER_S};
-use crate::conversation::Conversation;
+use crate::conversation::{Conversation, Identity};
 use crate::cx::Cx;
 use crate::event::{Event, FileState};
 use crate::invite::{Accepting, Inviting};
@@ -271,10 +271,49 @@ impl Messenger {
     pub fn set_verified(&mut self, step: &mut Step<'_>, id: ConversationId, verified: bool) -> Result<(), Error> {
         let mut cx = cx!(self, step);
         let conversation = self.conversations.get_mut(&id).ok_or(Error::NoSuch("conversation"))?;
-        conversation.card.verified = verified;
+        if verified {
+            conversation.card.verified = true;
+        } else {
+            conversation.unverify();
+        }
         conversation.save_card(&cx)?;
         let text = if verified { "safety words compared" } else { "no longer marked as verified" };
         conversation.notice(&mut cx, text)
+    }
+
+    /// Binds a contact to the OpenPGP key of this fingerprint (40 or 64 hexadecimal digits), or takes that back. The caller
+    /// has checked its signature over `statement`, which is to be the contact's as of now (`DIRECT-019`).
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`], [`Error::Refused`].
+    pub fn bind_identity(
+        &mut self,
+        step: &mut Step<'_>,
+        id: ConversationId,
+        bound: Option<(&str, &str)>,
+    ) -> Result<(), Error> {
+        let now = bound.map(|_| self.identity_statement(id, false)).transpose()?;
+        let mut cx = cx!(self, step);
+        let conversation = self.conversations.get_mut(&id).ok_or(Error::NoSuch("conversation"))?;
+        let text = match bound {
+            Some((fingerprint, statement)) => {
+                let digits = fingerprint.bytes().all(|b| b.is_ascii_hexdigit());
+                if !digits || !matches!(fingerprint.len(), 40 | 64) {
+                    return Err(Error::Refused("this is no fingerprint of an OpenPGP key"));
+                }
+                if now.as_deref() != Some(statement) {
+                    return Err(Error::Refused("the statement is not this contact's"));
+                }
+                let fingerprint = fingerprint.to_ascii_uppercase();
+                let text = format!("bound to the OpenPGP key {fingerprint}");
+                conversation.card.identity = Some(Identity { fingerprint, statement: statement.to_owned() });
+                text
+            }
+            None if conversation.card.identity.take().is_some() => "no longer bound to an OpenPGP key".to_owned(),
+            None => return Err(Error::Refused("it is bound to no OpenPGP key")),
+        };
+        conversation.save_card(&cx)?;
+        conversation.notice(&mut cx, &text)
     }
 
     /// Gives a contact or group another name in this profile; nobody else learns it.
@@ -308,10 +347,12 @@ impl Messenger {
         let network = self.place(conversation.place).map(|p| p.0.clone()).ok_or(Error::NoSuch("place"))?;
         let place = self.place_for(&network, holds);
         let online = self.online.get(&place).copied().unwrap_or(false);
+        let sizes = self.sizes.get(&place).copied().unwrap_or_default();
         let mut cx = cx!(self, step);
         let conversation = self.conversations.get_mut(&id).ok_or(Error::NoSuch("conversation"))?;
         conversation.card.floor = floor;
         conversation.save_card(&cx)?;
+        conversation.set_sizes(&mut cx, sizes)?;
         conversation.move_to(&mut cx, place, online)?;
         for moving in self.transfers.values_mut().filter(|t| t.transfer.conversation == id) {
             moving.move_to(&mut cx, place)?;

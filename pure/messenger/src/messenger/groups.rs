@@ -170,7 +170,7 @@ impl Messenger {
                 Effect::Unverify(id) => {
                     let cx = cx!(self, step);
                     if let Some(conversation) = self.conversations.get_mut(&id) {
-                        conversation.card.verified = false;
+                        conversation.unverify();
                         conversation.save_card(&cx)?;
                     }
                 }

@@ -1,5 +1,6 @@
 //! What only the owner of a room can do: mute, and go over to new keys.
 
+use e2ee::talk::STANDARD_CHUNK;
 use e2ee::{Control, DoorKey, Order, RoomKeys, TextChunk};
 use rand_core::CryptoRng;
 use streams::{BoxClass, pad};
@@ -38,8 +39,11 @@ impl Room {
     /// Says something to all as the owner.
     ///
     /// # Errors
-    /// [`Error::NotOwner`], [`Error::E2ee`].
+    /// [`Error::NotOwner`], [`Error::TooLong`], [`Error::E2ee`].
     pub fn notice(&mut self, now: Timestamp, text: &str) -> Result<(), Error> {
+        if text.len() > STANDARD_CHUNK {
+            return Err(Error::TooLong { len: text.len(), max: STANDARD_CHUNK });
+        }
         let text = TextChunk::new(text)?;
         self.order(now, &[Control::new(now, Order::Notice { text })], None)
     }

@@ -122,7 +122,7 @@ impl Room {
     /// # Errors
     /// [`Error::OutboxFull`]: nothing was taken. [`Error::E2ee`]: empty or too long.
     pub fn say(&mut self, now: Timestamp, text: &str) -> Result<u64, Error> {
-        let parts = Talk::text(now, text).map_err(|e| match e {
+        let parts = Talk::text(now, text, self.sizes).map_err(|e| match e {
             e2ee::Error::TooLong(_) => Error::TooLong { len: text.len(), max: e2ee::talk::MAX_TEXT },
             other => other.into(),
         })?;
@@ -182,7 +182,7 @@ impl Room {
     }
 
     fn push(&mut self, talk: &Talk) -> Result<(), Error> {
-        let body = pad(&talk.to_bytes(), BoxClass::Standard)?;
+        let body = self.sizes.pad(&talk.to_bytes())?;
         self.writer.push(Ticket(0), body)
     }
 

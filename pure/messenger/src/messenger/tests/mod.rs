@@ -2,5 +2,7 @@
 
 mod contacts;
 mod groups;
+mod identity;
+mod shaping;
 mod trouble;
 mod world;
