@@ -71,6 +71,9 @@ pub enum Error {
     /// The system refused an operation on the socket.
     #[error("the system refused: {0}")]
     Io(io::ErrorKind),
+    /// Tor does not do it.
+    #[error(transparent)]
+    Tor(#[from] crate::tor::TorError),
     /// Our own configuration of TLS is wrong.
     #[error("internal: {0}")]
     Bug(&'static str),
@@ -87,13 +90,15 @@ impl Error {
             Error::WrongKey => ErrorKind::PeerMisbehaved,
             Error::Protocol => ErrorKind::Unsupported,
             Error::Frame(error) => error.kind(),
+            Error::Tor(error) => error.kind(),
             Error::Bug(_) => ErrorKind::Bug,
             _ => ErrorKind::Network,
         }
     }
 
     /// From an attempt to listen on `port`.
-    pub(crate) fn listen(error: &io::Error, port: u16) -> Self {
+    #[must_use]
+    pub fn listen(error: &io::Error, port: u16) -> Self {
         match error.kind() {
             io::ErrorKind::AddrInUse => Error::PortInUse { port },
             io::ErrorKind::PermissionDenied => Error::PortNotPermitted { port },

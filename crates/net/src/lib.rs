@@ -36,6 +36,7 @@ mod permit;
 mod queue;
 mod reader;
 mod tls;
+pub mod tor;
 mod transport;
 mod writer;
 

@@ -2,17 +2,18 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 use wire::NodeId;
 
 use crate::permit::{Permit, Permits};
-use crate::{Error, Identity, Link, ListenerLimits, Result, tls, transport};
+use crate::tor::OnionIncoming;
+use crate::{Error, Identity, Link, ListenerLimits, Result, Transport, tls, transport};
 
 /// Connections that the kernel holds until we take them.
 const KERNEL_BACKLOG: u32 = 1024;
@@ -56,17 +57,31 @@ impl Listener {
     /// [`Error::PortInUse`], [`Error::PortNotPermitted`], [`Error::NotOurAddress`], [`Error::Listen`].
     #[allow(clippy::unused_async, reason = "registering a socket needs the runtime, which `async` makes plain")]
     pub async fn bind(address: SocketAddr, me: &Identity, limits: ListenerLimits) -> Result<Listener> {
-        let config = tls::server_config(me)?;
         let socket = listen(address).map_err(|e| Error::listen(&e, address.port()))?;
         let local = socket.local_addr().map_err(|e| Error::Listen(e.kind()))?;
+        Listener::start(Source::Tcp(socket), local, me, limits)
+    }
+
+    /// Takes the streams that come to an onion service, as `me`. They all seem to come from this machine, so the bound per
+    /// address does not apply. Call it inside a tokio runtime.
+    ///
+    /// # Errors
+    /// [`Error::Bug`] when our own configuration of TLS is wrong.
+    #[allow(clippy::unused_async, reason = "as `bind`")]
+    pub async fn onion(incoming: OnionIncoming, me: &Identity, limits: ListenerLimits) -> Result<Listener> {
+        Listener::start(Source::Onion(incoming), SocketAddr::from(([0, 0, 0, 0], 0)), me, limits)
+    }
+
+    fn start(source: Source, local: SocketAddr, me: &Identity, limits: ListenerLimits) -> Result<Listener> {
+        let config = tls::server_config(me)?;
         let permits = Permits::new(&limits);
         let (out, incoming) = mpsc::channel(limits.backlog.max(1));
         let acceptor = Acceptor { config, limits, permits: permits.clone(), out };
-        let accepting = tokio::spawn(acceptor.run(socket)).abort_handle();
+        let accepting = tokio::spawn(acceptor.run(source)).abort_handle();
         Ok(Listener { local, incoming: Mutex::new(incoming), permits, accepting })
     }
 
-    /// Where it listens.
+    /// Where it listens; `0.0.0.0:0` when the streams come from an onion service, which listens nowhere on this machine.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.local
@@ -97,6 +112,28 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(KERNEL_BACKLOG)
 }
 
+/// Where streams come from.
+enum Source {
+    Tcp(TcpListener),
+    Onion(OnionIncoming),
+}
+
+impl Source {
+    /// The next stream, and the address that it counts for; `None` when there will be none.
+    async fn next(&mut self) -> Option<std::io::Result<(Box<dyn Transport>, IpAddr)>> {
+        match self {
+            Source::Tcp(socket) => Some(socket.accept().await.map(|(stream, from)| {
+                transport::prepare(&stream);
+                let stream: Box<dyn Transport> = Box::new(stream);
+                (stream, from.ip())
+            })),
+            Source::Onion(incoming) => {
+                incoming.recv().await.map(|stream| Ok((stream, IpAddr::from(Ipv4Addr::LOCALHOST))))
+            }
+        }
+    }
+}
+
 struct Acceptor {
     config: Arc<rustls::ServerConfig>,
     limits: ListenerLimits,
@@ -105,13 +142,18 @@ struct Acceptor {
 }
 
 impl Acceptor {
-    async fn run(self, socket: TcpListener) {
+    async fn run(self, mut source: Source) {
         let mut handshakes = JoinSet::new();
         let mut oldest_first: VecDeque<AbortHandle> = VecDeque::new();
         loop {
             let accepted = tokio::select! {
-                accepted = socket.accept() => accepted,
+                accepted = source.next() => accepted,
                 Some(_) = handshakes.join_next() => continue,
+            };
+            let Some(accepted) = accepted else {
+                // The service is gone: finish what has begun.
+                while handshakes.join_next().await.is_some() {}
+                return;
             };
             let (stream, from) = match accepted {
                 Ok(accepted) => accepted,
@@ -121,7 +163,7 @@ impl Acceptor {
                     continue;
                 }
             };
-            let Some(permit) = self.permits.take(from.ip()) else {
+            let Some(permit) = self.permits.take(from) else {
                 // Full: dropping the stream closes it.
                 continue;
             };
@@ -138,11 +180,10 @@ impl Acceptor {
         }
     }
 
-    fn handshake(&self, stream: TcpStream, permit: Permit) -> impl Future<Output = ()> + Send + 'static {
+    fn handshake(&self, stream: Box<dyn Transport>, permit: Permit) -> impl Future<Output = ()> + Send + 'static {
         let (config, limits, out) = (self.config.clone(), self.limits.link, self.out.clone());
         async move {
-            transport::prepare(&stream);
-            match Link::accept_configured(Box::new(stream), config, &limits, Some(permit)).await {
+            match Link::accept_configured(stream, config, &limits, Some(permit)).await {
                 Ok(link) => {
                     let peer = link.peer();
                     // Fails only when the listener is gone.

@@ -14,6 +14,8 @@ use crate::backoff::Backoff;
 use crate::queue::{Full, Queue};
 use crate::{Dialer, Error, Identity, LinkLimits, LinkReader, LinkWriter, Result, connect_with};
 
+/// How long a handshake through Tor may take: six relays, of which each may be slow.
+const TOR_HANDSHAKE: Duration = Duration::from_secs(30);
 /// How long a link that shuts down may take to send what is queued.
 const LAST_FLUSH: Duration = Duration::from_secs(2);
 
@@ -126,8 +128,9 @@ impl From<Error> for DownReason {
 pub enum Status {
     /// An attempt is under way.
     Connecting,
-    /// The handshake is done and the hello is sent.
-    Up,
+    /// The handshake is done and the hello is sent. Counts the links so far: another number is another link, on which
+    /// nothing of the old one is known.
+    Up(u64),
     /// There is no link; the next attempt comes by itself.
     Down(DownReason),
 }
@@ -136,7 +139,7 @@ impl Status {
     /// Whether frames flow.
     #[must_use]
     pub fn is_up(self) -> bool {
-        self == Status::Up
+        matches!(self, Status::Up(_))
     }
 }
 
@@ -266,6 +269,16 @@ impl Drop for Outbound {
     }
 }
 
+/// How a link ended.
+enum Ended {
+    /// We are told to stop.
+    Told,
+    /// It is lost.
+    Lost(DownReason),
+    /// Another one takes its place.
+    Moved(Box<(LinkReader, LinkWriter)>),
+}
+
 struct Supervisor {
     config: OutboundConfig,
     shared: Arc<Shared>,
@@ -284,9 +297,9 @@ impl Supervisor {
                 biased;
                 _ = stopped.changed() => break,
                 connected = self.connect() => match connected {
-                    Ok((reader, writer)) => {
+                    Ok(link) => {
                         let since = Instant::now();
-                        let ended = self.serve(reader, writer).await;
+                        let ended = self.serve_all(link).await;
                         let Some(reason) = ended else { break };
                         (since.elapsed(), reason)
                     }
@@ -312,6 +325,9 @@ impl Supervisor {
         let config = &self.config;
         let mut limits = config.limits;
         limits.idle_timeout = limits.idle_timeout.min(config.ping_after.saturating_add(config.pong_timeout));
+        if config.dialer.tor_for(&config.address).is_some() {
+            limits.handshake_timeout = limits.handshake_timeout.max(TOR_HANDSHAKE);
+        }
         let link = connect_with(&config.dialer, config.address, config.expect, config.me.as_ref(), &limits).await?;
         let (reader, mut writer) = link.split();
         let hello = self.shared.hello.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -322,22 +338,38 @@ impl Supervisor {
         Ok((reader, writer))
     }
 
-    /// Until the link ends, with the reason; `None` when we are told to stop.
-    async fn serve(&mut self, reader: LinkReader, mut writer: LinkWriter) -> Option<DownReason> {
-        self.shared.connects.fetch_add(1, Ordering::Relaxed);
-        self.report.send_replace(Status::Up);
+    /// Until there is no link, with the reason; `None` when we are told to stop. When Tor's circuits are renewed, a new
+    /// link takes the place of the old one before that is closed.
+    async fn serve_all(&mut self, link: (LinkReader, LinkWriter)) -> Option<DownReason> {
+        let mut link = link;
+        loop {
+            match self.serve(link).await {
+                Ended::Told => return None,
+                Ended::Lost(reason) => return Some(reason),
+                Ended::Moved(next) => link = *next,
+            }
+        }
+    }
+
+    async fn serve(&mut self, (reader, mut writer): (LinkReader, LinkWriter)) -> Ended {
+        let number = self.shared.connects.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        self.report.send_replace(Status::Up(number));
         let received = AtomicU64::new(0);
         let started = Instant::now();
         let mut stopped = self.stopped.clone();
         let ended = tokio::select! {
             biased;
-            _ = stopped.changed() => None,
-            reason = self.read(reader, started, &received) => Some(reason),
-            reason = self.write(&mut writer, started, &received) => Some(reason),
+            _ = stopped.changed() => Ended::Told,
+            reason = self.read(reader, started, &received) => Ended::Lost(reason),
+            reason = self.write(&mut writer, started, &received) => Ended::Lost(reason),
+            next = self.renewed() => Ended::Moved(Box::new(next)),
         };
-        if ended.is_none() {
+        if !matches!(ended, Ended::Lost(_)) {
             let last = async {
-                while let Some(frame) = self.shared.queue.pop() {
+                // What is queued goes out by the new link, if there is one.
+                while matches!(ended, Ended::Told)
+                    && let Some(frame) = self.shared.queue.pop()
+                {
                     writer.feed(&frame).await?;
                 }
                 writer.close().await
@@ -346,6 +378,23 @@ impl Supervisor {
             let _ = tokio::time::timeout(LAST_FLUSH, last).await;
         }
         ended
+    }
+
+    /// A new link on new circuits, once they are due; for ever if the link does not run through Tor.
+    async fn renewed(&self) -> (LinkReader, LinkWriter) {
+        let Some(dialer) = self.config.dialer.tor_for(&self.config.address) else {
+            return std::future::pending().await;
+        };
+        let mut renewals = dialer.tor().renewals();
+        loop {
+            if renewals.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            // If that fails the old link goes on until the next renewal.
+            if let Ok(link) = self.connect().await {
+                return link;
+            }
+        }
     }
 
     async fn read(&self, mut reader: LinkReader, started: Instant, received: &AtomicU64) -> DownReason {

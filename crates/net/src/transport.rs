@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use wire::Address;
 
+use crate::tor::{TorDialer, TorError};
 use crate::{Error, LinkLimits, Result};
 
 /// A reliable byte stream: TCP, a stream through a proxy, a Tor stream, a pipe in a test.
@@ -15,24 +16,43 @@ pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for T {}
 
-/// How a link's transport is made. Proxies and Tor become further variants.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
+/// How a link's transport is made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Dialer {
-    /// TCP from this machine to the address.
+    /// TCP from this machine. Onion addresses are out of reach.
     #[default]
     Direct,
+    /// Everything through Tor. Never opens a socket of its own.
+    Tor(TorDialer),
+    /// Onion addresses through Tor, IP addresses straight: for nodes whose own address is no secret.
+    Split(TorDialer),
 }
 
 impl Dialer {
+    /// The address to use of a node that has several: the first that this dialer reaches, onion addresses before others
+    /// when everything goes through Tor.
+    #[must_use]
+    pub fn pick(&self, addresses: &[Address]) -> Option<Address> {
+        let ip = addresses.iter().find(|a| !a.is_onion());
+        let onion = addresses.iter().find(|a| a.is_onion());
+        match self {
+            Dialer::Direct => ip,
+            Dialer::Tor(tor) => onion.or_else(|| ip.filter(|a| tor.reaches(a))),
+            Dialer::Split(_) => ip.or(onion),
+        }
+        .copied()
+    }
+
     /// Connects.
     ///
     /// # Errors
-    /// [`Error::Refused`], [`Error::Unreachable`], [`Error::ConnectTimeout`], [`Error::Io`].
+    /// [`Error::Refused`], [`Error::Unreachable`], [`Error::ConnectTimeout`], [`Error::Tor`], [`Error::Io`].
     pub async fn dial(&self, address: Address, limits: &LinkLimits) -> Result<Box<dyn Transport>> {
-        match self {
-            Dialer::Direct => {
-                let connecting = TcpStream::connect(address.socket());
+        match (self, address) {
+            (Dialer::Tor(tor), address) | (Dialer::Split(tor), address @ Address::Onion(..)) => tor.dial(address).await,
+            (Dialer::Direct, Address::Onion(..)) => Err(TorError::NeedsTor.into()),
+            (Dialer::Direct | Dialer::Split(_), Address::Ip(socket)) => {
+                let connecting = TcpStream::connect(socket);
                 let stream = tokio::time::timeout(limits.connect_timeout, connecting)
                     .await
                     .map_err(|_| Error::ConnectTimeout)?
@@ -40,6 +60,16 @@ impl Dialer {
                 prepare(&stream);
                 Ok(Box::new(stream))
             }
+        }
+    }
+
+    /// The Tor through which this address is dialled, if it is.
+    #[must_use]
+    pub fn tor_for(&self, address: &Address) -> Option<&TorDialer> {
+        match self {
+            Dialer::Tor(tor) => Some(tor),
+            Dialer::Split(tor) if address.is_onion() => Some(tor),
+            _ => None,
         }
     }
 }

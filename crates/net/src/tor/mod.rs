@@ -1,0 +1,232 @@
+//! Tor, by one of two engines: Arti inside this process, or a tor process beside it.
+//!
+//! A [`Tor`] is a handle to a running engine. It dials onion services (and, through exits, IP addresses), publishes
+//! onion services, and says how far it has come. Streams of one [`TorDialer`] share circuits with no other's.
+
+#[cfg(feature = "arti")]
+mod arti;
+mod child;
+mod control;
+mod error;
+mod find;
+mod keys;
+mod lazy;
+mod service;
+mod settings;
+mod status;
+mod system;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use wire::Address;
+
+pub use self::error::TorError;
+pub use self::find::{SOCKS_PORTS, find_socks};
+pub use self::keys::{ClientKey, ClientPublicKey};
+pub use self::service::{OnionIncoming, OnionService, ServiceSettings, onion_name};
+pub use self::settings::{EngineKind, PluggableTransport, TorSettings, Vanguards};
+pub use self::status::TorStatus;
+use crate::{Error, Result, Transport};
+
+/// How long one attempt to reach somebody through Tor may take: a descriptor, an introduction, a rendezvous.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
+
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Which streams may share circuits: those of one dialer between two renewals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Isolation {
+    /// The dialer.
+    group: u64,
+    /// Counts renewals.
+    generation: u64,
+}
+
+/// What an engine does.
+trait Engine: Send + Sync + 'static {
+    /// Starts the engine, if it does not run yet.
+    fn wake(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+    /// Opens a stream, when Tor is ready.
+    fn connect(&self, to: Address, isolation: Isolation) -> BoxFuture<'_, Result<Box<dyn Transport>>>;
+    /// Publishes an onion service; it is gone when the answer is dropped.
+    fn publish(&self, service: ServiceSettings) -> BoxFuture<'_, Result<OnionService>>;
+    /// Takes a key that a restricted service has handed us.
+    fn add_client_key(&self, key: ClientKey) -> BoxFuture<'_, Result<()>>;
+}
+
+struct Inner {
+    engine: Box<dyn Engine>,
+    status: watch::Receiver<TorStatus>,
+    groups: AtomicU64,
+    generation: watch::Sender<u64>,
+    exits: bool,
+    renewing: Option<AbortHandle>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(renewing) = &self.renewing {
+            renewing.abort();
+        }
+    }
+}
+
+/// A running Tor. Clones share it; it stops when the last one is gone. `Debug` prints the type's name.
+#[derive(Clone)]
+pub struct Tor(Arc<Inner>);
+
+impl fmt::Debug for Tor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tor")
+    }
+}
+
+impl Tor {
+    /// Starts an engine in the background; [`Tor::status`] says how it comes along. Call it inside a tokio runtime.
+    ///
+    /// # Errors
+    /// [`Error::Tor`]: a setting is wrong, no tor is to be found, the state directory cannot be used.
+    pub async fn start(settings: TorSettings) -> Result<Tor> {
+        let tor = Tor::lazy(settings);
+        tor.0.engine.wake().await?;
+        Ok(tor)
+    }
+
+    /// An engine that starts when something is first dialled or published. Call it inside a tokio runtime.
+    #[must_use]
+    pub fn lazy(settings: TorSettings) -> Tor {
+        let (report, status) = watch::channel(TorStatus::default());
+        let generation = watch::channel(0_u64).0;
+        let (renew_every, exits) = (settings.renew_every, settings.exits);
+        let engine = lazy::Lazy::new(settings, report);
+        let renewing = renew_every.map(|every| {
+            let generation = generation.clone();
+            tokio::spawn(async move {
+                loop {
+                    tokio::time::sleep(every).await;
+                    generation.send_modify(|g| *g = g.wrapping_add(1));
+                }
+            })
+            .abort_handle()
+        });
+        Tor(Arc::new(Inner {
+            engine: Box::new(engine),
+            status,
+            groups: AtomicU64::new(0),
+            generation,
+            exits,
+            renewing,
+        }))
+    }
+
+    /// How Tor stands, now and at each change.
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<TorStatus> {
+        self.0.status.clone()
+    }
+
+    /// Waits until Tor can carry streams.
+    ///
+    /// # Errors
+    /// [`TorError::Stopped`] when it never will.
+    pub async fn ready(&self) -> Result<()> {
+        self.0.engine.wake().await?;
+        let mut status = self.status();
+        let ready = status.wait_for(|s| s.ready).await;
+        ready.map(|_| ()).map_err(|_| TorError::Stopped.into())
+    }
+
+    /// A dialer whose streams share circuits with no other dialer's.
+    #[must_use]
+    pub fn dialer(&self) -> TorDialer {
+        TorDialer { group: self.0.groups.fetch_add(1, Ordering::Relaxed), tor: self.clone() }
+    }
+
+    /// From now on new streams take new circuits. Links that follow [`Tor::renewals`] move over by themselves.
+    pub fn renew(&self) {
+        self.0.generation.send_modify(|g| *g = g.wrapping_add(1));
+    }
+
+    /// Changes with each renewal of circuits.
+    #[must_use]
+    pub fn renewals(&self) -> watch::Receiver<u64> {
+        self.0.generation.subscribe()
+    }
+
+    /// Publishes an onion service with a key of ours: the same key gives the same name. Returns when its descriptor was
+    /// handed out, or when it has been tried for a minute; the service goes on trying.
+    ///
+    /// # Errors
+    /// [`Error::Tor`].
+    pub async fn publish(&self, service: ServiceSettings) -> Result<OnionService> {
+        self.ready().await?;
+        self.0.engine.publish(service).await
+    }
+
+    /// Takes a key that lets us find a restricted service.
+    ///
+    /// # Errors
+    /// [`Error::Tor`].
+    pub async fn add_client_key(&self, key: ClientKey) -> Result<()> {
+        self.0.engine.add_client_key(key).await
+    }
+}
+
+/// Dials through Tor. Clones share circuits; see [`Tor::dialer`].
+#[derive(Clone)]
+pub struct TorDialer {
+    tor: Tor,
+    group: u64,
+}
+
+impl fmt::Debug for TorDialer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TorDialer")
+    }
+}
+
+impl PartialEq for TorDialer {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.tor.0, &other.tor.0) && self.group == other.group
+    }
+}
+
+impl Eq for TorDialer {}
+
+impl TorDialer {
+    /// Opens a stream.
+    ///
+    /// # Errors
+    /// [`Error::Tor`], [`Error::ConnectTimeout`].
+    pub async fn dial(&self, to: Address) -> Result<Box<dyn Transport>> {
+        if !self.reaches(&to) {
+            return Err(TorError::NoExits.into());
+        }
+        self.tor.ready().await?;
+        let isolation = Isolation { group: self.group, generation: *self.tor.0.generation.borrow() };
+        tokio::time::timeout(CONNECT_TIMEOUT, self.tor.0.engine.connect(to, isolation))
+            .await
+            .map_err(|_| Error::ConnectTimeout)?
+    }
+
+    /// Whether the settings allow to dial this.
+    #[must_use]
+    pub fn reaches(&self, to: &Address) -> bool {
+        to.is_onion() || self.tor.0.exits
+    }
+
+    /// The Tor below.
+    #[must_use]
+    pub const fn tor(&self) -> &Tor {
+        &self.tor
+    }
+}
