@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
+use hub::shaping::Span;
 use serde::Deserialize;
-use wire::document::{CoverLevel, CoverRates, GeometrySpec, Mixing, PacketScheme, PathPolicy, Region};
+use wire::document::{CoverLevel, CoverRates, GeometrySpec, Mixing, PacketScheme, PathPolicy, Processing, Region};
 
 use crate::Error;
 
@@ -32,6 +33,8 @@ pub struct DirectoryConfig {
     pub max_delay_ms: u32,
     pub cover: Cover,
     pub mix_loops_per_minute: u32,
+    pub tally: bool,
+    pub enrolled: Vec<String>,
 }
 
 impl Default for DirectoryConfig {
@@ -50,6 +53,8 @@ impl Default for DirectoryConfig {
             max_delay_ms: 10_000,
             cover: Cover::Off,
             mix_loops_per_minute: 0,
+            tally: false,
+            enrolled: Vec::new(),
         }
     }
 }
@@ -64,6 +69,8 @@ pub struct RelayConfig {
     pub region: Option<String>,
     pub rate: u32,
     pub max_connections: usize,
+    #[serde(deserialize_with = "processing")]
+    pub processing: Processing,
 }
 
 impl Default for RelayConfig {
@@ -74,12 +81,13 @@ impl Default for RelayConfig {
             region: None,
             rate: 1000,
             max_connections: 4096,
+            processing: Processing::default(),
         }
     }
 }
 
 /// Settings of a hub. Field meanings: [`HUB_EXAMPLE`].
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[allow(missing_docs, reason = "the commented file says what each is")]
 pub struct HubConfig {
@@ -93,6 +101,27 @@ pub struct HubConfig {
     pub guest_storage_mib: u64,
     pub member_puts_per_second: u32,
     pub guest_puts_per_second: u32,
+    pub http_listen: Option<SocketAddr>,
+    pub http_open_guest: bool,
+    pub http_cors_origins: Vec<String>,
+    pub http_metrics: MetricsAccess,
+    pub http_max_connections: usize,
+    pub http_onion: Option<String>,
+    pub dummies_seconds: Option<[f64; 2]>,
+    #[serde(deserialize_with = "processing")]
+    pub processing: Processing,
+}
+
+/// Who may read `/metrics`, by its name in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MetricsAccess {
+    /// Programs of this machine that ask straight, not through a proxy or an onion service.
+    Loopback,
+    /// Nobody.
+    Off,
+    /// Everybody who reaches the face.
+    All,
 }
 
 impl Default for HubConfig {
@@ -108,8 +137,38 @@ impl Default for HubConfig {
             guest_storage_mib: 512,
             member_puts_per_second: 5000,
             guest_puts_per_second: 500,
+            http_listen: None,
+            http_open_guest: false,
+            http_cors_origins: Vec::new(),
+            http_metrics: MetricsAccess::Loopback,
+            http_max_connections: 256,
+            http_onion: None,
+            dummies_seconds: None,
+            processing: Processing::default(),
         }
     }
+}
+
+impl HubConfig {
+    /// After which idle time a direct link gets a dummy.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the setting is no span of up to a day.
+    pub fn dummies(&self) -> Result<Option<Span>, Error> {
+        let bad =
+            || Error::Config("dummies_seconds takes two numbers of seconds, the smaller first, up to 86400".to_owned());
+        let Some([min, max]) = self.dummies_seconds else { return Ok(None) };
+        if !(0.0..=86_400.0).contains(&min) || !(0.0..=86_400.0).contains(&max) {
+            return Err(bad());
+        }
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0.0..=86,400.0 was checked")]
+        let ms = |seconds: f64| (seconds * 1_000.0).round() as u64;
+        Span::new(ms(min), ms(max)).map(Some).ok_or_else(bad)
+    }
+}
+
+fn processing<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Processing, D::Error> {
+    String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
 }
 
 /// Packet scheme, by its name in the file.
@@ -185,6 +244,12 @@ impl DirectoryConfig {
         if self.mean_delay_ms > self.max_delay_ms {
             return bad("mean_delay_ms must be at most max_delay_ms");
         }
+        if self.tally && self.scheme == Scheme::X25519Nike {
+            return bad("packets of the scheme x25519-nike carry no tally");
+        }
+        if self.enrolled.len() > wire::limits::MAX_ENROLLED {
+            return bad("at most 4096 clients can be enrolled");
+        }
         let geometry = mix::geometry::spec_for(self.scheme.into(), self.max_relays)?;
         // Loopix wants a sender's rate at least twice a hop's: slots of 1/s (normal) and 1/4 s (low).
         let mixing = Mixing {
@@ -243,20 +308,42 @@ mod tests {
         let relay: RelayConfig = parse(&switched_on(RELAY_EXAMPLE)).unwrap();
         assert_eq!(RelayConfig { announce: None, region: None, ..relay }, RelayConfig::default());
         let hub: HubConfig = parse(&switched_on(HUB_EXAMPLE)).unwrap();
-        assert_eq!(HubConfig { announce: None, region: None, ..hub }, HubConfig::default());
+        let shown = HubConfig {
+            announce: None,
+            region: None,
+            http_listen: None,
+            http_onion: None,
+            dummies_seconds: None,
+            ..hub
+        };
+        assert_eq!(shown, HubConfig::default());
     }
 
     #[test]
     fn unknown_keys_and_values_out_of_range_are_refused() {
         assert!(parse::<RelayConfig>("lisen = \"127.0.0.1:1\"").is_err());
         assert!(parse::<RelayConfig>("listen = \"somewhere\"").is_err());
-        for text in
-            ["epoch_seconds = 0", "min_relays = 4", "forward_probability = 1.5", "max_relays = 12", "layers = 9"]
-        {
+        assert!(parse::<RelayConfig>("processing = \"md5\"").is_err());
+        assert_eq!(parse::<HubConfig>("processing = \"sha3-256\"").unwrap().processing, Processing::Sha3_256);
+        for text in [
+            "epoch_seconds = 0",
+            "min_relays = 4",
+            "forward_probability = 1.5",
+            "max_relays = 12",
+            "layers = 9",
+            "tally = true\nscheme = \"x25519-nike\"",
+        ] {
             let config: DirectoryConfig = parse(text).unwrap();
             assert!(config.parameters().is_err(), "{text}");
         }
         assert!(DirectoryConfig::default().parameters().is_ok());
         assert!(region(Some("No Such")).is_err());
+        let dummies = |text: &str| parse::<HubConfig>(text).unwrap().dummies();
+        assert_eq!(dummies("").unwrap(), None);
+        assert_eq!(dummies("dummies_seconds = [30, 60]").unwrap(), Span::new(30_000, 60_000));
+        assert_eq!(dummies("dummies_seconds = [0.05, 0.1]").unwrap(), Span::new(50, 100));
+        for odd in ["[60, 30]", "[0, 0]", "[-1, 5]", "[1, 1e9]", "[nan, 1]"] {
+            assert!(dummies(&format!("dummies_seconds = {odd}")).is_err(), "{odd}");
+        }
     }
 }

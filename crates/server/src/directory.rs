@@ -1,23 +1,23 @@
 //! The directory role: admits relays and hubs, signs the network document, hands it out.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mix::directory::{Assembler, AssemblerConfig, AuthorityKey};
-use net::{Identity, Incoming, Listener};
+use mix::directory::{Assembler, AssemblerConfig, AuthorityKey, EnrolledKey};
+use net::{Identity, Incoming};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use wire::frame::RefusedReason;
-use wire::id::{AdmissionToken, DocumentHash};
+use wire::frame::{Credential, RefusedReason};
+use wire::id::{AdmissionToken, DocumentHash, EnrolmentId};
 use wire::{Address, DirectoryPointer, Frame, NetworkPointer, NodeId};
 
 use crate::Error;
 use crate::accept::accept;
 use crate::config::DirectoryConfig;
-use crate::node::Clock;
+use crate::node::{Clock, Doors, OnionDoor, doors};
 use crate::state::StateDir;
 
 /// How often the assembler is asked whether a document is due.
@@ -30,6 +30,7 @@ struct Published {
     hash: DocumentHash,
     relays: usize,
     hubs: usize,
+    nodes: BTreeSet<NodeId>,
 }
 
 /// A running directory.
@@ -40,8 +41,10 @@ pub struct Directory {
     /// The token that admits nodes.
     pub token: AdmissionToken,
     published: watch::Receiver<Option<Arc<Published>>>,
+    shared: Arc<Shared>,
     stop: CancellationToken,
     tasks: TaskTracker,
+    _service: Option<net::tor::OnionService>,
 }
 
 struct Shared {
@@ -50,6 +53,14 @@ struct Shared {
     links: Mutex<HashMap<NodeId, u32>>,
     published: watch::Sender<Option<Arc<Published>>>,
     clock: Clock,
+    /// Clients that get the document, sealed; with none everybody gets it plainly.
+    enrolled: HashMap<EnrolmentId, EnrolledKey>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shared")
+    }
 }
 
 impl Shared {
@@ -68,18 +79,33 @@ impl Directory {
     /// # Errors
     /// See [`Error`]: a setting out of range, a taken port, an unusable state directory.
     pub async fn start(dir: &Path, config: &DirectoryConfig) -> Result<Directory, Error> {
+        Directory::start_with(dir, config, Some(config.listen), None).await
+    }
+
+    /// As [`Directory::start`], listening on an address, an onion service, or both: the pointer names each.
+    ///
+    /// # Errors
+    /// As [`Directory::start`].
+    pub async fn start_with(
+        dir: &Path,
+        config: &DirectoryConfig,
+        listen: Option<std::net::SocketAddr>,
+        onion: Option<OnionDoor>,
+    ) -> Result<Directory, Error> {
         let (geometry, mixing, paths) = config.parameters()?;
+        let enrolled = enrolled(&config.enrolled)?;
         let state = StateDir::open(dir)?;
         let identity = Identity::from_seed(&*state.secret32("identity")?);
         let token = AdmissionToken::new(*state.secret32("admission")?);
         let authority = authority_key(&state)?;
         let limits = net::ListenerLimits { max_connections: 8192, ..Default::default() };
-        let listener = Listener::bind(config.listen, &identity, limits).await?;
-        let address: Address = config.announce.unwrap_or_else(|| listener.local_addr()).into();
+        let announce = config.announce.map(Address::from);
+        let Doors { addresses, listeners, service } = doors(listen, announce, onion, &identity, limits).await?;
         let set = mix::directory::authority_set(1, std::slice::from_ref(&authority));
         let network = mix::directory::network_id(&set);
-        let pointer =
-            NetworkPointer { network, directories: vec![DirectoryPointer { id: identity.node_id(), address }] };
+        let id = identity.node_id();
+        let directories = addresses.into_iter().map(|address| DirectoryPointer { id, address }).collect();
+        let pointer = NetworkPointer { network, directories };
         let token_text = data_encoding::HEXLOWER.encode(token.as_bytes());
         state.write("token", token_text.as_bytes())?;
         state.write("network", pointer.to_text().as_bytes())?;
@@ -92,6 +118,8 @@ impl Directory {
             geometry,
             mixing,
             paths,
+            tally: config.tally,
+            sealed: !enrolled.is_empty(),
             last_published: last_published(&state, config.epoch_seconds.saturating_mul(1000))?,
         });
         let shared = Arc::new(Shared {
@@ -99,16 +127,20 @@ impl Directory {
             links: Mutex::new(HashMap::new()),
             published: watch::channel(None).0,
             clock,
+            enrolled,
         });
         let published = shared.published.subscribe();
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         tasks.spawn(publish(shared.clone(), authority, set, state, stop.clone()));
-        tasks.spawn(accept(listener, tasks.clone(), stop.clone(), move |incoming| {
+        for listener in listeners {
             let shared = shared.clone();
-            async move { serve(incoming, &shared).await }
-        }));
-        Ok(Directory { pointer, token, published, stop, tasks })
+            tasks.spawn(accept(listener, tasks.clone(), stop.clone(), move |incoming| {
+                let shared = shared.clone();
+                async move { serve(incoming, &shared).await }
+            }));
+        }
+        Ok(Directory { pointer, token, published, shared, stop, tasks, _service: service })
     }
 
     /// Returns when a document lists at least so many relays and hubs.
@@ -119,12 +151,33 @@ impl Directory {
         let _ = published.wait_for(enough).await;
     }
 
+    /// Returns when the document's nodes are as wanted.
+    pub async fn lists_nodes(&self, wanted: impl Fn(&BTreeSet<NodeId>) -> bool) {
+        let mut published = self.published.clone();
+        let _ = published.wait_for(|p| p.as_ref().is_some_and(|p| wanted(&p.nodes))).await;
+    }
+
+    /// Leaves these nodes out of all further documents; their links stay, and what is under way is forwarded.
+    pub fn retire(&self, nodes: &[NodeId]) {
+        self.shared.assembler().retire(self.shared.clock.now(), nodes);
+    }
+
     /// Stops.
     pub async fn stop(&self) {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
     }
+}
+
+/// The enrolled clients of the settings, by the names that they ask with.
+fn enrolled(texts: &[String]) -> Result<HashMap<EnrolmentId, EnrolledKey>, Error> {
+    let parse = |text: &String| {
+        let key = EnrolledKey::parse(text)
+            .map_err(|_| Error::Config("an enrolled key is none: it begins with hushwing:client#".to_owned()))?;
+        Ok((key.id(), key))
+    };
+    texts.iter().map(parse).collect()
 }
 
 fn authority_key(state: &StateDir) -> Result<AuthorityKey, Error> {
@@ -183,7 +236,8 @@ async fn publish(
                     hubs,
                     "document published"
                 );
-                shared.published.send_replace(Some(Arc::new(Published { bytes, hash, relays, hubs })));
+                let nodes = document.nodes.iter().map(|n| n.id).collect();
+                shared.published.send_replace(Some(Arc::new(Published { bytes, hash, relays, hubs, nodes })));
             }
             Err(error) => tracing::error!(%error, "cannot sign"),
         }
@@ -218,26 +272,77 @@ impl Drop for Presence<'_> {
     }
 }
 
+/// To whom a link's documents go.
+#[derive(Clone, Copy)]
+enum Audience<'a> {
+    /// Whoever may read them as they are.
+    Plain,
+    /// An enrolled client.
+    Client(&'a EnrolledKey),
+}
+
+impl Shared {
+    /// Whom a credential makes of an asker. The token of a node counts on a link that proves an identity only.
+    fn audience(&self, peer: Option<NodeId>, credential: &Credential) -> Result<Audience<'_>, RefusedReason> {
+        if self.enrolled.is_empty() {
+            return Ok(Audience::Plain);
+        }
+        match credential {
+            Credential::Node(token) if peer.is_some() && self.assembler().admits(token) => Ok(Audience::Plain),
+            Credential::Node(_) => Err(RefusedReason::NotAdmitted),
+            Credential::Client(id) => self.enrolled.get(id).map(Audience::Client).ok_or(RefusedReason::NotEnrolled),
+        }
+    }
+}
+
+/// The frame that brings a document to its reader.
+fn bring(audience: Audience<'_>, published: &Published) -> Frame {
+    match audience {
+        Audience::Plain => Frame::Document(published.bytes.clone()),
+        Audience::Client(key) => match key.seal(&published.bytes, &mut rand::rng()) {
+            Ok(sealed) => Frame::SealedDocument(sealed),
+            Err(error) => {
+                tracing::error!(%error, "cannot seal");
+                Frame::Refused(RefusedReason::NotReady)
+            }
+        },
+    }
+}
+
 async fn serve(incoming: Incoming, shared: &Shared) {
     let peer = incoming.peer;
     let (mut reader, mut writer) = incoming.link.split();
     let mut published = shared.published.subscribe();
-    let mut subscribed = false;
+    let mut subscribed: Option<Audience<'_>> = None;
     let mut presence: Option<Presence<'_>> = None;
     loop {
         let answer = tokio::select! {
-            changed = published.changed(), if subscribed => {
+            changed = published.changed(), if subscribed.is_some() => {
                 if changed.is_err() { return }
-                published.borrow_and_update().as_ref().map(|p| Frame::Document(p.bytes.clone()))
+                let current = published.borrow_and_update().clone();
+                current.zip(subscribed).map(|(p, audience)| bring(audience, &p))
             }
             frame = reader.read() => match frame {
-                Ok(Some(Frame::GetDocument(known))) => {
-                    // Whoever has asked once is told of each newer document while the link lasts.
-                    subscribed = true;
-                    Some(match published.borrow_and_update().as_ref() {
-                        None => Frame::Refused(RefusedReason::NotReady),
-                        Some(p) if known == Some(p.hash) => Frame::NotModified,
-                        Some(p) => Frame::Document(p.bytes.clone()),
+                Ok(Some(ask @ (Frame::GetDocument(_) | Frame::GetDocumentAs(..)))) => {
+                    let (known, audience) = match ask {
+                        Frame::GetDocumentAs(known, as_whom) => (known, shared.audience(peer, &as_whom)),
+                        Frame::GetDocument(known) if shared.enrolled.is_empty() || presence.is_some() => {
+                            (known, Ok(Audience::Plain))
+                        }
+                        _ => (None, Err(RefusedReason::NotEnrolled)),
+                    };
+                    Some(match audience {
+                        Err(reason) => Frame::Refused(reason),
+                        Ok(audience) => {
+                            // Whoever has asked once is told of each newer document while the link lasts.
+                            subscribed = Some(audience);
+                            let current = published.borrow_and_update().clone();
+                            match current {
+                                None => Frame::Refused(RefusedReason::NotReady),
+                                Some(p) if known == Some(p.hash) => Frame::NotModified,
+                                Some(p) => bring(audience, &p),
+                            }
+                        }
                     })
                 }
                 Ok(Some(Frame::Register { token, descriptor })) => {

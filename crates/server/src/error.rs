@@ -31,6 +31,9 @@ pub enum Error {
     /// Mixing, epochs or documents.
     #[error(transparent)]
     Mix(#[from] mix::Error),
+    /// A pool's relays did not come up.
+    #[error("{0}")]
+    Pool(&'static str),
     /// The directory refused us.
     #[error("the directory refuses: {0}")]
     Refused(&'static str),
@@ -48,6 +51,7 @@ impl Error {
             Error::State { .. } | Error::Damaged(_) | Error::Store(_) => ErrorKind::LocalStorage,
             Error::Net(e) => e.kind(),
             Error::Mix(e) => e.kind(),
+            Error::Pool(_) => ErrorKind::Network,
             Error::Bug(_) => ErrorKind::Bug,
         }
     }

@@ -1,23 +1,26 @@
 //! The hub role: a mix node whose last hop is the box store, which also answers on direct links.
 
+mod cover;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hub::server::{AskId, Asker, Hub, HubConfig as HubCoreConfig};
-use hub::store::Keep;
+use hub::store::{BoxStore, Keep};
 use hub::{AccessClass, ClassLimits};
 use mix::envelope;
 use sphinx::Surb;
 use tokio::sync::{mpsc, oneshot};
 use wire::document::Role;
-use wire::hub::{Answer, Refusal, Request, Response};
+use wire::hub::{Answer, BoxBytes, Operation, Refusal, Request, Response};
 use wire::id::AccessKey;
-use wire::{Frame, RequestId};
+use wire::{Frame, RequestId, Tally};
 
+use self::cover::Cover;
 use crate::Error;
 use crate::config::HubConfig;
-use crate::node::{Clock, Deliver, Input, Node, NodeConfig};
+use crate::node::{Clock, Deliver, Input, Node, NodeConfig, NodeStats};
 use crate::state::StateDir;
 use crate::store::{FjallStore, StoreConfig};
 
@@ -38,6 +41,7 @@ pub(crate) enum HubInput {
         epoch: u32,
         surb: Option<Surb>,
         data: Vec<u8>,
+        tally: Option<Tally>,
     },
     Gone {
         link: u64,
@@ -53,6 +57,61 @@ pub struct HubStats {
     pub requests: AtomicU64,
     /// Responses sent.
     pub responses: AtomicU64,
+    /// Boxes of members that are here now.
+    pub member_boxes: AtomicU64,
+    /// What they count for, bytes.
+    pub member_bytes: AtomicU64,
+    /// Boxes of guests that are here now.
+    pub guest_boxes: AtomicU64,
+    /// What they count for, bytes.
+    pub guest_bytes: AtomicU64,
+    /// `get`s that are open now.
+    pub open_gets: AtomicU64,
+}
+
+/// What another face of a running hub works with. It does not keep the hub alive. `Debug` prints the type's name.
+#[derive(Clone)]
+pub struct HubHandle {
+    inputs: mpsc::WeakSender<HubInput>,
+    /// The guests' key, for a face that takes strangers in as guests.
+    pub(crate) guest: AccessKey,
+    pub(crate) hub: Arc<HubStats>,
+    pub(crate) node: Arc<NodeStats>,
+}
+
+impl std::fmt::Debug for HubHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HubHandle")
+    }
+}
+
+impl HubHandle {
+    /// Asks as the direct link with this number, and waits for all answers, which stand in the order of the operations.
+    /// `None` when the hub is stopping.
+    pub(crate) async fn ask(&self, link: u64, access: AccessKey, operations: Vec<Operation>) -> Option<Vec<Answer>> {
+        let count = operations.len();
+        let (to, mut responses) = mpsc::channel(count.max(1));
+        for (number, operation) in (0..).zip(operations) {
+            let request = Request { access, operation };
+            let input = HubInput::Direct { link, id: RequestId(number), request, to: to.clone() };
+            self.inputs.upgrade()?.send(input).await.ok()?;
+        }
+        drop(to);
+        let mut answers = vec![None; count];
+        while let Some(frame) = responses.recv().await {
+            if let Frame::HubResponse(RequestId(number), response) = frame {
+                *answers.get_mut(usize::try_from(number).ok()?)? = Some(response.answer);
+            }
+        }
+        answers.into_iter().collect()
+    }
+
+    /// Tells that a link has ended.
+    pub(crate) fn gone(&self, link: u64) {
+        if let Some(inputs) = self.inputs.upgrade() {
+            Deliver(inputs).gone(link);
+        }
+    }
 }
 
 /// A running hub.
@@ -66,6 +125,7 @@ pub struct HubRole {
     pub guest: AccessKey,
     /// Counters.
     pub stats: Arc<HubStats>,
+    inputs: mpsc::WeakSender<HubInput>,
     thread: Option<oneshot::Receiver<()>>,
 }
 
@@ -75,6 +135,7 @@ impl HubRole {
     /// # Errors
     /// See [`Error`]: a taken port, an unusable state directory, a damaged store.
     pub async fn start(node: NodeConfig, config: &HubConfig) -> Result<HubRole, Error> {
+        let dummies = config.dummies()?;
         let state = StateDir::open(&node.dir)?;
         let member = access_key(&state, "member-key")?;
         let guest = access_key(&state, "guest-key")?;
@@ -86,7 +147,9 @@ impl HubRole {
             ..Default::default()
         };
         let (tx, rx) = mpsc::channel(QUEUE);
-        let deliver = Deliver(tx.clone());
+        // Weak: the thread ends when the node and its links have let go.
+        let inputs = tx.downgrade();
+        let deliver = Deliver(tx);
         let node = Node::start(NodeConfig { role: Role::Hub, ..node }, Some(deliver)).await?;
         let core = HubCoreConfig {
             keys: vec![
@@ -101,6 +164,7 @@ impl HubRole {
             hub: Hub::new(core, store),
             clock: Clock::start(),
             asked: HashMap::new(),
+            cover: Cover::new(dummies),
             next_ask: 0,
             inputs: node.inputs.clone(),
             geometry: None,
@@ -116,7 +180,18 @@ impl HubRole {
                 let _ = ended_tx.send(());
             })
             .map_err(|_| Error::Bug("the system gives no thread"))?;
-        Ok(HubRole { node, member, guest, stats, thread: Some(ended) })
+        Ok(HubRole { node, member, guest, stats, inputs, thread: Some(ended) })
+    }
+
+    /// What another face of this hub works with.
+    #[must_use]
+    pub fn handle(&self) -> HubHandle {
+        HubHandle {
+            inputs: self.inputs.clone(),
+            guest: self.guest,
+            hub: self.stats.clone(),
+            node: self.node.shared_stats(),
+        }
     }
 
     /// Stops; what was answered `Stored` is on disk.
@@ -137,8 +212,8 @@ fn access_key(state: &StateDir, name: &'static str) -> Result<AccessKey, Error> 
 
 /// Where a response goes.
 enum Asked {
-    Direct { id: RequestId, to: mpsc::Sender<Frame> },
-    Onion { epoch: u32, surb: Surb },
+    Direct { link: u64, id: RequestId, to: mpsc::Sender<Frame> },
+    Onion { epoch: u32, surb: Surb, tally: Option<Tally> },
 }
 
 /// The hub's thread: collects requests while the last commit is being made durable, then commits them together.
@@ -146,6 +221,7 @@ struct Worker {
     hub: Hub<FjallStore>,
     clock: Clock,
     asked: HashMap<AskId, Asked>,
+    cover: Cover,
     next_ask: u64,
     /// Replies go out by the node's own mix core.
     inputs: mpsc::Sender<Input>,
@@ -158,7 +234,7 @@ impl Worker {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             let soon = self.clock.now().plus_millis(1000);
-            let due = self.hub.deadline().map_or(soon, |d| d.min(soon));
+            let due = self.hub.deadline().into_iter().chain(self.cover.deadline()).fold(soon, wire::Timestamp::min);
             tokio::select! {
                 n = inbox.recv_many(&mut batch, BATCH) => {
                     if n == 0 { return }
@@ -173,9 +249,41 @@ impl Worker {
                 tracing::error!(%error, "the box store refuses");
             }
             self.hub.tick(now);
+            // Before anybody is answered, so that whoever was can see it counted.
+            self.count();
+            while let Some((ask, response)) = self.hub.poll() {
+                if let Some(Asked::Direct { link, .. }) = self.asked.get(&ask) {
+                    self.cover.answered(now, *link, &response);
+                }
+                self.respond(ask, response).await;
+            }
+            self.send_dummies().await;
+            self.stats.open_gets.store(self.hub.open_gets() as u64, Ordering::Relaxed);
+        }
+    }
+
+    async fn send_dummies(&mut self) {
+        while let Some((link, class)) = self.cover.pop(self.clock.now()) {
+            let Ok(dummy) = streams::dummy(class, &mut rand::rng()) else { continue };
+            let dummy = BoxBytes { id: *dummy.id.as_bytes(), ciphertext: dummy.ciphertext, signature: dummy.signature };
+            self.hub.disturb(link, dummy);
             while let Some((ask, response)) = self.hub.poll() {
                 self.respond(ask, response).await;
             }
+        }
+    }
+
+    /// How full the hub is, for whoever watches it.
+    fn count(&self) {
+        let usage = self.hub.store().usage();
+        let stats = &self.stats;
+        for (counter, value) in [
+            (&stats.member_boxes, usage.member.boxes),
+            (&stats.member_bytes, usage.member.bytes),
+            (&stats.guest_boxes, usage.guest.boxes),
+            (&stats.guest_bytes, usage.guest.bytes),
+        ] {
+            counter.store(value, Ordering::Relaxed);
         }
     }
 
@@ -183,17 +291,24 @@ impl Worker {
         let now = self.clock.now();
         match input {
             HubInput::Direct { link, id, request, to } => {
-                let ask = self.ask(Asked::Direct { id, to });
+                self.cover.asked(now, link, &request, &to);
+                let ask = self.ask(Asked::Direct { link, id, to });
                 self.hub.submit(now, ask, Asker::Direct(link), request);
             }
-            HubInput::Onion { epoch, surb, data } => {
+            HubInput::Onion { epoch, surb, data, tally } => {
                 // No SURB: a drop. Undecodable: nobody to tell.
                 let (Some(surb), Ok(request)) = (surb, envelope::open_request(&data)) else { return };
-                let ask = self.ask(Asked::Onion { epoch, surb });
+                let ask = self.ask(Asked::Onion { epoch, surb, tally });
                 self.hub.submit(now, ask, Asker::Onion, request);
             }
-            HubInput::Gone { link } => self.hub.disconnect(link),
-            HubInput::Geometry(geometry) => self.geometry = Some(geometry),
+            HubInput::Gone { link } => {
+                self.cover.gone(link);
+                self.hub.disconnect(link);
+            }
+            HubInput::Geometry(geometry) => {
+                self.hub.set_onion_room(mix::geometry::reply_room(&geometry) as u64);
+                self.geometry = Some(geometry);
+            }
         }
     }
 
@@ -208,11 +323,13 @@ impl Worker {
     async fn respond(&mut self, ask: AskId, response: Response) {
         self.stats.responses.fetch_add(1, Ordering::Relaxed);
         match self.asked.remove(&ask) {
-            Some(Asked::Direct { id, to }) => {
+            Some(Asked::Direct { id, to, .. }) => {
                 // A reader that does not read loses the response with its link.
                 let _ = to.try_send(Frame::HubResponse(id, response));
             }
-            Some(Asked::Onion { epoch, surb }) => self.reply(epoch, surb, &response).await,
+            Some(Asked::Onion { epoch, surb, tally }) => {
+                self.reply(epoch, surb, &Response { tally, ..response }).await;
+            }
             None => {}
         }
     }
@@ -220,13 +337,19 @@ impl Worker {
     async fn reply(&self, epoch: u32, surb: Surb, response: &Response) {
         let Some(geometry) = &self.geometry else { return };
         let payload = envelope::seal_response(geometry, response).or_else(|_| {
-            let smaller = Response { boot: response.boot, answer: Answer::Refused(Refusal::BadRequest) };
+            let answer = Answer::Refused(Refusal::BadRequest);
+            let smaller = Response { boot: response.boot, answer, tally: response.tally };
             envelope::seal_response(geometry, &smaller)
         });
         let Ok(payload) = payload else { return };
         match surb.reply(geometry, &payload) {
             Ok((packet, next)) => {
-                let input = Input::Send { next: wire::NodeId::new(next), epoch, packet: packet.into_bytes() };
+                let mut packet = packet.into_bytes();
+                if response.tally.is_some() {
+                    // A reply looks like every other packet; nobody verifies its tally.
+                    mix::tally::append(&mut packet, &mix::tally::draw(&mut rand::rng()));
+                }
+                let input = Input::Send { next: wire::NodeId::new(next), epoch, packet };
                 let _ = self.inputs.send(input).await;
             }
             Err(error) => tracing::debug!(%error, "a SURB that makes no reply"),

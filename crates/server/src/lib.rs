@@ -2,6 +2,8 @@
 //!
 //! # In this crate
 //! - [`relay`], [`hub`], [`directory`]: the roles; [`node`]: what the first two share
+//! - [`http`]: the hub's face for curl and scripts; [`site`]: static folders for onion services
+//! - [`primary`]: a pool of ephemeral relays that a directory runs, and its cycles
 //! - [`store`]: the embedded box store; [`journal`]: the replay journal; [`state`]: small secret files
 //! - [`config`]: their commented settings files
 //!
@@ -17,14 +19,17 @@ mod accept;
 pub mod config;
 pub mod directory;
 mod error;
+pub mod http;
 pub mod hub;
 pub mod journal;
 pub mod node;
+pub mod primary;
 pub mod relay;
+pub mod site;
 pub mod state;
 pub mod store;
 
 pub use directory::Directory;
 pub use error::Error;
 pub use hub::HubRole;
-pub use node::{Node, NodeConfig};
+pub use node::{Node, NodeConfig, OnionDoor};

@@ -13,23 +13,39 @@ use std::time::Instant;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use wire::document::{Region, Role};
+use wire::document::{Processing, Region, Role};
 use wire::id::AdmissionToken;
 use wire::{Address, BootId, NetworkPointer, NodeId, Timestamp};
 
 pub use self::core::NodeStats;
 pub(crate) use self::core::{Deliver, Input};
+pub(crate) use self::serve::next_link;
 use crate::Error;
 use crate::accept::accept;
 use crate::state::StateDir;
 
+/// The side of an onion service that a role takes: where it is reached, and the streams that come.
+#[derive(Debug)]
+pub struct OnionDoor {
+    /// The service's name and the port.
+    pub address: Address,
+    /// Its streams.
+    pub incoming: net::tor::OnionIncoming,
+    /// The service, if it is to end with the role.
+    pub service: Option<net::tor::OnionService>,
+}
+
 /// What a relay or hub needs to run.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct NodeConfig {
     /// Relay or hub.
     pub role: Role,
-    /// Where to listen.
-    pub listen: std::net::SocketAddr,
+    /// Where to listen; `None` for a node that has no address but its onion one.
+    pub listen: Option<std::net::SocketAddr>,
+    /// Its onion service, if it has one.
+    pub onion: Option<OnionDoor>,
+    /// How it reaches the directory and other nodes.
+    pub dialer: net::Dialer,
     /// What others are told, when it differs.
     pub announce: Option<Address>,
     /// Region tag.
@@ -38,6 +54,8 @@ pub struct NodeConfig {
     pub rate: u32,
     /// Most links at one time.
     pub max_connections: usize,
+    /// How it processes tallies, where packets carry one.
+    pub processing: Processing,
     /// The network to join.
     pub pointer: NetworkPointer,
     /// Admission token of its directory.
@@ -78,13 +96,46 @@ impl Clock {
     }
 }
 
+/// What a role listens on, and where it is reached.
+pub(crate) struct Doors {
+    pub(crate) addresses: Vec<Address>,
+    pub(crate) listeners: Vec<net::Listener>,
+    /// Taken away when it is dropped.
+    pub(crate) service: Option<net::tor::OnionService>,
+}
+
+/// Opens what a role listens on.
+pub(crate) async fn doors(
+    listen: Option<std::net::SocketAddr>,
+    announce: Option<Address>,
+    onion: Option<OnionDoor>,
+    identity: &net::Identity,
+    limits: net::ListenerLimits,
+) -> Result<Doors, Error> {
+    let mut doors = Doors { addresses: Vec::new(), listeners: Vec::new(), service: None };
+    if let Some(listen) = listen {
+        let listener = net::Listener::bind(listen, identity, limits).await?;
+        doors.addresses.push(announce.unwrap_or_else(|| listener.local_addr().into()));
+        doors.listeners.push(listener);
+    }
+    if let Some(OnionDoor { address, incoming, service }) = onion {
+        doors.listeners.push(net::Listener::onion(incoming, identity, limits).await?);
+        doors.addresses.push(address);
+        doors.service = service;
+    }
+    if doors.addresses.is_empty() {
+        return Err(Error::Config("nothing to listen on: neither an address nor an onion service".to_owned()));
+    }
+    Ok(doors)
+}
+
 /// A running relay or hub.
 #[derive(Debug)]
 pub struct Node {
     /// Its identity.
     pub id: NodeId,
-    /// Where it is reached.
-    pub address: Address,
+    /// Where it is reached; at least one.
+    pub addresses: Vec<Address>,
     /// Which start of it this is.
     pub boot: BootId,
     pub(crate) inputs: mpsc::Sender<Input>,
@@ -92,6 +143,7 @@ pub struct Node {
     admitted: watch::Receiver<bool>,
     stop: CancellationToken,
     tasks: TaskTracker,
+    _service: Option<net::tor::OnionService>,
 }
 
 impl Node {
@@ -106,8 +158,8 @@ impl Node {
         let id = identity.node_id();
         let boot = BootId::new(rand::random());
         let limits = net::ListenerLimits { max_connections: config.max_connections, ..Default::default() };
-        let listener = net::Listener::bind(config.listen, &identity, limits).await?;
-        let address = config.announce.unwrap_or_else(|| listener.local_addr().into());
+        let Doors { addresses, listeners, service } =
+            doors(config.listen, config.announce, config.onion, &identity, limits).await?;
         let clock = Clock::start();
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
@@ -120,9 +172,11 @@ impl Node {
         let core = core::Core::new(core::Setup {
             role: config.role,
             identity: identity.clone(),
-            address,
+            addresses: addresses.clone(),
+            dialer: config.dialer.clone(),
             region: config.region,
             rate: config.rate,
+            processing: config.processing,
             state,
             clock,
             deliver: deliver.clone(),
@@ -133,6 +187,7 @@ impl Node {
         tasks.spawn(follow::follow(
             follow::Follow {
                 pointer: config.pointer,
+                dialer: config.dialer,
                 token: config.token,
                 identity,
                 clock,
@@ -143,16 +198,23 @@ impl Node {
             stop.clone(),
         ));
         let shared = serve::Shared { inputs: inputs.clone(), document: document_rx, boot, deliver };
-        tasks.spawn(accept(listener, tasks.clone(), stop.clone(), move |incoming| {
-            serve::serve(incoming, shared.clone())
-        }));
-        Ok(Node { id, address, boot, inputs, stats, admitted, stop, tasks })
+        for listener in listeners {
+            let shared = shared.clone();
+            tasks.spawn(accept(listener, tasks.clone(), stop.clone(), move |incoming| {
+                serve::serve(incoming, shared.clone())
+            }));
+        }
+        Ok(Node { id, addresses, boot, inputs, stats, admitted, stop, tasks, _service: service })
     }
 
     /// Counters, since the start.
     #[must_use]
     pub fn stats(&self) -> &NodeStats {
         &self.stats
+    }
+
+    pub(crate) fn shared_stats(&self) -> Arc<NodeStats> {
+        self.stats.clone()
     }
 
     /// Returns when the directory has admitted this node.

@@ -8,12 +8,12 @@ use std::time::Duration;
 use mix::directory::VerifiedDocument;
 use mix::geometry;
 use mix::relay::{Output, Relay, RelayConfig};
-use net::{Identity, Outbound, OutboundConfig};
+use net::{Dialer, Identity, Outbound, OutboundConfig};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use wire::document::{NodeDescriptor, Region, Role};
+use wire::document::{NodeDescriptor, Processing, Region, Role};
 use wire::{Address, ClientToken, Frame, NodeId, RequestId, Timestamp};
 
 use super::Clock;
@@ -97,9 +97,11 @@ pub struct NodeStats {
 pub(crate) struct Setup {
     pub(crate) role: Role,
     pub(crate) identity: Identity,
-    pub(crate) address: Address,
+    pub(crate) addresses: Vec<Address>,
+    pub(crate) dialer: Dialer,
     pub(crate) region: Option<Region>,
     pub(crate) rate: u32,
+    pub(crate) processing: Processing,
     pub(crate) state: StateDir,
     pub(crate) clock: Clock,
     pub(crate) deliver: Option<Deliver>,
@@ -120,10 +122,20 @@ pub(crate) struct Core {
     setup: Setup,
     joined: Option<Joined>,
     clients: HashMap<ClientToken, (u64, mpsc::Sender<Frame>)>,
-    peers: HashMap<NodeId, Outbound>,
+    peers: HashMap<NodeId, Peer>,
     loops: Loops,
     rng: StdRng,
 }
+
+/// A link to another node.
+struct Peer {
+    link: Outbound,
+    /// When it is closed, once no document names the node any more: packets to it may still be under way.
+    until: Option<Timestamp>,
+}
+
+/// Kept beyond the longest delay for a peer that is named no more, ms.
+const PEER_MARGIN_MS: u64 = 2_000;
 
 /// Clients that may be attached at one time.
 const MAX_CLIENTS: usize = 65_536;
@@ -144,6 +156,8 @@ impl Core {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             let wake = self.wake();
+            let now = self.setup.clock.now();
+            self.peers.retain(|_, peer| peer.until.is_none_or(|until| now < until));
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -174,7 +188,7 @@ impl Core {
         // Together, not one after another: each may take its time to flush.
         let mut closing = tokio::task::JoinSet::new();
         for (_, peer) in self.peers.drain() {
-            closing.spawn(peer.shutdown());
+            closing.spawn(peer.link.shutdown());
         }
         closing.join_all().await;
     }
@@ -232,6 +246,7 @@ impl Core {
                 epoch_ms: document.epoch_ms,
                 max_delay_ms: document.mixing.max_delay_ms,
                 queue_limit: usize::try_from(self.setup.rate).unwrap_or(1000).clamp(1024, 16_384),
+                tally: document.tally.then_some(self.setup.processing),
             };
             let ring = KeyRing::open(self.setup.state.clone(), sphinx_geometry.scheme())?;
             let relay = Relay::new(config, &mut self.rng);
@@ -266,10 +281,11 @@ impl Core {
             version: wire::document::VERSION,
             role: self.setup.role,
             id: self.setup.identity.node_id(),
-            addresses: vec![self.setup.address],
+            addresses: self.setup.addresses.clone(),
             region: self.setup.region.clone(),
             rate: self.setup.rate,
             keys: joined.ring.public_from(joined.epoch),
+            processing: joined.document.tally.then_some(self.setup.processing),
         };
         let signed = mix::directory::sign_descriptor(self.setup.identity.seed(), &descriptor);
         let _ = self.setup.descriptor.send(Some(wire::encode(&signed)));
@@ -290,20 +306,33 @@ impl Core {
         let Some(joined) = &self.joined else { return };
         let me = self.setup.identity.node_id();
         let document = joined.document.clone();
-        self.peers.retain(|id, _| document.node(id).is_some());
+        let until = self.linger_until(&document);
+        for (id, peer) in &mut self.peers {
+            peer.until = match document.node(id) {
+                Some(_) => None,
+                None => peer.until.or(Some(until)),
+            };
+        }
         for node in document.nodes.iter().filter(|n| n.id != me) {
-            if let Some(address) = node.addresses.first()
+            if let Some(address) = self.setup.dialer.pick(&node.addresses)
                 && !self.peers.contains_key(&node.id)
             {
                 let config = OutboundConfig {
                     // Peers send nothing that we read; a restarted one is wanted back soon.
                     incoming: 1,
                     backoff_max: Duration::from_secs(2),
-                    ..OutboundConfig::new(*address, node.id, Some(self.setup.identity.clone()))
+                    dialer: self.setup.dialer.clone(),
+                    ..OutboundConfig::new(address, node.id, Some(self.setup.identity.clone()))
                 };
-                self.peers.insert(node.id, Outbound::spawn(config));
+                self.peers.insert(node.id, Peer { link: Outbound::spawn(config), until: None });
             }
         }
+    }
+
+    /// Until when a peer that has just left the document is kept: a packet may wait its longest delay at each of the relays.
+    fn linger_until(&self, document: &VerifiedDocument) -> Timestamp {
+        let longest = u64::from(document.mixing.max_delay_ms).saturating_mul(u64::from(document.paths.max_relays));
+        self.setup.clock.now().plus_millis(longest.saturating_add(PEER_MARGIN_MS))
     }
 
     /// Everything that the core wants done by now. The journal is written before anything leaves.
@@ -350,11 +379,11 @@ impl Core {
                     let _ = to.try_send(Frame::Reply { surb_id, padded });
                 }
             }
-            Output::Deliver { epoch, surb, data } => {
+            Output::Deliver { epoch, surb, data, tally } => {
                 stats.delivered.fetch_add(1, Ordering::Relaxed);
                 if let Some(deliver) = &self.setup.deliver {
                     // A full hub sheds load here; the client's retry comes when it has caught up.
-                    let _ = deliver.0.try_send(HubInput::Onion { epoch, surb, data });
+                    let _ = deliver.0.try_send(HubInput::Onion { epoch, surb, data, tally });
                 }
             }
             _ => {}
@@ -365,7 +394,7 @@ impl Core {
         if let Some(peer) = self.peers.get(&next) {
             self.setup.stats.bytes_out.fetch_add(packet.len() as u64, Ordering::Relaxed);
             // A full queue belongs to a peer that is down: dropping is what a mix does, the ends retry.
-            let _ = peer.try_send(Frame::Packet { epoch, packet });
+            let _ = peer.link.try_send(Frame::Packet { epoch, packet });
         }
     }
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use mix::directory::{DocumentKeeper, VerifiedDocument};
-use net::{Identity, Outbound, OutboundConfig};
+use net::{Dialer, Identity, Outbound, OutboundConfig};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use wire::frame::RefusedReason;
+use wire::frame::{Credential, RefusedReason};
 use wire::id::AdmissionToken;
 use wire::{Frame, NetworkPointer};
 
@@ -17,6 +17,7 @@ pub(crate) type Current = Option<Arc<VerifiedDocument>>;
 
 pub(crate) struct Follow {
     pub(crate) pointer: NetworkPointer,
+    pub(crate) dialer: Dialer,
     pub(crate) token: AdmissionToken,
     pub(crate) identity: Identity,
     pub(crate) clock: Clock,
@@ -27,11 +28,16 @@ pub(crate) struct Follow {
 }
 
 pub(crate) async fn follow(mut me: Follow, stop: CancellationToken) {
-    let Some(directory) = me.pointer.directories.first().copied() else { return };
+    let reachable = |d: &&wire::DirectoryPointer| me.dialer.pick(&[d.address]).is_some();
+    let Some(directory) = me.pointer.directories.iter().find(reachable).copied() else {
+        tracing::error!("no directory can be reached: its address is an onion one (hint: --tor)");
+        return;
+    };
     let hello = vec![Frame::GetDocument(None)];
     let mut link = Outbound::spawn(OutboundConfig {
         hello,
         backoff_max: std::time::Duration::from_secs(2),
+        dialer: me.dialer.clone(),
         ..OutboundConfig::new(directory.address, directory.id, Some(me.identity.clone()))
     });
     let mut status = link.status();
@@ -58,6 +64,11 @@ pub(crate) async fn follow(mut me: Follow, stop: CancellationToken) {
                     if !me.admitted.send_replace(true) {
                         tracing::info!("admitted by the directory");
                     }
+                }
+                // A sealed network's: nodes get the document for their token.
+                Some(Frame::Refused(RefusedReason::NotEnrolled)) => {
+                    let known = keeper.current().map(|d| d.hash());
+                    let _ = link.try_send(Frame::GetDocumentAs(known, Credential::Node(me.token)));
                 }
                 Some(Frame::Refused(reason)) => refused(reason),
                 Some(_) => {}

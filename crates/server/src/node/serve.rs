@@ -24,8 +24,13 @@ pub(crate) struct Shared {
 /// Numbers links, for detaching and for the hub's per-connection bounds.
 static LINKS: AtomicU64 = AtomicU64::new(1);
 
+/// A number that no other link of this process has.
+pub(crate) fn next_link() -> u64 {
+    LINKS.fetch_add(1, Ordering::Relaxed)
+}
+
 pub(crate) async fn serve(incoming: Incoming, shared: Shared) {
-    let number = LINKS.fetch_add(1, Ordering::Relaxed);
+    let number = next_link();
     let (mut reader, writer) = incoming.link.split();
     let (out, queue) = mpsc::channel(WRITE_QUEUE);
     let writing = write(writer, queue);
@@ -93,6 +98,8 @@ async fn read(
                 let current = shared.document.borrow().clone();
                 let frame = match current {
                     None => Frame::Refused(RefusedReason::NotReady),
+                    // Its directory alone knows who may read it.
+                    Some(document) if document.sealed => Frame::Refused(RefusedReason::NotEnrolled),
                     Some(document) if known == Some(document.hash()) => Frame::NotModified,
                     Some(document) => Frame::Document(document.bytes().to_vec()),
                 };

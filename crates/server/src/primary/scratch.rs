@@ -1,0 +1,69 @@
+//! A directory for what must not outlive its owner: overwritten and removed when dropped.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+use crate::state::StateDir;
+
+/// A directory of a random name, mode 0700.
+#[derive(Debug)]
+pub struct Scratch {
+    path: PathBuf,
+}
+
+impl Scratch {
+    /// Makes one below `base`.
+    ///
+    /// # Errors
+    /// [`Error::State`].
+    pub fn make(base: &Path, prefix: &str) -> Result<Self, Error> {
+        let name: [u8; 8] = rand::random();
+        let path = base.join(format!("{prefix}{}", data_encoding::HEXLOWER.encode(&name)));
+        StateDir::open(&path)?;
+        Ok(Scratch { path })
+    }
+
+    /// The best place for scratch directories: memory of this user's session (`XDG_RUNTIME_DIR`), else the temporary
+    /// directory. On a disk, flash in particular, overwriting is no guarantee.
+    #[must_use]
+    pub fn base() -> PathBuf {
+        let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|p| p.is_dir());
+        runtime.unwrap_or_else(std::env::temp_dir)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Overwrites and removes it now.
+    pub fn erase(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        overwrite(&self.path);
+        if let Err(error) = fs::remove_dir_all(&self.path) {
+            tracing::error!(%error, "a scratch directory cannot be removed");
+        }
+    }
+}
+
+/// Zeros over all files below. What cannot be opened is removed all the same.
+fn overwrite(dir: &Path) {
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    for entry in entries.flatten() {
+        let Ok(kind) = entry.metadata() else { continue };
+        if kind.is_dir() {
+            overwrite(&entry.path());
+        } else if let Ok(mut file) = fs::OpenOptions::new().write(true).open(entry.path()) {
+            let zeros = vec![0; usize::try_from(kind.len()).unwrap_or(0).min(1 << 20)];
+            let _ = file.write_all(&zeros).and_then(|()| file.sync_data());
+        }
+    }
+}
