@@ -8,9 +8,9 @@ use mix::path::EntryPolicy;
 use tokio::sync::mpsc;
 use wire::ErrorKind;
 
-use crate::cli::args::{CoverArg, DemoArgs, UpArgs};
+use crate::cli::args::{CoverArg, DemoArgs, SandboxArg, UpArgs};
 use crate::cli::line::{self, Style};
-use crate::engine::{Command, Event, JoinAs, Options, Route, Session, State};
+use crate::engine::{Command, Event, JoinAs, Options, Route, Session, Shaping, State};
 use crate::exit::Failure;
 use crate::roles::up::Network;
 
@@ -47,7 +47,9 @@ struct Tally {
 /// No ports, or messages that did not arrive.
 pub async fn run(args: DemoArgs, verbose: bool) -> Result<(), Failure> {
     let started = Instant::now();
-    let network = Network::start(&UpArgs {
+    let stop = crate::stop::asked();
+    tokio::pin!(stop);
+    let settings = UpArgs {
         relays: 4,
         hops: Some(3),
         forward_probability: 0.0,
@@ -60,8 +62,13 @@ pub async fn run(args: DemoArgs, verbose: bool) -> Result<(), Failure> {
         directory_port: 0,
         epoch: 1200,
         lanes: 1,
-    })
-    .await?;
+        sandbox: SandboxArg::Off,
+        scratch: None,
+    };
+    let network = tokio::select! {
+        network = Network::start(&settings) => network?,
+        () = &mut stop => return Ok(()),
+    };
     eprintln!(
         "4 relays, a hub and a directory are up after {} ms; paths have 3 relays, each delays packets by {} ms on average",
         started.elapsed().as_millis(),
@@ -71,17 +78,27 @@ pub async fn run(args: DemoArgs, verbose: bool) -> Result<(), Failure> {
     let join = JoinAs::parse(&link).map_err(|e| Failure::new(ErrorKind::Bug, e, "please report this"))?;
     let interactive = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let talk = talk(&join, args.messages, verbose, interactive);
-    let tally = if interactive {
-        let style = Style::detect(false, true, verbose);
-        let (commands, events) = Session::start(options(&join, Nick::random(&mut rand::rng())))?;
-        let (tally, chat) = tokio::join!(talk, line::run(commands, events, style));
-        chat?;
-        tally?
-    } else {
-        talk.await?
+    let show = async {
+        if interactive {
+            let style = Style::detect(false, true, verbose);
+            let (commands, events) = Session::start(options(&join, Nick::random(&mut rand::rng())))?;
+            let (tally, chat) = tokio::join!(talk, line::run(commands, events, style));
+            chat?;
+            tally
+        } else {
+            talk.await
+        }
+    };
+    let tally = tokio::select! {
+        tally = show => Some(tally),
+        () = &mut stop => None,
     };
     let packets = network.packets();
     network.stop().await;
+    let Some(tally) = tally.transpose()? else {
+        eprintln!("stopped");
+        return Ok(());
+    };
     report(&tally, packets);
     if tally.heard == tally.said && tally.twice == 0 {
         Ok(())
@@ -95,7 +112,17 @@ pub async fn run(args: DemoArgs, verbose: bool) -> Result<(), Failure> {
 }
 
 fn options(join: &JoinAs, nick: Nick) -> Options {
-    Options { join: join.clone(), nick, route: Route::Onion, cover: None, entry: EntryPolicy::Pinned, dir: None }
+    Options {
+        join: join.clone(),
+        nick,
+        route: Route::Onion,
+        cover: None,
+        entry: EntryPolicy::Pinned,
+        shaping: Shaping::default(),
+        dir: None,
+        tor: None,
+        key: None,
+    }
 }
 
 /// Two talkers take turns; each must hear all that the other says, once.

@@ -1,21 +1,25 @@
 //! `hushwing doctor LINK`: walks the way to a room and names the broken piece.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mix::directory::VerifiedDocument;
+use mix::directory::{EnrolmentKey, VerifiedDocument};
 use mix::path::EntryPolicy;
-use net::LinkLimits;
+use net::{Dialer, LinkLimits};
 use serde::Serialize;
 use wire::document::Role;
-use wire::{Address, ErrorKind, Frame, NodeId};
+use wire::{Address, ErrorKind, NodeId};
 
 use crate::cli::args::DoctorArgs;
 use crate::cli::chat::parse_link;
 use crate::engine::{CarrierEvent, OnionCarrier, OnionOptions};
 use crate::exit::Failure;
+use crate::payload;
 
 /// Longest wait for one piece.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The same through Tor.
+const TOR_PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Serialize)]
 struct Finding {
@@ -50,14 +54,26 @@ impl Report {
 /// When a piece is broken: exit code 5.
 pub async fn run(args: DoctorArgs) -> Result<(), Failure> {
     let join = parse_link(&args.link)?;
+    let key = crate::cli::client_key(args.key.as_deref())?;
     let place = join.place().clone();
     let mut report = Report { json: args.json, findings: Vec::new() };
     report.add("link", Instant::now(), Ok("well formed".to_owned()));
 
+    let scratch = args.through_tor.then(crate::roles::scratch).transpose()?;
+    let dialer = match &scratch {
+        Some(dir) => {
+            let since = Instant::now();
+            let tor = args.tor.start(dir.path()).await?;
+            report.add("tor", since, Ok("connected".to_owned()));
+            Dialer::Tor(tor.dialer())
+        }
+        None => Dialer::Direct,
+    };
+
     let mut document = None;
     for (n, directory) in place.directories.iter().enumerate() {
         let since = Instant::now();
-        let fetched = fetch(directory.address, directory.id, &place.network).await;
+        let fetched = payload::fetch(&dialer, directory, &place.network, key.as_deref()).await;
         let told = fetched.as_ref().map_err(Clone::clone).map(describe);
         report.add(format!("directory {}", n + 1), since, told);
         document = document.or(fetched.ok());
@@ -69,9 +85,9 @@ pub async fn run(args: DoctorArgs) -> Result<(), Failure> {
                 Role::Relay => "relay",
                 Role::Hub => "hub",
             };
-            let reached = match node.addresses.first() {
-                Some(address) => knock(*address, node.id).await,
-                None => Err("has no address".to_owned()),
+            let reached = match dialer.pick(&node.addresses) {
+                Some(address) => knock(&dialer, address, node.id).await,
+                None => Err("has no address that this route reaches (--through-tor?)".to_owned()),
             };
             report.add(format!("{what} {} ({})", n + 1, node.id.short()), since, reached);
         }
@@ -90,7 +106,7 @@ pub async fn run(args: DoctorArgs) -> Result<(), Failure> {
         };
         if report.add("the room's hub", since, there) && enough {
             let since = Instant::now();
-            report.add("onion route", since, echo(&place).await);
+            report.add("onion route", since, echo(&place, &dialer, key.clone()).await);
         }
     }
     if args.json {
@@ -120,25 +136,13 @@ fn limits() -> LinkLimits {
     LinkLimits { connect_timeout: PATIENCE, handshake_timeout: PATIENCE, ..LinkLimits::default() }
 }
 
-async fn knock(address: Address, id: NodeId) -> Result<String, String> {
-    net::connect(address, id, None, &limits()).await.map_err(|e| e.to_string())?;
+async fn knock(dialer: &Dialer, address: Address, id: NodeId) -> Result<String, String> {
+    net::connect_with(dialer, address, id, None, &limits()).await.map_err(|e| e.to_string())?;
     Ok("answers with its key".to_owned())
 }
 
-async fn fetch(address: Address, id: NodeId, network: &wire::NetworkId) -> Result<VerifiedDocument, String> {
-    let link = net::connect(address, id, None, &limits()).await.map_err(|e| e.to_string())?;
-    let (mut reader, mut writer) = link.split();
-    writer.send(&Frame::GetDocument(None)).await.map_err(|e| e.to_string())?;
-    let answer = tokio::time::timeout(PATIENCE, reader.read()).await.map_err(|_| "does not answer".to_owned())?;
-    match answer.map_err(|e| e.to_string())? {
-        Some(Frame::Document(bytes)) => mix::directory::verify(&bytes, network).map_err(|e| e.to_string()),
-        Some(Frame::Refused(_)) => Err("has no document yet".to_owned()),
-        _ => Err("closed the link".to_owned()),
-    }
-}
-
 /// One echo through relays and hub and back.
-async fn echo(place: &e2ee::NetworkPlace) -> Result<String, String> {
+async fn echo(place: &e2ee::NetworkPlace, dialer: &Dialer, key: Option<Arc<EnrolmentKey>>) -> Result<String, String> {
     let mut carrier = OnionCarrier::start(OnionOptions {
         pointer: place.network_pointer(),
         hub: place.hub,
@@ -146,6 +150,8 @@ async fn echo(place: &e2ee::NetworkPlace) -> Result<String, String> {
         cover: Some(wire::document::CoverLevel::Off),
         entry: EntryPolicy::Random,
         dir: None,
+        dialer: dialer.clone(),
+        key,
     });
     carrier.probe();
     let mut last = "no answer came back".to_owned();
@@ -159,7 +165,7 @@ async fn echo(place: &e2ee::NetworkPlace) -> Result<String, String> {
             }
         }
     };
-    match tokio::time::timeout(PATIENCE, answered).await {
+    match tokio::time::timeout(if matches!(dialer, Dialer::Direct) { PATIENCE } else { TOR_PATIENCE }, answered).await {
         Ok(after) => Ok(format!("an echo came back after {} ms", after.as_millis())),
         Err(_) => Err(last),
     }

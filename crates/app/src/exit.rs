@@ -65,6 +65,16 @@ impl From<server::Error> for Failure {
     }
 }
 
+impl From<jail::Error> for Failure {
+    fn from(error: jail::Error) -> Self {
+        let hint = match error {
+            jail::Error::Scratch(_) => "give a directory with --dir, or another place with TMPDIR",
+            _ => "check that the --dir is there and is yours",
+        };
+        Failure::new(error.kind(), error, hint)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

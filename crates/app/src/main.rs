@@ -3,7 +3,8 @@
 //! # In this crate
 //! - `cli`: the command line and the line mode; `roles`: directory, relay, hub, `up`
 //! - `engine`: drives the room over the network; front ends see its `Command` and `Event` only
-//! - `demo`, `doctor`, `bench`: shows, finds and measures
+//! - `demo`, `doctor`, `bench`: shows, finds and measures; `selfcheck`: is this the program it should be
+//! - `payload`, `trace`: the network document, a packet's way
 //!
 //! # Not in this crate
 //! Protocol: that is in `pure/`. Sockets: `net`. Services: `server`.
@@ -20,7 +21,12 @@ mod demo;
 mod doctor;
 mod engine;
 mod exit;
+mod payload;
 mod roles;
+mod selfcheck;
+mod stop;
+mod tor;
+mod trace;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -31,21 +37,11 @@ use crate::cli::args::{Cli, Command};
 use crate::exit::Failure;
 
 fn main() -> ExitCode {
-    harden();
+    #[cfg(not(debug_assertions))]
+    jail::harden();
     let cli = Cli::parse();
     init_logging(cli.verbose);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("error: the system gives no threads: {error}\nhint: check the limits of this user (ulimit -u)");
-            return ExitCode::from(70);
-        }
-    };
-    let result = runtime.block_on(run(cli));
-    // A blocked read of stdin must not hold the process for long; but threads that are still busy must not run into the
-    // clean-up of C libraries at the process's end.
-    runtime.shutdown_timeout(std::time::Duration::from_millis(300));
-    match result {
+    match start(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("{failure}");
@@ -54,22 +50,68 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: Cli) -> Result<(), Failure> {
-    let command = match cli.command {
+fn start(cli: Cli) -> Result<(), Failure> {
+    if !matches!(cli.command, Some(Command::SelfCheck(_))) {
+        selfcheck::at_start()?;
+    }
+    let mut command = match cli.command {
         Some(command) => command,
-        None => cli::ask::command().await?,
+        None => {
+            let runtime = small_runtime()?;
+            let command = runtime.block_on(cli::ask::command());
+            runtime.shutdown_timeout(PATIENCE);
+            command?
+        }
     };
+    // Before there are threads.
+    let scratch = roles::confine::enter(&mut command)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(no_threads)?;
+    let result = runtime.block_on(run(command, cli.verbose > 0));
+    // A blocked read of stdin must not hold the process for long; but threads that are still busy must not run into the
+    // clean-up of C libraries at the process's end.
+    runtime.shutdown_timeout(PATIENCE);
+    drop(scratch);
+    result
+}
+
+/// Longest wait for threads at the end.
+const PATIENCE: std::time::Duration = std::time::Duration::from_millis(300);
+
+/// A runtime in this thread, for what comes before the roles.
+fn small_runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_threads)
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "used as map_err argument")]
+fn no_threads(error: std::io::Error) -> Failure {
+    Failure::new(
+        wire::ErrorKind::Bug,
+        format!("the system gives no threads: {error}"),
+        "check the limits of this user (ulimit -u)",
+    )
+}
+
+async fn run(command: Command, verbose: bool) -> Result<(), Failure> {
     match command {
         Command::Up(args) => roles::up::run(args).await,
         Command::Directory(args) => roles::directory::run(args).await,
         Command::Relay(args) => roles::node::relay(args).await,
         Command::Hub(args) => roles::node::hub(args).await,
+        Command::Host(args) => roles::host::run(args, verbose).await,
+        Command::Tor(args) => cli::tor::run(args).await,
+        Command::OnionSite(args) => roles::onion_site::run(args).await,
+        Command::Primary(args) => roles::primary::run(args, verbose).await,
+        Command::Trace(args) => trace::run(args).await,
         Command::Room(args) => roles::room::run(args).await,
-        Command::Chat(args) => cli::chat::run(args, cli.verbose > 0).await,
-        Command::Demo(args) => demo::run(args, cli.verbose > 0).await,
+        Command::Chat(args) => cli::chat::run(args, verbose).await,
+        Command::Demo(args) => demo::run(args, verbose).await,
         Command::Profile(command) => cli::profile::run(command).await,
         Command::Doctor(args) => doctor::run(args).await,
-        Command::Bench(args) => bench::run(args).await,
+        Command::Bench(args) => tokio::select! {
+            done = bench::run(args) => done,
+            () = stop::asked() => Err(Failure::other("stopped before the end", "let it run to its end for figures")),
+        },
+        Command::SelfCheck(args) => selfcheck::run(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "hushwing", &mut std::io::stdout());
             Ok(())
@@ -84,24 +126,18 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     }
 }
 
-/// No core dump and no debugger may read the keys of a release build (DESIGN invariant 8). Development builds stay open.
-fn harden() {
-    #[cfg(all(target_os = "linux", not(debug_assertions)))]
-    {
-        use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
-        // Refused only by systems that have neither; they have no such dumps either.
-        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
-        let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
-    }
-}
+/// Crates that may log.
+const OURS: &[&str] = &["hushwing", "server", "net", "vault", "messenger", "mix", "hub", "jail"];
 
-/// Warnings and errors by default; `-v` what happens, `-vv` everything of ours. Never to stdout.
+/// Warnings and errors by default; `-v` what happens, `-vv` everything of ours. Never to stdout. Other people's crates do not
+/// log: what they would say of addresses is not ours to check.
 fn init_logging(verbose: u8) {
-    let filter = match verbose {
+    let level = match verbose {
         0 => "warn",
         1 => "info",
-        _ => "info,server=debug,net=debug,hushwing=debug",
+        _ => "debug",
     };
+    let filter = OURS.iter().fold("off".to_owned(), |filter, name| format!("{filter},{name}={level}"));
     let filter = tracing_subscriber::EnvFilter::try_from_env("HUSHWING_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(filter));
     tracing_subscriber::fmt()

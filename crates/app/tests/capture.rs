@@ -6,7 +6,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::proxy::{Record, Recorded, Recorder, holds, records};
+use common::proxy::{Record, Recorded, Recorder, batches_of, holds, records};
 use common::{SOON, World};
 
 const MARKER: &str = "an-elephant-in-the-teapot";
@@ -46,20 +46,6 @@ fn chat(world: &World, route: &str) -> usize {
     alice.leave();
     bob.leave();
     sizes.first().map_or(0, |size| size.parse().expect("a number of bytes"))
-}
-
-/// Bytes of application data that left together: full records and the one that ends them, without TLS's 17 bytes each.
-fn batches_of(records: &[Record]) -> Vec<usize> {
-    let mut batches = Vec::new();
-    let mut open = 0;
-    for record in records.iter().filter(|r| r.kind == 23) {
-        let plain = record.len.saturating_sub(17);
-        open += plain;
-        if plain < 16_384 {
-            batches.push(std::mem::take(&mut open));
-        }
-    }
-    batches
 }
 
 /// Every 12 bytes of what the link holds: keys and ids are longer, so that a part of one would show as well.

@@ -7,8 +7,25 @@ use std::process::Command;
 
 use common::{Finished, Lines, Process, SOON, World, free_port, hushwing, run, run_with_input};
 
-const COMMANDS: [&str; 11] =
-    ["up", "chat", "demo", "doctor", "directory", "relay", "hub", "room", "bench", "completions", "man"];
+const COMMANDS: [&str; 17] = [
+    "up",
+    "chat",
+    "demo",
+    "doctor",
+    "directory",
+    "relay",
+    "hub",
+    "host",
+    "tor",
+    "onion-site",
+    "primary",
+    "trace",
+    "room",
+    "bench",
+    "self-check",
+    "completions",
+    "man",
+];
 
 /// An error is one sentence, a hint and a documented code.
 fn assert_fails(ended: &Finished, code: i32, says: &[&str]) {
@@ -34,6 +51,11 @@ fn help_of_all_commands() {
         let help = run([command, "--help"]);
         assert_eq!(help.code, 0);
         insta::assert_snapshot!(format!("help-{command}"), help.stdout);
+    }
+    for helper in ["enroll", "payload", "demo"] {
+        let help = run(["primary", helper, "--help"]);
+        assert_eq!(help.code, 0);
+        insta::assert_snapshot!(format!("help-primary-{helper}"), help.stdout);
     }
     // What is listed is what there is.
     let listed = help.stdout.lines().skip_while(|l| *l != "Commands:").skip(1).take_while(|l| !l.is_empty());

@@ -9,8 +9,9 @@ use person::Person;
 const COMMANDS: &[&str] = &[
     "init", "invite", "invites", "revoke", "accept", "contacts", "groups", "members", "verify", "name", "floor",
     "timer", "leave", "forget", "send", "recv", "talk", "history", "search", "edit", "delete", "react", "cancel",
-    "why", "group", "files", "fetch", "refuse", "export", "backup", "restore", "wipe", "rpc",
+    "why", "group", "identity", "files", "fetch", "refuse", "export", "backup", "restore", "config", "wipe", "rpc",
 ];
+const IDENTITY_COMMANDS: &[&str] = &["statement", "pgp-sign", "pgp-verify", "pgp-key", "list", "forget"];
 const GROUP_COMMANDS: &[&str] = &["create", "invite", "invites", "join", "remove", "rename", "rekey", "restart"];
 
 /// A network with two who know each other.
@@ -34,6 +35,11 @@ fn help_of_all_commands_of_a_profile() {
         let help = run(["group", command, "--help"]);
         assert_eq!(help.code, 0);
         insta::assert_snapshot!(format!("help-group-{command}"), help.stdout);
+    }
+    for command in IDENTITY_COMMANDS {
+        let help = run(["identity", command, "--help"]);
+        assert_eq!(help.code, 0);
+        insta::assert_snapshot!(format!("help-identity-{command}"), help.stdout);
     }
 }
 
@@ -236,6 +242,24 @@ fn talk_in_a_pipe() {
         assert!(told.contains(part), "{part}: {told}");
     }
     assert!(std::fs::read_to_string(file).expect("the export").contains("two\nlines"));
+}
+
+#[test]
+fn settings_are_shown_and_changed() {
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let alice = Person::new(home.path(), "alice", None);
+    let defaults = alice.ok(&["config", "show", "--defaults"]);
+    for line in
+        ["route = \"onion\"", "send_delay = \"off\"", "dummies = \"off\"", "box_sizes = \"uniform\"", "tor = \"arti\""]
+    {
+        assert!(defaults.lines().any(|l| l == line), "{line}");
+    }
+    alice.ok(&["config", "set", "send_delay", "0.5s-3s"]);
+    let shown = alice.ok(&["config", "show"]);
+    assert!(shown.contains("send_delay = \"0.5s-3s\"") && shown.contains("# "), "{shown}");
+    alice.fails(&["config", "set", "rout", "tor"], 3, "route");
+    alice.fails(&["config", "set", "route", "pigeon"], 3, "onion");
+    assert_eq!(alice.ok(&["config", "show"]), shown);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use server::config::HubConfig;
 use server::{HubRole, NodeConfig};
 use streams::{BoxClass, SealedBox, WriteCapability, pad};
 use tokio::task::JoinSet;
-use wire::document::Role;
+use wire::document::{Processing, Role};
 use wire::hub::{Answer, Request};
 use wire::id::AdmissionToken;
 use wire::{DirectoryPointer, Frame, NetworkId, NetworkPointer, NodeId, RequestId};
@@ -27,7 +27,7 @@ type Ends = (LinkReader, LinkWriter);
 
 pub(super) async fn run(boxes: u32, watchers: u32) -> Result<Vec<Figure>, Failure> {
     raise_file_limit();
-    let scratch = tempfile::tempdir().map_err(broken)?;
+    let scratch = jail::Scratch::new()?;
     let before = resident_mib();
     let mut hub = start(&scratch).await?;
     let idle = resident_mib();
@@ -67,7 +67,7 @@ pub(super) async fn run(boxes: u32, watchers: u32) -> Result<Vec<Figure>, Failur
     Ok(figures)
 }
 
-async fn start(scratch: &tempfile::TempDir) -> Result<HubRole, Failure> {
+async fn start(scratch: &jail::Scratch) -> Result<HubRole, Failure> {
     // Direct links need no document: nobody listens where this directory is said to be.
     let nowhere = "127.0.0.1:9".parse().map_err(broken)?;
     let pointer = NetworkPointer {
@@ -76,11 +76,14 @@ async fn start(scratch: &tempfile::TempDir) -> Result<HubRole, Failure> {
     };
     let node = NodeConfig {
         role: Role::Hub,
-        listen: ([127, 0, 0, 1], 0).into(),
+        listen: Some(([127, 0, 0, 1], 0).into()),
+        onion: None,
+        dialer: net::Dialer::Direct,
         announce: None,
         region: None,
         rate: 1_000,
         max_connections: 65_536,
+        processing: Processing::default(),
         pointer,
         token: AdmissionToken::new([0; 32]),
         dir: scratch.path().to_owned(),
@@ -90,7 +93,7 @@ async fn start(scratch: &tempfile::TempDir) -> Result<HubRole, Failure> {
 }
 
 async fn dial(hub: &HubRole) -> Result<Ends, Failure> {
-    let link = net::connect(hub.node.address, hub.node.id, None, &LinkLimits::default()).await;
+    let link = net::connect(hub.node.addresses[0], hub.node.id, None, &LinkLimits::default()).await;
     Ok(link.map_err(broken)?.split())
 }
 

@@ -7,7 +7,7 @@ use mix::path::EntryPolicy;
 use streams::{BoxClass, WriteCapability, pad};
 
 use super::{Bound, Figure, broken};
-use crate::cli::args::{CoverArg, UpArgs};
+use crate::cli::args::{CoverArg, SandboxArg, UpArgs};
 use crate::engine::{CarrierEvent, OnionCarrier, OnionOptions};
 use crate::exit::Failure;
 use crate::roles::up::Network;
@@ -27,6 +27,8 @@ pub(super) async fn run(messages: u32, hops: u8) -> Result<Vec<Figure>, Failure>
         directory_port: 0,
         epoch: 1200,
         lanes: 1,
+        sandbox: SandboxArg::Off,
+        scratch: None,
     })
     .await?;
     let up_ms = started.elapsed().as_secs_f64() * 1e3;
@@ -39,6 +41,8 @@ pub(super) async fn run(messages: u32, hops: u8) -> Result<Vec<Figure>, Failure>
             cover: None,
             entry: EntryPolicy::Random,
             dir: None,
+            dialer: net::Dialer::Direct,
+            key: None,
         })
     };
     let mut times = deliver(&mut carrier(), &mut carrier(), messages).await?;

@@ -9,7 +9,7 @@ use net::{Identity, Link, LinkLimits, Listener, ListenerLimits};
 use server::config::DirectoryConfig;
 use server::{Directory, NodeConfig};
 use sphinx::{Command, PathHop, PrivateKey, PublicKey};
-use wire::document::{NetworkDocument, NodeDescriptor, Role, VERSION};
+use wire::document::{NetworkDocument, NodeDescriptor, Processing, Role, VERSION};
 use wire::{Frame, NodeId};
 
 use super::{Bound, Figure, broken, per_second, thread_cpu};
@@ -18,7 +18,7 @@ use crate::exit::Failure;
 const LOOPBACK: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
 
 pub(super) async fn run(packets: u32) -> Result<Vec<Figure>, Failure> {
-    let scratch = tempfile::tempdir().map_err(broken)?;
+    let scratch = jail::Scratch::new()?;
     let config = DirectoryConfig { listen: LOOPBACK.into(), mean_delay_ms: 0, ..DirectoryConfig::default() };
     let directory = Directory::start(&scratch.path().join("directory"), &config).await?;
 
@@ -31,11 +31,14 @@ pub(super) async fn run(packets: u32) -> Result<Vec<Figure>, Failure> {
     });
     let node = NodeConfig {
         role: Role::Relay,
-        listen: LOOPBACK.into(),
+        listen: Some(LOOPBACK.into()),
+        onion: None,
+        dialer: net::Dialer::Direct,
         announce: None,
         region: None,
         rate: 1_000_000,
         max_connections: 64,
+        processing: Processing::default(),
         pointer: directory.pointer.clone(),
         token: directory.token,
         dir: scratch.path().join("relay"),
@@ -49,7 +52,7 @@ pub(super) async fn run(packets: u32) -> Result<Vec<Figure>, Failure> {
     let (epoch, built) = build(&document, &relay.id, &sink.id, packets)?;
     let packet_len = built.first().map_or(0, Vec::len);
 
-    let link = net::connect(relay.address, relay.id, None, &LinkLimits::default()).await.map_err(broken)?;
+    let link = net::connect(relay.addresses[0], relay.id, None, &LinkLimits::default()).await.map_err(broken)?;
     let (_reader, mut writer) = link.split();
     let mut incoming = sink.accept().await?;
     let cpu = || relay_handle.spawn(async { thread_cpu() });
@@ -116,6 +119,7 @@ impl Sink {
             region: None,
             rate: 1,
             keys: keys.public_from(document.epoch),
+            processing: None,
         };
         let signed = wire::encode(&sign_descriptor(identity.seed(), &descriptor));
         link.1.send(&Frame::Register { token: directory.token, descriptor: signed }).await.map_err(broken)?;

@@ -4,6 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use hub::shaping::Span;
+
+use crate::roles::onion::OnionArgs;
+use crate::tor::TorArgs;
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -55,10 +59,22 @@ pub enum Command {
     Relay(RelayArgs),
     /// Run a hub (stores boxes for a while).
     Hub(HubArgs),
+    /// Host a room behind an onion service: one command, no network needed. Prints its link on stdout.
+    Host(crate::roles::host::HostArgs),
+    /// Look after Tor: its settings, keys for restricted onion services, whether it connects.
+    Tor(TorCommandArgs),
+    /// Serve static folders as onion services, with the same addresses after a restart.
+    OnionSite(super::args_site::OnionSiteArgs),
+    /// Run a network whose relays live for a while only: a directory, a hub, and a pool that is renewed at each cycle.
+    Primary(super::args_primary::PrimaryArgs),
+    /// Send a packet through a network whose packets carry tallies, and verify which nodes processed it.
+    Trace(super::args_primary::TraceArgs),
     /// Make a room on a network, and print its link.
     Room(RoomArgs),
     /// Measure whole paths on this machine.
     Bench(BenchArgs),
+    /// Print the SHA-256 of this program, and compare it with what it should be.
+    SelfCheck(SelfCheckArgs),
     /// Print a shell's completion script.
     Completions {
         /// The shell.
@@ -96,6 +112,59 @@ pub enum RouteArg {
     Onion,
     /// TLS straight to the hub: hides content only; the hub sees your IP address.
     Direct,
+    /// Through Tor to the hub: hides where you are.
+    Tor,
+    /// Through Tor to the first relay, and on through the relays.
+    #[value(name = "tor+onion")]
+    TorOnion,
+}
+
+/// Confinement on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SandboxArg {
+    /// As far as the kernel can; a warning says what it cannot.
+    On,
+    /// Not at all.
+    Off,
+    /// Whole, or do not start.
+    Require,
+}
+
+/// Sizes of boxes on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SizesArg {
+    /// All boxes have 2048 bytes.
+    Uniform,
+    /// 512, 1024, 2048 or 4096 bytes: fewer bytes, and a rough length of each message shows.
+    Ladder,
+}
+
+/// A span of time on the command line, or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpanArg(pub Option<Span>);
+
+impl std::str::FromStr for SpanArg {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let span =
+            vault::config::span_or_off(text).ok_or("not `off`, nor two times such as 0.5s-3s, the shorter first")?;
+        Ok(SpanArg(span.and_then(|(from, to)| Span::new(from, to))))
+    }
+}
+
+/// How traffic is shaped on a route without relays.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct ShapingArgs {
+    /// Sizes of boxes, on the routes direct and tor.
+    #[arg(long, value_enum, value_name = "SIZES", default_value_t = SizesArg::Uniform)]
+    pub box_sizes: SizesArg,
+    /// A random wait before each box leaves, on the routes direct and tor: off, or from-to as in 0.5s-3s.
+    #[arg(long, value_name = "SPAN", default_value = "off")]
+    pub send_delay: SpanArg,
+    /// Dummy boxes after a random time without a box, on the routes direct and tor: off, or from-to as in 30s-60s.
+    #[arg(long, value_name = "SPAN", default_value = "off")]
+    pub dummies: SpanArg,
 }
 
 /// Settings of `up`.
@@ -137,6 +206,12 @@ pub struct UpArgs {
     /// Door lanes of the room: 1 for a table, up to 64 for a crowd.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub lanes: u8,
+    /// Confine this process by landlock and seccomp.
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = SandboxArg::Off)]
+    pub sandbox: SandboxArg,
+    /// A temporary directory that was made before, for what is not kept.
+    #[arg(skip)]
+    pub scratch: Option<PathBuf>,
 }
 
 /// Settings of `chat`.
@@ -150,24 +225,32 @@ pub struct ChatArgs {
     /// Your name in this room; random when not given.
     #[arg(long)]
     pub nick: Option<String>,
-    /// How messages travel.
-    #[arg(long, value_enum, default_value_t = RouteArg::Onion)]
-    pub route: RouteArg,
+    /// How messages travel; default: through the relays, or through Tor when the link has onion addresses only.
+    #[arg(long, value_enum)]
+    pub route: Option<RouteArg>,
     /// Cover traffic; default: what the network says.
     #[arg(long, value_enum)]
     pub cover: Option<CoverArg>,
     /// How the entry relay is chosen.
     #[arg(long, value_enum, default_value_t = EntryArg::Pinned)]
     pub entry: EntryArg,
+    #[command(flatten)]
+    pub shaping: ShapingArgs,
     /// Keep the network document and the pinned entry relay here; default: nothing is kept.
     #[arg(long)]
     pub dir: Option<PathBuf>,
+    /// Your client key, in a network whose document goes to enrolled clients only.
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
     /// Write states of sent messages to stderr.
     #[arg(long)]
     pub states: bool,
     /// Write every event as a line of JSON to stdout.
     #[arg(long)]
     pub json: bool,
+    /// Tor's own settings.
+    #[command(flatten)]
+    pub tor: TorArgs,
 }
 
 /// Settings of `demo`.
@@ -186,9 +269,18 @@ pub struct DemoArgs {
 pub struct DoctorArgs {
     /// The room's link.
     pub link: String,
+    /// Your client key, in a network whose document goes to enrolled clients only.
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
     /// Report as JSON.
     #[arg(long)]
     pub json: bool,
+    /// Look through Tor, as the routes tor and tor+onion do.
+    #[arg(long)]
+    pub through_tor: bool,
+    /// Tor's own settings.
+    #[command(flatten)]
+    pub tor: TorArgs,
 }
 
 /// Where a node finds its network.
@@ -229,6 +321,12 @@ pub struct DirectoryArgs {
     /// Cover traffic of clients.
     #[arg(long, value_enum)]
     pub cover: Option<CoverArg>,
+    /// Confine this process by landlock and seccomp: to its --dir and to harmless system calls.
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = SandboxArg::On)]
+    pub sandbox: SandboxArg,
+    /// Tor.
+    #[command(flatten)]
+    pub onion: OnionArgs,
 }
 
 /// Settings of `relay`.
@@ -252,6 +350,12 @@ pub struct RelayArgs {
     /// The network.
     #[command(flatten)]
     pub network: NetworkArgs,
+    /// Confine this process by landlock and seccomp: to its --dir and to harmless system calls.
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = SandboxArg::On)]
+    pub sandbox: SandboxArg,
+    /// Tor.
+    #[command(flatten)]
+    pub onion: OnionArgs,
 }
 
 /// Settings of `hub`.
@@ -269,12 +373,53 @@ pub struct HubArgs {
     /// Where to listen.
     #[arg(long, value_name = "IP:PORT")]
     pub listen: Option<SocketAddr>,
+    /// Answer HTTP there too: /ping, /onion, /boxes, /metrics. No TLS: keep it on 127.0.0.1, or behind an onion service.
+    #[arg(long, value_name = "IP:PORT")]
+    pub http: Option<SocketAddr>,
     /// Region tag.
     #[arg(long)]
     pub region: Option<String>,
     /// The network.
     #[command(flatten)]
     pub network: NetworkArgs,
+    /// Confine this process by landlock and seccomp: to its --dir and to harmless system calls.
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = SandboxArg::On)]
+    pub sandbox: SandboxArg,
+    /// Tor.
+    #[command(flatten)]
+    pub onion: OnionArgs,
+}
+
+/// Settings of `tor`.
+#[derive(Debug, Clone, Args)]
+pub struct TorCommandArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub what: TorWhat,
+}
+
+/// What `tor` does.
+#[derive(Debug, Clone, Subcommand)]
+pub enum TorWhat {
+    /// Print a commented settings file: save it, and name it with --tor-settings or HUSHWING_TOR_SETTINGS.
+    Settings,
+    /// Connect, say how that went, and stop.
+    Check {
+        /// Tor's own settings.
+        #[command(flatten)]
+        tor: TorArgs,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a key for a restricted onion service: the secret half into a file, the public half on stdout, for its owner.
+    Key {
+        /// The service: NAME.onion.
+        onion: String,
+        /// Where the secret half goes; a new file, mode 0600.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
 }
 
 /// Settings of `room`.
@@ -292,6 +437,20 @@ pub struct RoomArgs {
     /// Door lanes: 1 for a table, up to 64 for a crowd.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub lanes: u8,
+}
+
+/// Settings of `self-check`.
+#[derive(Debug, Clone, Args)]
+pub struct SelfCheckArgs {
+    /// Write it to this file, as `sha256sum` does.
+    #[arg(long, value_name = "FILE", conflicts_with = "against")]
+    pub write: Option<PathBuf>,
+    /// Compare with this file; default: HUSHWING_SHA256, or `hushwing.sha256` beside the program.
+    #[arg(long, value_name = "FILE")]
+    pub against: Option<PathBuf>,
+    /// Report as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Settings of `bench`.

@@ -1,6 +1,7 @@
 //! The command line of a profile: contacts, groups, messages, files.
 
 mod groups;
+mod identity;
 mod messages;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 pub use self::groups::*;
+pub use self::identity::*;
 pub use self::messages::*;
 
 /// A command with the profile that it is for.
@@ -75,6 +77,9 @@ pub enum ProfileCommand {
     Members(On<MembersArgs>),
     /// Compare safety words with a contact.
     Verify(On<VerifyArgs>),
+    /// Bind contacts to their OpenPGP keys.
+    #[command(subcommand)]
+    Identity(IdentityCommand),
     /// Give a contact or group another name (only you see it).
     Name(On<NameArgs>),
     /// Choose which routes a conversation may use from here.
@@ -120,6 +125,9 @@ pub enum ProfileCommand {
     Backup(On<FileArgs>),
     /// Fill a new profile from a backup.
     Restore(On<RestoreArgs>),
+    /// Show or change the profile's settings.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Remove a profile for good.
     Wipe(On<WipeArgs>),
     /// Speak JSON-RPC 2.0 on stdin and stdout, for scripts and bots.
@@ -283,6 +291,32 @@ pub struct RestoreArgs {
     /// How the new profile is locked.
     #[command(flatten)]
     pub make: MakeArgs,
+}
+
+/// Commands about settings.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ConfigCommand {
+    /// Print the settings, with what each means.
+    Show(On<ShowConfigArgs>),
+    /// Change one setting; comments in the file stay.
+    Set(On<SetConfigArgs>),
+}
+
+/// Settings of `config show`.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct ShowConfigArgs {
+    /// Print the defaults instead: no profile is needed.
+    #[arg(long)]
+    pub defaults: bool,
+}
+
+/// Settings of `config set`.
+#[derive(Debug, Clone, Args)]
+pub struct SetConfigArgs {
+    /// Which, as in `send_delay`.
+    pub key: String,
+    /// Its new value, without quotes.
+    pub value: String,
 }
 
 /// Settings of `wipe`.

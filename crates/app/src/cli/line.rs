@@ -7,7 +7,7 @@ use std::io::{IsTerminal, Write};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::mpsc;
 
-use crate::engine::{Command, Event, Person, State};
+use crate::engine::{Command, Event, Person, Route, State};
 use crate::exit::Failure;
 
 /// How the line mode prints.
@@ -66,6 +66,8 @@ pub enum TypedCommand {
     Mute(String),
     Unmute(String),
     Rekey(Vec<String>),
+    Route(Route),
+    Safety(bool),
     Leave,
 }
 
@@ -79,6 +81,8 @@ impl From<TypedCommand> for Command {
             TypedCommand::Mute(name) => Command::Mute(name),
             TypedCommand::Unmute(name) => Command::Unmute(name),
             TypedCommand::Rekey(names) => Command::Rekey(names),
+            TypedCommand::Route(route) => Command::Route(route),
+            TypedCommand::Safety(on) => Command::Safety(on),
             TypedCommand::Leave => Command::Leave,
         }
     }
@@ -92,6 +96,8 @@ pub const COMMANDS: &[(&str, &str)] = &[
     ("/export [FILE]", "write what you have seen to a file"),
     ("/mute NAME, /unmute NAME", "owner: hide or show a talker for all"),
     ("/rekey NAME...", "owner: new keys for these talkers; all other links die"),
+    ("/route ROUTE", "travel by onion, tor, tor+onion or direct from now on"),
+    ("/safety on|off", "on: hidden routes only; off: straight to the hub, which then sees your address"),
     ("/help", "this list"),
     ("/quit, /exit, quit, exit", "leave when everything is stored"),
     ("//text", "say a text that begins with a slash"),
@@ -122,6 +128,11 @@ pub fn parse(line: &str) -> Typed {
         "link" => Typed::Engine(TypedCommand::Link),
         "mute" if !rest.is_empty() => Typed::Engine(TypedCommand::Mute(rest.to_owned())),
         "unmute" if !rest.is_empty() => Typed::Engine(TypedCommand::Unmute(rest.to_owned())),
+        "route" => match Route::parse(rest) {
+            Some(route) => Typed::Engine(TypedCommand::Route(route)),
+            None => Typed::Unknown("route".to_owned()),
+        },
+        "safety" if matches!(rest, "on" | "off") => Typed::Engine(TypedCommand::Safety(rest == "on")),
         "rekey" => Typed::Engine(TypedCommand::Rekey(rest.split_whitespace().map(str::to_owned).collect())),
         "help" | "?" => Typed::Help,
         "export" => Typed::Export((!rest.is_empty()).then(|| rest.to_owned())),
@@ -142,6 +153,8 @@ pub async fn run(
     let (asked, mut asks) = mpsc::channel(16);
     tokio::spawn(read(commands, asked));
     screen.welcome();
+    let stop = crate::stop::asked();
+    tokio::pin!(stop);
     loop {
         tokio::select! {
             event = events.recv() => match event {
@@ -154,7 +167,7 @@ pub async fn run(
                 Typed::Unknown(word) => screen.note(&format!("no command /{word}; /help lists them")),
                 Typed::Blank | Typed::Engine(_) => screen.prompt(),
             },
-            _ = tokio::signal::ctrl_c() => {
+            () = &mut stop => {
                 screen.note("leaving at once; what is not stored yet is lost");
                 return Ok(());
             }
@@ -354,7 +367,12 @@ mod tests {
     fn every_listed_command_is_understood() {
         for (usage, _) in COMMANDS {
             for one in usage.split(", ") {
-                let line = one.replace("NAME...", "x").replace("NAME", "x").replace(" [FILE]", "");
+                let line = one
+                    .replace("NAME...", "x")
+                    .replace("NAME", "x")
+                    .replace(" [FILE]", "")
+                    .replace("ROUTE", "tor+onion")
+                    .replace("on|off", "off");
                 assert!(!matches!(parse(&line), Typed::Unknown(_) | Typed::Blank), "{one}");
             }
         }

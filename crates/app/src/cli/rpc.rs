@@ -69,7 +69,7 @@ pub async fn run(at: &ProfileArgs, args: RpcArgs) -> Result<(), Failure> {
     let done = tokio::select! {
         () = server.serve(BufReader::new(tokio::io::stdin())) => Ok(()),
         () = server.out.closed() => Err(Failure::stdout(std::io::ErrorKind::BrokenPipe.into())),
-        _ = tokio::signal::ctrl_c() => Ok(()),
+        () = crate::stop::asked() => Ok(()),
     };
     drop(server);
     if let Some(client) = Arc::into_inner(client) {

@@ -1,13 +1,26 @@
 //! What a route offers the session: put, get, and word of how it stands.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use e2ee::NetworkPlace;
 use messenger::call::{Call, CallId};
+use mix::directory::EnrolmentKey;
+use mix::path::EntryPolicy;
+use mix::tally::Receipt;
+use net::Dialer;
+use net::tor::{Tor, TorStatus};
 use streams::VerifiedBox;
+use tokio::sync::watch;
+use wire::Timestamp;
+use wire::document::CoverLevel;
 use wire::hub::PutOutcome;
 
 use super::direct::DirectCarrier;
-use super::onion::OnionCarrier;
+use super::onion::{OnionCarrier, OnionOptions};
+use super::route::Route;
+use super::shaping::Shaping;
 
 /// How a route stands, in words for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,48 +51,159 @@ pub enum CarrierEvent {
     },
     /// A request was answered, this long after its first packet.
     Answered(Duration),
+    /// The way of a traced request; none in a network whose packets carry no tally.
+    Traced(Option<Box<Receipt>>),
     /// Something to tell the person.
     Notice(String),
 }
 
-/// A route in use.
-pub(crate) enum Carrier {
+enum Way {
     /// Through the relays.
     Onion(Box<OnionCarrier>),
-    /// TLS straight to the hub.
+    /// One link to the hub.
     Direct(Box<DirectCarrier>),
 }
 
+/// What a route starts with.
+#[derive(Debug, Clone)]
+pub(crate) struct CarrierOptions {
+    pub(crate) place: NetworkPlace,
+    pub(crate) route: Route,
+    pub(crate) cover: Option<CoverLevel>,
+    pub(crate) entry: EntryPolicy,
+    /// How the traffic is shaped on a route without relays.
+    pub(crate) shaping: Shaping,
+    /// Where document and pinned entries are kept; `None` keeps nothing.
+    pub(crate) dir: Option<PathBuf>,
+    /// For routes through Tor. One that is missing there leaves the route waiting, never going another way.
+    pub(crate) tor: Option<Tor>,
+    /// Our enrolment, in a network that seals its document.
+    pub(crate) key: Option<Arc<EnrolmentKey>>,
+}
+
+/// A route in use.
+pub(crate) struct Carrier {
+    way: Way,
+    /// How Tor stands, while the route needs it.
+    tor: Option<watch::Receiver<TorStatus>>,
+    /// What the route itself said last; it holds while Tor is ready.
+    said: Option<Status>,
+    /// What was reported last: the same is not said twice.
+    told: Option<Status>,
+}
+
 impl Carrier {
+    /// Starts a route.
+    pub(crate) fn start(options: CarrierOptions) -> Result<Self, TorMissing> {
+        let CarrierOptions { place, route, cover, entry, shaping, dir, tor, key } = options;
+        let tor = match (route.needs_tor(), tor) {
+            (false, _) => None,
+            (true, Some(tor)) => Some(tor),
+            (true, None) => return Err(TorMissing),
+        };
+        let dialer = tor.as_ref().map_or(Dialer::Direct, |tor| Dialer::Tor(tor.dialer()));
+        let pointer = place.network_pointer();
+        let way = match route {
+            Route::Onion | Route::TorOnion => Way::Onion(Box::new(OnionCarrier::start(OnionOptions {
+                pointer,
+                hub: place.hub,
+                access: place.access,
+                cover,
+                entry,
+                dir,
+                dialer,
+                key,
+            }))),
+            Route::Direct | Route::Tor => {
+                Way::Direct(Box::new(DirectCarrier::start(pointer, place.hub, place.access, shaping, dialer, key)))
+            }
+        };
+        Ok(Carrier { way, tor: tor.map(|tor| tor.status()), said: None, told: None })
+    }
+
     /// Asks the hub, and asks again until it answers.
     pub(crate) fn call(&mut self, id: CallId, call: &Call) {
-        match self {
-            Carrier::Onion(c) => c.call(id, call),
-            Carrier::Direct(c) => c.call(id, call),
+        match &mut self.way {
+            Way::Onion(c) => c.call(id, call),
+            Way::Direct(c) => c.call(id, call),
         }
     }
 
     /// The answer is no longer wanted.
     pub(crate) fn cancel(&mut self, id: CallId) {
-        match self {
-            Carrier::Onion(c) => c.cancel(id),
-            Carrier::Direct(c) => c.cancel(id),
+        match &mut self.way {
+            Way::Onion(c) => c.cancel(id),
+            Way::Direct(c) => c.cancel(id),
         }
     }
 
     /// The next report. Safe to drop while it waits.
     pub(crate) async fn next(&mut self) -> CarrierEvent {
-        match self {
-            Carrier::Onion(c) => c.next().await,
-            Carrier::Direct(c) => c.next().await,
+        loop {
+            let event = tokio::select! {
+                event = async {
+                    match &mut self.way {
+                        Way::Onion(c) => c.next().await,
+                        Way::Direct(c) => c.next().await,
+                    }
+                } => Some(event),
+                () = changed(&mut self.tor) => None,
+            };
+            match event {
+                Some(CarrierEvent::Status(status)) => self.said = Some(status),
+                Some(event) => return event,
+                None => {}
+            }
+            let status = self.status();
+            if status.is_some() && status != self.told {
+                self.told.clone_from(&status);
+                if let Some(status) = status {
+                    return CarrierEvent::Status(status);
+                }
+            }
+        }
+    }
+
+    /// How the route stands: until Tor is ready, that is what is in the way.
+    fn status(&self) -> Option<Status> {
+        let tor = self.tor.as_ref().map(|tor| tor.borrow().clone());
+        match (tor, &self.said) {
+            (Some(tor), said) if !tor.ready && said.as_ref().is_none_or(|s| !s.up) => {
+                Some(Status { up: false, text: tor.line() })
+            }
+            (Some(_), None) => {
+                Some(Status { up: false, text: "connected to Tor; connecting to the network".to_owned() })
+            }
+            (_, said) => said.clone(),
+        }
+    }
+
+    /// The boxes that messages on this route may be sealed into; known once a document is there.
+    pub(crate) fn sizes(&self) -> streams::Sizes {
+        match &self.way {
+            // A packet takes a standard box at most, and all packets look alike anyway.
+            Way::Onion(_) => streams::Sizes::Uniform,
+            Way::Direct(c) => c.sizes(),
         }
     }
 
     /// Document time, once a document is there.
-    pub(crate) fn document_time(&self) -> Option<wire::Timestamp> {
-        match self {
-            Carrier::Onion(c) => c.document_time(),
-            Carrier::Direct(c) => c.document_time(),
+    pub(crate) fn document_time(&self) -> Option<Timestamp> {
+        match &self.way {
+            Way::Onion(c) => c.document_time(),
+            Way::Direct(c) => c.document_time(),
         }
     }
 }
+
+/// The next change of Tor's status; never without Tor.
+async fn changed(tor: &mut Option<watch::Receiver<TorStatus>>) {
+    let Some(tor) = tor else { return std::future::pending().await };
+    if tor.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// A route through Tor was asked for where Tor is switched off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TorMissing;

@@ -1,20 +1,27 @@
-//! The direct route: TLS straight to the hub. Hides content only.
+//! The direct route: one TLS link to the hub. Straight it hides content only; through Tor, where both are as well.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use hub::client as box_protocol;
 use messenger::call::{Call, CallId};
-use net::{Outbound, OutboundConfig};
+use mix::directory::EnrolmentKey;
+use net::{Dialer, Outbound, OutboundConfig};
 use server::node::Clock;
-use streams::BoxId;
-use wire::hub::{Request, Response};
+use streams::{BoxClass, BoxId};
+use wire::document::NetworkDocument;
+use wire::hub::{Operation, Request, Response};
 use wire::id::AccessKey;
 use wire::{Frame, NetworkPointer, NodeId, RequestId, Timestamp};
 
 use super::carrier::{CarrierEvent, Status};
 use super::documents::{Documents, Update};
+use super::shaping::{Due, Shaper, Shaping};
 
 const GET_DEADLINE_MS: u32 = 60_000;
+/// Requests are numbered from here on, so that all numbers take as many bytes: a frame's length tells the box's class and
+/// nothing about how many went before.
+const FIRST_REQUEST: u64 = 1 << 32;
 /// The hub answers a look as soon as it has looked, ms.
 const LOOK_MS: u32 = 1;
 
@@ -31,32 +38,49 @@ enum What {
 
 /// The direct route in use.
 pub(crate) struct DirectCarrier {
+    dialer: Dialer,
     hub: NodeId,
     access: AccessKey,
     documents: Documents,
     link: Option<Outbound>,
-    up: bool,
+    /// Which link is up, by its number.
+    up: Option<u64>,
     open: HashMap<RequestId, Open>,
     next: u64,
+    shaper: Shaper,
     reports: VecDeque<CarrierEvent>,
 }
 
 impl DirectCarrier {
-    pub(crate) fn start(pointer: NetworkPointer, hub: NodeId, access: AccessKey) -> Self {
+    pub(crate) fn start(
+        pointer: NetworkPointer,
+        hub: NodeId,
+        access: AccessKey,
+        shaping: Shaping,
+        dialer: Dialer,
+        key: Option<Arc<EnrolmentKey>>,
+    ) -> Self {
         DirectCarrier {
+            documents: Documents::follow(pointer, Clock::start(), None, dialer.clone(), key),
+            dialer,
             hub,
             access,
-            documents: Documents::follow(pointer, Clock::start(), None),
             link: None,
-            up: false,
+            up: None,
             open: HashMap::new(),
-            next: 0,
+            next: FIRST_REQUEST,
+            shaper: Shaper::new(shaping),
             reports: VecDeque::new(),
         }
     }
 
     pub(crate) fn document_time(&self) -> Option<Timestamp> {
         self.documents.time()
+    }
+
+    /// The boxes that messages on this route may be sealed into.
+    pub(crate) fn sizes(&self) -> streams::Sizes {
+        self.shaper.shaping().sizes_in(self.documents.current().as_deref())
     }
 
     pub(crate) fn call(&mut self, call: CallId, what: &Call) {
@@ -67,21 +91,44 @@ impl DirectCarrier {
         };
         self.next += 1;
         let id = RequestId(self.next);
-        let open = Open { call, request, what };
-        if self.up {
-            self.send(id, &open);
+        self.open.insert(id, Open { call, request, what });
+        self.begin(id);
+    }
+
+    /// Sends a request, or has it wait for its turn.
+    fn begin(&mut self, id: RequestId) {
+        let is_put = self.open.get(&id).is_some_and(|o| matches!(o.what, What::Put));
+        if self.up.is_none() {
+            // It begins when the link is there.
+        } else if is_put && self.shaper.delays() {
+            self.shaper.push(id);
+        } else {
+            self.send(id);
         }
-        self.open.insert(id, open);
     }
 
     pub(crate) fn cancel(&mut self, call: CallId) {
         self.open.retain(|_, o| o.call != call);
     }
 
-    fn send(&mut self, id: RequestId, open: &Open) {
-        let Some(link) = &self.link else { return };
-        if link.try_send(Frame::HubRequest(id, open.request.clone())).is_ok() && matches!(open.what, What::Put) {
+    fn send(&mut self, id: RequestId) {
+        // What was cancelled while it waited is not there any more.
+        let (Some(link), Some(open)) = (&self.link, self.open.get(&id)) else { return };
+        if link.try_send(Frame::HubRequest(id, open.request.clone())).is_err() {
+            return;
+        }
+        if let Operation::Put(content) = &open.request.operation {
+            self.shaper.left(content.ciphertext.len());
             self.reports.push_back(CarrierEvent::Sent(open.call));
+        }
+    }
+
+    /// A box that nobody asks for, under a number that nobody waits for.
+    fn send_dummy(&mut self, class: BoxClass) {
+        let Ok(sealed) = streams::dummy(class, &mut rand::rng()) else { return };
+        self.next += 1;
+        if let Some(link) = &self.link {
+            let _ = link.try_send(Frame::HubRequest(RequestId(self.next), box_protocol::put(self.access, &sealed)));
         }
     }
 
@@ -93,10 +140,8 @@ impl DirectCarrier {
             tokio::select! {
                 update = self.documents.next() => match update {
                     Update::Newer(document) => {
-                        if self.link.is_none()
-                            && let Some(address) = document.node(&self.hub).and_then(|n| n.addresses.first())
-                        {
-                            self.link = Some(Outbound::spawn(OutboundConfig::new(*address, self.hub, None)));
+                        if let Some(status) = self.follow(&document) {
+                            return CarrierEvent::Status(status);
                         }
                     }
                     Update::Notice(text) => {
@@ -105,21 +150,25 @@ impl DirectCarrier {
                         }
                     }
                 },
+                due = self.shaper.next() => match due {
+                    Due::Put(id) => self.send(id),
+                    Due::Dummy(class) => self.send_dummy(class),
+                },
                 event = link_event(&mut self.link, self.up) => match event {
                     LinkEvent::Frame(Frame::HubResponse(id, response)) => self.answered(id, response),
                     LinkEvent::Frame(_) => {}
-                    LinkEvent::Up => {
-                        self.up = true;
+                    LinkEvent::Up(number) => {
+                        self.up = Some(number);
                         // Whatever was open on the old link is asked again: a retry is harmless.
-                        let open = std::mem::take(&mut self.open);
-                        for (id, one) in &open {
-                            self.send(*id, one);
-                        }
-                        self.open = open;
-                        return CarrierEvent::Status(Status { up: true, text: "connected straight to the hub: it sees your IP address".into() });
+                        self.shaper.link_up();
+                        let mut open: Vec<RequestId> = self.open.keys().copied().collect();
+                        open.sort_unstable_by_key(|id| id.0);
+                        open.into_iter().for_each(|id| self.begin(id));
+                        return CarrierEvent::Status(Status { up: true, text: self.connected().to_owned() });
                     }
                     LinkEvent::Down => {
-                        self.up = false;
+                        self.up = None;
+                        self.shaper.link_down();
                         return CarrierEvent::Status(Status { up: false, text: "the hub is gone; trying again".into() });
                     }
                 },
@@ -127,10 +176,41 @@ impl DirectCarrier {
         }
     }
 
+    /// Connects to the hub, once a document says where it is. What is in the way, if something is.
+    fn follow(&mut self, document: &NetworkDocument) -> Option<Status> {
+        if self.link.is_some() {
+            return None;
+        }
+        let down = |text: &str| Some(Status { up: false, text: text.to_owned() });
+        let Some(node) = document.node(&self.hub) else {
+            return down("the hub is not in the network at the moment; messages wait");
+        };
+        let Some(address) = self.dialer.pick(&node.addresses) else {
+            return down(if self.dialer == Dialer::Direct {
+                "the hub has an onion address only: use the route tor; messages wait"
+            } else {
+                "the hub has no onion address, and exits are not allowed; messages wait"
+            });
+        };
+        self.link = Some(Outbound::spawn(OutboundConfig {
+            dialer: self.dialer.clone(),
+            ..OutboundConfig::new(address, self.hub, None)
+        }));
+        None
+    }
+
+    fn connected(&self) -> &'static str {
+        match self.dialer {
+            Dialer::Tor(_) => "connected to the hub through Tor",
+            _ => "connected straight to the hub: it sees your IP address",
+        }
+    }
+
     fn answered(&mut self, id: RequestId, response: Response) {
         let Some(open) = self.open.remove(&id) else { return };
         let report = match &open.what {
             What::Put => box_protocol::put_outcome(&response).map(|o| CarrierEvent::Put(open.call, o)),
+            What::Get(ids) if box_protocol::is_dummy(&response, ids) => Ok(CarrierEvent::Boxes(open.call, Vec::new())),
             What::Get(ids) => box_protocol::boxes(response, ids).map(|b| CarrierEvent::Boxes(open.call, b)),
         };
         match report {
@@ -148,20 +228,20 @@ impl DirectCarrier {
 
 enum LinkEvent {
     Frame(Frame),
-    Up,
+    Up(u64),
     Down,
 }
 
-async fn link_event(link: &mut Option<Outbound>, up: bool) -> LinkEvent {
+async fn link_event(link: &mut Option<Outbound>, up: Option<u64>) -> LinkEvent {
     let Some(link) = link else { return std::future::pending().await };
     let mut status = link.status();
     loop {
         let now = *status.borrow_and_update();
-        if now.is_up() && !up {
-            return LinkEvent::Up;
-        }
-        if !now.is_up() && up {
-            return LinkEvent::Down;
+        match (now, up) {
+            // Another number: a new link has taken the place of the old one.
+            (net::Status::Up(number), known) if known != Some(number) => return LinkEvent::Up(number),
+            (net::Status::Down(_), Some(_)) => return LinkEvent::Down,
+            _ => {}
         }
         tokio::select! {
             frame = link.recv() => match frame {

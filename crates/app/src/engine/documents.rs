@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use mix::directory::{Accepted, DocumentKeeper, VerifiedDocument};
-use net::{Outbound, OutboundConfig};
+use mix::directory::{Accepted, DocumentKeeper, EnrolmentKey, VerifiedDocument};
+use net::{Dialer, Outbound, OutboundConfig};
 use server::node::Clock;
-use wire::frame::RefusedReason;
+use wire::frame::{Credential, RefusedReason};
+use wire::id::DocumentHash;
 use wire::{Frame, NetworkPointer, Timestamp};
 
 /// File of the cached document inside a `--dir`.
@@ -23,6 +24,7 @@ pub(crate) enum Update {
 /// Follows a directory: one link, over which each newer document is pushed.
 pub(crate) struct Documents {
     pointer: NetworkPointer,
+    dialer: Dialer,
     link: Outbound,
     /// Which of the pointer's directories the link is to.
     at: usize,
@@ -30,20 +32,31 @@ pub(crate) struct Documents {
     clock: Clock,
     cache: Option<PathBuf>,
     told_down: bool,
+    key: Option<Arc<EnrolmentKey>>,
 }
 
 impl Documents {
-    /// Starts following; the last good document of an earlier run is taken from `dir`.
-    pub(crate) fn follow(pointer: NetworkPointer, clock: Clock, dir: Option<&std::path::Path>) -> Self {
-        let link = dial(&pointer, 0);
+    /// Starts following; the last good document of an earlier run is taken from `dir`. With a `key` it is asked for as an
+    /// enrolled client, and what only that key opens is not kept.
+    pub(crate) fn follow(
+        pointer: NetworkPointer,
+        clock: Clock,
+        dir: Option<&std::path::Path>,
+        dialer: Dialer,
+        key: Option<Arc<EnrolmentKey>>,
+    ) -> Self {
+        let link = dial(&pointer, 0, &dialer, key.as_deref());
+        let dir = dir.filter(|_| key.is_none());
         let mut documents = Documents {
             pointer,
+            dialer,
             link,
             at: 0,
             keeper: DocumentKeeper::new(),
             clock,
             cache: dir.map(|d| d.join(CACHE)),
             told_down: false,
+            key,
         };
         if let Some(bytes) = documents.cache.as_ref().and_then(|p| std::fs::read(p).ok()) {
             // An outdated or foreign cache is no document: the directory has a better one.
@@ -66,7 +79,7 @@ impl Documents {
     pub(crate) fn ask(&self) {
         let known = self.current().map(|d| d.hash());
         // A link that is down asks by itself when it comes up.
-        let _ = self.link.try_send(Frame::GetDocument(known));
+        let _ = self.link.try_send(request(known, self.key.as_deref()));
     }
 
     /// The next thing from the directory. Safe to drop while it waits.
@@ -80,7 +93,7 @@ impl Documents {
                 self.told_down = true;
                 if self.pointer.directories.len() > 1 {
                     self.at = self.at.wrapping_add(1);
-                    self.link = dial(&self.pointer, self.at);
+                    self.link = dial(&self.pointer, self.at, &self.dialer, self.key.as_deref());
                 }
                 return Update::Notice("the directory cannot be reached; trying again".to_owned());
             }
@@ -91,6 +104,14 @@ impl Documents {
                         Ok(None) => {}
                         Err(text) => return Update::Notice(text),
                     },
+                    Some(Frame::SealedDocument(sealed)) => match self.unseal(&sealed) {
+                        Ok(Some(newer)) => return Update::Newer(newer),
+                        Ok(None) => {}
+                        Err(text) => return Update::Notice(text),
+                    },
+                    Some(Frame::Refused(RefusedReason::NotEnrolled)) => {
+                        return Update::Notice(NOT_ENROLLED.to_owned());
+                    }
                     Some(Frame::Refused(RefusedReason::NotReady)) => {
                         return Update::Notice("the directory has no document yet; waiting".to_owned());
                     }
@@ -104,6 +125,12 @@ impl Documents {
                 }
             }
         }
+    }
+
+    fn unseal(&mut self, sealed: &[u8]) -> Result<Option<Arc<VerifiedDocument>>, String> {
+        let key = self.key.clone().ok_or("the directory sent a document sealed to somebody else")?;
+        let bytes = key.open(sealed).map_err(|e| e.to_string())?;
+        self.offer(&bytes)
     }
 
     fn offer(&mut self, bytes: &[u8]) -> Result<Option<Arc<VerifiedDocument>>, String> {
@@ -122,11 +149,35 @@ impl Documents {
     }
 }
 
-fn dial(pointer: &NetworkPointer, at: usize) -> Outbound {
-    let directory = pointer.directories[at % pointer.directories.len()];
+/// Why there is no document in a network that seals it.
+pub(crate) const NOT_ENROLLED: &str = "the network document is for enrolled clients: give your key with --key";
+
+/// A client's enrolment key, from its file.
+///
+/// # Errors
+/// Why not, in words.
+pub fn read_client_key(path: &std::path::Path) -> Result<EnrolmentKey, String> {
+    let text = std::fs::read_to_string(path).map(zeroize::Zeroizing::new).map_err(|e| e.to_string())?;
+    EnrolmentKey::parse(&text).map_err(|e| e.to_string())
+}
+
+/// What to ask a directory.
+pub(crate) fn request(known: Option<DocumentHash>, key: Option<&EnrolmentKey>) -> Frame {
+    match key {
+        Some(key) => Frame::GetDocumentAs(known, Credential::Client(key.public().id())),
+        None => Frame::GetDocument(known),
+    }
+}
+
+/// A link to the `at`-th of the directories that the dialer reaches; to one that refuses when it reaches none.
+fn dial(pointer: &NetworkPointer, at: usize, dialer: &Dialer, key: Option<&EnrolmentKey>) -> Outbound {
+    let reachable: Vec<_> = pointer.directories.iter().filter(|d| dialer.pick(&[d.address]).is_some()).collect();
+    let all = if reachable.is_empty() { pointer.directories.iter().collect() } else { reachable };
+    let directory = all[at % all.len()];
     Outbound::spawn(OutboundConfig {
-        hello: vec![Frame::GetDocument(None)],
+        hello: vec![request(None, key)],
         backoff_max: std::time::Duration::from_secs(5),
+        dialer: dialer.clone(),
         ..OutboundConfig::new(directory.address, directory.id, None)
     })
 }

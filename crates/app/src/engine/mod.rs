@@ -6,12 +6,18 @@ mod direct;
 mod documents;
 mod onion;
 pub mod profile;
+mod route;
 mod session;
+mod shaping;
 mod types;
 
 pub use self::carrier::CarrierEvent;
+pub use self::documents::read_client_key;
 pub use self::onion::{OnionCarrier, OnionOptions};
-pub use self::session::{JoinAs, Options, Route, Session};
+pub use self::route::Route;
+pub use self::session::{JoinAs, Options, Session};
+pub use self::shaping::Shaping;
 pub use self::types::{Command, Event, Person, State};
 
-pub(crate) use self::carrier::Carrier;
+pub(crate) use self::carrier::{Carrier, CarrierOptions};
+pub(crate) use self::documents::{NOT_ENROLLED, request as document_request};

@@ -8,9 +8,10 @@ use std::time::Duration;
 use hub::client as box_protocol;
 use messenger::call::{Call, CallId};
 use mix::client::{ClientConfig, OnionClient, Output, RequestHandle};
-use mix::directory::VerifiedDocument;
+use mix::directory::{EnrolmentKey, VerifiedDocument};
 use mix::path::{EntryPins, EntryPolicy};
-use net::{Outbound, OutboundConfig};
+use mix::tally::Receipt;
+use net::{Dialer, Outbound, OutboundConfig};
 use server::node::Clock;
 use streams::BoxId;
 use wire::document::CoverLevel;
@@ -47,12 +48,17 @@ pub struct OnionOptions {
     pub entry: EntryPolicy,
     /// Where document and pins are kept; `None` keeps nothing.
     pub dir: Option<PathBuf>,
+    /// How the directory and the entry relay are reached.
+    pub dialer: Dialer,
+    /// Our enrolment, in a network that seals its document.
+    pub key: Option<Arc<EnrolmentKey>>,
 }
 
 enum Asked {
     Put { call: CallId },
     Get { call: CallId, ids: Vec<BoxId> },
     Probe,
+    Trace,
 }
 
 struct Entry {
@@ -84,7 +90,9 @@ impl OnionCarrier {
     #[must_use]
     pub fn start(options: OnionOptions) -> Self {
         let clock = Clock::start();
-        let documents = Documents::follow(options.pointer.clone(), clock, options.dir.as_deref());
+        let dir = options.dir.as_deref();
+        let (dialer, key) = (options.dialer.clone(), options.key.clone());
+        let documents = Documents::follow(options.pointer.clone(), clock, dir, dialer, key);
         let pins = options.dir.as_deref().and_then(load_pins).unwrap_or_default();
         let config = ClientConfig {
             cover: options.cover,
@@ -153,6 +161,12 @@ impl OnionCarrier {
         self.ask(&request, 0, Asked::Probe);
     }
 
+    /// An `echo` whose way is wanted: reported as [`CarrierEvent::Traced`].
+    pub fn trace(&mut self) {
+        let request = box_protocol::echo(self.options.access);
+        self.ask(&request, 0, Asked::Trace);
+    }
+
     /// The deadline at which our open `get`s use half of the payload slots, rounded up to a power of two so that it says
     /// little about how many there are.
     fn held_ms(&self) -> u32 {
@@ -166,9 +180,14 @@ impl OnionCarrier {
     fn ask(&mut self, request: &Request, wait: u32, asked: Asked) {
         let call = match &asked {
             Asked::Put { call } | Asked::Get { call, .. } => Some(*call),
-            Asked::Probe => None,
+            Asked::Probe | Asked::Trace => None,
         };
-        match self.client.request(self.options.hub, wire::encode(request), wait) {
+        let body = wire::encode(request);
+        let taken = match &asked {
+            Asked::Trace => self.client.request_traced(self.options.hub, body),
+            _ => self.client.request(self.options.hub, body, wait),
+        };
+        match taken {
             Ok(handle) => {
                 if let Some(call) = call {
                     self.handles.insert(call, handle);
@@ -237,11 +256,12 @@ impl OnionCarrier {
             self.client.link_down();
         }
         let Some(id) = wanted else { return };
-        let address = self.document().and_then(|d| d.node(&id).and_then(|n| n.addresses.first().copied()));
+        let address = self.document().and_then(|d| self.options.dialer.pick(&d.node(&id)?.addresses));
         let Some(address) = address else { return };
         let token = ClientToken::new(rand::random());
         let link = Outbound::spawn(OutboundConfig {
             hello: vec![Frame::Attach(token)],
+            dialer: self.options.dialer.clone(),
             ..OutboundConfig::new(address, id, None)
         });
         self.client.set_token(token);
@@ -302,7 +322,7 @@ impl OnionCarrier {
                         self.reports.push_back(CarrierEvent::Sent(*call));
                     }
                 }
-                Output::Answer { handle, body, after_ms } => self.answered(handle, &body, after_ms),
+                Output::Answer { handle, body, after_ms, receipt } => self.answered(handle, &body, after_ms, receipt),
                 Output::Trace(trace) => {
                     let names: Vec<String> = trace.relays.iter().map(NodeId::short).collect();
                     let text = format!(
@@ -320,7 +340,7 @@ impl OnionCarrier {
         self.follow_entry();
     }
 
-    fn answered(&mut self, handle: RequestHandle, body: &[u8], after_ms: u64) {
+    fn answered(&mut self, handle: RequestHandle, body: &[u8], after_ms: u64, receipt: Option<Box<Receipt>>) {
         let Some(asked) = self.asked.remove(&handle) else { return };
         if let Asked::Put { call } | Asked::Get { call, .. } = &asked {
             self.handles.remove(call);
@@ -336,6 +356,7 @@ impl OnionCarrier {
         self.watch_boot(response.boot);
         let report = match &asked {
             Asked::Probe => Some(CarrierEvent::Answered(Duration::from_millis(after_ms))),
+            Asked::Trace => Some(CarrierEvent::Traced(receipt)),
             Asked::Put { call } => match box_protocol::put_outcome(&response) {
                 Ok(outcome) => {
                     self.reports.push_back(CarrierEvent::Answered(Duration::from_millis(after_ms)));
@@ -422,7 +443,7 @@ fn give_up(asked: &Asked) -> Option<CarrierEvent> {
     match asked {
         Asked::Put { call } => Some(CarrierEvent::Put(*call, PutOutcome::SlowDown)),
         Asked::Get { call, .. } => Some(CarrierEvent::Boxes(*call, Vec::new())),
-        Asked::Probe => None,
+        Asked::Probe | Asked::Trace => None,
     }
 }
 

@@ -2,18 +2,21 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use e2ee::{NetworkPlace, Newlines, Nick, OwnerLink, RoomLink, sanitize};
+use messenger::call::{Call, CallId};
 use messenger::room::{MessageState, Output, Room, RoomEvent};
+use mix::directory::EnrolmentKey;
 use mix::path::EntryPolicy;
+use net::tor::Tor;
 use tokio::sync::mpsc;
 use wire::Timestamp;
 use wire::document::CoverLevel;
 
 use super::carrier::CarrierEvent;
-use super::direct::DirectCarrier;
-use super::{Carrier, Command, Event, OnionCarrier, OnionOptions, Person, State};
+use super::{Carrier, CarrierOptions, Command, Event, Person, Route, Shaping, State};
 
 /// Who joins.
 #[derive(Debug, Clone)]
@@ -48,15 +51,6 @@ impl JoinAs {
     }
 }
 
-/// How messages travel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Route {
-    /// Through the relays.
-    Onion,
-    /// Straight to the hub.
-    Direct,
-}
-
 /// How to join.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -70,8 +64,29 @@ pub struct Options {
     pub cover: Option<CoverLevel>,
     /// How the entry relay is chosen.
     pub entry: EntryPolicy,
+    /// How the traffic is shaped on a route without relays.
+    pub shaping: Shaping,
     /// Where document and pinned entries are kept.
     pub dir: Option<PathBuf>,
+    /// Tor, for the routes that need it.
+    pub tor: Option<Tor>,
+    /// Our enrolment, in a network that seals its document.
+    pub key: Option<Arc<EnrolmentKey>>,
+}
+
+impl Options {
+    fn carrier(&self) -> CarrierOptions {
+        CarrierOptions {
+            place: self.join.place().clone(),
+            route: self.route,
+            cover: self.cover,
+            entry: self.entry,
+            shaping: self.shaping,
+            dir: self.dir.clone(),
+            tor: self.tor.clone(),
+            key: self.key.clone(),
+        }
+    }
 }
 
 /// A running session. Dropping the command sender leaves.
@@ -82,6 +97,8 @@ pub struct Session {
     events: mpsc::Sender<Event>,
     /// Our messages on their way: number → when they were said.
     ours: BTreeMap<u64, Instant>,
+    /// What the carrier has been asked and has not answered: another carrier is asked again.
+    open: BTreeMap<CallId, Call>,
     /// Commands that came before the room could be opened.
     early: VecDeque<Command>,
     leaving: bool,
@@ -94,32 +111,21 @@ impl Session {
     /// Starts a session in the background.
     ///
     /// # Errors
-    /// When the directory given for document and entries cannot be used.
+    /// When the directory given for document and entries cannot be used, or a route needs Tor and there is none.
     pub fn start(options: Options) -> Result<(mpsc::Sender<Command>, mpsc::Receiver<Event>), server::Error> {
         if let Some(dir) = &options.dir {
             server::state::StateDir::open(dir)?;
         }
         let (commands_tx, commands) = mpsc::channel(256);
         let (events, events_rx) = mpsc::channel(EVENT_QUEUE);
-        let place = options.join.place();
-        let pointer = place.network_pointer();
-        let carrier = match options.route {
-            Route::Onion => Carrier::Onion(Box::new(OnionCarrier::start(OnionOptions {
-                pointer,
-                hub: place.hub,
-                access: place.access,
-                cover: options.cover,
-                entry: options.entry,
-                dir: options.dir.clone(),
-            }))),
-            Route::Direct => Carrier::Direct(Box::new(DirectCarrier::start(pointer, place.hub, place.access))),
-        };
+        let carrier = Carrier::start(options.carrier()).map_err(|_| no_tor())?;
         let session = Session {
             carrier,
             options,
             room: None,
             events,
             ours: BTreeMap::new(),
+            open: BTreeMap::new(),
             early: VecDeque::new(),
             leaving: false,
         };
@@ -185,7 +191,8 @@ impl Session {
             JoinAs::Owner(link) => Room::join_as_owner(link, nick, now, &mut rand::rng()),
         };
         match joined {
-            Ok(room) => {
+            Ok(mut room) => {
+                room.set_sizes(self.carrier.sizes());
                 self.tell(Event::Joined { you: room.my_name() }).await;
                 self.room = Some(room);
                 for command in std::mem::take(&mut self.early) {
@@ -215,6 +222,9 @@ impl Session {
 
     async fn report(&mut self, report: CarrierEvent) {
         let now = self.now();
+        if let CarrierEvent::Put(call, _) | CarrierEvent::Boxes(call, _) = &report {
+            self.open.remove(call);
+        }
         let outcome = match (report, &mut self.room) {
             (CarrierEvent::Status(status), _) => {
                 self.tell(Event::Network { up: status.up, text: status.text }).await;
@@ -233,6 +243,8 @@ impl Session {
                 self.notice(text).await;
                 Ok(())
             }
+            // A session asks for none.
+            (CarrierEvent::Traced(_), _) => Ok(()),
             (CarrierEvent::Sent(call), Some(room)) => {
                 room.on_sent(call);
                 Ok(())
@@ -248,7 +260,38 @@ impl Session {
         self.pump().await;
     }
 
+    /// Takes another route; what is under way is asked for again by it.
+    async fn travel_by(&mut self, route: Route) {
+        let mut options = self.options.carrier();
+        options.route = route;
+        match Carrier::start(options) {
+            Ok(carrier) => {
+                // The old carrier's sockets close with it.
+                self.carrier = carrier;
+                self.options.route = route;
+                for (id, call) in &self.open {
+                    self.carrier.call(*id, call);
+                }
+                self.notice(format!("travelling by: {}", route.name())).await;
+            }
+            Err(_) => self.notice("Tor is switched off here: the route stays as it is").await,
+        }
+    }
+
     async fn command(&mut self, command: Command) {
+        match command {
+            Command::Route(route) => return self.travel_by(route).await,
+            Command::Safety(on) => {
+                let place = self.options.join.place();
+                let route = if on { Route::hidden(place) } else { Route::Direct };
+                // Already as safe as asked: nothing changes.
+                if !on || self.options.route == Route::Direct {
+                    self.travel_by(route).await;
+                }
+                return;
+            }
+            _ => {}
+        }
         let now = self.now();
         let Some(room) = &mut self.room else {
             // Nothing said yet: nothing to wait for.
@@ -294,6 +337,8 @@ impl Session {
             Command::Mute(name) => room.mute(now, &name, true).map_err(|e| e.to_string()),
             Command::Unmute(name) => room.mute(now, &name, false).map_err(|e| e.to_string()),
             Command::Rekey(names) => room.rekey(now, &names, &mut rand::rng()).map_err(|e| e.to_string()),
+            // Done above: they need no room.
+            Command::Route(_) | Command::Safety(_) => Ok(()),
             Command::Leave => {
                 self.leaving = true;
                 room.leave(now).map_err(|e| e.to_string())
@@ -309,8 +354,14 @@ impl Session {
     async fn pump(&mut self) {
         while let Some(output) = self.room.as_mut().and_then(Room::poll) {
             match output {
-                Output::Call(id, call) => self.carrier.call(id, &call),
-                Output::Cancel(id) => self.carrier.cancel(id),
+                Output::Call(id, call) => {
+                    self.carrier.call(id, &call);
+                    self.open.insert(id, call);
+                }
+                Output::Cancel(id) => {
+                    self.carrier.cancel(id);
+                    self.open.remove(&id);
+                }
                 Output::Event(event) => self.event(event).await,
             }
         }
@@ -354,6 +405,10 @@ impl Session {
         }
         self.tell(Event::State { message, state, after_ms }).await;
     }
+}
+
+fn no_tor() -> server::Error {
+    server::Error::Net(net::tor::TorError::Stopped.into())
 }
 
 fn person(present: messenger::room::Present) -> Person {

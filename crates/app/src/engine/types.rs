@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::route::Route;
+
 /// What a front end asks of the engine.
 #[derive(Debug, Clone)]
 pub enum Command {
@@ -19,6 +21,10 @@ pub enum Command {
     Unmute(String),
     /// Owner: new room keys for these talkers; all other links die.
     Rekey(Vec<String>),
+    /// Travel by this route from now on; what waits goes with it.
+    Route(Route),
+    /// Use hidden routes only, or any.
+    Safety(bool),
     /// Leave after everything is stored.
     Leave,
 }

@@ -6,6 +6,9 @@ use server::config::{Cover, DIRECTORY_EXAMPLE, DirectoryConfig};
 use crate::cli::args::{CoverArg, DirectoryArgs};
 use crate::exit::Failure;
 
+/// Port of a directory's onion service.
+const PORT: u16 = 5999;
+
 /// Runs a directory until it is stopped.
 ///
 /// # Errors
@@ -32,15 +35,20 @@ pub async fn run(args: DirectoryArgs) -> Result<(), Failure> {
     if let Some(cover) = args.cover {
         config.cover = cover.into();
     }
-    let directory = Directory::start(&args.dir, &config).await?;
+    let stop = super::stopped();
+    let mut onion = args.onion.start(&args.dir, &[PORT]).await?;
+    let door = onion.as_mut().map(|o| o.door(PORT)).transpose()?;
+    let listen = (!args.onion.tor_only).then_some(config.listen);
+    let directory = Directory::start_with(&args.dir, &config, listen, door).await?;
     eprintln!(
         "directory is up; {}/network and {}/token are for relays and hubs",
         args.dir.display(),
         args.dir.display()
     );
     println!("{}", directory.pointer.to_text());
-    super::stopped().await;
+    stop.await;
     directory.stop().await;
+    drop(onion);
     Ok(())
 }
 

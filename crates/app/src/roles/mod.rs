@@ -1,8 +1,13 @@
 //! The roles as commands: settings from file and flags, start, stop on a signal.
 
+pub mod confine;
 pub mod directory;
+pub mod host;
 pub mod network;
 pub mod node;
+pub mod onion;
+pub mod onion_site;
+pub mod primary;
 pub mod room;
 pub mod up;
 
@@ -12,6 +17,7 @@ use serde::Deserialize;
 use wire::ErrorKind;
 
 use crate::exit::Failure;
+pub(crate) use crate::stop::asked as stopped;
 
 /// Settings from a file, or the defaults without one.
 pub(crate) fn settings<T: Default + for<'de> Deserialize<'de>>(file: Option<&Path>) -> Result<T, Failure> {
@@ -26,18 +32,7 @@ pub(crate) fn settings<T: Default + for<'de> Deserialize<'de>>(file: Option<&Pat
     Ok(server::config::parse(&text)?)
 }
 
-/// Returns on Ctrl+C or SIGTERM: once is enough.
-pub(crate) async fn stopped() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut term) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = term.recv() => {}
-            }
-            return;
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
+/// A private temporary directory that is gone when it is dropped.
+pub(crate) fn scratch() -> Result<jail::Scratch, Failure> {
+    Ok(jail::Scratch::new()?)
 }

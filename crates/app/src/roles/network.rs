@@ -29,6 +29,17 @@ pub async fn read(args: &NetworkArgs) -> Result<(NetworkPointer, AdmissionToken)
     Ok((pointer(network).await?, admission(token).await?))
 }
 
+/// Puts the text in place of each file, as soon as it is there: afterwards no file needs to be readable.
+///
+/// # Errors
+/// As [`read`].
+pub async fn load(args: &mut NetworkArgs) -> Result<(), Failure> {
+    let (pointer, token) = read(args).await?;
+    args.network = Some(pointer.to_text());
+    args.token = Some(data_encoding::HEXLOWER.encode(token.as_bytes()));
+    Ok(())
+}
+
 /// A network pointer, from its text or a file.
 ///
 /// # Errors
@@ -64,7 +75,8 @@ async fn admission(text: &str) -> Result<AdmissionToken, Failure> {
 /// A small file's text, as soon as the file is there and has a whole line's worth.
 async fn wait_for(path: &str) -> Result<String, Failure> {
     let path = Path::new(path);
-    let mut told = false;
+    // Listening only when there is something to wait for: before that a signal ends the program as it ends any.
+    let mut stop = None;
     loop {
         match std::fs::read_to_string(path) {
             Ok(text) if !text.trim().is_empty() => return Ok(text),
@@ -77,13 +89,14 @@ async fn wait_for(path: &str) -> Result<String, Failure> {
             }
             _ => {}
         }
-        if !told {
+        let stop = stop.get_or_insert_with(|| {
+            let stop = Box::pin(super::stopped());
             eprintln!("waiting for {} (written by the directory or hub)", path.display());
-            told = true;
-        }
+            stop
+        });
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
-            () = super::stopped() => {
+            () = stop => {
                 return Err(Failure::other("stopped while waiting", "start the directory, then this again"));
             }
         }

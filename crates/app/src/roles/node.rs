@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use data_encoding::BASE64URL_NOPAD;
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use minicbor::{Decode, Encode};
 use server::config::{self, HUB_EXAMPLE, HubConfig, RELAY_EXAMPLE, RelayConfig};
+use server::http::{HttpFace, HttpSettings};
 use server::state::StateDir;
 use server::{HubRole, NodeConfig};
 use wire::document::Role;
@@ -48,6 +49,17 @@ impl std::str::FromStr for HubCard {
     }
 }
 
+/// Ports of a relay's and a hub's onion service.
+const RELAY_PORT: u16 = 5001;
+const HUB_PORT: u16 = 6000;
+/// Where the hub's onion service speaks HTTP, if the hub does.
+const HTTP_PORT: u16 = 80;
+
+/// Where a node is reached, for its operator's console.
+pub(super) fn addresses(node: &server::Node) -> String {
+    node.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
+}
+
 /// Runs a relay until it is stopped.
 ///
 /// # Errors
@@ -63,21 +75,26 @@ pub async fn relay(args: RelayArgs) -> Result<(), Failure> {
     }
     let region = config::region(args.region.as_deref().or(settings.region.as_deref()))?;
     let (pointer, token) = network::read(&args.network).await?;
+    let stop = super::stopped();
+    tokio::pin!(stop);
+    let mut onion = args.onion.start(&args.dir, &[RELAY_PORT]).await?;
+    let door = onion.as_mut().map(|o| o.door(RELAY_PORT)).transpose()?;
     let mut node = server::relay::start(NodeConfig {
         role: Role::Relay,
-        listen: settings.listen,
+        listen: (!args.onion.tor_only).then_some(settings.listen),
+        onion: door,
+        dialer: args.onion.dialer(onion.as_ref()),
         announce: settings.announce.map(Into::into),
         region,
         rate: settings.rate,
         max_connections: settings.max_connections,
+        processing: settings.processing,
         pointer,
         token,
         dir: args.dir,
     })
     .await?;
-    eprintln!("relay {} listens on {}", node.id.short(), node.address);
-    let stop = super::stopped();
-    tokio::pin!(stop);
+    eprintln!("relay {} listens on {}", node.id.short(), addresses(&node));
     let mut rotate = rotations();
     let mut told = false;
     loop {
@@ -94,6 +111,7 @@ pub async fn relay(args: RelayArgs) -> Result<(), Failure> {
         }
     }
     node.stop().await;
+    drop(onion);
     Ok(())
 }
 
@@ -110,24 +128,48 @@ pub async fn hub(args: HubArgs) -> Result<(), Failure> {
     if let Some(listen) = args.listen {
         settings.listen = listen;
     }
+    settings.http_listen = args.http.or(settings.http_listen);
+    let http = HttpSettings::new(&settings)?;
     let region = config::region(args.region.as_deref().or(settings.region.as_deref()))?;
     let (pointer, token) = network::read(&args.network).await?;
+    let mut onion = args.onion.start(&args.dir, &[HUB_PORT, HTTP_PORT]).await?;
+    let door = onion.as_mut().map(|o| o.door(HUB_PORT)).transpose()?;
     let node = NodeConfig {
         role: Role::Hub,
-        listen: settings.listen,
+        listen: (!args.onion.tor_only).then_some(settings.listen),
+        onion: door,
+        dialer: args.onion.dialer(onion.as_ref()),
         announce: settings.announce.map(Into::into),
         region,
         rate: settings.rate,
         max_connections: settings.max_connections,
+        processing: settings.processing,
         pointer,
         token,
         dir: args.dir.clone(),
     };
-    let mut hub = HubRole::start(node, &settings).await?;
-    write_cards(&args.dir, &hub)?;
-    eprintln!("hub {} listens on {}; its cards are in {}", hub.node.id.short(), hub.node.address, args.dir.display());
     let stop = super::stopped();
     tokio::pin!(stop);
+    let mut hub = HubRole::start(node, &settings).await?;
+    write_cards(&args.dir, &hub)?;
+    eprintln!(
+        "hub {} listens on {}; its cards are in {}",
+        hub.node.id.short(),
+        addresses(&hub.node),
+        args.dir.display()
+    );
+    let face = match http.listen {
+        Some(_) => Some(HttpFace::start(http, hub.handle()).await?),
+        None => None,
+    };
+    if let Some(address) = face.as_ref().and_then(|face| face.address) {
+        write_http_keys(&args.dir, &hub)?;
+        eprintln!("HTTP at http://{address}/; its keys are in {}", args.dir.display());
+    }
+    if let (Some(face), Some(onion)) = (&face, &mut onion) {
+        face.set_onion(Some(onion.service.name()));
+        face.serve_onion(onion.door(HTTP_PORT)?.incoming);
+    }
     let mut told = false;
     loop {
         tokio::select! {
@@ -138,7 +180,20 @@ pub async fn hub(args: HubArgs) -> Result<(), Failure> {
             }
         }
     }
+    if let Some(face) = face {
+        face.stop().await;
+    }
     hub.stop().await;
+    drop(onion);
+    Ok(())
+}
+
+/// Writes `http-key` (members) and `http-key-guest` into the hub's directory, as HTTP wants them.
+fn write_http_keys(dir: &Path, hub: &HubRole) -> Result<(), Failure> {
+    let state = StateDir::open(dir)?;
+    for (name, access) in [("http-key", hub.member), ("http-key-guest", hub.guest)] {
+        state.write(name, format!("{}\n", HEXLOWER.encode(access.as_bytes())).as_bytes())?;
+    }
     Ok(())
 }
 

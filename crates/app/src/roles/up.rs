@@ -7,7 +7,7 @@ use e2ee::{NetworkPlace, Owner, OwnerLink, RoomSettings};
 use server::config::{DirectoryConfig, HubConfig};
 use server::state::StateDir;
 use server::{Directory, HubRole, Node, NodeConfig};
-use wire::document::Role;
+use wire::document::{Processing, Role};
 use wire::{ErrorKind, Timestamp};
 
 use crate::cli::args::UpArgs;
@@ -24,7 +24,7 @@ pub struct Network {
     /// The room's owner link: mutes, re-keying.
     pub owner: OwnerLink,
     /// Deleted with the network, when nothing is to be kept.
-    _scratch: Option<tempfile::TempDir>,
+    _scratch: Option<jail::Scratch>,
 }
 
 impl Network {
@@ -33,7 +33,7 @@ impl Network {
     /// # Errors
     /// Settings, ports, state directory.
     pub async fn start(args: &UpArgs) -> Result<Network, Failure> {
-        let (base, scratch) = base(args.dir.as_deref())?;
+        let (base, scratch) = base(args.dir.as_deref().or(args.scratch.as_deref()))?;
         let hops = args.hops.unwrap_or_else(|| args.relays.min(3));
         if hops > args.relays {
             return Err(Failure::new(
@@ -57,11 +57,14 @@ impl Network {
         let directory = Directory::start(&base.join("directory"), &config).await?;
         let node = |role, port, name: &str| NodeConfig {
             role,
-            listen: SocketAddr::new(args.host, port),
+            listen: Some(SocketAddr::new(args.host, port)),
+            onion: None,
+            dialer: net::Dialer::Direct,
             announce: None,
             region: None,
             rate: 10_000,
             max_connections: 4096,
+            processing: Processing::default(),
             pointer: directory.pointer.clone(),
             token: directory.token,
             dir: base.join(name),
@@ -77,7 +80,13 @@ impl Network {
         }
         let hub = HubRole::start(node(Role::Hub, args.hub_port, "hub"), &HubConfig::default()).await?;
         directory.lists(relays.len(), 1).await;
-        let owner = room(&base, &directory, &hub, args.lanes)?;
+        let place = NetworkPlace {
+            network: directory.pointer.network,
+            directories: directory.pointer.directories.clone(),
+            hub: hub.node.id,
+            access: hub.member,
+        };
+        let owner = room(&base, place, args.lanes)?;
         Ok(Network { directory, relays, hub, owner, _scratch: scratch })
     }
 
@@ -109,35 +118,42 @@ impl Network {
 /// # Errors
 /// See [`Network::start`].
 pub async fn run(args: UpArgs) -> Result<(), Failure> {
-    let network = Network::start(&args).await?;
-    let relays: Vec<String> = network.relays.iter().map(|r| r.address.to_string()).collect();
+    let stop = super::stopped();
+    tokio::pin!(stop);
+    let network = tokio::select! {
+        network = Network::start(&args) => network?,
+        () = &mut stop => return Ok(()),
+    };
+    let relays: Vec<String> = network.relays.iter().map(super::node::addresses).collect();
     let directory = network.directory.pointer.directories.first().map(|d| d.address.to_string()).unwrap_or_default();
-    eprintln!("directory {directory}, relays {}, hub {}", relays.join(" "), network.hub.node.address);
+    eprintln!("directory {directory}, relays {}, hub {}", relays.join(" "), super::node::addresses(&network.hub.node));
     match &args.dir {
         Some(dir) => eprintln!("the owner's link (mutes, new keys) is in {}", dir.join(OWNER_LINK).display()),
         None => eprintln!("nothing is kept: give --dir to have the same link after a restart"),
     }
     eprintln!("give this link to whom you want to talk with:  hushwing chat 'LINK'");
     println!("{}", network.link());
-    super::stopped().await;
+    stop.await;
     eprintln!("stopping");
     network.stop().await;
     Ok(())
 }
 
-fn base(dir: Option<&Path>) -> Result<(PathBuf, Option<tempfile::TempDir>), Failure> {
+/// The state directory: the one that is named, or a private one that goes with the process.
+pub(super) fn base(dir: Option<&Path>) -> Result<(PathBuf, Option<jail::Scratch>), Failure> {
     if let Some(dir) = dir {
         StateDir::open(dir)?;
         return Ok((dir.to_owned(), None));
     }
-    let scratch = tempfile::Builder::new().prefix("hushwing-").tempdir().map_err(|e| {
-        Failure::new(ErrorKind::LocalStorage, format!("no temporary directory: {e}"), "give one with --dir")
-    })?;
+    let scratch = super::scratch()?;
     Ok((scratch.path().to_owned(), Some(scratch)))
 }
 
 /// The room of an earlier run, or a new one.
-fn room(base: &Path, directory: &Directory, hub: &HubRole, lanes: u8) -> Result<OwnerLink, Failure> {
+///
+/// # Errors
+/// A damaged file, settings out of range.
+pub(super) fn room(base: &Path, place: NetworkPlace, lanes: u8) -> Result<OwnerLink, Failure> {
     let state = StateDir::open(base)?;
     if let Some(bytes) = state.read(OWNER_LINK)? {
         let kept = std::str::from_utf8(&bytes).ok().and_then(|text| OwnerLink::parse(text.trim()).ok());
@@ -149,12 +165,6 @@ fn room(base: &Path, directory: &Directory, hub: &HubRole, lanes: u8) -> Result<
             )
         });
     }
-    let place = NetworkPlace {
-        network: directory.pointer.network,
-        directories: directory.pointer.directories.clone(),
-        hub: hub.node.id,
-        access: hub.member,
-    };
     let owner = new_room(place, lanes)?;
     state.write(OWNER_LINK, owner.to_text().as_bytes())?;
     Ok(owner)

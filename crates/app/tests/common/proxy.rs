@@ -55,6 +55,7 @@ impl Recorder {
                 break;
             }
             side(&mut self.lock()[number]).extend_from_slice(&buffer[..n]);
+            self.0.1.notify_all();
             if to.write_all(&buffer[..n]).is_err() {
                 break;
             }
@@ -75,6 +76,29 @@ impl Recorder {
         let (all, _) = waited.unwrap_or_else(PoisonError::into_inner);
         assert!(all.len() >= count, "{} connections", all.len());
     }
+}
+
+impl Recorder {
+    /// Waits until what was carried is so; false when the time is over.
+    pub fn wait(&self, limit: Duration, is: impl Fn(&[Recorded]) -> bool) -> bool {
+        let waited = self.0.1.wait_timeout_while(self.lock(), limit, |all| !is(all));
+        let (all, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        is(&all)
+    }
+}
+
+/// Bytes of application data that left together: full records and the one that ends them, without TLS's 17 bytes each.
+pub fn batches_of(records: &[Record]) -> Vec<usize> {
+    let mut batches = Vec::new();
+    let mut open = 0;
+    for record in records.iter().filter(|r| r.kind == 23) {
+        let plain = record.len.saturating_sub(17);
+        open += plain;
+        if plain < 16_384 {
+            batches.push(std::mem::take(&mut open));
+        }
+    }
+    batches
 }
 
 /// Whether `bytes` holds `part`.

@@ -33,6 +33,11 @@ impl Rpc {
         Rpc { profile: profile.to_owned(), base: base.to_owned(), process, next: 0 }
     }
 
+    /// Its process number.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Ends the process as a crash does, and starts another.
     pub fn crash(&mut self) {
         self.process.kill();

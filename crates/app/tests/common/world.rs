@@ -30,9 +30,18 @@ pub struct Settings {
     epoch: u64,
     verbose: bool,
     announce: bool,
+    sandbox: Option<&'static str>,
+    hub: String,
 }
 
 impl Settings {
+    /// One more line of the hub's settings file.
+    pub fn hub_setting(mut self, line: &str) -> Self {
+        self.hub.push_str(line);
+        self.hub.push('\n');
+        self
+    }
+
     /// Number of relays.
     pub fn relays(mut self, relays: usize) -> Self {
         self.relays = relays;
@@ -63,11 +72,18 @@ impl Settings {
         self
     }
 
+    /// How the roles are confined; otherwise as they are by default.
+    pub fn sandbox(mut self, how: &'static str) -> Self {
+        self.sandbox = Some(how);
+        self
+    }
+
     /// Prepares all roles and starts none.
     pub fn plan(self) -> World {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let role = |name: &str, args: &[&str], extra: &str| {
-            Role::new(dir.path(), name, args, extra, self.announce, self.verbose)
+            let sandbox: Vec<&str> = self.sandbox.into_iter().flat_map(|how| ["--sandbox", how]).collect();
+            Role::new(dir.path(), name, &[args, &sandbox].concat(), extra, self.announce, self.verbose)
         };
         let hops = self.hops.min(self.relays).to_string();
         let (delay, epoch) = (self.mean_delay.to_string(), self.epoch.to_string());
@@ -79,7 +95,7 @@ impl Settings {
         let relays = (1..=self.relays)
             .map(|n| role(&format!("relay-{n}"), &[&["relay"], &admission[..]].concat(), "rate = 10000\n"))
             .collect();
-        let hub = role("hub", &[&["hub"], &admission[..]].concat(), "rate = 10000\n");
+        let hub = role("hub", &[&["hub"], &admission[..]].concat(), &format!("rate = 10000\n{}", self.hub));
         World { settings: self, dir, directory, relays, hub, link: OnceCell::new() }
     }
 
@@ -198,7 +214,16 @@ impl World {
     /// Three relays on each path, no delays, long epochs.
     #[allow(clippy::new_ret_no_self, reason = "the settings make the world")]
     pub fn new() -> Settings {
-        Settings { relays: 3, hops: 3, mean_delay: 0, epoch: 1200, verbose: false, announce: false }
+        Settings {
+            relays: 3,
+            hops: 3,
+            mean_delay: 0,
+            epoch: 1200,
+            verbose: false,
+            announce: false,
+            sandbox: None,
+            hub: String::new(),
+        }
     }
 
     /// Where everything lies.
@@ -277,6 +302,14 @@ impl World {
         let chat = self.chat(nick);
         chat.expect_up();
         chat
+    }
+
+    /// Waits until a role has ended by itself, with this code.
+    pub fn ended(&mut self, name: &str, code: i32) {
+        let mut roles = self.relays.iter_mut().chain([&mut self.hub, &mut self.directory]);
+        let role = roles.find(|r| r.name == name).expect("such a role");
+        let status = role.process.take().expect("it was started").wait(SOON);
+        assert_eq!(status.code(), Some(code), "{name}: {}", role.log.all().join("\n"));
     }
 
     /// Stops everything that runs, nodes first; each must end with code 0.

@@ -33,6 +33,9 @@ fn line_of(c: &ConversationView) -> String {
         "contact" => marks.push("verified".to_owned()),
         _ => marks.push(format!("{} members", c.members)),
     }
+    if let Some(fingerprint) = &c.pgp {
+        marks.push(format!("pgp:{fingerprint}"));
+    }
     if c.unseen > 0 {
         marks.push(format!("{} new", c.unseen));
     }

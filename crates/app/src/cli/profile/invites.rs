@@ -8,7 +8,6 @@ use super::contacts::AFTERWARDS;
 use super::here::{Here, Make, by_prefix, with};
 use super::show::{date_time, json, note, out, short};
 use crate::cli::args_profile::{AcceptArgs, InviteArgs, ProfileArgs, RevokeArgs};
-use crate::cli::line::colours;
 use crate::engine::profile::{Command, Event, InviteView, Reply};
 use crate::exit::Failure;
 
@@ -26,7 +25,7 @@ pub async fn invite(at: &ProfileArgs, args: InviteArgs) -> Result<(), Failure> {
         };
         out(&made.link)?;
         if std::io::stderr().is_terminal() {
-            show_qr(&made.link);
+            crate::cli::show_qr(&made.link);
         }
         note(&format!("one person can use this link until {}; whoever holds it can", date_time(made.expires_ms)));
         if args.wait { used(here, &made).await } else { Ok(()) }
@@ -48,20 +47,6 @@ async fn used(here: &mut Here, made: &InviteView) -> Result<(), Failure> {
                 return Err(Failure::new(ErrorKind::LocalConfig, text, "make a new invite"));
             }
             _ => {}
-        }
-    }
-}
-
-/// A link as a QR code of half blocks, for a camera in front of a terminal. Black on white wherever colours are allowed:
-/// many cameras do not read the inverse, which a dark terminal would show.
-fn show_qr(link: &str) {
-    let Ok(code) = qrcode::QrCode::with_error_correction_level(link, qrcode::EcLevel::L) else { return };
-    let picture = code.render::<qrcode::render::unicode::Dense1x2>().build();
-    for line in picture.lines() {
-        if colours(true) {
-            eprintln!("\x1b[30;107m{line}\x1b[0m");
-        } else {
-            eprintln!("{line}");
         }
     }
 }

@@ -6,7 +6,7 @@ use wire::ErrorKind;
 
 use super::here::{Make, options, with};
 use super::show::{note, out};
-use crate::cli::args_profile::{FileArgs, InitArgs, ProfileArgs, RestoreArgs, WipeArgs};
+use crate::cli::args_profile::{ConfigCommand, FileArgs, InitArgs, ProfileArgs, RestoreArgs, WipeArgs};
 use crate::engine::profile::{self, Command};
 use crate::exit::Failure;
 
@@ -56,6 +56,20 @@ pub async fn restore(at: &ProfileArgs, args: RestoreArgs) -> Result<(), Failure>
     blocking(move || profile::restore(&options, &args.file.file)).await?;
     note("contacts and history are back; each conversation opens again when one of its members meets you");
     Ok(())
+}
+
+pub fn config(command: ConfigCommand) -> Result<(), Failure> {
+    match command {
+        ConfigCommand::Show(on) => {
+            let text = if on.args.defaults {
+                profile::DEFAULT_CONFIG.to_owned()
+            } else {
+                profile::config(&on.at.profile, None)?
+            };
+            out(text.trim_end())
+        }
+        ConfigCommand::Set(on) => profile::set_config(&options(&on.at, Make::No), &on.args.key, &on.args.value),
+    }
 }
 
 pub async fn wipe(at: &ProfileArgs, args: WipeArgs) -> Result<(), Failure> {

@@ -4,6 +4,7 @@ mod contacts;
 mod files;
 mod groups;
 mod here;
+mod identity;
 mod invites;
 mod keep;
 mod look;
@@ -34,6 +35,7 @@ pub async fn run(command: ProfileCommand) -> Result<(), Failure> {
         ProfileCommand::Groups(on) => contacts::list(&on.at, "group", on.args.json).await,
         ProfileCommand::Members(on) => contacts::members(&on.at, on.args).await,
         ProfileCommand::Verify(on) => contacts::verify(&on.at, on.args).await,
+        ProfileCommand::Identity(command) => identity::run(command).await,
         ProfileCommand::Name(on) => contacts::name(&on.at, on.args).await,
         ProfileCommand::Floor(on) => contacts::floor(&on.at, on.args).await,
         ProfileCommand::Timer(on) => contacts::timer(&on.at, on.args).await,
@@ -56,6 +58,7 @@ pub async fn run(command: ProfileCommand) -> Result<(), Failure> {
         ProfileCommand::Export(on) => super::export::run(&on.at, on.args).await,
         ProfileCommand::Backup(on) => keep::backup(&on.at, on.args).await,
         ProfileCommand::Restore(on) => keep::restore(&on.at, on.args).await,
+        ProfileCommand::Config(command) => keep::config(command),
         ProfileCommand::Wipe(on) => keep::wipe(&on.at, on.args).await,
         ProfileCommand::Rpc(on) => super::rpc::run(&on.at, on.args).await,
     }

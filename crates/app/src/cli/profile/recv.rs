@@ -192,7 +192,7 @@ async fn receive(here: &mut Here, receiving: &mut Receiving<'_>) -> Result<(), F
     let end = Instant::now() + patience;
     let mut online = here.status().await?.online;
     let mut quiet = Instant::now() + SILENCE;
-    let interrupted = tokio::signal::ctrl_c();
+    let interrupted = crate::stop::asked();
     tokio::pin!(interrupted);
     while !receiving.enough() {
         // Whoever asks for a number of messages, or names a time, gets all of that time.
@@ -200,7 +200,7 @@ async fn receive(here: &mut Here, receiving: &mut Receiving<'_>) -> Result<(), F
         let until = if waits { end } else { end.min(quiet) };
         let event = tokio::select! {
             event = here.next_until(until) => event,
-            _ = &mut interrupted => return Ok(()),
+            () = &mut interrupted => return Ok(()),
         };
         match event {
             None if online && args.count.is_none() => return Ok(()),

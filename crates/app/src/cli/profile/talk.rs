@@ -62,7 +62,7 @@ impl Talk {
 
     async fn go_on(&mut self, here: &mut Here) -> Result<(), Failure> {
         let mut lines = read_stdin();
-        let interrupted = tokio::signal::ctrl_c();
+        let interrupted = crate::stop::asked();
         tokio::pin!(interrupted);
         loop {
             tokio::select! {
@@ -81,7 +81,7 @@ impl Talk {
                     }
                     self.prompt();
                 }
-                _ = &mut interrupted => return Ok(()),
+                () = &mut interrupted => return Ok(()),
             }
         }
     }

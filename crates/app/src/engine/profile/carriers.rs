@@ -2,24 +2,29 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use e2ee::NetworkPlace;
 use e2ee::mls::Floor;
 use messenger::call::{Call, CallId};
 use messenger::event::PlaceId;
+use mix::directory::EnrolmentKey;
 use mix::path::EntryPolicy;
+use net::tor::Tor;
+use streams::Sizes;
 use tokio::sync::mpsc;
 use wire::Timestamp;
 use wire::document::CoverLevel;
 
-use super::super::direct::DirectCarrier;
-use super::super::{Carrier, CarrierEvent, OnionCarrier, OnionOptions, Route};
+use super::super::{Carrier, CarrierEvent, CarrierOptions, Route, Shaping};
 
 /// What a carrier reports: which carrier, what, and the time of its network.
 pub(super) struct Report {
     pub(super) carrier: usize,
     pub(super) event: CarrierEvent,
     pub(super) time: Option<Timestamp>,
+    /// The boxes that messages on its route may be sealed into.
+    pub(super) sizes: Sizes,
 }
 
 /// How the profile wants its messages to travel.
@@ -28,7 +33,9 @@ pub(super) struct Ways {
     pub(super) route: Route,
     pub(super) cover: Option<CoverLevel>,
     pub(super) entry: EntryPolicy,
+    pub(super) shaping: Shaping,
     pub(super) dir: Option<PathBuf>,
+    pub(super) tor: Option<Tor>,
 }
 
 enum Op {
@@ -42,6 +49,7 @@ struct Running {
     ops: mpsc::UnboundedSender<Op>,
     up: bool,
     text: String,
+    sizes: Sizes,
 }
 
 /// All carriers of a profile.
@@ -63,13 +71,21 @@ impl Carriers {
         (carriers, incoming)
     }
 
-    /// The route that a floor leaves: ours if it allows it, else the onion route, else none.
-    fn route(&self, floor: Floor) -> Option<Route> {
-        match self.ways.route {
-            Route::Direct if floor.allows_direct() => Some(Route::Direct),
-            _ if floor.allows_onion() => Some(Route::Onion),
-            _ => None,
-        }
+    /// The route that a floor leaves: ours if it suits and leads there, else one that does, else none.
+    fn route(&self, place: &NetworkPlace, floor: Floor) -> Option<Route> {
+        let leads = |route: &Route| {
+            route.suits(floor)
+                && (self.ways.tor.is_some() || !route.needs_tor())
+                && (route.needs_tor() || place.directories.iter().any(|d| !d.address.is_onion()))
+        };
+        // `direct` is taken only when it was chosen: it hides less than the others.
+        [self.ways.route, Route::Onion, Route::Tor, Route::TorOnion].into_iter().find(leads)
+    }
+
+    /// The profile's enrolment, for networks that seal their documents: a file `client-key` beside the pinned entries.
+    fn client_key(&self) -> Option<Arc<EnrolmentKey>> {
+        let path = self.ways.dir.as_ref()?.join("client-key");
+        super::super::read_client_key(&path).ok().map(Arc::new)
     }
 
     /// Starts what a place needs; true when it is new.
@@ -77,33 +93,33 @@ impl Carriers {
         if self.by_place.contains_key(&id) {
             return false;
         }
-        let index = self.route(floor).map(|route| {
+        let index = self.route(place, floor).and_then(|route| {
+            // Through Tor each conversation has a connection of its own.
             let known = self.running.iter().position(|r| r.place == *place && r.route == route);
-            known.unwrap_or_else(|| self.start(place, route))
+            known.filter(|_| !route.needs_tor()).or_else(|| self.start(place, route))
         });
         self.by_place.insert(id, index);
         true
     }
 
-    fn start(&mut self, place: &NetworkPlace, route: Route) -> usize {
-        let pointer = place.network_pointer();
-        let carrier = match route {
-            Route::Onion => Carrier::Onion(Box::new(OnionCarrier::start(OnionOptions {
-                pointer,
-                hub: place.hub,
-                access: place.access,
-                cover: self.ways.cover,
-                entry: self.ways.entry,
-                dir: self.ways.dir.clone(),
-            }))),
-            Route::Direct => Carrier::Direct(Box::new(DirectCarrier::start(pointer, place.hub, place.access))),
-        };
+    fn start(&mut self, place: &NetworkPlace, route: Route) -> Option<usize> {
+        let carrier = Carrier::start(CarrierOptions {
+            place: place.clone(),
+            route,
+            cover: self.ways.cover,
+            entry: self.ways.entry,
+            shaping: self.ways.shaping,
+            dir: self.ways.dir.clone(),
+            tor: self.ways.tor.clone(),
+            key: self.client_key(),
+        })
+        .ok()?;
         let (ops, incoming) = mpsc::unbounded_channel();
         let index = self.running.len();
         tokio::spawn(run(index, carrier, incoming, self.reports.clone()));
         let text = "connecting".to_owned();
-        self.running.push(Running { place: place.clone(), route, ops, up: false, text });
-        index
+        self.running.push(Running { place: place.clone(), route, ops, up: false, text, sizes: Sizes::Uniform });
+        Some(index)
     }
 
     /// The places that a carrier serves.
@@ -117,6 +133,19 @@ impl Carriers {
         let changed = running.up != up;
         (running.up, running.text) = (up, text);
         changed
+    }
+
+    /// Notes which boxes a carrier takes.
+    pub(super) fn note_sizes(&mut self, carrier: usize, sizes: Sizes) {
+        if let Some(running) = self.running.get_mut(carrier) {
+            running.sizes = sizes;
+        }
+    }
+
+    /// The boxes that messages at a place may be sealed into.
+    pub(super) fn sizes(&self, place: PlaceId) -> Sizes {
+        let index = self.by_place.get(&place).copied().flatten();
+        index.and_then(|i| self.running.get(i)).map_or(Sizes::Uniform, |r| r.sizes)
     }
 
     pub(super) fn is_up(&self, place: PlaceId) -> bool {
@@ -178,7 +207,8 @@ async fn run(index: usize, mut carrier: Carrier, mut ops: mpsc::UnboundedReceive
                 None => return,
             },
             event = carrier.next() => {
-                let report = Report { carrier: index, event, time: carrier.document_time() };
+                let (time, sizes) = (carrier.document_time(), carrier.sizes());
+                let report = Report { carrier: index, event, time, sizes };
                 if reports.send(report).await.is_err() {
                     return;
                 }

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use net::tor::Tor;
 use tokio::sync::{mpsc, oneshot, watch};
+use vault::config::TorEngine;
 use vault::{Config, Profile, ProfileName, Vault};
 use wire::ErrorKind;
 use zeroize::Zeroizing;
@@ -11,6 +13,7 @@ use zeroize::Zeroizing;
 use super::run::Engine;
 use super::types::{Command, Event, Reply};
 use crate::exit::Failure;
+use crate::tor::{EngineArg, TorArgs};
 
 /// Which profile, and how it is opened.
 #[derive(Debug, Clone)]
@@ -93,6 +96,23 @@ impl From<vault::Error> for Refusal {
     }
 }
 
+/// Tor for a profile, which starts when it is needed; its state is in the profile, or in a directory that goes with the process.
+fn tor(profile: &Profile, config: &Config) -> Result<(Option<Tor>, Option<jail::Scratch>), Failure> {
+    let engine = match config.tor {
+        TorEngine::Off => return Ok((None, None)),
+        TorEngine::Arti => None,
+        TorEngine::System => Some(EngineArg::System),
+        TorEngine::Private => Some(EngineArg::Private),
+    };
+    let file = profile.dir().join("tor.toml");
+    let args = TorArgs { tor_engine: engine, tor_settings: file.is_file().then_some(file), ..TorArgs::default() };
+    if config.keep == vault::config::Keep::Session {
+        let scratch = crate::roles::scratch()?;
+        return Ok((Some(args.lazy(scratch.path())?), Some(scratch)));
+    }
+    Ok((Some(args.lazy(&profile.dir().join("tor"))?), None))
+}
+
 /// A command with the place for its answer.
 pub(super) type Asked = (Command, oneshot::Sender<Result<Reply, Refusal>>);
 
@@ -116,8 +136,13 @@ impl Client {
         let (commands, incoming) = mpsc::channel(256);
         let (events, events_rx) = mpsc::channel(EVENTS);
         let (unstored_tx, unstored) = watch::channel(0);
-        let engine = Engine::start(profile, vault, config, events, unstored_tx)?;
-        let task = tokio::spawn(engine.run(incoming));
+        let (tor, scratch) = tor(&profile, &config)?;
+        let engine = Engine::start(profile, vault, config, tor, events, unstored_tx)?;
+        let task = tokio::spawn(async move {
+            engine.run(incoming).await;
+            // Tor's own files go after Tor.
+            drop(scratch);
+        });
         Ok((Client { commands, unstored, task }, events_rx))
     }
 
@@ -152,7 +177,7 @@ fn base_of(base: Option<&Path>) -> Result<PathBuf, Failure> {
 }
 
 /// The passphrase: from the environment, else from the terminal; asked twice when it is a new one.
-fn passphrase(variable: &str, what: &str, new: bool) -> Result<Zeroizing<String>, Failure> {
+pub(super) fn passphrase(variable: &str, what: &str, new: bool) -> Result<Zeroizing<String>, Failure> {
     if let Ok(text) = std::env::var(variable) {
         return Ok(Zeroizing::new(text));
     }
@@ -213,6 +238,11 @@ fn open_profile(options: &Options) -> Result<(Profile, Vault, Config), Failure> 
     if config.keep == vault::config::Keep::Session {
         return Ok((profile, Vault::in_memory()?, config));
     }
+    if !vault::locked::can_lock() {
+        tracing::warn!(
+            "memory cannot be locked: keys may reach the swap; raise the limit (ulimit -l), or encrypt the swap"
+        );
+    }
     let vault = match profile.vault_kind()? {
         Some(vault::UnlockKind::KeyFile) => profile.open_vault(&vault::Unlock::KeyFile)?,
         Some(vault::UnlockKind::Passphrase) => profile.open_vault(&unlock(Unlock::Ask, false)?)?,
@@ -237,6 +267,22 @@ pub fn init(options: &Options) -> Result<PathBuf, Failure> {
     }
     let (profile, ..) = open_profile(&Options { create: true, ..options.clone() })?;
     Ok(profile.dir().to_owned())
+}
+
+/// The text of a profile's `config.toml`. A process that has the profile open does not mind.
+///
+/// # Errors
+/// No such profile; the disk refuses.
+pub fn config(profile: &str, base: Option<&Path>) -> Result<String, Failure> {
+    let (base, name) = (base_of(base)?, name_of(profile)?);
+    if !Profile::exists(&base, &name) {
+        let text = format!("there is no profile {profile}");
+        return Err(Failure::new(ErrorKind::LocalConfig, text, "make it with `hushwing init`, or see --defaults"));
+    }
+    let path = base.join(name.as_str()).join(vault::config::CONFIG_FILE);
+    std::fs::read_to_string(&path).map_err(|e| {
+        Failure::new(ErrorKind::LocalStorage, format!("cannot read {}: {e}", path.display()), "check its rights")
+    })
 }
 
 /// Changes one setting in `config.toml`; comments stay.

@@ -11,6 +11,7 @@ use wire::ErrorKind;
 
 use super::client::Refusal;
 use super::files;
+use super::identity::{self, Signer};
 use super::run::{Answer, Disk, Engine, directory_for_files};
 use super::types::{Command, ConversationView, Event, GroupInviteView, MemberView, Reply, Status};
 use super::views::{self, hex, unhex};
@@ -73,6 +74,7 @@ impl Engine {
             | Command::Files {}
             | Command::Why { .. }
             | Command::SafetyWords { .. }
+            | Command::IdentityStatement { .. }
             | Command::GroupInvites {}
             | Command::History { .. }
             | Command::HistoryAfter { .. }
@@ -239,6 +241,13 @@ impl Engine {
                 let c = self.find(&conversation)?;
                 self.done(|m, s| m.set_verified(s, c, verified))
             }
+            Command::IdentityVerify { conversation, signed, certificate } => {
+                self.bind_identity(&conversation, &signed, &certificate)
+            }
+            Command::IdentityForget { conversation } => {
+                let c = self.find(&conversation)?;
+                self.done(|m, s| m.bind_identity(s, c, None))
+            }
             Command::Name { conversation, name } => {
                 let c = self.find(&conversation)?;
                 self.done(|m, s| m.name_conversation(s, c, &name))
@@ -267,6 +276,15 @@ impl Engine {
             }
             _ => Err(Refusal::new(ErrorKind::Bug, "a command that nobody does", "please report this")),
         }
+    }
+
+    fn bind_identity(&mut self, conversation: &str, signed: &str, certificate: &str) -> Answered {
+        let c = self.find(conversation)?;
+        let theirs = self.read(|m, _| m.identity_statement(c, false))?;
+        let ours = self.read(|m, _| m.identity_statement(c, true))?;
+        let Signer { fingerprint, user_ids } = identity::verify(signed, certificate, &theirs, &ours)?;
+        self.step(|m, s| m.bind_identity(s, c, Some((&fingerprint, &theirs))))?;
+        Ok(Reply::Identity { fingerprint, user_ids })
     }
 
     fn groups(&mut self, command: Command) -> Answered {
@@ -348,6 +366,10 @@ impl Engine {
                 let verified = self.conversations()?.iter().any(|v| v.name == conversation && v.verified);
                 Reply::Words { words, verified }
             }
+            Command::IdentityStatement { conversation } => {
+                let c = self.find(&conversation)?;
+                Reply::Statement { statement: self.read(|m, _| m.identity_statement(c, true))? }
+            }
             Command::GroupInvites {} => {
                 let all = self.read(|m, store| m.group_invites(store))?;
                 let view = |(token, title, via): (MessageId, String, ConversationId)| GroupInviteView {
@@ -392,6 +414,7 @@ impl Engine {
             name: c.name,
             kind: if c.direct { "contact" } else { "group" }.to_owned(),
             verified: c.verified,
+            pgp: c.pgp,
             floor: c.floor.name().to_owned(),
             open: c.open,
             timer_s: c.timer,

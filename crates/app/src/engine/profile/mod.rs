@@ -4,11 +4,14 @@ mod carriers;
 mod client;
 mod commands;
 mod files;
+pub mod identity;
 mod run;
 #[cfg(test)]
 mod tests;
 mod types;
 mod views;
 
-pub use self::client::{Client, Options, Refusal, Unlock, backup, init, restore, set_config, wipe};
+pub use vault::config::DEFAULT_CONFIG;
+
+pub use self::client::{Client, Options, Refusal, Unlock, backup, config, init, restore, set_config, wipe};
 pub use self::types::*;

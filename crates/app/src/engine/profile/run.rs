@@ -5,16 +5,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use e2ee::id::{ConversationId, MessageId, TransferId};
+use hub::shaping::Span;
 use messenger::event::{Event as Happened, FileState, Output, PlaceId};
 use messenger::store::Store;
 use messenger::{Messenger, Settings, Step};
+use net::tor::Tor;
 use server::node::Clock;
 use tokio::sync::{mpsc, oneshot, watch};
 use vault::config::Keep;
 use vault::{Config, Profile, Vault};
 use wire::{ErrorKind, Timestamp};
 
-use super::super::{CarrierEvent, Route};
+use super::super::{CarrierEvent, Route, Shaping};
 use super::carriers::{Carriers, Report, Ways};
 use super::client::{Asked, Refusal};
 use super::files;
@@ -62,6 +64,7 @@ impl Engine {
         profile: Profile,
         vault: Vault,
         config: Config,
+        tor: Option<Tor>,
         events: mpsc::Sender<Event>,
         unstored: watch::Sender<usize>,
     ) -> Result<Self, Failure> {
@@ -70,6 +73,8 @@ impl Engine {
             route: match config.route {
                 vault::config::Route::Onion => Route::Onion,
                 vault::config::Route::Direct => Route::Direct,
+                vault::config::Route::Tor => Route::Tor,
+                vault::config::Route::TorOnion => Route::TorOnion,
             },
             cover: match config.cover {
                 vault::config::Cover::Network => None,
@@ -81,7 +86,9 @@ impl Engine {
                 vault::config::Entry::Pinned => mix::path::EntryPolicy::Pinned,
                 vault::config::Entry::Random => mix::path::EntryPolicy::Random,
             },
+            shaping: shaping(&config),
             dir: (!session).then(|| profile.dir().join("net")),
+            tor,
         };
         if let Some(dir) = &ways.dir {
             server::state::StateDir::open(dir)?;
@@ -235,7 +242,8 @@ impl Engine {
         let mut moved = Vec::new();
         let mut words = Vec::new();
         let mut calls = Vec::new();
-        for Report { carrier, event, time } in reports {
+        for Report { carrier, event, time, sizes } in reports {
+            self.carriers.note_sizes(carrier, sizes);
             if let Some(time) = time {
                 let local = self.clock.now().as_millis();
                 self.offset_ms = i64::try_from(time.as_millis()).unwrap_or(0) - i64::try_from(local).unwrap_or(0);
@@ -248,7 +256,7 @@ impl Engine {
                     words.push(Event::Network { online: status.up, text: status.text });
                 }
                 CarrierEvent::Notice(text) => words.push(Event::Notice { text }),
-                CarrierEvent::Path { .. } | CarrierEvent::Answered(_) => {}
+                CarrierEvent::Path { .. } | CarrierEvent::Answered(_) | CarrierEvent::Traced(_) => {}
                 CarrierEvent::Sent(_) | CarrierEvent::Put(..) | CarrierEvent::Boxes(..) => calls.push(event),
             }
         }
@@ -258,8 +266,10 @@ impl Engine {
             }
         }
         words.into_iter().for_each(|event| self.tell(event));
+        let moved: Vec<_> = moved.into_iter().map(|(place, up)| (place, up, self.carriers.sizes(place))).collect();
         let done = self.step(|m, s| {
-            for (place, up) in moved {
+            for (place, up, sizes) in moved {
+                m.set_sizes(s, place, sizes)?;
                 m.set_online(s, place, up)?;
             }
             for event in calls {
@@ -298,7 +308,11 @@ impl Engine {
             let Some((place, floor)) = self.messenger.place(id) else { continue };
             let place = place.clone();
             if self.carriers.ensure(id, &place, floor) && self.carriers.is_up(id) {
-                let done = self.step(|m, s| m.set_online(s, id, true));
+                let sizes = self.carriers.sizes(id);
+                let done = self.step(|m, s| {
+                    m.set_sizes(s, id, sizes)?;
+                    m.set_online(s, id, true)
+                });
                 self.tell_refusal(done);
             }
         }
@@ -482,6 +496,19 @@ pub(super) fn directory_for_files(directory: &std::path::Path) -> Result<String,
             let text = format!("{} cannot be used for files: {e}", directory.display());
             Refusal::new(ErrorKind::LocalConfig, text, "name a directory that you can write to")
         })
+}
+
+/// How the settings want the traffic shaped.
+fn shaping(config: &Config) -> Shaping {
+    let span = |s: Option<(u64, u64)>| s.and_then(|(from, to)| Span::new(from, to));
+    Shaping {
+        sizes: match config.box_sizes {
+            vault::config::BoxSizes::Uniform => streams::Sizes::Uniform,
+            vault::config::BoxSizes::Ladder => streams::Sizes::Ladder,
+        },
+        send_delay: span(config.send_delay),
+        dummies: span(config.dummies),
+    }
 }
 
 fn load(vault: &Vault, config: &Config, now: Timestamp) -> Result<Messenger, Refusal> {

@@ -152,6 +152,25 @@ pub enum Command {
         /// Whether the words were the same.
         verified: bool,
     },
+    /// The text that we sign with an OpenPGP key to say to a contact who we are. Answer: `Statement`.
+    IdentityStatement {
+        /// The contact.
+        conversation: String,
+    },
+    /// Binds a contact to the OpenPGP key that has signed their statement; anything else is refused. Answer: `Identity`.
+    IdentityVerify {
+        /// The contact.
+        conversation: String,
+        /// The clear-signed statement, up to 64 KiB.
+        signed: String,
+        /// The public key, armoured, up to 512 KiB.
+        certificate: String,
+    },
+    /// Takes that back.
+    IdentityForget {
+        /// The contact.
+        conversation: String,
+    },
     /// Gives a contact or group another name in this profile.
     Name {
         /// Which.
@@ -320,6 +339,18 @@ pub enum Reply {
         /// Whether they were compared.
         verified: bool,
     },
+    /// A text to be signed.
+    Statement {
+        /// It, without a line end after its last line.
+        statement: String,
+    },
+    /// An OpenPGP key that has signed.
+    Identity {
+        /// Its fingerprint, upper-case hexadecimal digits.
+        fingerprint: String,
+        /// What its holder says who they are.
+        user_ids: Vec<String>,
+    },
     /// Why a message is not delivered.
     Why {
         /// In words; none when it is delivered.
@@ -370,6 +401,8 @@ pub struct ConversationView {
     pub kind: String,
     /// Whether the safety words were compared.
     pub verified: bool,
+    /// Fingerprint of the OpenPGP key that the contact is bound to.
+    pub pgp: Option<String>,
     /// The routes that it may use.
     pub floor: String,
     /// Whether it can be written to now.

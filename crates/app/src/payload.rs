@@ -1,0 +1,151 @@
+//! The network document as a person or a script reads it: fetched once, unsealed, verified.
+
+use std::time::Duration;
+
+use data_encoding::HEXLOWER;
+use e2ee::NetworkPlace;
+use mix::directory::{EnrolmentKey, VerifiedDocument};
+use net::{Dialer, LinkLimits};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use wire::document::Role;
+use wire::frame::RefusedReason;
+use wire::{DirectoryPointer, ErrorKind, Frame, NetworkId};
+
+use crate::cli::chat::parse_link;
+use crate::engine::{NOT_ENROLLED, document_request};
+use crate::exit::Failure;
+use crate::tor::TorArgs;
+
+/// Longest wait for a directory.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Serialize)]
+struct Payload {
+    network: String,
+    epoch: u64,
+    revision: u32,
+    epoch_ms: u64,
+    published_ms: u64,
+    valid_until_ms: u64,
+    /// By which two clients compare what they were given.
+    hash: String,
+    /// Whether it came sealed to our key.
+    sealed: bool,
+    tally: bool,
+    min_relays: u8,
+    max_relays: u8,
+    mean_delay_ms: u32,
+    max_delay_ms: u32,
+    nodes: Vec<PayloadNode>,
+}
+
+#[derive(Debug, Serialize)]
+struct PayloadNode {
+    role: &'static str,
+    id: String,
+    addresses: Vec<String>,
+    region: Option<String>,
+    processing: Option<&'static str>,
+    keys: Vec<PayloadKey>,
+}
+
+#[derive(Debug, Serialize)]
+struct PayloadKey {
+    epoch: u64,
+    /// SHA-256 of the public key.
+    fingerprint: String,
+}
+
+/// Asks one directory once. Fails with the reason in words.
+pub async fn fetch(
+    dialer: &Dialer,
+    directory: &DirectoryPointer,
+    network: &NetworkId,
+    key: Option<&EnrolmentKey>,
+) -> Result<VerifiedDocument, String> {
+    let limits = LinkLimits { connect_timeout: PATIENCE, handshake_timeout: PATIENCE, ..LinkLimits::default() };
+    let link =
+        net::connect_with(dialer, directory.address, directory.id, None, &limits).await.map_err(|e| e.to_string())?;
+    let (mut reader, mut writer) = link.split();
+    writer.send(&document_request(None, key)).await.map_err(|e| e.to_string())?;
+    let answer = tokio::time::timeout(PATIENCE, reader.read()).await.map_err(|_| "does not answer".to_owned())?;
+    let bytes = match (answer.map_err(|e| e.to_string())?, key) {
+        (Some(Frame::Document(bytes)), _) => bytes,
+        (Some(Frame::SealedDocument(sealed)), Some(key)) => key.open(&sealed).map_err(|e| e.to_string())?,
+        (Some(Frame::Refused(RefusedReason::NotEnrolled)), None) => return Err(NOT_ENROLLED.to_owned()),
+        (Some(Frame::Refused(RefusedReason::NotEnrolled)), Some(_)) => {
+            return Err("does not know this client key".to_owned());
+        }
+        (Some(Frame::Refused(_)), _) => return Err("has no document yet".to_owned()),
+        _ => return Err("closed the link".to_owned()),
+    };
+    mix::directory::verify(&bytes, network).map_err(|e| e.to_string())
+}
+
+/// The document of a room's network, as JSON.
+///
+/// # Errors
+/// A wrong link; no directory that gives a good document to this key.
+pub async fn payload(link: &str, key: Option<&EnrolmentKey>, tor: &TorArgs) -> Result<serde_json::Value, Failure> {
+    let join = parse_link(link)?;
+    let (dialer, _scratch) = tor.dialer_for(join.place()).await?;
+    fetch_any(&dialer, join.place(), key).await
+}
+
+/// As [`payload`], by a dialer that is there.
+///
+/// # Errors
+/// No directory that gives a good document to this key.
+pub async fn fetch_any(
+    dialer: &Dialer,
+    place: &NetworkPlace,
+    key: Option<&EnrolmentKey>,
+) -> Result<serde_json::Value, Failure> {
+    let mut why = "the link names none".to_owned();
+    for directory in &place.directories {
+        match fetch(dialer, directory, &place.network, key).await {
+            Ok(document) => return Ok(serde_json::to_value(describe(&document)).unwrap_or_default()),
+            Err(error) => why = error,
+        }
+    }
+    Err(Failure::new(
+        ErrorKind::Network,
+        format!("no network document from the directory: {why}"),
+        "is the network running, and your key enrolled? `hushwing primary enroll` makes a key",
+    ))
+}
+
+fn describe(document: &VerifiedDocument) -> Payload {
+    let nodes = document.nodes.iter().map(|node| PayloadNode {
+        role: match node.role {
+            Role::Relay => "relay",
+            Role::Hub => "hub",
+        },
+        id: HEXLOWER.encode(node.id.as_bytes()),
+        addresses: node.addresses.iter().map(ToString::to_string).collect(),
+        region: node.region.as_ref().map(|r| r.as_str().to_owned()),
+        processing: node.processing.map(wire::document::Processing::name),
+        keys: node
+            .keys
+            .iter()
+            .map(|k| PayloadKey { epoch: k.epoch, fingerprint: HEXLOWER.encode(&Sha256::digest(&k.key)) })
+            .collect(),
+    });
+    Payload {
+        network: HEXLOWER.encode(document.network.as_bytes()),
+        epoch: document.epoch,
+        revision: document.revision,
+        epoch_ms: document.epoch_ms,
+        published_ms: document.published.as_millis(),
+        valid_until_ms: document.valid_until.as_millis(),
+        hash: HEXLOWER.encode(document.hash().as_bytes()),
+        sealed: document.sealed,
+        tally: document.tally,
+        min_relays: document.paths.min_relays,
+        max_relays: document.paths.max_relays,
+        mean_delay_ms: document.mixing.mean_delay_ms,
+        max_delay_ms: document.mixing.max_delay_ms,
+        nodes: nodes.collect(),
+    }
+}

@@ -1,0 +1,180 @@
+//! The onion service of a role: its key, where it is kept, and its doors.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use net::Dialer;
+use net::tor::{ClientPublicKey, EngineKind, OnionService, ServiceSettings, Tor};
+use server::OnionDoor;
+use server::state::StateDir;
+use vault::{Unlock, VaultKey};
+use wire::ErrorKind;
+use zeroize::Zeroizing;
+
+use crate::exit::Failure;
+use crate::tor::{self, TorArgs};
+
+/// Directory of the onion key inside a role's own.
+const KEY_DIR: &str = "onion";
+/// Directory of Tor's state inside a role's own.
+const TOR_DIR: &str = "tor";
+
+/// A role behind Tor.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Onion service")]
+pub struct OnionArgs {
+    /// Publish an onion service, and reach other nodes that have only an onion address.
+    #[arg(long)]
+    pub tor: bool,
+    /// As --tor, with no other address: nothing listens on this machine, and everything goes out through Tor.
+    #[arg(long)]
+    pub tor_only: bool,
+    /// A new onion address at each start; nothing of it is kept.
+    #[arg(long)]
+    pub ephemeral: bool,
+    /// Only these may find the service: a file with a line `descriptor:x25519:…` for each (`hushwing tor key` makes them).
+    #[arg(long, value_name = "FILE")]
+    pub authorized: Option<PathBuf>,
+    /// Tor's own settings.
+    #[command(flatten)]
+    pub settings: TorArgs,
+}
+
+/// Paths beyond a role's own directory.
+pub struct Needs {
+    /// To be read.
+    pub read: Vec<PathBuf>,
+    /// To be run.
+    pub exec: Vec<PathBuf>,
+}
+
+/// A role's onion service while it runs.
+pub struct Onion {
+    /// Tor below it.
+    pub tor: Tor,
+    /// The service; dropping it takes it away.
+    pub service: OnionService,
+}
+
+impl OnionArgs {
+    /// Whether Tor is used at all.
+    #[must_use]
+    pub const fn wanted(&self) -> bool {
+        self.tor || self.tor_only
+    }
+
+    /// What of the disk Tor needs besides the role's own directory.
+    ///
+    /// # Errors
+    /// A settings file that cannot be read or says something wrong.
+    pub fn needs(&self, dir: &Path) -> Result<Needs, Failure> {
+        let settings = self.settings.settings(&dir.join(TOR_DIR))?;
+        let mut read: Vec<PathBuf> = self.authorized.iter().chain(&self.settings.onion_key).cloned().collect();
+        read.extend(self.settings.file());
+        let mut exec: Vec<PathBuf> = settings.transports.iter().map(|t| t.path.clone()).collect();
+        match settings.engine {
+            // It asks who owns its directories.
+            EngineKind::Arti => read.extend(["/etc/passwd", "/etc/group", "/etc/nsswitch.conf"].map(PathBuf::from)),
+            // Where a running tor keeps the cookie of its control port.
+            EngineKind::System => read.extend(["/run/tor", "/var/lib/tor"].map(PathBuf::from)),
+            EngineKind::Private => exec.extend(settings.program()),
+        }
+        if !exec.is_empty() {
+            // Programs read their libraries.
+            read.extend(["/usr", "/lib", "/lib64", "/etc/ld.so.cache"].map(PathBuf::from));
+        }
+        read.retain(|path| path.exists());
+        Ok(Needs { read, exec })
+    }
+
+    /// Starts Tor and publishes a service with these ports, if that is wanted.
+    ///
+    /// # Errors
+    /// Settings, the key's passphrase, Tor.
+    pub async fn start(&self, dir: &Path, ports: &[u16]) -> Result<Option<Onion>, Failure> {
+        if !self.wanted() {
+            return Ok(None);
+        }
+        let state = StateDir::open(dir)?;
+        let seed = self.seed(&state)?;
+        let clients = self.authorized.as_deref().map(authorized).transpose()?.unwrap_or_default();
+        let tor = self.settings.start(&state.join(TOR_DIR)).await?;
+        let service = ServiceSettings { seed, ports: ports.to_vec(), clients };
+        let service = tor::publish(&tor, service).await?;
+        Ok(Some(Onion { tor, service }))
+    }
+
+    /// How the role reaches others.
+    #[must_use]
+    pub fn dialer(&self, onion: Option<&Onion>) -> Dialer {
+        match onion {
+            Some(onion) if self.tor_only => Dialer::Tor(onion.tor.dialer()),
+            Some(onion) => Dialer::Split(onion.tor.dialer()),
+            None => Dialer::Direct,
+        }
+    }
+
+    /// The seed of the service's identity: drawn anew, or kept under a passphrase (`HUSHWING_PASSPHRASE`) or a key file.
+    fn seed(&self, state: &StateDir) -> Result<Zeroizing<[u8; 32]>, Failure> {
+        if self.ephemeral {
+            return Ok(Zeroizing::new(rand::random()));
+        }
+        kept_seed(&state.subdir(KEY_DIR)?.join(""))
+    }
+}
+
+/// The seed that is kept in `dir`, or a new one that is kept there from now on.
+///
+/// # Errors
+/// A wrong passphrase, a damaged file, the disk.
+pub fn kept_seed(dir: &Path) -> Result<Zeroizing<[u8; 32]>, Failure> {
+    let passphrase = std::env::var("HUSHWING_PASSPHRASE").ok().filter(|p| !p.is_empty());
+    let unlock = passphrase.map_or(Unlock::KeyFile, Unlock::passphrase);
+    let key = match VaultKey::kind(dir) {
+        Err(vault::Error::Missing(_)) => {
+            let key = VaultKey::random()?;
+            key.seal(dir, &unlock)?;
+            key
+        }
+        _ => VaultKey::unlock(dir, &unlock)?,
+    };
+    Ok(Zeroizing::new(*key.reveal()))
+}
+
+impl Onion {
+    /// The door of one port.
+    ///
+    /// # Errors
+    /// When it was taken already.
+    pub fn door(&mut self, port: u16) -> Result<OnionDoor, Failure> {
+        let incoming = self
+            .service
+            .take(port)
+            .ok_or_else(|| Failure::new(ErrorKind::Bug, "the onion service has no such port", "please report this"))?;
+        Ok(OnionDoor { address: self.service.address(port), incoming, service: None })
+    }
+}
+
+fn authorized(path: &Path) -> Result<Vec<ClientPublicKey>, Failure> {
+    let wrong = |text: String| {
+        let hint = "one line for each client: descriptor:x25519:… as `hushwing tor key` prints it";
+        Failure::new(ErrorKind::LocalConfig, text, hint)
+    };
+    let text = std::fs::read_to_string(path).map_err(|e| wrong(format!("cannot read {}: {e}", path.display())))?;
+    let lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
+    let keys: Vec<ClientPublicKey> =
+        lines.map(|l| l.parse().map_err(|e| wrong(format!("{}: {e}", path.display())))).collect::<Result<_, _>>()?;
+    // An empty list would open the service to everybody.
+    if keys.is_empty() { Err(wrong(format!("{} admits nobody", path.display()))) } else { Ok(keys) }
+}
+
+/// A service with a fresh key for one role alone, which ends with it.
+///
+/// # Errors
+/// What Tor refuses.
+pub async fn ephemeral_door(tor: &Tor, port: u16) -> Result<OnionDoor, net::Error> {
+    let settings = ServiceSettings { seed: Zeroizing::new(rand::random()), ports: vec![port], clients: Vec::new() };
+    let mut service = tor.publish(settings).await?;
+    let incoming = service.take(port).ok_or(net::tor::TorError::Publish)?;
+    Ok(OnionDoor { address: service.address(port), incoming, service: Some(service) })
+}

@@ -1,0 +1,144 @@
+//! The same sites by a tor and an nginx of the person's own: everything for them in one folder, nothing anywhere else.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use server::site::{CONTENT_POLICY, INDEX, PERMISSIONS};
+use server::state::StateDir;
+use sha2::{Digest, Sha512};
+use wire::ErrorKind;
+use zeroize::Zeroizing;
+
+use super::sites::{NamedSite, apart};
+use crate::cli::args_site::OnionSiteArgs;
+use crate::exit::Failure;
+
+/// What tor's own key files begin with: 29 letters and three zero bytes.
+const SECRET_HEADER: &[u8; 32] = b"== ed25519v1-secret: type0 ==\0\0\0";
+const PUBLIC_HEADER: &[u8; 32] = b"== ed25519v1-public: type0 ==\0\0\0";
+
+/// Writes `torrc.snippet`, `nginx.conf`, `README` and a folder of keys for each site into `out`. The same sites and keys
+/// give the same files.
+pub(super) fn write(out: &Path, sites: &[NamedSite], args: &OnionSiteArgs) -> Result<(), Failure> {
+    let folder = StateDir::open(out)?;
+    let out = out.canonicalize().map_err(|e| {
+        let text = format!("cannot read {}: {e}", out.display());
+        Failure::new(ErrorKind::LocalStorage, text, "name a folder that this user can write with --emit-config")
+    })?;
+    for site in sites {
+        apart(&site.site, &out, "--emit-config")?;
+    }
+    let keys = folder.subdir("onion")?;
+    let mut torrc = String::from("# Lines for tor's torrc: one onion service for each site.\n");
+    let mut nginx = String::from("# For the http block of nginx: one server for each site, on this machine only.\n");
+    for (n, site) in sites.iter().enumerate() {
+        let port = u16::try_from(n).ok().and_then(|n| args.local_port.checked_add(n)).ok_or_else(|| {
+            Failure::new(ErrorKind::LocalConfig, "there is no such port", "give a lower --local-port")
+        })?;
+        write_keys(&keys.subdir(&site.name)?, site)?;
+        let service = plain(&out.join("onion").join(&site.name))?;
+        // Infallible: it is a string that is written to.
+        let _ = write!(torrc, "\nHiddenServiceDir {service}\nHiddenServicePort {} 127.0.0.1:{port}\n", args.port);
+        nginx.push_str(&server_block(site, port, args.list)?);
+    }
+    folder.write("torrc.snippet", torrc.as_bytes())?;
+    folder.write("nginx.conf", nginx.as_bytes())?;
+    folder.write("README", readme(sites, args.port).as_bytes())?;
+    Ok(())
+}
+
+/// Tor's three files of an onion service. Tor keeps keys expanded, as RFC 8032 does before it signs.
+fn write_keys(dir: &StateDir, site: &NamedSite) -> Result<(), Failure> {
+    let mut expanded = Zeroizing::new([0_u8; 64]);
+    expanded.copy_from_slice(&Sha512::digest(site.seed.as_ref()));
+    expanded[0] &= 248;
+    expanded[31] &= 63;
+    expanded[31] |= 64;
+    let secret = Zeroizing::new([SECRET_HEADER.as_slice(), expanded.as_ref()].concat());
+    dir.write("hs_ed25519_secret_key", &secret)?;
+    let name = site.onion();
+    dir.write("hs_ed25519_public_key", &[PUBLIC_HEADER.as_slice(), name.key()].concat())?;
+    dir.write("hostname", format!("{name}\n").as_bytes())?;
+    Ok(())
+}
+
+fn server_block(site: &NamedSite, port: u16, list: bool) -> Result<String, Failure> {
+    let root = plain(site.site.root())?;
+    let pattern = site.onion().to_string().replace('.', "\\.");
+    let list = if list { "on" } else { "off" };
+    Ok(format!(
+        r#"
+# {site_name}
+server {{
+    # Whoever asks for another name is no visitor of this site.
+    listen 127.0.0.1:{port} default_server;
+    access_log off;
+    return 444;
+}}
+server {{
+    listen 127.0.0.1:{port};
+    # As a pattern: nginx's table of plain names has no room for one so long unless it is told.
+    server_name ~^{pattern}$;
+    root "{root}";
+    index {INDEX};
+    autoindex {list};
+    disable_symlinks on from=$document_root;
+    absolute_redirect off;
+    server_tokens off;
+    access_log off;
+    etag off;
+    if_modified_since off;
+    add_header Last-Modified "" always;
+    add_header X-Frame-Options "DENY" always;
+    add_header X-Content-Type-Options "nosniff" always;
+    add_header Referrer-Policy "no-referrer" always;
+    add_header Content-Security-Policy "{CONTENT_POLICY}" always;
+    add_header Permissions-Policy "{PERMISSIONS}" always;
+    client_max_body_size 1k;
+    if ($request_method !~ ^(GET|HEAD)$) {{
+        return 405;
+    }}
+    location / {{
+        try_files $uri $uri/ =404;
+    }}
+    location ~ /\. {{
+        return 404;
+    }}
+}}
+"#,
+        site_name = site.name,
+    ))
+}
+
+fn readme(sites: &[NamedSite], port: u16) -> String {
+    let mut text = String::from(
+        "Onion sites by tor and nginx\n\
+         ============================\n\n\
+         torrc.snippet  lines for tor's torrc, or for a file that torrc includes with %include\n\
+         nginx.conf     servers for nginx's http block: include it there, or put it into conf.d\n\
+         onion/         the sites' keys: whoever has one can be that site\n\n\
+         Nothing of this system was changed. To put it to use, as root:\n\n\
+         1. Give onion/ and what is in it to tor's user, for that user alone (on Debian: chown -R debian-tor onion).\n\
+         \u{20}  That user must be able to reach it: it may not lie below a folder that is closed to it.\n\
+         2. Add the lines of torrc.snippet, check with `tor --verify-config`, and reload tor.\n\
+         3. Let nginx's user read the sites' folders, include nginx.conf, check with `nginx -t`, and reload nginx.\n\n\
+         To undo it, take the lines out again, reload, and delete this folder.\n\
+         Do not let hushwing and tor publish one address at the same time.\n\
+         nginx tells its name in the header Server, and the time in Date; `hushwing onion-site` tells neither.\n\n\
+         Sites\n\n",
+    );
+    for site in sites {
+        let port = if port == 80 { String::new() } else { format!(":{port}") };
+        let _ = writeln!(text, "{}  http://{}{port}/", site.name, site.onion());
+    }
+    text
+}
+
+/// A path that means the same in both configurations, whatever their quoting rules.
+fn plain(path: &Path) -> Result<String, Failure> {
+    let text = path.to_str().filter(|text| !text.chars().any(|c| c.is_control() || "\"'\\$#;{}".contains(c)));
+    text.map(ToOwned::to_owned).ok_or_else(|| {
+        let text = format!("{} cannot be written into a configuration", PathBuf::from(path).display());
+        Failure::new(ErrorKind::LocalConfig, text, "rename it: no quotes and none of \\ $ # ; { } in the path")
+    })
+}

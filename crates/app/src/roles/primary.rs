@@ -1,0 +1,304 @@
+//! `hushwing primary`: a network whose relays live for a while only.
+
+mod demo;
+mod enroll;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use e2ee::{NetworkPlace, OwnerLink};
+use mix::directory::EnrolmentKey;
+use net::Dialer;
+use net::tor::Tor;
+use server::config::{DirectoryConfig, HubConfig};
+use server::primary::{Pool, PoolConfig, Scratch, Seedling};
+use server::state::StateDir;
+use server::{Directory, Error, HubRole, Node, NodeConfig};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use wire::document::{Processing, Role};
+use wire::{DirectoryPointer, ErrorKind};
+
+use crate::cli::args_primary::{PrimaryArgs, PrimaryCommand, PrimaryRunArgs};
+use crate::exit::Failure;
+use crate::roles::onion::ephemeral_door;
+use crate::tor;
+
+/// Ports of the onion services.
+const DIRECTORY_PORT: u16 = 5999;
+const RELAY_PORT: u16 = 5001;
+const HUB_PORT: u16 = 6000;
+/// How long new relays may take until the document lists them.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Relays go on for the longest way of a packet and this.
+const MARGIN: Duration = Duration::from_secs(2);
+/// Length of an epoch, s: the keys of the hub, and of relays in a long cycle, change with it.
+const EPOCH_S: u64 = 600;
+
+/// Runs it, or one of its helpers.
+///
+/// # Errors
+/// See [`Primary::start`] and the helpers.
+pub async fn run(args: PrimaryArgs, verbose: bool) -> Result<(), Failure> {
+    match args.command {
+        None => serve(args.run).await,
+        Some(PrimaryCommand::Enroll { out }) => enroll::run(&out),
+        Some(PrimaryCommand::Payload { link, key, tor }) => {
+            let key = crate::cli::client_key(key.as_deref())?;
+            let payload = crate::payload::payload(&link, key.as_deref(), &tor).await?;
+            println!("{}", serde_json::to_string_pretty(&payload).unwrap_or_default());
+            Ok(())
+        }
+        Some(PrimaryCommand::Demo) => demo::run(args.run, verbose).await,
+    }
+}
+
+type CycleNow = oneshot::Sender<Result<(), Error>>;
+
+/// A running network with a pool.
+pub struct Primary {
+    directory: Arc<Directory>,
+    hub: HubRole,
+    owner: OwnerLink,
+    /// Tor below all roles, if they are onion services.
+    tor: Option<Tor>,
+    cycles: mpsc::Sender<CycleNow>,
+    stop: oneshot::Sender<()>,
+    turning: JoinHandle<()>,
+    /// Erased with the network, when nothing is to be kept.
+    _scratch: Option<Scratch>,
+}
+
+impl Primary {
+    /// Starts directory, hub and pool, and returns when clients can use them.
+    ///
+    /// # Errors
+    /// Settings, ports, state directory.
+    pub async fn start(args: &PrimaryRunArgs) -> Result<Primary, Failure> {
+        let (config, grace) = settings(args)?;
+        let scratch = match &args.dir {
+            Some(_) => None,
+            None => Some(Scratch::make(&Scratch::base(), "hushwing-primary-")?),
+        };
+        let base: PathBuf = match (&args.dir, &scratch) {
+            (Some(dir), _) => dir.clone(),
+            (None, Some(scratch)) => scratch.path().to_owned(),
+            (None, None) => PathBuf::new(),
+        };
+        StateDir::open(&base)?;
+        let tor = if args.tor { Some(args.tor_settings.start(&base.join("tor")).await?) } else { None };
+        let directory = match &tor {
+            None => Directory::start(&base.join("directory"), &config).await?,
+            Some(tor) => {
+                // Our own roles reach it on this machine, clients by its onion address alone.
+                let door = ephemeral_door(tor, DIRECTORY_PORT).await.map_err(tor::failure)?;
+                let inside = SocketAddr::from(([127, 0, 0, 1], 0));
+                Directory::start_with(&base.join("directory"), &config, Some(inside), Some(door)).await?
+            }
+        };
+        let directory = Arc::new(directory);
+        let node = node_config(args, &directory, Role::Hub, args.hub_port, base.join("hub"), Processing::Sha256);
+        let hub = HubRole::start(hidden(node, tor.as_ref(), HUB_PORT).await?, &HubConfig::default()).await?;
+        let pool = PoolConfig { nodes: usize::from(args.nodes), base: Scratch::base(), patience: PATIENCE, grace };
+        let (settings, of) = (args.clone(), directory.clone());
+        let behind = tor.clone();
+        let make = move |seedling: Seedling| relay(&settings, &of, seedling, behind.clone());
+        let pool = Pool::start(directory.clone(), pool, make).await?;
+        directory.lists(usize::from(args.nodes), 1).await;
+        let reached = |d: &&DirectoryPointer| tor.is_none() || d.address.is_onion();
+        let place = NetworkPlace {
+            network: directory.pointer.network,
+            directories: directory.pointer.directories.iter().filter(reached).copied().collect(),
+            hub: hub.node.id,
+            access: hub.member,
+        };
+        let owner = super::up::room(&base, place, 1)?;
+        let (cycles, asked) = mpsc::channel(1);
+        let (stop, stopped) = oneshot::channel();
+        let turning = tokio::spawn(turn(pool, args.cycle, asked, stopped));
+        Ok(Primary { directory, hub, owner, tor, cycles, stop, turning, _scratch: scratch })
+    }
+
+    /// The link that people join by.
+    #[must_use]
+    pub fn link(&self) -> String {
+        self.owner.link().to_text().to_string()
+    }
+
+    /// The network document, as a client with this key gets it.
+    ///
+    /// # Errors
+    /// A key that is not enrolled; no connection.
+    pub async fn payload(&self, key: Option<&EnrolmentKey>) -> Result<serde_json::Value, Failure> {
+        let dialer = self.tor.as_ref().map_or(Dialer::Direct, |tor| Dialer::Tor(tor.dialer()));
+        crate::payload::fetch_any(&dialer, self.owner.link().place(), key).await
+    }
+
+    /// A cycle now; returns when the old relays are gone.
+    ///
+    /// # Errors
+    /// When the new relays did not come up: the old ones stay.
+    pub async fn cycle(&self) -> Result<(), Failure> {
+        let (done, told) = oneshot::channel();
+        let ended = || Failure::new(ErrorKind::Bug, "the pool has ended", "please report this");
+        self.cycles.send(done).await.map_err(|_| ended())?;
+        Ok(told.await.map_err(|_| ended())??)
+    }
+
+    /// Stops everything; relays, and what was not to be kept, are erased.
+    pub async fn stop(mut self) {
+        let _ = self.stop.send(());
+        let _ = self.turning.await;
+        self.hub.stop().await;
+        self.directory.stop().await;
+    }
+}
+
+/// Cycles until it is stopped, by the clock and when asked.
+async fn turn<F, Made>(
+    mut pool: Pool<F>,
+    every: Duration,
+    mut asked: mpsc::Receiver<CycleNow>,
+    mut stop: oneshot::Receiver<()>,
+) where
+    F: Fn(Seedling) -> Made,
+    Made: Future<Output = Result<Node, Error>> + Send + 'static,
+{
+    let mut number = 0_u64;
+    loop {
+        let mut who = None;
+        tokio::select! {
+            _ = &mut stop => break,
+            () = tokio::time::sleep(every) => {}
+            ask = asked.recv() => match ask {
+                Some(ask) => who = Some(ask),
+                None => break,
+            }
+        }
+        number += 1;
+        let done = tokio::select! {
+            _ = &mut stop => break,
+            done = pool.cycle() => done,
+        };
+        match &done {
+            Ok(()) => eprintln!("cycle {number}: {} new relays; the old ones are gone and erased", pool.nodes().len()),
+            Err(error) => eprintln!("cycle {number} failed, the relays stay: {error}"),
+        }
+        if let Some(who) = who {
+            let _ = who.send(done);
+        }
+    }
+    pool.stop().await;
+}
+
+fn relay(
+    args: &PrimaryRunArgs,
+    directory: &Directory,
+    seedling: Seedling,
+    tor: Option<Tor>,
+) -> impl Future<Output = Result<Node, Error>> + Send + use<> {
+    let config = node_config(args, directory, Role::Relay, 0, seedling.dir, seedling.processing);
+    async move { server::relay::start(hidden(config, tor.as_ref(), RELAY_PORT).await?).await }
+}
+
+/// With Tor: a node that has an onion address of its own and no other.
+async fn hidden(config: NodeConfig, tor: Option<&Tor>, port: u16) -> Result<NodeConfig, Error> {
+    let Some(tor) = tor else { return Ok(config) };
+    let onion = Some(ephemeral_door(tor, port).await?);
+    // The directory is on this machine; other nodes have onion addresses only.
+    Ok(NodeConfig { listen: None, onion, dialer: Dialer::Split(tor.dialer()), ..config })
+}
+
+fn node_config(
+    args: &PrimaryRunArgs,
+    directory: &Directory,
+    role: Role,
+    port: u16,
+    dir: PathBuf,
+    processing: Processing,
+) -> NodeConfig {
+    NodeConfig {
+        role,
+        listen: Some(SocketAddr::new(args.host, port)),
+        onion: None,
+        dialer: Dialer::Direct,
+        announce: None,
+        region: None,
+        rate: 10_000,
+        max_connections: 4096,
+        processing,
+        pointer: directory.pointer.clone(),
+        token: directory.token,
+        dir,
+    }
+}
+
+/// The directory's settings, and how long old relays go on.
+fn settings(args: &PrimaryRunArgs) -> Result<(DirectoryConfig, Duration), Failure> {
+    let wrong = |text: String, hint: String| Failure::new(ErrorKind::LocalConfig, text, hint);
+    let hops = args.hops.unwrap_or_else(|| args.nodes.min(3));
+    if hops > args.nodes {
+        return Err(wrong(
+            format!("--hops {hops} needs at least {hops} relays, there are {}", args.nodes),
+            format!("add --nodes {hops}"),
+        ));
+    }
+    // An exponential delay passes 20 times its mean once in 500 million draws.
+    let max_delay_ms = args.mean_delay.saturating_mul(20).max(200);
+    let grace = Duration::from_millis(u64::from(max_delay_ms) * u64::from(hops)) + MARGIN;
+    if args.cycle < grace * 2 {
+        return Err(wrong(
+            format!("--cycle must be at least {} s with these delays and hops", (grace * 2).as_secs() + 1),
+            "old relays go on until what is under way has passed; give a longer --cycle or a shorter --mean-delay"
+                .to_owned(),
+        ));
+    }
+    let config = DirectoryConfig {
+        listen: SocketAddr::new(args.host, args.directory_port),
+        epoch_seconds: EPOCH_S,
+        min_relays: hops,
+        max_relays: hops,
+        mean_delay_ms: args.mean_delay,
+        max_delay_ms,
+        cover: args.cover.into(),
+        tally: true,
+        enrolled: enroll::read(&args.enrolled)?,
+        ..DirectoryConfig::default()
+    };
+    Ok((config, grace))
+}
+
+/// Runs a network until it is stopped.
+async fn serve(args: PrimaryRunArgs) -> Result<(), Failure> {
+    let stop = super::stopped();
+    tokio::pin!(stop);
+    let primary = tokio::select! {
+        started = Primary::start(&args) => started?,
+        // What has been made so far is erased as it is dropped.
+        () = &mut stop => return Ok(()),
+    };
+    let directory = primary.directory.pointer.directories.first().map(|d| d.address.to_string()).unwrap_or_default();
+    eprintln!(
+        "directory {directory}, hub {}, {} relays that live for {} s",
+        super::node::addresses(&primary.hub.node),
+        args.nodes,
+        args.cycle.as_secs()
+    );
+    if let Some(dir) = &args.dir {
+        eprintln!(
+            "more relays, of other owners, join with {0}/directory/network and {0}/directory/token; the owner's link is in {0}",
+            dir.display()
+        );
+    }
+    if !args.enrolled.is_empty() {
+        eprintln!("the network document is for enrolled clients only: they give --key FILE");
+    }
+    eprintln!("give this link to whom you want to talk with:  hushwing chat 'LINK'");
+    println!("{}", primary.link());
+    stop.await;
+    eprintln!("stopping");
+    primary.stop().await;
+    Ok(())
+}
