@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
-use streams::{BoxClass, BoxId, ReadCapability, SealedBox, WriteCapability, pad, unpad, verify_batch};
+use streams::{BoxClass, BoxId, ReadCapability, SealedBox, Sizes, WriteCapability, pad, unpad, verify_batch};
 
 const CONTEXT: &[u8] = b"fuzz";
 
@@ -77,7 +77,12 @@ fuzz_target!(|data: &[u8]| {
             if let Ok(content) = unpad(data) {
                 assert!(content.len() < data.len());
             }
-            if let Ok(padded) = pad(data, BoxClass::Standard) {
+            for class in BoxClass::LADDER {
+                if let Ok(padded) = pad(data, class) {
+                    assert_eq!(unpad(&padded).expect("our own padding"), data);
+                }
+            }
+            if let Ok(padded) = Sizes::Ladder.pad(data) {
                 assert_eq!(unpad(&padded).expect("our own padding"), data);
             }
         }

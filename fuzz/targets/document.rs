@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use wire::document::{
     CoverLevel, CoverRates, EpochKey, GeometrySpec, Mixing, NetworkDocument, NodeDescriptor, PacketScheme, PathPolicy,
-    Role, SignedDescriptor, SignedDocument, VERSION,
+    Processing, Role, SignedDescriptor, SignedDocument, VERSION,
 };
 use wire::{NetworkId, NetworkPointer, NodeId, Timestamp, decode, encode};
 
@@ -19,6 +19,7 @@ fn node(first: u8, role: Role) -> NodeDescriptor {
         region: Some("home".parse().expect("a region")),
         rate: 100,
         keys: vec![EpochKey { epoch: 100, key: vec![first; 32] }],
+        processing: Some(Processing::Blake3),
     }
 }
 
@@ -43,6 +44,8 @@ static VALID: LazyLock<Vec<u8>> = LazyLock::new(|| {
         },
         paths: PathPolicy { min_relays: 3, max_relays: 3, forward_ppm: 0, layers: 0, distinct_regions: false },
         nodes: vec![node(1, Role::Relay), node(2, Role::Hub)],
+        tally: true,
+        sealed: true,
     });
     NetworkDocument::parse(&bytes).expect("the sample is valid");
     bytes

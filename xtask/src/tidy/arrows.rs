@@ -15,7 +15,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("net", &["wire"]),
     ("server", &["wire", "sphinx", "streams", "mix", "hub", "net"]),
     ("vault", &["wire", "messenger"]),
-    ("hushwing", &["wire", "sphinx", "streams", "mix", "hub", "e2ee", "messenger", "net", "server", "vault"]),
+    ("jail", &["wire"]),
+    ("hushwing", &["wire", "sphinx", "streams", "mix", "hub", "e2ee", "messenger", "net", "server", "vault", "jail"]),
+    // Development only: nobody has a normal arrow to it.
+    ("tornet", &[]),
     ("xtask", &[]),
 ];
 
