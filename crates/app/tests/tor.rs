@@ -72,6 +72,11 @@ fn a_hosted_room_keeps_its_link_and_guests_may_come_first() {
     bob.expect_message("alice", "DUMMY: are you there?", LONG);
     bob.say("yes");
     alice.expect_message("bob", "yes", LONG);
+    // New circuits on demand: nothing is lost, and the link never goes down.
+    alice.say("/circuits");
+    alice.expect("the move", LONG, |e| e["text"] == "moving to new circuits");
+    alice.say("by other relays");
+    bob.expect_message("alice", "by other relays", LONG);
     alice.leave();
     bob.leave();
     again.stop();

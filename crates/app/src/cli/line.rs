@@ -68,6 +68,7 @@ pub enum TypedCommand {
     Rekey(Vec<String>),
     Route(Route),
     Safety(bool),
+    Renew,
     Leave,
 }
 
@@ -83,6 +84,7 @@ impl From<TypedCommand> for Command {
             TypedCommand::Rekey(names) => Command::Rekey(names),
             TypedCommand::Route(route) => Command::Route(route),
             TypedCommand::Safety(on) => Command::Safety(on),
+            TypedCommand::Renew => Command::Renew,
             TypedCommand::Leave => Command::Leave,
         }
     }
@@ -98,6 +100,7 @@ pub const COMMANDS: &[(&str, &str)] = &[
     ("/rekey NAME...", "owner: new keys for these talkers; all other links die"),
     ("/route ROUTE", "travel by onion, tor, tor+onion or direct from now on"),
     ("/safety on|off", "on: hidden routes only; off: straight to the hub, which then sees your address"),
+    ("/circuits", "move to new circuits of Tor now"),
     ("/help", "this list"),
     ("/quit, /exit, quit, exit", "leave when everything is stored"),
     ("//text", "say a text that begins with a slash"),
@@ -132,6 +135,7 @@ pub fn parse(line: &str) -> Typed {
             Some(route) => Typed::Engine(TypedCommand::Route(route)),
             None => Typed::Unknown("route".to_owned()),
         },
+        "circuits" => Typed::Engine(TypedCommand::Renew),
         "safety" if matches!(rest, "on" | "off") => Typed::Engine(TypedCommand::Safety(rest == "on")),
         "rekey" => Typed::Engine(TypedCommand::Rekey(rest.split_whitespace().map(str::to_owned).collect())),
         "help" | "?" => Typed::Help,

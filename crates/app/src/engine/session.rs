@@ -260,6 +260,17 @@ impl Session {
         self.pump().await;
     }
 
+    /// Takes new circuits; a new link stands before the old one goes.
+    async fn renew(&mut self) {
+        match &self.options.tor {
+            Some(tor) if self.options.route.needs_tor() => {
+                tor.renew();
+                self.notice("moving to new circuits").await;
+            }
+            _ => self.notice("this route has no circuits of Tor").await,
+        }
+    }
+
     /// Takes another route; what is under way is asked for again by it.
     async fn travel_by(&mut self, route: Route) {
         let mut options = self.options.carrier();
@@ -281,6 +292,7 @@ impl Session {
     async fn command(&mut self, command: Command) {
         match command {
             Command::Route(route) => return self.travel_by(route).await,
+            Command::Renew => return self.renew().await,
             Command::Safety(on) => {
                 let place = self.options.join.place();
                 let route = if on { Route::hidden(place) } else { Route::Direct };
@@ -338,7 +350,7 @@ impl Session {
             Command::Unmute(name) => room.mute(now, &name, false).map_err(|e| e.to_string()),
             Command::Rekey(names) => room.rekey(now, &names, &mut rand::rng()).map_err(|e| e.to_string()),
             // Done above: they need no room.
-            Command::Route(_) | Command::Safety(_) => Ok(()),
+            Command::Route(_) | Command::Safety(_) | Command::Renew => Ok(()),
             Command::Leave => {
                 self.leaving = true;
                 room.leave(now).map_err(|e| e.to_string())

@@ -25,6 +25,8 @@ pub enum Command {
     Route(Route),
     /// Use hidden routes only, or any.
     Safety(bool),
+    /// Move to new circuits of Tor, now.
+    Renew,
     /// Leave after everything is stored.
     Leave,
 }
