@@ -158,6 +158,8 @@ impl Client {
 
     /// Waits until everything of ours is at the hub; false when `patience` is over first.
     pub async fn flush(&self, patience: Duration) -> bool {
+        // What was asked before is answered a moment before it is counted; it is counted once a later question is answered.
+        let _ = tokio::time::timeout(patience, self.ask(Command::Status {})).await;
         let mut unstored = self.unstored.clone();
         tokio::time::timeout(patience, unstored.wait_for(|n| *n == 0)).await.is_ok_and(|r| r.is_ok())
     }
