@@ -286,8 +286,10 @@ fn child_that_starts_tor() {
     let mut said = Vec::new();
     let lines = std::io::BufRead::lines(std::io::BufReader::new(running.stdout.take().unwrap()));
     // Up to its ports, with its state on the disk: whatever it needed, it was given.
-    let up =
-        lines.map_while(Result::ok).inspect(|line| said.push(line.clone())).any(|line| line.contains("Opened Control"));
+    let up = lines
+        .map_while(Result::ok)
+        .inspect(|line| said.push(line.clone()))
+        .any(|line| line.contains("Bootstrapped 0%"));
     running.kill().and_then(|()| running.wait().map(drop)).unwrap();
     assert!(up && data.is_dir(), "{said:?}");
 }
