@@ -9,8 +9,8 @@
 use minicbor::{Decode, Encode};
 
 use crate::id::{AdmissionToken, DocumentHash, EnrolmentId};
-use crate::limits::{MAX_DESCRIPTOR, MAX_DOCUMENT, MAX_PACKET, MAX_SEALED_DOCUMENT};
-use crate::{BootId, ClientToken, Error, RequestId, codec, decode, encode, hub};
+use crate::limits::{MAX_DESCRIPTOR, MAX_DOCUMENT, MAX_MESH_MESSAGE, MAX_PACKET, MAX_SEALED_DOCUMENT};
+use crate::{BootId, ClientToken, Error, RequestId, codec, decode, encode, hub, mesh};
 
 /// Length of a frame header, bytes.
 pub const HEADER_LEN: usize = 4;
@@ -55,6 +55,14 @@ pub enum FrameKind {
     HubRequest = 32,
     /// Its response.
     HubResponse = 33,
+    /// The first frame each way between neighbours.
+    MeshProof = 48,
+    /// A stranger asks to become a contact.
+    MeshKnock = 49,
+    /// The answer to a knock.
+    MeshWelcomed = 50,
+    /// What linked neighbours say.
+    Mesh = 51,
 }
 
 impl FrameKind {
@@ -68,13 +76,17 @@ impl FrameKind {
             | FrameKind::GetDocument
             | FrameKind::GetDocumentAs
             | FrameKind::Registered
-            | FrameKind::Refused => 128,
+            | FrameKind::Refused
+            | FrameKind::MeshProof
+            | FrameKind::MeshKnock => 128,
             FrameKind::Ping | FrameKind::Pong | FrameKind::NotModified => 0,
             FrameKind::Document => MAX_DOCUMENT,
             FrameKind::SealedDocument => MAX_SEALED_DOCUMENT,
             FrameKind::Register => MAX_DESCRIPTOR,
             FrameKind::HubRequest => 64 * 1024,
             FrameKind::HubResponse => 256 * 1024,
+            FrameKind::MeshWelcomed => 8 * 1024,
+            FrameKind::Mesh => MAX_MESH_MESSAGE,
         }
     }
 }
@@ -100,6 +112,10 @@ impl TryFrom<u8> for FrameKind {
             23 => FrameKind::SealedDocument,
             32 => FrameKind::HubRequest,
             33 => FrameKind::HubResponse,
+            48 => FrameKind::MeshProof,
+            49 => FrameKind::MeshKnock,
+            50 => FrameKind::MeshWelcomed,
+            51 => FrameKind::Mesh,
             other => return Err(Error::UnknownKind(other)),
         })
     }
@@ -227,6 +243,14 @@ pub enum Frame {
     HubRequest(RequestId, hub::Request),
     /// A box response on a direct link.
     HubResponse(RequestId, hub::Response),
+    /// The first frame each way between neighbours.
+    MeshProof(mesh::Proof),
+    /// A stranger asks to become a contact.
+    MeshKnock(mesh::Knock),
+    /// The answer to a knock.
+    MeshWelcomed(mesh::Welcomed),
+    /// What linked neighbours say.
+    Mesh(mesh::Message),
 }
 
 impl std::fmt::Debug for Frame {
@@ -264,6 +288,10 @@ impl Frame {
             Frame::SealedDocument(_) => FrameKind::SealedDocument,
             Frame::HubRequest(..) => FrameKind::HubRequest,
             Frame::HubResponse(..) => FrameKind::HubResponse,
+            Frame::MeshProof(_) => FrameKind::MeshProof,
+            Frame::MeshKnock(_) => FrameKind::MeshKnock,
+            Frame::MeshWelcomed(_) => FrameKind::MeshWelcomed,
+            Frame::Mesh(_) => FrameKind::Mesh,
         }
     }
 
@@ -307,6 +335,10 @@ impl Frame {
                 let (id, response) = decode(body, "box response")?;
                 Frame::HubResponse(id, response)
             }
+            FrameKind::MeshProof => Frame::MeshProof(decode(body, "proof")?),
+            FrameKind::MeshKnock => Frame::MeshKnock(decode(body, "knock")?),
+            FrameKind::MeshWelcomed => Frame::MeshWelcomed(decode(body, "answer to a knock")?),
+            FrameKind::Mesh => Frame::Mesh(decode(body, "neighbour's message")?),
         })
     }
 
@@ -338,6 +370,10 @@ impl Frame {
             Frame::GetDocumentAs(known, credential) => encode(&(known, credential)),
             Frame::HubRequest(id, request) => encode(&(id, request)),
             Frame::HubResponse(id, response) => encode(&(id, response)),
+            Frame::MeshProof(proof) => encode(proof),
+            Frame::MeshKnock(knock) => encode(knock),
+            Frame::MeshWelcomed(welcomed) => encode(welcomed),
+            Frame::Mesh(message) => encode(message),
             _ => Vec::new(),
         };
         put(out, self.kind(), &[&body])
@@ -433,6 +469,11 @@ mod tests {
             Frame::GetDocumentAs(Some(DocumentHash::new([5; 32])), Credential::Node(AdmissionToken::new([6; 32]))),
             Frame::GetDocumentAs(None, Credential::Client(EnrolmentId::new([7; 32]))),
             Frame::SealedDocument(vec![1, 2, 3]),
+            Frame::MeshProof(mesh::Proof([8; 32])),
+            Frame::MeshKnock(mesh::Knock { name: b"ann".to_vec() }),
+            Frame::MeshWelcomed(mesh::Welcomed { invite: vec![1; 300] }),
+            Frame::Mesh(mesh::Message::Ranges(vec![0x61])),
+            Frame::Mesh(mesh::Message::Offer(vec![mesh::Offered { id: hub::BoxAddress([1; 32]), hops: 4 }])),
         ];
         for frame in frames {
             assert_eq!(parse_all(&frame.to_bytes().unwrap()).unwrap(), frame);

@@ -3,6 +3,7 @@
 //! # In this crate
 //! - [`frame`]: the one framing of all links: a kind, a length, a body with a stated maximum
 //! - [`hub`]: requests and responses of the box protocol (`put`, `get`, `echo`)
+//! - [`mesh`]: what neighbours on one LAN say to each other
 //! - [`document`]: the network document and the descriptors that nodes register
 //! - [`id`], [`address`], [`time`]: small types that cannot hold an invalid value
 //! - [`pointer`]: where a network is, as one line of text
@@ -45,6 +46,7 @@ pub mod frame;
 pub mod hub;
 pub mod id;
 pub mod limits;
+pub mod mesh;
 pub mod onion;
 pub mod pointer;
 mod sensitive;

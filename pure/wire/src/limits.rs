@@ -44,3 +44,11 @@ pub const MAX_REGION: usize = 16;
 pub const MAX_ADDRESS: usize = 128;
 /// Most hops of a path, the hub included.
 pub const MAX_HOPS: u8 = 12;
+/// Box ids in one message between neighbours.
+pub const MAX_MESH_IDS: usize = 1024;
+/// Boxes in one message between neighbours; bulk boxes make it 256 KiB.
+pub const MAX_MESH_BOXES: usize = 64;
+/// One step of a reconciliation between neighbours, bytes.
+pub const MAX_MESH_RANGES: usize = 64 * 1024;
+/// One message between neighbours, bytes.
+pub const MAX_MESH_MESSAGE: usize = 256 * 1024;
