@@ -109,6 +109,16 @@ impl Usage {
         usage.boxes = usage.boxes.saturating_add(1);
     }
 
+    /// Counts one box of `bytes` bytes less.
+    pub const fn subtract(&mut self, class: AccessClass, bytes: u64) {
+        let usage = match class {
+            AccessClass::Member => &mut self.member,
+            AccessClass::Guest => &mut self.guest,
+        };
+        usage.bytes = usage.bytes.saturating_sub(bytes);
+        usage.boxes = usage.boxes.saturating_sub(1);
+    }
+
     /// Both together.
     #[must_use]
     pub const fn plus(&self, other: &Usage) -> Usage {

@@ -10,15 +10,20 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("streams", &[]),
     ("mix", &["wire", "sphinx"]),
     ("hub", &["wire", "streams"]),
+    ("mesh", &["wire", "streams", "hub"]),
     ("e2ee", &["wire", "streams", "sphinx"]),
     ("messenger", &["wire", "streams", "sphinx", "mix", "hub", "e2ee"]),
     ("net", &["wire"]),
     ("server", &["wire", "sphinx", "streams", "mix", "hub", "net"]),
-    ("vault", &["wire", "messenger"]),
+    ("vault", &["wire", "streams", "hub", "mesh", "messenger"]),
     ("jail", &["wire"]),
-    ("hushwing", &["wire", "sphinx", "streams", "mix", "hub", "e2ee", "messenger", "net", "server", "vault", "jail"]),
-    // Development only: nobody has a normal arrow to it.
+    (
+        "hushwing",
+        &["wire", "sphinx", "streams", "mix", "hub", "mesh", "e2ee", "messenger", "net", "server", "vault", "jail"],
+    ),
+    // Development only: nobody has a normal arrow to them.
     ("tornet", &[]),
+    ("lanlab", &[]),
     ("xtask", &[]),
 ];
 

@@ -6,7 +6,7 @@ use streams::{BoxId, VerifiedBox};
 use wire::Timestamp;
 use wire::hub::{BoxBytes, PutOutcome};
 
-use super::{BoxStore, Keep, NewBox, StoreError, Usage, stored_len};
+use super::{AccessClass, BoxStore, Keep, NewBox, StoreError, Usage, stored_len};
 use crate::to_wire;
 
 /// Boxes in memory, gone with the process.
@@ -19,7 +19,7 @@ pub struct MemoryStore {
 
 #[derive(Debug, Default)]
 struct Segment {
-    boxes: HashMap<BoxId, VerifiedBox>,
+    boxes: HashMap<BoxId, (AccessClass, VerifiedBox)>,
     usage: Usage,
 }
 
@@ -30,8 +30,17 @@ impl MemoryStore {
         MemoryStore { keep, segments: BTreeMap::new() }
     }
 
+    /// Forgets one box before its time.
+    pub fn remove(&mut self, id: &BoxId) {
+        for segment in self.segments.values_mut() {
+            if let Some((class, content)) = segment.boxes.remove(id) {
+                segment.usage.subtract(class, stored_len(content.ciphertext()));
+            }
+        }
+    }
+
     fn find(&self, id: &BoxId) -> Option<&VerifiedBox> {
-        self.segments.values().rev().find_map(|s| s.boxes.get(id))
+        self.segments.values().rev().find_map(|s| s.boxes.get(id)).map(|(_, content)| content)
     }
 }
 
@@ -46,7 +55,7 @@ impl BoxStore for MemoryStore {
                 None => {
                     let segment = self.segments.entry(end).or_default();
                     segment.usage.add(new.class, stored_len(new.content.ciphertext()));
-                    segment.boxes.insert(new.content.id(), new.content.clone());
+                    segment.boxes.insert(new.content.id(), (new.class, new.content.clone()));
                     PutOutcome::Stored
                 }
             };
