@@ -5,6 +5,7 @@
 //! - [`Link`]: frames over TLS 1.3 with pinned raw public keys and X25519MLKEM768 (`LINK-001` to `LINK-004`)
 //! - [`Listener`]: the accepting side, with bounds on everything a stranger can take
 //! - [`connect`]: one link to one peer; [`Outbound`]: one that comes back by itself
+//! - [`lan`]: neighbours: beacons by multicast, links without a server
 //! - [`Dialer`], [`Transport`]: what carries the bytes below TLS; TCP today, a proxy or Tor by the same seam
 //!
 //! # Not in this crate
@@ -28,6 +29,7 @@ mod backoff;
 mod decoder;
 mod error;
 mod identity;
+pub mod lan;
 mod limits;
 mod link;
 mod listener;
