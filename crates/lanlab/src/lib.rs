@@ -1,0 +1,25 @@
+//! LANs made of network namespaces, for tests on Linux as root. Development only.
+//!
+//! # In this crate
+//! - [`Lab`]: machines on one bridge, or in a line; cables that can be pulled
+//! - [`Node`]: one machine: runs programs, loses or delays packets, drops what a firewall would
+//! - [`Capture`]: what went over a machine's wire
+//! - [`available`]: whether this machine can do it
+//!
+//! # Not in this crate
+//! Anything of ours that speaks (`net::lan`); anything that ships.
+//!
+//! # Invariants
+//! - The machine's own network is neither touched nor reachable: all interfaces are made inside namespaces, and there is
+//!   no default route.
+//! - All is removed when the [`Lab`] is dropped, processes inside too; what a killed test left, the next one removes.
+//! - Whatever fails panics and says what: this is for tests.
+
+mod capture;
+mod lab;
+mod node;
+mod run;
+
+pub use capture::Capture;
+pub use lab::{Lab, available};
+pub use node::Node;
