@@ -168,7 +168,7 @@ impl Invite {
             None => return Err(Error::DamagedLink),
         }
         let body: Body = codec::decode(&bytes).ok_or(Error::DamagedLink)?;
-        body.place.check()?;
+        body.place.check_under(body.floor)?;
         let expires = Timestamp::from_millis(body.expires);
         Ok(Invite { place: body.place, floor: body.floor, expires, seed: body.seed })
     }
@@ -222,11 +222,21 @@ impl Invite {
         self.stream(b"attempt")
     }
 
+    /// By which the two find each other on a LAN (`MESH-001`).
+    #[must_use]
+    pub fn near_secret(&self) -> Secret {
+        Secret::new(*self.derive(b"near"))
+    }
+
     fn stream(&self, label: &[u8]) -> WriteCapability {
-        let mut seed = Zeroizing::new([0; 32]);
+        WriteCapability::from_seed(&self.derive(label))
+    }
+
+    fn derive(&self, label: &[u8]) -> Zeroizing<[u8; 32]> {
+        let mut out = Zeroizing::new([0; 32]);
         // 32 bytes are far below the limit of HKDF-SHA-256; an error cannot happen.
-        let _ = Hkdf::<Sha256>::new(Some(CONTEXT), self.seed.reveal()).expand(label, seed.as_mut_slice());
-        WriteCapability::from_seed(&seed)
+        let _ = Hkdf::<Sha256>::new(Some(CONTEXT), self.seed.reveal()).expand(label, out.as_mut_slice());
+        out
     }
 }
 
@@ -276,6 +286,47 @@ mod tests {
             other[place] ^= 1;
             assert!(invite.open_offer(&other).is_err());
         }
+    }
+
+    //= DIRECT-020
+    #[test]
+    fn a_link_without_a_hub_is_for_the_lan_alone() {
+        let (offer, with_hub) = made();
+        let invite = Invite::to(&offer, NetworkPlace::lan(), Floor::Lan);
+        assert!(Invite::parse(&invite.to_text()).unwrap().place().is_lan());
+        assert!(!with_hub.place().is_lan());
+        for floor in [Floor::Anywhere, Floor::Hidden, Floor::Onion, Floor::Tor] {
+            let elsewhere = Invite::to(&offer, NetworkPlace::lan(), floor);
+            assert_eq!(Invite::parse(&elsewhere.to_text()).unwrap_err(), Error::OutOfRange("number of directories"));
+        }
+        let half = NetworkPlace { directories: Vec::new(), ..test_place() };
+        assert!(Invite::parse(&Invite::to(&offer, half, Floor::Lan).to_text()).is_err(), "a hub that nobody can find");
+    }
+
+    //= DIRECT-020
+    #[test]
+    fn a_room_has_a_hub() {
+        let mut rng = ChaCha20Rng::from_seed([3; 32]);
+        let settings = crate::RoomSettings::default();
+        let (_, keys) = crate::Owner::create(&mut rng, test_place(), settings, 7).unwrap();
+        let mut link = keys.link_now();
+        assert!(crate::RoomLink::parse(&link.to_text()).is_ok());
+        link.place = NetworkPlace::lan();
+        assert!(crate::RoomLink::parse(&link.to_text()).is_err());
+        assert!(crate::Owner::create(&mut rng, NetworkPlace::lan(), settings, 7).is_err());
+    }
+
+    //= DIRECT-021
+    #[test]
+    fn what_two_find_each_other_by_tells_nothing_of_the_streams() {
+        let (offer, invite) = made();
+        let again = Invite::parse(&invite.to_text()).unwrap();
+        assert_eq!(invite.near_secret(), again.near_secret());
+        let mut rng = ChaCha20Rng::from_seed([2; 32]);
+        let other = Offer::new(vec![7; 3000], offer.name, Timestamp::from_millis(5_000), &mut rng);
+        assert_ne!(Invite::to(&other, test_place(), Floor::Hidden).near_secret(), invite.near_secret());
+        let stream = WriteCapability::from_seed(invite.near_secret().reveal()).root_public();
+        assert!(stream != invite.offer_stream().root_public() && stream != invite.answer_stream().root_public());
     }
 
     //= DIRECT-011

@@ -9,6 +9,7 @@ use wire::{DirectoryPointer, NetworkId, NetworkPointer, NodeId};
 use zeroize::Zeroizing;
 
 use crate::codec;
+use crate::mls::Floor;
 use crate::ratchet::Root;
 use crate::{Error, RoomSettings, Secret, TalkerKey, TalkerSecret};
 
@@ -23,13 +24,14 @@ pub const VERSION: u8 = 1;
 /// Most directories in a link.
 pub const MAX_DIRECTORIES: usize = 3;
 
-/// Where a room is: the network, directories that hand out its documents, the hub, and the key of the access class there.
+/// Where a room or conversation is: the network, directories that hand out its documents, the hub, and the key of the
+/// access class there. A conversation may also be on LANs alone: [`NetworkPlace::lan`].
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct NetworkPlace {
     /// Which authorities sign the network's documents.
     #[n(0)]
     pub network: NetworkId,
-    /// One to three directories.
+    /// One to three directories; none on LANs alone.
     #[cbor(n(1), decode_with = "bounded_directories")]
     pub directories: Vec<DirectoryPointer>,
     /// The hub that stores the room's boxes.
@@ -47,6 +49,24 @@ impl NetworkPlace {
         NetworkPointer { network: self.network, directories: self.directories.clone() }
     }
 
+    /// No network and no hub: boxes go from neighbour to neighbour alone (`GROUP-016`).
+    #[must_use]
+    pub const fn lan() -> Self {
+        NetworkPlace {
+            network: NetworkId::new([0; 32]),
+            directories: Vec::new(),
+            hub: NodeId::new([0; 32]),
+            access: AccessKey::new([0; 16]),
+        }
+    }
+
+    /// Whether there is no network and no hub.
+    #[must_use]
+    pub fn is_lan(&self) -> bool {
+        *self == Self::lan()
+    }
+
+    /// A place with a hub, as rooms need it.
     pub(crate) fn check(&self) -> Result<(), Error> {
         if (1..=MAX_DIRECTORIES).contains(&self.directories.len()) {
             Ok(())
@@ -54,11 +74,17 @@ impl NetworkPlace {
             Err(Error::OutOfRange("number of directories"))
         }
     }
+
+    /// A place for a conversation: without a hub only under the floor that allows nothing but the LAN.
+    pub(crate) fn check_under(&self, floor: Floor) -> Result<(), Error> {
+        if floor == Floor::Lan && self.is_lan() { Ok(()) } else { self.check() }
+    }
 }
 
 fn bounded_directories<C>(d: &mut Decoder<'_>, ctx: &mut C) -> Result<Vec<DirectoryPointer>, decode::Error> {
     let n = d.array()?.and_then(|n| usize::try_from(n).ok());
-    let Some(n) = n.filter(|n| (1..=MAX_DIRECTORIES).contains(n)) else {
+    // Whether there may be none is for whoever knows the floor.
+    let Some(n) = n.filter(|n| *n <= MAX_DIRECTORIES) else {
         return Err(decode::Error::message("number of directories"));
     };
     (0..n).map(|_| DirectoryPointer::decode(d, ctx)).collect()
@@ -233,6 +259,7 @@ fn read(text: &str, scheme: &str) -> Result<(RoomLink, Option<Secret>), Error> {
         None => return Err(Error::DamagedLink),
     }
     let body: Body = codec::decode(&bytes).ok_or(Error::DamagedLink)?;
+    body.place.check()?;
     body.root.settings.check()?;
     let link = RoomLink { place: body.place, owner: body.owner, root: body.root };
     Ok((link, body.seed))

@@ -132,10 +132,14 @@ impl Out {
     }
 
     pub(crate) fn call(&mut self, owner: Owner, place: PlaceId, call: Call) -> CallId {
+        self.ask(owner, place, call, false)
+    }
+
+    pub(crate) fn ask(&mut self, owner: Owner, place: PlaceId, call: Call, hub_only: bool) -> CallId {
         let id = CallId(self.next_call);
         self.next_call = self.next_call.saturating_add(1);
         self.calls.insert(id, owner);
-        self.queue.push_back(Output::Call { id, place, call });
+        self.queue.push_back(Output::Call { id, place, call, hub_only });
         id
     }
 

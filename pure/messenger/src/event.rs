@@ -13,7 +13,7 @@ pub struct PlaceId(pub u32);
 /// What the messenger hands out. It is to be done only after the transaction in which it came was committed.
 #[derive(Debug)]
 pub enum Output {
-    /// Ask the hub of this place.
+    /// Ask the hub of this place, or neighbours.
     Call {
         /// For the answer.
         id: CallId,
@@ -21,6 +21,8 @@ pub enum Output {
         place: PlaceId,
         /// What.
         call: Call,
+        /// Only the hub may answer: which change of the members counts is for it to say. Neighbours carry all else.
+        hub_only: bool,
     },
     /// The answer to this call is no longer wanted.
     Cancel(CallId),

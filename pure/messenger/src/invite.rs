@@ -15,6 +15,7 @@ use crate::call::{Call, CallId};
 use crate::conversation::{BoxBytes, Bytes};
 use crate::cx::{Cx, InvitePurpose, Owner};
 use crate::event::{Event, PlaceId};
+use crate::near::{Near, NearWho, Reach};
 use crate::pack::pack;
 use crate::parts::{Joined, Joiner, split};
 use crate::reader::{Read, StreamReader};
@@ -25,7 +26,7 @@ use crate::store::Space;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum InviteState {
-    /// Its payload is not at the hub yet.
+    /// Its payload is neither at the hub nor with neighbours yet.
     Preparing,
     /// The link works.
     Open,
@@ -49,6 +50,7 @@ pub(crate) struct InvitingSaved {
     pub(crate) state: InviteState,
     secret: Bytes,
     package: Bytes,
+    /// What the hub has to get.
     boxes: Vec<BoxBytes>,
     pub(crate) made_at: u64,
 }
@@ -90,6 +92,8 @@ pub(crate) struct Inviting {
     pub(crate) invite: Invite,
     pub(crate) place: PlaceId,
     pub(crate) saved: InvitingSaved,
+    /// How far requests get.
+    reach: Reach,
     run: Run,
     answer: Parts,
     attempts: Parts,
@@ -142,6 +146,7 @@ impl Inviting {
         Ok(Inviting {
             id,
             place,
+            reach: Reach::Off,
             run: Run::default(),
             answer: Parts::new(&invite.answer_stream())?,
             attempts: Parts::new(&invite.attempt_stream())?,
@@ -158,6 +163,24 @@ impl Inviting {
         cx.out.call(Owner::Inviting(self.id, purpose), self.place, call)
     }
 
+    /// How far requests get now.
+    pub(crate) fn set_reach(&mut self, cx: &mut Cx<'_>, reach: Reach) -> Result<(), Error> {
+        self.reach = reach;
+        if reach > Reach::Off { self.pump(cx) } else { Ok(()) }
+    }
+
+    /// Whether a box may be put now: what neighbours have waits for the hub.
+    fn is_ready(&self, index: usize, now: Timestamp) -> bool {
+        self.run.is_ready(index, now) && (self.reach == Reach::Hub || !self.run.is_out(index))
+    }
+
+    /// Whom to look for on the LAN: whoever uses the link.
+    pub(crate) fn near(&self) -> Option<Near> {
+        let open = matches!(self.saved.state, InviteState::Preparing | InviteState::Open);
+        let secret = Some(self.invite.near_secret()).filter(|_| open && self.saved.floor.allows_lan())?;
+        Some(Near { who: NearWho::Invite(self.id), place: self.place, secret, first: true })
+    }
+
     /// Puts the payload, then waits for the answer; after it, for honest second users.
     pub(crate) fn pump(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
         if cx.now >= self.invite.expires() && matches!(self.saved.state, InviteState::Preparing | InviteState::Open) {
@@ -166,21 +189,21 @@ impl Inviting {
         }
         match self.saved.state {
             InviteState::Preparing => {
-                for (n, sealed) in self.saved.boxes.iter().enumerate() {
-                    if self.run.is_ready(n, cx.now) {
-                        let call = self.call(cx, InvitePurpose::Put(n), Call::Put(sealed.to_box()?));
-                        self.run.started(n, call);
-                    }
-                }
+                self.put_payload(cx)?;
             }
-            InviteState::Revoking if self.run.is_ready(0, cx.now) => {
+            InviteState::Revoking if self.is_ready(0, cx.now) => {
                 let tombstone = self.invite.answer_stream().tombstone(CONTEXT).into_sealed();
                 let call = self.call(cx, InvitePurpose::Put(0), Call::Put(tombstone));
                 self.run.started(0, call);
             }
-            InviteState::Open if self.answer.open.is_none() => {
-                let wanted = self.answer.reader.wanted();
-                self.answer.open = Some(self.call(cx, InvitePurpose::Read, Call::Get(wanted)));
+            InviteState::Open => {
+                if self.reach == Reach::Hub {
+                    self.put_payload(cx)?;
+                }
+                if self.answer.open.is_none() {
+                    let wanted = self.answer.reader.wanted();
+                    self.answer.open = Some(self.call(cx, InvitePurpose::Read, Call::Get(wanted)));
+                }
             }
             InviteState::Used if self.attempts.open.is_none() && cx.now < self.invite.expires() => {
                 let wanted = self.attempts.reader.wanted();
@@ -191,6 +214,30 @@ impl Inviting {
         Ok(())
     }
 
+    fn put_payload(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+        for (n, sealed) in self.saved.boxes.iter().enumerate() {
+            if self.is_ready(n, cx.now) {
+                let call = self.call(cx, InvitePurpose::Put(n), Call::Put(sealed.to_box()?));
+                self.run.started(n, call);
+            }
+        }
+        Ok(())
+    }
+
+    /// Neighbours may fetch a box from us. The link works between neighbours then; the hub gets the payload when it is there.
+    pub(crate) fn on_carried(&mut self, cx: &mut Cx<'_>, index: usize) -> Result<(), Error> {
+        if self.invite.place().is_lan() {
+            return self.on_put(cx, index, PutOutcome::Stored);
+        }
+        self.run.carried(index);
+        if self.saved.state == InviteState::Preparing && self.run.is_all_out(self.saved.boxes.len()) {
+            self.saved.state = InviteState::Open;
+            self.save(cx)?;
+            cx.event(Event::InviteReady { invite: self.id });
+        }
+        self.pump(cx)
+    }
+
     pub(crate) fn on_put(&mut self, cx: &mut Cx<'_>, index: usize, outcome: PutOutcome) -> Result<(), Error> {
         let settled = self.run.settle(cx.now, index, outcome);
         if self.saved.state == InviteState::Revoking && settled {
@@ -198,11 +245,15 @@ impl Inviting {
             self.saved.state = InviteState::Revoked;
             self.save(cx)?;
         }
-        if self.saved.state == InviteState::Preparing && self.run.is_done(self.saved.boxes.len()) {
+        let waits = matches!(self.saved.state, InviteState::Preparing | InviteState::Open);
+        if waits && !self.saved.boxes.is_empty() && self.run.is_done(self.saved.boxes.len()) {
+            let new = self.saved.state == InviteState::Preparing;
             self.saved.state = InviteState::Open;
             self.saved.boxes.clear();
             self.save(cx)?;
-            cx.event(Event::InviteReady { invite: self.id });
+            if new {
+                cx.event(Event::InviteReady { invite: self.id });
+            }
         }
         self.pump(cx)
     }
@@ -281,7 +332,10 @@ impl Inviting {
 
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         let alive = matches!(self.saved.state, InviteState::Preparing | InviteState::Open | InviteState::Revoking);
-        alive.then(|| self.run.deadline().map_or(self.invite.expires(), |d| d.min(self.invite.expires())))
+        // What is left of an open invite is for the hub.
+        let puts = self.saved.state != InviteState::Open || self.reach == Reach::Hub;
+        let run = self.run.deadline(self.reach).filter(|_| puts);
+        alive.then(|| run.map_or(self.invite.expires(), |d| d.min(self.invite.expires())))
     }
 }
 
@@ -308,6 +362,10 @@ pub(crate) struct AcceptingSaved {
     pub(crate) floor: Floor,
     /// Once the payload was there: the group we have founded.
     group: Option<FoundedGroup>,
+    /// The contact that neighbours have carried our answer for. It stays under way until the hub has the answer, too; without a
+    /// hub until the contact was heard, for until then it knows us by the invite alone.
+    #[serde(default)]
+    opened: Option<ConversationId>,
     /// Somebody else was faster: that we tried is to be told.
     too_late: bool,
 }
@@ -326,6 +384,8 @@ pub(crate) struct Accepting {
     pub(crate) invite: Invite,
     pub(crate) place: PlaceId,
     saved: AcceptingSaved,
+    /// How far requests get.
+    reach: Reach,
     run: Run,
     offer: Parts,
     my_name: Nick,
@@ -337,7 +397,11 @@ pub(crate) enum Accepted {
     Waiting,
     /// We have a contact.
     Contact(Box<NewContact>),
-    /// It came to nothing, and whoever waits was told.
+    /// We have a contact, and the invite stays under way for the other's sake: call [`Accepting::opened`].
+    Opened(Box<NewContact>),
+    /// Somebody else's answer is at the hub; this contact was opened for ours.
+    Beaten(ConversationId),
+    /// It is over, and whoever waits was told.
     Over,
 }
 
@@ -354,7 +418,7 @@ impl Accepting {
             return Err(e2ee::Error::Expired.into());
         }
         let link = Zeroizing::new(invite.to_text().as_bytes().to_vec());
-        let saved = AcceptingSaved { link, name, floor, group: None, too_late: false };
+        let saved = AcceptingSaved { link, name, floor, group: None, opened: None, too_late: false };
         let accepting = Self::open(MessageId::random(cx.rng), place, my_name, saved)?;
         accepting.save(cx)?;
         Ok(accepting)
@@ -363,7 +427,7 @@ impl Accepting {
     pub(crate) fn open(id: MessageId, place: PlaceId, my_name: Nick, saved: AcceptingSaved) -> Result<Self, Error> {
         let invite = saved.invite()?;
         let offer = Parts::new(&invite.offer_stream())?;
-        Ok(Accepting { id, place, invite, saved, run: Run::default(), offer, my_name })
+        Ok(Accepting { id, place, invite, saved, reach: Reach::Off, run: Run::default(), offer, my_name })
     }
 
     fn save(&self, cx: &Cx<'_>) -> Result<(), Error> {
@@ -374,10 +438,44 @@ impl Accepting {
         cx.out.call(Owner::Accepting(self.id, purpose), self.place, call)
     }
 
+    /// How far requests get now.
+    pub(crate) fn set_reach(&mut self, cx: &mut Cx<'_>, reach: Reach) -> Result<(), Error> {
+        self.reach = reach;
+        if reach > Reach::Off { self.pump(cx) } else { Ok(()) }
+    }
+
+    /// Whether a box may be put now: what neighbours have waits for the hub.
+    fn is_ready(&self, index: usize, now: Timestamp) -> bool {
+        self.run.is_ready(index, now) && (self.reach == Reach::Hub || !self.run.is_out(index))
+    }
+
+    /// Whom to look for on the LAN: whoever made the link.
+    pub(crate) fn near(&self) -> Option<Near> {
+        let floor = self.invite.floor().stricter(self.saved.floor);
+        let secret = Some(self.invite.near_secret()).filter(|_| !self.saved.too_late && floor.allows_lan())?;
+        Some(Near { who: NearWho::Invite(self.id), place: self.place, secret, first: false })
+    }
+
+    /// The contact is there; the answer is still to be brought to the hub, or to be fetched.
+    pub(crate) fn opened(&mut self, cx: &Cx<'_>, contact: ConversationId) -> Result<(), Error> {
+        self.saved.opened = Some(contact);
+        if self.invite.place().is_lan()
+            && let Some(group) = &mut self.saved.group
+        {
+            group.boxes.clear();
+        }
+        self.save(cx)
+    }
+
+    /// The contact that waits for nothing but to be heard.
+    pub(crate) fn waits_to_hear(&self) -> Option<ConversationId> {
+        self.saved.opened.filter(|_| self.invite.place().is_lan())
+    }
+
     /// Asks for the payload; then puts the answer, its first box before the others: it makes the link ours.
     pub(crate) fn pump(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
         if self.saved.too_late {
-            if self.run.is_ready(0, cx.now) {
+            if self.is_ready(0, cx.now) {
                 let parts = [b"tried".as_slice()];
                 let (boxes, _) = seal_all(self.invite.attempt_stream(), CONTEXT, &parts, Sizes::Uniform)?;
                 if let Some(sealed) = boxes.first() {
@@ -394,9 +492,11 @@ impl Accepting {
             }
             return Ok(());
         };
-        let count = if self.run.is_settled(0) { group.boxes.len() } else { 1 };
+        let count = if self.run.is_out(0) { group.boxes.len() } else { 1 };
         for (n, sealed) in group.boxes.iter().enumerate().take(count) {
-            if self.run.is_ready(n, cx.now) {
+            // After a restart neighbours still have what they had.
+            let kept = self.saved.opened.is_some() && self.reach != Reach::Hub;
+            if !kept && self.is_ready(n, cx.now) {
                 let call = self.call(cx, InvitePurpose::Put(n), Call::Put(sealed.to_box()?));
                 self.run.started(n, call);
             }
@@ -453,6 +553,27 @@ impl Accepting {
         Ok(Group::load(cx.mls, &cx.kept(), &founded.id, secret)?)
     }
 
+    /// Neighbours may fetch a box from us. With all of them the contact is there; whose answer counts where two have used the
+    /// link shows when the inviter writes, or at the hub.
+    pub(crate) fn on_carried(&mut self, cx: &mut Cx<'_>, purpose: InvitePurpose) -> Result<Accepted, Error> {
+        let lan = self.invite.place().is_lan();
+        match (purpose, &self.saved.group) {
+            (InvitePurpose::Attempt, _) if lan => return self.on_put(cx, purpose, PutOutcome::Stored),
+            (InvitePurpose::Attempt, _) => self.run.carried(0),
+            (InvitePurpose::Put(index), Some(founded)) => {
+                self.run.carried(index);
+                if self.saved.opened.is_none() && self.run.is_all_out(founded.boxes.len()) {
+                    let (name, floor) = (founded.name.clone(), self.saved.floor);
+                    let group = self.load_group(cx)?.ok_or(Error::Damaged)?;
+                    return Ok(Accepted::Opened(Box::new(NewContact { group, name, floor })));
+                }
+            }
+            _ => {}
+        }
+        self.pump(cx)?;
+        Ok(Accepted::Waiting)
+    }
+
     pub(crate) fn on_put(
         &mut self,
         cx: &mut Cx<'_>,
@@ -469,6 +590,10 @@ impl Accepting {
         let (InvitePurpose::Put(index), Some(founded)) = (purpose, &self.saved.group) else {
             return Ok(Accepted::Waiting);
         };
+        if let (PutOutcome::Taken, Some(contact)) = (outcome, self.saved.opened) {
+            self.finish(cx)?;
+            return Ok(Accepted::Beaten(contact));
+        }
         if outcome == PutOutcome::Taken {
             // Of the first box: somebody was faster. Of another: somebody who has the link too is in the way.
             if let Some(group) = self.load_group(cx)? {
@@ -485,6 +610,10 @@ impl Accepting {
         }
         self.run.settle(cx.now, index, outcome);
         if self.run.is_done(founded.boxes.len()) {
+            if self.saved.opened.is_some() {
+                self.finish(cx)?;
+                return Ok(Accepted::Over);
+            }
             let (name, floor) = (founded.name.clone(), self.saved.floor);
             let group = self.load_group(cx)?.ok_or(Error::Damaged)?;
             self.finish(cx)?;
@@ -494,15 +623,19 @@ impl Accepting {
         Ok(Accepted::Waiting)
     }
 
-    /// Whether its time is over before the inviter's payload was found.
+    /// Whether its time is over: before the inviter's payload was found, or while our answer waits.
     pub(crate) fn is_over(&self, now: Timestamp) -> bool {
-        self.saved.group.is_none() && !self.saved.too_late && now >= self.invite.expires()
+        let waits = self.saved.group.is_none() && !self.saved.too_late;
+        (waits || self.saved.opened.is_some()) && now >= self.invite.expires()
     }
 
     /// Ends it, and tells.
     pub(crate) fn give_up(mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
         if let Some(call) = self.offer.open.take() {
             cx.out.cancel(call);
+        }
+        if self.saved.opened.is_some() {
+            return self.finish(cx);
         }
         self.fail(cx, "the invite has expired before what belongs to it was found").map(|_| ())
     }
@@ -518,8 +651,10 @@ impl Accepting {
     }
 
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        let expiry = (self.saved.group.is_none() && !self.saved.too_late).then(|| self.invite.expires());
-        self.run.deadline().into_iter().chain(expiry).min()
+        let waits = self.saved.group.is_none() && !self.saved.too_late || self.saved.opened.is_some();
+        let expiry = waits.then(|| self.invite.expires());
+        let puts = self.saved.opened.is_none() || self.reach == Reach::Hub;
+        self.run.deadline(self.reach).filter(|_| puts).into_iter().chain(expiry).min()
     }
 }
 

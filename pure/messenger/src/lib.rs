@@ -5,12 +5,13 @@
 //! - [`reader`]: reads one stream in order, notices gaps, never shows a box twice
 //! - [`appender`]: appends to a stream that others write too
 //! - [`writer`]: writes one stream: boxes stay until the hub has them
+//! - [`Reach`], [`Near`]: how far requests get, and by which secrets neighbours on a LAN are found
 //!
 //! # Not in this crate
 //! How a box travels (`mix`, `net`), what a key is (`e2ee`, `streams`), what a screen looks like (`app`).
 //!
 //! # Invariants
-//! - A message is forgotten only after the hub's `Stored` or `Same`.
+//! - A message is forgotten only after the hub's `Stored` or `Same`, or once neighbours have brought it to everybody.
 //! - Each message is shown once, in its author's order; what is missing is said.
 //! - Only `e2ee` types that carry their proof reach an `Event`.
 
@@ -43,6 +44,7 @@ mod error;
 pub mod event;
 pub mod invite;
 pub mod messenger;
+mod near;
 mod pack;
 pub mod parts;
 pub mod reader;
@@ -56,3 +58,4 @@ pub use conversation::{Card, Participant};
 pub use e2ee::id;
 pub use error::Error;
 pub use messenger::{InviteOverview, Messenger, Overview, Settings, Step};
+pub use near::{Near, NearWho, Reach};

@@ -23,6 +23,7 @@ use crate::conversation::{Card, Conversation, Participant};
 use crate::cx::Out;
 use crate::event::{Event, Output, PlaceId, Why};
 use crate::invite::{Accepting, InviteState, Inviting, NewContact};
+use crate::near::{Near, Reach};
 use crate::pack::unpack;
 use crate::store::{Space, Store};
 use crate::transfer::{Moving, Transfer};
@@ -81,7 +82,7 @@ pub struct Overview {
     pub unseen: u64,
     /// Messages of ours that not everybody has acknowledged.
     pub unacknowledged: usize,
-    /// Messages of ours that are not at the hub.
+    /// Messages of ours that are not at the hub; see [`Messenger::unstored`].
     pub unstored: usize,
     /// Whether a change of ours to the group waits or is under way.
     pub changing: bool,
@@ -111,7 +112,7 @@ pub struct Messenger {
     accepting: BTreeMap<MessageId, Accepting>,
     transfers: BTreeMap<TransferId, Moving>,
     places: Vec<(NetworkPlace, Floor)>,
-    online: BTreeMap<PlaceId, bool>,
+    reach: BTreeMap<PlaceId, Reach>,
     sizes: BTreeMap<PlaceId, streams::Sizes>,
     out: Out,
 }
@@ -144,7 +145,7 @@ impl Messenger {
             accepting: BTreeMap::new(),
             transfers: BTreeMap::new(),
             places: Vec::new(),
-            online: BTreeMap::new(),
+            reach: BTreeMap::new(),
             sizes: BTreeMap::new(),
             // An answer to a request of an earlier messenger is never taken for one to ours.
             out: Out::starting_at(u64::from(step.rng.next_u32()).rotate_left(32)),
@@ -232,6 +233,15 @@ impl Messenger {
         all
     }
 
+    /// Whom to look for on the LAN: contacts, and the other ends of invites under way, as far as their floors allow it.
+    #[must_use]
+    pub fn near(&self) -> Vec<Near> {
+        let mut all: Vec<Near> = self.conversations.values().filter_map(Conversation::near).collect();
+        all.extend(self.inviting.values().filter_map(Inviting::near));
+        all.extend(self.accepting.values().filter_map(Accepting::near));
+        all
+    }
+
     /// The next thing to do, until `None`; only after the transaction was committed.
     pub fn poll(&mut self) -> Option<Output> {
         self.out.queue.pop_front()
@@ -305,10 +315,18 @@ impl Messenger {
             .collect()
     }
 
-    /// Messages of ours that are not at the hub.
+    /// Messages of ours that are not at the hub. While the hub is out of reach, what neighbours can fetch does not count.
     #[must_use]
     pub fn unstored(&self) -> usize {
         self.conversations.values().map(Conversation::unstored).sum()
+    }
+
+    /// Where boxes of ours in a conversation may lie that others still read, oldest first: what a file takes along.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`], [`Error::Damaged`].
+    pub fn our_boxes(&self, id: ConversationId) -> Result<Vec<streams::BoxId>, Error> {
+        self.conversation(id)?.our_boxes()
     }
 
     /// All invites of ours.
@@ -405,12 +423,12 @@ impl Messenger {
         if let Some(network) = self.place(conversation.place).map(|p| p.0.clone()) {
             conversation.place = self.place_for(&network, floor);
         }
-        let online = self.online.get(&conversation.place).copied().unwrap_or(false);
+        let reach = self.reach.get(&conversation.place).copied().unwrap_or_default();
         let sizes = self.sizes.get(&conversation.place).copied().unwrap_or_default();
         let mut cx = cx!(self, step);
         cx.event(Event::Opened { conversation: id });
         conversation.set_sizes(&mut cx, sizes)?;
-        conversation.set_online(&mut cx, online)?;
+        conversation.set_reach(&mut cx, reach)?;
         self.conversations.insert(id, conversation);
         Ok(())
     }

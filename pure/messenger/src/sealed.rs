@@ -9,6 +9,7 @@ use wire::hub::PutOutcome;
 use crate::Error;
 use crate::call::CallId;
 use crate::conversation::BoxBytes;
+use crate::near::Reach;
 
 /// Pause after `Full` or `SlowDown`, ms; doubles up to sixteen times this.
 const BACKOFF_MS: u64 = 1_000;
@@ -19,6 +20,8 @@ struct Flight {
     call: Option<CallId>,
     sent: bool,
     settled: bool,
+    /// Neighbours have it, the hub does not.
+    carried: bool,
     due: Option<Timestamp>,
     refusals: u32,
 }
@@ -30,6 +33,25 @@ pub(crate) struct Run(BTreeMap<usize, Flight>);
 impl Run {
     pub(crate) fn is_settled(&self, index: usize) -> bool {
         self.0.get(&index).is_some_and(|f| f.settled)
+    }
+
+    /// Neighbours may fetch it from us; the hub still has to get it.
+    pub(crate) fn carried(&mut self, index: usize) {
+        let flight = self.0.entry(index).or_default();
+        flight.call = None;
+        flight.due = None;
+        flight.sent = true;
+        flight.carried = true;
+    }
+
+    /// Whether this box is where it can be fetched: at the hub, or with neighbours.
+    pub(crate) fn is_out(&self, index: usize) -> bool {
+        self.0.get(&index).is_some_and(|f| f.settled || f.carried)
+    }
+
+    /// Whether all of `len` boxes are out.
+    pub(crate) fn is_all_out(&self, len: usize) -> bool {
+        (0..len).all(|n| self.is_out(n))
     }
 
     /// Whether all of `len` boxes are at the hub.
@@ -55,8 +77,10 @@ impl Run {
         self.0.entry(index).or_default().sent = true;
     }
 
-    pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        self.0.values().filter(|f| !f.settled && f.call.is_none()).filter_map(|f| f.due).min()
+    /// When a box may be put again; what neighbours have waits for the hub.
+    pub(crate) fn deadline(&self, reach: Reach) -> Option<Timestamp> {
+        let waits = |f: &&Flight| !f.settled && f.call.is_none() && (reach == Reach::Hub || !f.carried);
+        self.0.values().filter(waits).filter_map(|f| f.due).min()
     }
 
     pub(crate) fn calls(&self) -> impl Iterator<Item = CallId> + '_ {

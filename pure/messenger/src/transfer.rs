@@ -14,6 +14,7 @@ use crate::call::{Call, CallId};
 use crate::conversation::{BoxBytes, Bytes};
 use crate::cx::{Cx, Owner};
 use crate::event::{Event, FileState, Output, PlaceId};
+use crate::near::Reach;
 use crate::pack::pack;
 use crate::reader::{Read, StreamReader};
 use crate::sealed::{Run, seal_all};
@@ -51,12 +52,18 @@ pub struct Transfer {
     /// Where the file is or is to be, as the shell understands it.
     pub path: String,
     pub(crate) stream: Bytes,
+    /// Bytes that neighbours can fetch from us: what is left is to bring them to the hub.
+    #[serde(default)]
+    pub(crate) carried: u64,
 }
 
 pub(crate) struct Moving {
     pub(crate) id: TransferId,
     pub(crate) place: PlaceId,
     pub(crate) transfer: Transfer,
+    /// How far requests get, and whether there is no hub.
+    reach: Reach,
+    lan: bool,
     /// Sending: boxes under way, by chunk; `None` while the shell reads the chunk.
     out: BTreeMap<u64, Option<BoxBytes>>,
     run: Run,
@@ -111,6 +118,7 @@ impl Moving {
             done: 0,
             path: file.path.clone(),
             stream: stream.to_bytes(),
+            carried: 0,
         };
         let offer = FileOffer {
             transfer: id,
@@ -144,6 +152,7 @@ impl Moving {
             done: 0,
             path: String::new(),
             stream: stream.to_bytes(),
+            carried: 0,
         };
         let moving = Self::open(offer.transfer, place, transfer)?;
         moving.save(cx)?;
@@ -156,6 +165,8 @@ impl Moving {
             id,
             place,
             transfer,
+            reach: Reach::Off,
+            lan: false,
             out: BTreeMap::new(),
             run: Run::default(),
             reader: None,
@@ -182,7 +193,8 @@ impl Moving {
     }
 
     fn tell(&self, cx: &mut Cx<'_>) {
-        let Transfer { conversation, message, done, size, state, .. } = self.transfer;
+        let Transfer { conversation, message, done, carried, size, state, .. } = self.transfer;
+        let done = done.max(carried);
         cx.event(Event::File { conversation, id: message, transfer: self.id, done, size, state });
     }
 
@@ -203,6 +215,16 @@ impl Moving {
         self.out.clear();
     }
 
+    /// How far requests get now. What neighbours have is read and put again once the hub is there.
+    pub(crate) fn set_reach(&mut self, cx: &mut Cx<'_>, reach: Reach, lan: bool) -> Result<(), Error> {
+        self.lan = lan;
+        let near = std::mem::replace(&mut self.reach, reach) == Reach::Near;
+        if reach == Reach::Hub && near && self.transfer.ours {
+            self.stop(cx);
+        }
+        if reach > Reach::Off { self.pump(cx) } else { Ok(()) }
+    }
+
     /// From now on by another place: what is under way is asked anew there.
     pub(crate) fn move_to(&mut self, cx: &mut Cx<'_>, place: PlaceId) -> Result<(), Error> {
         self.stop(cx);
@@ -219,7 +241,8 @@ impl Moving {
     }
 
     fn pump_out(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
-        let first = self.transfer.done.checked_div(chunk_len()).unwrap_or(0);
+        let there = if self.reach == Reach::Hub { 0 } else { self.transfer.carried };
+        let first = self.transfer.done.max(there).div_ceil(chunk_len());
         let window = u64::try_from(WINDOW).unwrap_or(8);
         if self.transfer.done >= self.transfer.size {
             return self.set_state(cx, FileState::Done);
@@ -235,7 +258,8 @@ impl Moving {
                 }
                 Some(Some(sealed)) => {
                     let index = usize::try_from(chunk).unwrap_or(usize::MAX);
-                    if self.run.is_ready(index, cx.now) {
+                    let waits = self.reach != Reach::Hub && self.run.is_out(index);
+                    if !waits && self.run.is_ready(index, cx.now) {
                         let owner = Owner::Transfer(self.id, chunk);
                         let call = cx.out.call(owner, self.place, Call::Put(sealed.to_box()?));
                         self.run.started(index, call);
@@ -257,6 +281,25 @@ impl Moving {
         let at = first.advance_to(first.index().counter().saturating_add(chunk))?;
         let (mut boxes, _) = seal_all(at, CONTEXT, &[bytes], Sizes::Uniform)?;
         self.out.insert(chunk, boxes.pop());
+        self.pump(cx)
+    }
+
+    /// Neighbours may fetch a chunk from us.
+    pub(crate) fn on_carried(&mut self, cx: &mut Cx<'_>, chunk: u64) -> Result<(), Error> {
+        if self.lan {
+            return self.on_put(cx, chunk, PutOutcome::Stored);
+        }
+        self.run.carried(usize::try_from(chunk).unwrap_or(usize::MAX));
+        let before = self.transfer.done.max(self.transfer.carried).div_ceil(chunk_len());
+        let mut next = before;
+        while self.run.is_out(usize::try_from(next).unwrap_or(usize::MAX)) && next < self.chunks() {
+            self.out.remove(&next);
+            next = next.saturating_add(1);
+        }
+        if next > before {
+            self.transfer.carried = next.saturating_mul(chunk_len()).min(self.transfer.size);
+            self.moved(cx, before, next)?;
+        }
         self.pump(cx)
     }
 
@@ -357,7 +400,7 @@ impl Moving {
     }
 
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        self.run.deadline()
+        self.run.deadline(self.reach)
     }
 }
 

@@ -59,6 +59,12 @@ impl Floor {
         matches!(self, Floor::Anywhere | Floor::Hidden | Floor::Tor)
     }
 
+    /// Whether neighbours on a LAN may carry it.
+    #[must_use]
+    pub const fn allows_lan(self) -> bool {
+        matches!(self, Floor::Anywhere | Floor::Hidden | Floor::Lan)
+    }
+
     /// The stricter of two: both ends enforce it. Two that exclude each other are refused before (see [`Floor::excludes`]).
     #[must_use]
     pub fn stricter(self, other: Floor) -> Floor {
@@ -103,7 +109,8 @@ pub struct Charter {
     /// Whether this is a direct chat: two people, and never a third.
     #[n(1)]
     pub direct: bool,
-    /// Where the conversation lives; its hub decides the order of commits, and nothing else.
+    /// Where the conversation lives; its hub decides the order of commits, and nothing else. Without a hub its creator
+    /// decides.
     #[n(2)]
     pub place: NetworkPlace,
     /// The routes that it may use.
@@ -163,7 +170,7 @@ impl Charter {
     }
 
     fn check(self) -> Result<Self, Error> {
-        self.place.check()?;
+        self.place.check_under(self.floor)?;
         let clean = sanitize(&self.title, Newlines::Fold) == self.title;
         if self.version != 1 {
             return Err(Error::Version(self.version));

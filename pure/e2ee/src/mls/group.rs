@@ -312,6 +312,15 @@ impl Group {
         Ok(WriteCapability::from_seed(self.export(mls, "hushwing decide v1")?.reveal()))
     }
 
+    /// By which the two of a direct chat find each other on a LAN, when they are first in the group together
+    /// (`MESH-001`). Both draw it in the same epoch, and keep it.
+    ///
+    /// # Errors
+    /// [`Error::NotMember`].
+    pub fn near_secret(&self, mls: &Mls) -> Result<Secret, Error> {
+        self.export(mls, "hushwing near v1")
+    }
+
     /// Encrypts for the current epoch.
     ///
     /// # Errors

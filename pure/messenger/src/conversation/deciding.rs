@@ -13,6 +13,7 @@ use crate::Error;
 use crate::call::{Call, CallId};
 use crate::cx::{Cx, Effect, Purpose};
 use crate::event::Event;
+use crate::near::Reach;
 use crate::parts::{Joined, Joiner, split};
 use crate::reader::{Read, StreamReader, WINDOW};
 use crate::sealed::{Run, seal_all};
@@ -70,10 +71,10 @@ impl Conversation {
     /// Asks at once whether the epoch is over; what answers empty shows that we have caught up.
     pub(super) fn look_at_decisions(&mut self, cx: &mut Cx<'_>) {
         let away = cx.now.as_millis().saturating_sub(self.saved.decided_at) > AWAY_MS;
-        let Some(deciding) = &mut self.deciding else { return };
-        if !self.online || away {
+        if !self.can_decide() || away && !self.decides_alone() {
             return;
         }
+        let Some(deciding) = &mut self.deciding else { return };
         if let Some(call) = deciding.open.take() {
             cx.out.cancel(call);
         }
@@ -115,7 +116,10 @@ impl Conversation {
         if !self.is_open() {
             return Ok(false);
         }
-        if cx.now.as_millis().saturating_sub(self.saved.decided_at) > AWAY_MS {
+        // While the hub is out of reach nobody knows; chat goes on.
+        let asks = self.reach != Reach::Near || self.lan;
+        let away = cx.now.as_millis().saturating_sub(self.saved.decided_at) > AWAY_MS;
+        if away && asks && !self.decides_alone() {
             self.lose(cx, "this profile was away for longer than the hub keeps boxes")?;
             return Ok(false);
         }
@@ -148,6 +152,9 @@ impl Conversation {
             let Some(by) = group.members()?.into_iter().find(|m| m.leaf == decision.leaf).map(|m| m.id) else {
                 continue;
             };
+            if self.lan && by != self.card.creator {
+                continue;
+            }
             let reader = StreamReader::new(decision.body.clone(), BODY_CONTEXT.to_vec())?.patient();
             deciding.found = Some(Found {
                 decision,
@@ -168,6 +175,7 @@ impl Conversation {
     }
 
     fn read_body(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+        let can_decide = self.can_decide();
         let Some(found) = self.deciding.as_mut().and_then(|d| d.found.as_mut()) else { return Ok(()) };
         while found.body.is_none() && !found.bad {
             let joined = match found.reader.next(cx.now)? {
@@ -181,7 +189,7 @@ impl Conversation {
                 Joined::Whole(_) | Joined::Broken => found.bad = true,
             }
         }
-        let late = cx.now.millis_since(found.since) >= HELD_MS && found.body.is_none();
+        let late = can_decide && cx.now.millis_since(found.since) >= HELD_MS && found.body.is_none();
         if (found.bad || late) && !found.told {
             found.told = true;
             let by = found.by;
@@ -196,10 +204,20 @@ impl Conversation {
         waiting.then(|| found.since.plus_millis(HELD_MS))
     }
 
+    /// The time without whoever decides does not count as a body's delay.
+    pub(super) fn wait_for_body_anew(&mut self, now: Timestamp) {
+        if let Some(found) = self.deciding.as_mut().and_then(|d| d.found.as_mut()) {
+            found.since = now;
+        }
+    }
+
     pub(super) fn deciding_deadline(&self) -> Option<Timestamp> {
+        if !self.can_decide() {
+            return None;
+        }
         match self.deciding.as_ref()?.found.as_ref() {
             Some(found) => self.deadline_of(found),
-            None if self.saved.commit.is_none() && self.caught_up && self.is_open() => {
+            None if self.saved.commit.is_none() && self.caught_up && self.is_open() && !self.owes_hub() => {
                 self.saved.intents.iter().map(|(at, _)| Timestamp::from_millis(*at)).min()
             }
             None => None,
@@ -273,6 +291,9 @@ impl Conversation {
             }
         }
         self.enter_epoch(cx)?;
+        if !readded.is_empty() {
+            self.draw_near(cx)?;
+        }
         if applied.we_are_out {
             self.saved.over = true;
             lines.push(format!("{who} removed you: you read nothing from now on"));
@@ -288,9 +309,10 @@ impl Conversation {
 
     /// Keeps requests open for the next decision, or for the body of the one that is there.
     fn follow_decisions(&mut self, cx: &mut Cx<'_>) {
-        if !self.online {
+        if !self.is_online() {
             return;
         }
+        let can_decide = self.can_decide();
         let Some(deciding) = &self.deciding else { return };
         let epoch = deciding.epoch;
         match &deciding.found {
@@ -301,7 +323,7 @@ impl Conversation {
                     found.open = Some(call);
                 }
             }
-            None if deciding.open.is_none() => {
+            None if deciding.open.is_none() && can_decide => {
                 let wanted = deciding.reader.wanted();
                 let call = if self.caught_up { Call::Get(wanted) } else { Call::Look(wanted) };
                 let call = self.call(cx, Purpose::Decide(epoch), call);
@@ -316,10 +338,14 @@ impl Conversation {
     /// Brings our own commit forward: makes it, puts its body, then the deciding box.
     pub(super) fn step_commit(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
         let undecided = self.deciding.as_ref().is_some_and(|d| d.found.is_none());
-        if !self.online || !self.caught_up || !self.is_open() || !undecided {
+        if !self.can_decide() || !self.caught_up || !self.is_open() || !undecided {
             return Ok(());
         }
         if self.saved.commit.is_none() {
+            if self.owes_hub() {
+                // What neighbours have is brought to the hub first, while its epoch is still read.
+                return Ok(());
+            }
             self.make_commit(cx)?;
         }
         let Some(commit) = &self.saved.commit else { return Ok(()) };
@@ -467,11 +493,18 @@ impl Conversation {
         if !self.is_open() {
             return Err(Error::Refused("the conversation is not open now"));
         }
+        self.check_may_change()?;
         if !self.saved.intents.iter().any(|(_, i)| *i == intent) {
             self.saved.intents.push_back((cx.now.as_millis(), intent));
             self.dirty = true;
         }
         self.pump(cx)
+    }
+
+    /// That a change by us would count.
+    pub(crate) fn check_may_change(&self) -> Result<(), Error> {
+        let refusal = Error::Refused("in a group without a hub its creator decides: ask them");
+        if self.may_change() { Ok(()) } else { Err(refusal) }
     }
 
     /// Adds whom an invitation was for.

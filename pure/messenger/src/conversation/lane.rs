@@ -11,6 +11,9 @@ use crate::call::CallId;
 use crate::parts::{Joined, Joiner};
 use crate::reader::{Read, StreamReader};
 
+/// Boxes of one author after which it is told, whatever is in them.
+const UNTOLD: u64 = 64;
+
 /// What the lane gave.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Item {
@@ -38,6 +41,8 @@ pub(super) struct Lane {
     pub(super) look_at: Timestamp,
     /// Read since the last acknowledgement something that wants one.
     pub(super) unacked: bool,
+    /// Boxes that the last acknowledgement told of.
+    pub(super) told: u64,
     /// Moved since it was kept.
     pub(super) dirty: bool,
 }
@@ -45,6 +50,7 @@ pub(super) struct Lane {
 impl Lane {
     /// From `at`, in a stream that begins at the counter `base`.
     pub(super) fn new(at: ReadCapability, base: u64, context: &Secret, holes: Vec<u64>) -> Result<Self, Error> {
+        let told = at.index().counter().saturating_sub(base);
         Ok(Lane {
             reader: StreamReader::new(at.clone(), context.reveal().to_vec())?,
             joiner: Joiner::default(),
@@ -55,6 +61,7 @@ impl Lane {
             drained: false,
             look_at: Timestamp::ZERO,
             unacked: false,
+            told,
             dirty: false,
         })
     }
@@ -74,6 +81,12 @@ impl Lane {
     /// Boxes up to here are read, counted from 0.
     pub(super) fn done(&self) -> u64 {
         self.boundary.index().counter().saturating_sub(self.base)
+    }
+
+    /// Whether so much was read that its author is told, although none of it wants an acknowledgement: what it has to
+    /// keep for others must not grow without end.
+    pub(super) fn is_untold(&self) -> bool {
+        !self.unacked && self.done().saturating_sub(self.told) >= UNTOLD
     }
 
     /// How many boxes are acknowledged, and which of them were lost.

@@ -10,11 +10,11 @@ mod rescue;
 mod saved;
 mod sending;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use e2ee::id::{ConversationId, MemberId, MessageId};
 use e2ee::mls::{Charter, Floor, Group, MemberSecret, PAST_EPOCHS};
-use e2ee::{Newlines, Nick, sanitize};
+use e2ee::{NetworkPlace, Newlines, Nick, Secret, sanitize};
 use streams::{ReadCapability, VerifiedBox};
 use wire::Timestamp;
 use wire::hub::PutOutcome;
@@ -30,12 +30,15 @@ use crate::Error;
 use crate::call::{Call, CallId};
 use crate::cx::{Cx, Owner, Purpose};
 use crate::event::{Event, PlaceId};
+use crate::near::{Near, NearWho, Reach};
 use crate::pack::{pack, unpack};
 use crate::sealed::Run;
 use crate::store::{Author, Kind, NewMessage, Space, State};
 
 /// How often lanes of a past epoch are looked at again, ms, and for how long.
 const PAST_LOOK_MS: u64 = 20_000;
+/// As often when it costs nothing: the boxes of neighbours lie here.
+const PAST_LOOK_NEAR_MS: u64 = 500;
 const PAST_WATCH_MS: u64 = 300_000;
 /// Acknowledgements of lanes read no more that may wait; older ones are dropped, and what they were for is sent again.
 const MAX_LATE_ACKS: usize = 1_024;
@@ -65,10 +68,14 @@ pub(crate) struct Conversation {
     lanes: BTreeMap<(MemberId, u64), Lane>,
     pending: BTreeMap<u64, Pending>,
     runs: BTreeMap<u64, Run>,
+    /// Messages that were sealed before the hub came in reach: their epoch may be over.
+    sealed_before: BTreeSet<u64>,
     deciding: Option<Deciding>,
     commit_run: Run,
     rescues: Rescues,
-    online: bool,
+    reach: Reach,
+    /// Without a hub: neighbours carry all, and the creator decides.
+    lan: bool,
     /// Whether others may show that we have what they sent.
     pub(crate) show_delivery: bool,
     sizes: streams::Sizes,
@@ -141,15 +148,18 @@ impl Conversation {
             rescue_out: Default::default(),
             rescue_read: BTreeMap::new(),
             rescue_at: cx.now.as_millis(),
+            near: None,
         };
         let mut conversation = Self::new(id, place, card, saved);
         conversation.group = Some(group);
         conversation.enter_epoch(cx)?;
+        conversation.draw_near(cx)?;
         conversation.save(cx)?;
         Ok(conversation)
     }
 
     fn new(id: ConversationId, place: PlaceId, card: Card, saved: Saved) -> Self {
+        let lan = wire::decode::<NetworkPlace>(&card.place, "place").is_ok_and(|p| p.is_lan());
         Conversation {
             id,
             place,
@@ -160,10 +170,12 @@ impl Conversation {
             lanes: BTreeMap::new(),
             pending: BTreeMap::new(),
             runs: BTreeMap::new(),
+            sealed_before: BTreeSet::new(),
             deciding: None,
             commit_run: Run::default(),
             rescues: Rescues::default(),
-            online: false,
+            reach: Reach::Off,
+            lan,
             show_delivery: true,
             sizes: streams::Sizes::Uniform,
             caught_up: false,
@@ -218,6 +230,7 @@ impl Conversation {
             rescue_out: Default::default(),
             rescue_read: BTreeMap::new(),
             rescue_at: 0,
+            near: None,
         };
         let mut conversation = Self::new(id, place, card, saved);
         conversation.lose(cx, "this profile was restored from a backup")?;
@@ -320,6 +333,51 @@ impl Conversation {
         }
     }
 
+    /// Requests get somewhere.
+    fn is_online(&self) -> bool {
+        self.reach > Reach::Off
+    }
+
+    /// Whoever decides is in reach: the hub, or where there is none, neighbours.
+    fn can_decide(&self) -> bool {
+        self.reach == Reach::Hub || self.lan && self.is_online()
+    }
+
+    /// Whether we may change the members: anybody where a hub orders the changes, else the creator (`GROUP-016`).
+    pub(crate) fn may_change(&self) -> bool {
+        !self.lan || self.card.creator == self.card.me
+    }
+
+    /// Without a hub the creator decides: nothing is decided without it.
+    pub(crate) fn decides_alone(&self) -> bool {
+        self.lan && self.may_change()
+    }
+
+    /// What the two of a direct chat find each other by on a LAN: drawn when they are first in the group together, and
+    /// anew when one is added again, for then both are in the same epoch.
+    fn draw_near(&mut self, cx: &Cx<'_>) -> Result<(), Error> {
+        if let Some(group) = self.group.as_ref().filter(|g| g.is_active() && self.card.direct) {
+            self.saved.near = Some(Zeroizing::new(group.near_secret(cx.mls)?.reveal().to_vec()));
+            self.dirty = true;
+        }
+        Ok(())
+    }
+
+    /// The secret and our role, if the contact may be looked for on a LAN.
+    pub(crate) fn near(&self) -> Option<Near> {
+        if !self.card.direct || !self.is_open() || !self.floor().allows_lan() {
+            return None;
+        }
+        let secret = self.saved.near.as_ref().and_then(|s| s.as_slice().try_into().ok()).map(Secret::new)?;
+        let first = self.card.members.keys().next().is_some_and(|other| self.card.me < *other);
+        Some(Near { who: NearWho::Contact(self.id), place: self.place, secret, first })
+    }
+
+    /// Whether anything of the others was read in the current epoch or the ones before it that are still read.
+    pub(crate) fn has_heard(&self) -> bool {
+        self.lanes.values().any(|l| l.done() > 0)
+    }
+
     /// Whether it goes on: we are a member, know our place, and nobody has ended it.
     pub(crate) fn is_open(&self) -> bool {
         self.can_write() && !self.saved.over
@@ -352,7 +410,7 @@ impl Conversation {
     }
 
     /// Another place: all requests are asked anew there.
-    pub(crate) fn move_to(&mut self, cx: &mut Cx<'_>, place: PlaceId, online: bool) -> Result<(), Error> {
+    pub(crate) fn move_to(&mut self, cx: &mut Cx<'_>, place: PlaceId, reach: Reach) -> Result<(), Error> {
         for call in self.open_calls() {
             cx.out.cancel(call);
         }
@@ -361,9 +419,9 @@ impl Conversation {
         self.commit_run = Run::default();
         self.rescues = Rescues::default();
         self.place = place;
-        self.online = false;
+        self.reach = Reach::Off;
         self.open_deciding(cx)?;
-        self.set_online(cx, online)
+        self.set_reach(cx, reach)
     }
 
     pub(crate) fn timer_changed(&mut self, cx: &mut Cx<'_>, seconds: u32) -> Result<(), Error> {
@@ -452,14 +510,15 @@ impl Conversation {
         Ok(())
     }
 
-    /// The carriers of this place work, or do not.
-    pub(crate) fn set_online(&mut self, cx: &mut Cx<'_>, online: bool) -> Result<(), Error> {
-        if self.online != online {
-            self.online = online;
-            if online {
-                self.caught_up = false;
-                self.look_at_decisions(cx);
-            }
+    /// How far this place's requests get now.
+    pub(crate) fn set_reach(&mut self, cx: &mut Cx<'_>, reach: Reach) -> Result<(), Error> {
+        let could_decide = self.can_decide();
+        self.reach = reach;
+        if self.can_decide() && !could_decide {
+            self.caught_up = false;
+            self.wait_for_body_anew(cx.now);
+            self.note_sealed(cx);
+            self.look_at_decisions(cx);
         }
         self.pump(cx)
     }
@@ -480,12 +539,13 @@ impl Conversation {
     }
 
     fn call(&mut self, cx: &mut Cx<'_>, purpose: Purpose, call: Call) -> CallId {
-        cx.out.call(Owner::Conversation(self.id, purpose), self.place, call)
+        let hub_only = !self.lan && matches!(purpose, Purpose::Decide(_) | Purpose::CommitDecision);
+        cx.out.ask(Owner::Conversation(self.id, purpose), self.place, call, hub_only)
     }
 
     /// Keeps a request open for each lane of the current epoch, and looks at those of past ones now and then.
     fn follow_lanes(&mut self, cx: &mut Cx<'_>) {
-        if !self.online || self.saved.lost.is_some() {
+        if !self.is_online() || self.saved.lost.is_some() {
             return;
         }
         let current = Some(self.saved.mine.epoch).filter(|epoch| self.is_current(*epoch));
@@ -523,7 +583,8 @@ impl Conversation {
                 lane.open = None;
                 if !current && boxes.is_empty() {
                     lane.drained = true;
-                    lane.look_at = cx.now.plus_millis(PAST_LOOK_MS);
+                    let wait = if self.reach == Reach::Near { PAST_LOOK_NEAR_MS } else { PAST_LOOK_MS };
+                    lane.look_at = cx.now.plus_millis(wait);
                 }
                 for found in boxes {
                     lane.accept(found);
@@ -551,14 +612,31 @@ impl Conversation {
         self.pump(cx)
     }
 
+    /// Neighbours may fetch a box of ours from us.
+    pub(crate) fn on_carried(&mut self, cx: &mut Cx<'_>, purpose: Purpose) -> Result<(), Error> {
+        if self.lan {
+            return self.on_put(cx, purpose, PutOutcome::Stored);
+        }
+        match purpose {
+            Purpose::Message(seq, index) => self.on_message_carried(cx, seq, index)?,
+            Purpose::CommitBody(index) => self.commit_run.carried(index),
+            Purpose::CommitDecision => self.commit_run.carried(0),
+            Purpose::RescueWrite(_) => self.rescues.carried(),
+            Purpose::Lane(..) | Purpose::Decide(_) | Purpose::Body(_) | Purpose::Rescue(_) => {}
+        }
+        self.pump(cx)
+    }
+
     /// When [`Conversation::pump`] is due although nothing comes. Nothing is due while nothing can be done about it.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        if !self.online {
+        if !self.is_online() {
             return None;
         }
         let lanes = self.lanes.values().filter_map(Lane::deadline);
         let looks = self.lanes.values().filter(|l| l.open.is_none() && l.look_at > Timestamp::ZERO).map(|l| l.look_at);
-        let runs = self.runs.values().chain([&self.commit_run]).filter_map(Run::deadline);
+        let commit = Some(&self.commit_run).filter(|_| self.can_decide());
+        let runs = self.runs.iter().filter(|(seq, _)| !self.waits_for_epoch(**seq)).map(|(_, run)| run);
+        let runs = runs.chain(commit).filter_map(|run| run.deadline(self.reach));
         let ack = self.saved.ack_due.filter(|_| self.can_write()).map(Timestamp::from_millis);
         let waiting = lanes.chain(looks).chain(runs).chain(ack).min();
         waiting.into_iter().chain(self.deciding_deadline()).chain(self.rescue_deadline()).min()

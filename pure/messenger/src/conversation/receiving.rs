@@ -53,6 +53,10 @@ impl Conversation {
                     Item::Hole => self.ack_soon(cx),
                 }
             }
+            if let Some(lane) = self.lanes.get_mut(&(member, epoch)).filter(|l| l.is_untold()) {
+                lane.unacked = true;
+                self.ack_soon(cx);
+            }
             let past = epoch != self.saved.mine.epoch;
             if past && self.lanes.get(&(member, epoch)).is_some_and(|l| !l.drained) {
                 held = Some(member);
@@ -266,6 +270,12 @@ impl Conversation {
             self.dirty = true;
             return self.notice(cx, &format!("{name} has ended this conversation"));
         }
+        if self.lan && member == self.card.creator {
+            return self.notice(cx, &format!("{name} has left: nobody can change the group any more"));
+        }
+        if !self.may_change() {
+            return self.notice(cx, &format!("{name} wants to leave"));
+        }
         let remove = Intent::Remove { member };
         if self.saved.intents.iter().any(|(_, i)| *i == remove) {
             return Ok(());
@@ -275,7 +285,7 @@ impl Conversation {
             .as_ref()
             .and_then(|g| g.members().ok())
             .and_then(|all| all.into_iter().map(|m| m.id).find(|id| *id != member));
-        let mine = first == Some(self.card.me);
+        let mine = first == Some(self.card.me) || self.lan;
         let at = if mine { cx.now } else { cx.soon(REMOVE_LEAST_MS, REMOVE_SPAN_MS) };
         self.saved.intents.push_back((at.as_millis(), remove));
         self.dirty = true;

@@ -81,6 +81,11 @@ impl Rescues {
     pub(super) fn calls(&self) -> impl Iterator<Item = CallId> + '_ {
         self.readings.values().filter_map(|r| r.open).chain(self.run.calls())
     }
+
+    /// The box under way is with neighbours; it waits for the hub.
+    pub(super) fn carried(&mut self) {
+        self.run.carried(0);
+    }
 }
 
 impl Conversation {
@@ -134,7 +139,7 @@ impl Conversation {
 
     /// Puts the next part of our rescue messages, at the first free index.
     fn write_rescue(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
-        if !self.online || !self.rescues.run.is_ready(0, cx.now) {
+        if !self.can_decide() || !self.rescues.run.is_ready(0, cx.now) {
             return Ok(());
         }
         let Some(part) = self.saved.rescue_out.front() else { return Ok(()) };
@@ -165,14 +170,17 @@ impl Conversation {
     }
 
     pub(super) fn rescue_deadline(&self) -> Option<Timestamp> {
+        if !self.can_decide() {
+            return None;
+        }
         let look = self.rescues.next_look.filter(|_| !self.saved.over);
-        look.into_iter().chain(self.rescues.run.deadline()).min()
+        look.into_iter().chain(self.rescues.run.deadline(self.reach)).min()
     }
 
     /// Looks for rescue messages when it is time, and writes ours.
     pub(super) fn step_rescue(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
         self.write_rescue(cx)?;
-        if self.saved.over || !self.online {
+        if self.saved.over || !self.can_decide() {
             return Ok(());
         }
         let every = if self.saved.lost.is_some() { LOOK_LOST_MS } else { LOOK_MS };
@@ -218,7 +226,7 @@ impl Conversation {
             let wanted = reading.reader.wanted();
             let asked = reading.open;
             self.rescues.readings.insert(member, reading);
-            if asked.is_none() && self.online {
+            if asked.is_none() && self.can_decide() {
                 let call = self.call(cx, Purpose::Rescue(member), Call::Look(wanted));
                 if let Some(reading) = self.rescues.readings.get_mut(&member) {
                     reading.open = Some(call);
@@ -281,6 +289,9 @@ impl Conversation {
         if !Invited::parse(cx.mls, &package).is_ok_and(|i| i.id == from) {
             return Ok(());
         }
+        if !self.may_change() {
+            return Ok(());
+        }
         if self.card.direct || self.card.creator == self.card.me {
             return self.readd(cx, from, package);
         }
@@ -294,7 +305,7 @@ impl Conversation {
     /// Adds somebody anew.
     pub(crate) fn readd(&mut self, cx: &mut Cx<'_>, member: MemberId, key_package: Vec<u8>) -> Result<(), Error> {
         let intent = Intent::Readd { member, key_package };
-        if self.saved.intents.iter().any(|(_, i)| *i == intent) || !self.is_open() {
+        if self.saved.intents.iter().any(|(_, i)| *i == intent) || !self.is_open() || !self.may_change() {
             return Ok(());
         }
         self.saved.intents.push_back((cx.now.as_millis(), intent));
@@ -322,6 +333,7 @@ impl Conversation {
         self.group = Some(group);
         self.unverify();
         self.enter_epoch(cx)?;
+        self.draw_near(cx)?;
         self.notice(cx, "added again: messages in between may be missing; compare the safety words anew")
     }
 

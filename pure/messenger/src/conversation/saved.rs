@@ -189,6 +189,9 @@ pub(super) struct Saved {
     pub(super) rescue_read: BTreeMap<MemberId, Bytes>,
     /// When we looked there last, ms.
     pub(super) rescue_at: u64,
+    /// By which the two of a direct chat find each other on a LAN. Not in the card, for a backup must not hold it.
+    #[serde(default)]
+    pub(super) near: Option<Bytes>,
 }
 
 /// What is still to be acknowledged of a lane that is read no more.
@@ -222,11 +225,21 @@ pub(super) struct Placed {
     pub(super) to: u64,
     /// Boxes that are not stored; empty once all are.
     pub(super) boxes: Vec<BoxBytes>,
-    /// When the hub had all of them, ms.
+    /// When the hub had all of them, ms; without a hub, when neighbours could fetch all of them.
     pub(super) stored_at: Option<u64>,
+    /// Neighbours can fetch all of them from us: what is left is to bring them to the hub.
+    #[serde(default)]
+    pub(super) carried: bool,
     /// Recipients in all, and those that have not acknowledged it.
     pub(super) recipients: usize,
     pub(super) waiting: BTreeSet<MemberId>,
     /// A recipient does not want it shown that it has the message.
     pub(super) hidden: bool,
+}
+
+impl Pending {
+    /// Whether it is sealed, and not at the hub.
+    pub(super) fn is_unstored(&self) -> bool {
+        self.placed.as_ref().is_some_and(|p| p.stored_at.is_none())
+    }
 }

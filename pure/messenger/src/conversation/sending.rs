@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use e2ee::id::{MemberId, MessageId};
 use e2ee::mls::PAST_EPOCHS;
-use streams::{Sizes, WriteCapability};
+use streams::{ReadCapability, Sizes, WriteCapability};
 use wire::hub::PutOutcome;
 
 use super::saved::{Intent, Pending, Placed};
@@ -14,12 +14,16 @@ use crate::body::{AckEntry, Body, Envelope, MAX_ENTRIES};
 use crate::call::Call;
 use crate::cx::{Cx, Purpose};
 use crate::event::Event;
+use crate::near::Reach;
 use crate::pack::pack;
 use crate::parts::split_for;
 use crate::reader::WINDOW;
 use crate::sealed::{Run, seal_all};
 use crate::store::{Space, State};
 
+/// Boxes of ours that a file takes along: the newest of this epoch, and the first of each past one.
+const MAX_OUR_BOXES: u64 = 4_096;
+const PAST_BOXES: u64 = 256;
 /// Messages that may wait in one conversation.
 pub(crate) const MAX_WAITING: usize = 10_000;
 /// A box older than this may have left the hub: what is not acknowledged is sent anew, ms.
@@ -84,29 +88,81 @@ impl Conversation {
         Ok(true)
     }
 
+    /// Where boxes of ours may lie that others still read: those of our lanes in the epochs that are known.
+    pub(crate) fn our_boxes(&self) -> Result<Vec<streams::BoxId>, Error> {
+        let mut ids = Vec::new();
+        for keys in &self.epochs {
+            let (Some(context), Some(stream)) = (keys.secret(), keys.members.get(&self.card.me)) else { continue };
+            let current = keys.epoch == self.saved.mine.epoch;
+            let count = if current { self.saved.mine.count.min(MAX_OUR_BOXES) } else { PAST_BOXES };
+            let mut at = ReadCapability::from_bytes(stream)?;
+            let skipped = if current { self.saved.mine.count.saturating_sub(count) } else { 0 };
+            for n in 0..skipped.saturating_add(count) {
+                if n >= skipped {
+                    ids.push(at.box_id(context.reveal()));
+                }
+                at = at.next()?;
+            }
+        }
+        Ok(ids)
+    }
+
     /// Messages that not everybody has acknowledged.
     pub(crate) fn unacknowledged(&self) -> usize {
         self.pending.values().filter(|p| p.tracked).count()
     }
 
-    /// Messages that are not durable at the hub.
+    /// Messages that are not durable at the hub; while that is out of reach, those that neighbours cannot fetch either.
     pub(crate) fn unstored(&self) -> usize {
-        self.pending.values().filter(|p| p.placed.as_ref().is_none_or(|b| b.stored_at.is_none())).count()
+        let near = self.reach == Reach::Near;
+        let out = |p: &Placed| p.stored_at.is_some() || near && p.carried;
+        self.pending.values().filter(|p| !p.placed.as_ref().is_some_and(out)).count()
     }
 
-    /// Boxes that have been sealed and are not at the hub.
+    /// Whether something was sealed for the hub, or for neighbours, before it was in reach.
+    pub(super) fn owes_hub(&self) -> bool {
+        !self.lan && self.pending.iter().any(|(seq, p)| p.is_unstored() && self.is_early(*seq, p))
+    }
+
+    /// Whether a message may be of an epoch that was over before the hub came in reach.
+    fn is_early(&self, seq: u64, pending: &Pending) -> bool {
+        self.sealed_before.contains(&seq) || pending.placed.as_ref().is_some_and(|p| p.carried)
+    }
+
+    /// Whether it is not known yet if this message's epoch is over.
+    pub(super) fn waits_for_epoch(&self, seq: u64) -> bool {
+        let early = |p: &Pending| p.is_unstored() && self.is_early(seq, p);
+        self.reach == Reach::Hub && !self.caught_up && self.pending.get(&seq).is_some_and(early)
+    }
+
+    /// The hub has come in reach: what is sealed and not there waits until it is known whether its epoch is over.
+    pub(super) fn note_sealed(&mut self, cx: &mut Cx<'_>) {
+        if self.lan {
+            return;
+        }
+        self.sealed_before = self.pending.iter().filter(|(_, p)| p.is_unstored()).map(|(seq, _)| *seq).collect();
+        for seq in &self.sealed_before {
+            let run = self.runs.remove(seq).unwrap_or_default();
+            run.calls().for_each(|call| cx.out.cancel(call));
+        }
+    }
+
+    /// Boxes that have been sealed and are under way. What is with neighbours is so again once the hub is there.
     fn unsettled(&self) -> usize {
+        let near = self.reach == Reach::Near;
         let boxes = |(seq, p): (&u64, &Pending)| {
             let len = p.placed.as_ref().map_or(0, |b| b.boxes.len());
             let run = self.runs.get(seq);
-            (0..len).filter(|n| run.is_none_or(|r| !r.is_settled(*n))).count()
+            (0..len).filter(|n| run.is_none_or(|r| !(r.is_settled(*n) || near && r.is_out(*n)))).count()
         };
         self.pending.iter().map(boxes).sum()
     }
 
     /// Encrypts and places queued messages, as far as the window allows.
     pub(super) fn seal_queued(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
-        if !self.online || !self.caught_up || !self.can_write() {
+        // While the hub is out of reach nobody can know what was decided: chat goes on in the epoch that is known.
+        let ready = self.caught_up || self.reach == Reach::Near && !self.lan;
+        if !self.is_online() || !ready || !self.can_write() {
             return Ok(());
         }
         let mut unsettled = self.unsettled();
@@ -133,7 +189,7 @@ impl Conversation {
         let age = cx.now.as_millis().saturating_sub(self.saved.refreshed_at);
         let due = self.saved.unrefreshed >= REFRESH_MESSAGES || age >= REFRESH_MS;
         let waits = self.saved.intents.iter().any(|(_, i)| *i == Intent::Refresh);
-        if due && !waits && !self.saved.over {
+        if due && !waits && !self.saved.over && self.may_change() {
             // Not all members at once.
             let at = cx.soon(0, REFRESH_SPAN_MS);
             self.saved.intents.push_back((at.as_millis(), Intent::Refresh));
@@ -147,14 +203,17 @@ impl Conversation {
         let group = self.group.as_mut().ok_or(Error::Damaged)?;
         let message = group.encrypt(cx.mls, &crate::cx::Cx::kept(cx), &pending.envelope)?;
         let at = WriteCapability::from_bytes(&self.saved.mine.next)?;
-        let (boxes, next) = seal_all(at, context.reveal(), &split_for(&message, self.sizes), self.sizes)?;
+        // Without the hub its route is not known: what is sealed now fits any.
+        let sizes = if self.can_decide() { self.sizes } else { Sizes::Uniform };
+        let (boxes, next) = seal_all(at, context.reveal(), &split_for(&message, sizes), sizes)?;
         let from = self.saved.mine.count;
         let to = from.saturating_add(u64::try_from(boxes.len()).unwrap_or(u64::MAX));
         self.saved.mine.next = next.to_bytes();
         self.saved.mine.count = to;
         self.dirty = true;
         let epoch = self.saved.mine.epoch;
-        Ok(Placed { epoch, from, to, boxes, stored_at: None, recipients: waiting.len(), waiting, hidden: false })
+        let recipients = waiting.len();
+        Ok(Placed { epoch, from, to, boxes, stored_at: None, carried: false, recipients, waiting, hidden: false })
     }
 
     /// The boxes that this conversation seals from now on. What is sealed, not at the hub, and too long for the route in
@@ -170,18 +229,23 @@ impl Conversation {
         stuck.into_iter().try_for_each(|seq| self.send_anew(cx, seq))
     }
 
-    /// Puts sealed boxes, in order, a window at a time.
+    /// Puts sealed boxes, in order, a window at a time. To the hub also those that neighbours have, once it is known
+    /// whether their epoch is over.
     pub(super) fn put_boxes(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
-        if !self.online {
+        if !self.is_online() {
             return Ok(());
         }
+        let near = self.reach == Reach::Near;
         let mut ahead = 0_usize;
         let mut ready = Vec::new();
         for (seq, pending) in &self.pending {
             let Some(placed) = &pending.placed else { continue };
+            if self.waits_for_epoch(*seq) {
+                break;
+            }
             let run = self.runs.entry(*seq).or_default();
             for (index, sealed) in placed.boxes.iter().enumerate().filter(|_| placed.stored_at.is_none()) {
-                if run.is_settled(index) {
+                if run.is_settled(index) || near && run.is_out(index) {
                     continue;
                 }
                 ahead = ahead.saturating_add(1);
@@ -208,6 +272,24 @@ impl Conversation {
         let run = self.runs.entry(seq).or_default();
         run.sent(index);
         if shown && len > 0 && run.is_sent(len) { self.further(cx, id, State::Sent) } else { Ok(()) }
+    }
+
+    /// Neighbours may fetch this box from us. It stays until the hub has it, or everybody.
+    pub(super) fn on_message_carried(&mut self, cx: &mut Cx<'_>, seq: u64, index: usize) -> Result<(), Error> {
+        let Some(pending) = self.pending.get_mut(&seq) else { return Ok(()) };
+        let Some(placed) = &mut pending.placed else { return Ok(()) };
+        let run = self.runs.entry(seq).or_default();
+        run.carried(index);
+        if !run.is_all_out(placed.boxes.len()) || placed.carried {
+            return Ok(());
+        }
+        placed.carried = true;
+        cx.store.put(Space::Outbox, &key_of(self.id, seq), &pack(pending)?)?;
+        let (id, shown) = (pending.id, pending.shown);
+        if shown {
+            self.further(cx, id, State::Sent)?;
+        }
+        self.settle_acknowledged(cx)
     }
 
     fn further(&self, cx: &mut Cx<'_>, id: MessageId, state: State) -> Result<(), Error> {
@@ -238,7 +320,8 @@ impl Conversation {
         let (id, shown, tracked) = (pending.id, pending.shown, pending.tracked);
         self.runs.remove(&seq);
         if shown {
-            self.further(cx, id, State::Stored)?;
+            let state = if self.lan { State::Sent } else { State::Stored };
+            self.further(cx, id, state)?;
         }
         if !tracked {
             return self.forget_pending(cx, seq);
@@ -301,6 +384,7 @@ impl Conversation {
             }
         }
         pending.placed = None;
+        self.sealed_before.remove(&seq);
         self.keep_pending(cx, seq, pending)
     }
 
@@ -323,13 +407,18 @@ impl Conversation {
     pub(super) fn requeue(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
         let oldest = self.epochs.front().map_or(0, |e| e.epoch);
         let old = |at: u64| cx.now.as_millis().saturating_sub(at) > RESEND_MS;
-        let stale = |p: &Placed| p.stored_at.map_or(p.epoch < oldest, old);
-        let all: Vec<(u64, bool)> = self
-            .pending
-            .iter()
-            .filter(|(_, p)| p.placed.as_ref().is_some_and(stale))
-            .map(|(seq, p)| (*seq, p.tracked))
-            .collect();
+        let current = self.saved.mine.epoch;
+        // Whoever was at the hub all the while no longer looks for boxes of an epoch that is over.
+        let late = |seq: u64, p: &Pending, at: u64| at < oldest || at < current && self.is_early(seq, p);
+        let stale = |(seq, p): &(&u64, &Pending)| {
+            p.placed.as_ref().is_some_and(|b| b.stored_at.map_or(late(**seq, p, b.epoch), old))
+        };
+        let all: Vec<(u64, bool)> = self.pending.iter().filter(stale).map(|(seq, p)| (*seq, p.tracked)).collect();
+        // Acknowledgements that only neighbours have are said again in the epoch that begins.
+        let unsaid = |(seq, _): &(u64, bool)| self.pending.get(seq).is_some_and(|p| !p.tracked && p.is_unstored());
+        if all.iter().any(unsaid) {
+            self.acknowledge_again(cx);
+        }
         for (seq, tracked) in all {
             if tracked { self.send_anew(cx, seq)? } else { self.forget_pending(cx, seq)? }
         }
@@ -340,8 +429,11 @@ impl Conversation {
     pub(super) fn settle_acknowledged(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
         let mut done = Vec::new();
         for (seq, pending) in &self.pending {
-            let Some(placed) = pending.placed.as_ref().filter(|p| p.stored_at.is_some()) else { continue };
-            if self.missing(placed) == 0 {
+            let Some(placed) = &pending.placed else { continue };
+            // Whoever has it from a neighbour need not find it at the hub. Before anybody has our boxes nobody has read them: that
+            // acknowledgement is for another copy of this profile.
+            let fetched = placed.carried && placed.waiting.len() < placed.recipients;
+            if (placed.stored_at.is_some() || fetched) && self.missing(placed) == 0 {
                 done.push((*seq, pending.id, pending.shown && !placed.hidden));
             }
         }
@@ -366,17 +458,29 @@ impl Conversation {
         let text = match &pending.placed {
             None if self.saved.lost.is_some() => "waits until another member adds this profile again".to_owned(),
             None if self.saved.held_by.is_some() => "the conversation is held up by a member's change".to_owned(),
-            None if !self.online => "waits for a connection that the conversation's floor allows".to_owned(),
-            None if !self.caught_up => "waits until it is known whether the members have changed".to_owned(),
-            None => "waits for its turn".to_owned(),
-            Some(p) if p.stored_at.is_none() => "on its way to the hub".to_owned(),
-            Some(p) if p.recipients == 1 => format!("at the hub; {} has not fetched it", self.first_other()),
-            Some(p) => {
-                let have = p.recipients.saturating_sub(self.missing(p));
-                format!("at the hub; {have} of {} have fetched it", p.recipients)
+            None if !self.is_online() => "waits for a connection that the conversation's floor allows".to_owned(),
+            None if !self.caught_up && self.can_decide() => {
+                "waits until it is known whether the members have changed".to_owned()
             }
+            None => "waits for its turn".to_owned(),
+            Some(p) if p.stored_at.is_some() && !self.lan => format!("at the hub; {}", self.who_has(p)),
+            Some(p) if p.stored_at.is_some() => format!("with neighbours on the LAN; {}", self.who_has(p)),
+            Some(p) if p.carried && self.reach != Reach::Hub => {
+                let later = "goes to the hub once that is in reach";
+                format!("with neighbours on the LAN; {}; {later}", self.who_has(p))
+            }
+            Some(_) if self.reach == Reach::Near => "on its way to neighbours on the LAN".to_owned(),
+            Some(_) => "on its way to the hub".to_owned(),
         };
         Some(crate::event::Why { text, since })
+    }
+
+    fn who_has(&self, placed: &Placed) -> String {
+        if placed.recipients == 1 {
+            return format!("{} has not fetched it", self.first_other());
+        }
+        let have = placed.recipients.saturating_sub(self.missing(placed));
+        format!("{have} of {} have fetched it", placed.recipients)
     }
 
     fn first_other(&self) -> String {
@@ -402,7 +506,12 @@ impl Conversation {
 
     pub(super) fn ack_if_due(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
         let due = self.saved.ack_due.is_some_and(|at| at <= cx.now.as_millis());
-        if !due || !self.can_write() || !self.online {
+        if !due || !self.can_write() || !self.is_online() {
+            return Ok(());
+        }
+        if self.pending.len() >= MAX_WAITING {
+            // It waits until there is room.
+            self.saved.ack_due = Some(cx.now.plus_millis(ACK_MOST_MS).as_millis());
             return Ok(());
         }
         self.saved.ack_due = None;
@@ -413,6 +522,7 @@ impl Conversation {
         let mut entries: Vec<AckEntry> = late.collect();
         for ((author, epoch), lane) in self.lanes.iter_mut().filter(|(_, l)| l.unacked) {
             lane.unacked = false;
+            lane.told = lane.done();
             let (count, holes) = lane.acknowledged();
             entries.push(AckEntry { author: *author, epoch: *epoch, count, holes });
         }

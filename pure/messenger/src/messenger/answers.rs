@@ -7,27 +7,29 @@ use wire::hub::PutOutcome;
 use super::{Messenger, Step, cx};
 use crate::Error;
 use crate::call::CallId;
+use crate::conversation::Conversation;
 use crate::cx::{Owner, Purpose};
 use crate::event::{FileState, PlaceId};
 use crate::invite::Accepted;
+use crate::near::Reach;
 
 impl Messenger {
-    /// The carriers of a place work now, or do not.
+    /// How far the requests of a place get now. Those that are open stay open: whoever is in reach now answers them. Puts of
+    /// messages are cancelled when the hub comes, and asked anew.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub fn set_online(&mut self, step: &mut Step<'_>, place: PlaceId, online: bool) -> Result<(), Error> {
-        self.online.insert(place, online);
+    pub fn set_reach(&mut self, step: &mut Step<'_>, place: PlaceId, reach: Reach) -> Result<(), Error> {
+        self.reach.insert(place, reach);
+        let lan = self.place(place).is_some_and(|(network, _)| network.is_lan());
         let mut cx = cx!(self, step);
         for conversation in self.conversations.values_mut().filter(|c| c.place == place) {
-            conversation.set_online(&mut cx, online)?;
+            conversation.set_reach(&mut cx, reach)?;
         }
-        if online {
-            // What an earlier run has left open is taken up.
-            self.inviting.values_mut().filter(|i| i.place == place).try_for_each(|i| i.pump(&mut cx))?;
-            self.accepting.values_mut().filter(|a| a.place == place).try_for_each(|a| a.pump(&mut cx))?;
-            self.transfers.values_mut().filter(|t| t.place == place).try_for_each(|t| t.pump(&mut cx))?;
-        }
+        // What an earlier run has left open is taken up.
+        self.inviting.values_mut().filter(|i| i.place == place).try_for_each(|i| i.set_reach(&mut cx, reach))?;
+        self.accepting.values_mut().filter(|a| a.place == place).try_for_each(|a| a.set_reach(&mut cx, reach))?;
+        self.transfers.values_mut().filter(|t| t.place == place).try_for_each(|t| t.set_reach(&mut cx, reach, lan))?;
         self.after(step)
     }
 
@@ -57,6 +59,42 @@ impl Messenger {
             }
         }
         Ok(())
+    }
+
+    /// The LAN's answer to a put while the reach is [`Reach::Near`]: neighbours may fetch the box from us, and the hub does not
+    /// have it. Where there is a hub the box is put again when it is there, unless everybody has it by then.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn on_carried(&mut self, step: &mut Step<'_>, call: CallId) -> Result<(), Error> {
+        let Some(owner) = self.out.calls.remove(&call) else { return Ok(()) };
+        let mut cx = cx!(self, step);
+        match owner {
+            Owner::Conversation(id, purpose) => {
+                if let Some(conversation) = self.conversations.get_mut(&id) {
+                    conversation.on_carried(&mut cx, purpose)?;
+                }
+            }
+            Owner::Inviting(id, crate::cx::InvitePurpose::Put(index)) => {
+                if let Some(inviting) = self.inviting.get_mut(&id) {
+                    inviting.on_carried(&mut cx, index)?;
+                }
+            }
+            Owner::Accepting(id, purpose) => {
+                let done = match self.accepting.get_mut(&id) {
+                    Some(accepting) => accepting.on_carried(&mut cx, purpose)?,
+                    None => Accepted::Waiting,
+                };
+                self.accepted(step, id, done)?;
+            }
+            Owner::Transfer(id, chunk) => {
+                if let Some(transfer) = self.transfers.get_mut(&id) {
+                    transfer.on_carried(&mut cx, chunk)?;
+                }
+            }
+            Owner::Inviting(..) => {}
+        }
+        self.after(step)
     }
 
     /// The hub's word on a put.
@@ -105,6 +143,7 @@ impl Messenger {
             Owner::Conversation(id, purpose) => {
                 if let Some(conversation) = self.conversations.get_mut(&id) {
                     conversation.on_boxes(&mut cx, purpose, boxes)?;
+                    self.heard(step, id)?;
                 }
             }
             Owner::Inviting(id, purpose) => {
@@ -132,11 +171,45 @@ impl Messenger {
         self.after(step)
     }
 
+    /// Whoever made a link without a hub writes to us: they know us, and the link has served.
+    fn heard(&mut self, step: &mut Step<'_>, contact: e2ee::id::ConversationId) -> Result<(), Error> {
+        let waits = self.accepting.values().find(|a| a.waits_to_hear() == Some(contact)).map(|a| a.id);
+        let Some(id) = waits.filter(|_| self.conversations.get(&contact).is_some_and(Conversation::has_heard)) else {
+            return Ok(());
+        };
+        let mut cx = cx!(self, step);
+        match self.accepting.remove(&id) {
+            Some(accepting) => accepting.give_up(&mut cx),
+            None => Ok(()),
+        }
+    }
+
     fn accepted(&mut self, step: &mut Step<'_>, id: e2ee::id::MessageId, done: Accepted) -> Result<(), Error> {
         match done {
             Accepted::Waiting => {}
             Accepted::Over => {
                 self.accepting.remove(&id);
+            }
+            Accepted::Opened(contact) => {
+                if let Some(place) = self.accepting.get(&id).map(|a| a.place) {
+                    let conversation = self.welcome_contact(step, place, *contact)?;
+                    let cx = cx!(self, step);
+                    if let Some(accepting) = self.accepting.get_mut(&id) {
+                        accepting.opened(&cx, conversation)?;
+                    }
+                    let event = crate::event::Event::InviteUsed { invite: id, conversation };
+                    self.out.queue.push_back(crate::event::Output::Event(event));
+                }
+            }
+            Accepted::Beaten(contact) => {
+                self.accepting.remove(&id);
+                let mut cx = cx!(self, step);
+                if let Some(conversation) = self.conversations.get_mut(&contact).filter(|c| !c.has_heard()) {
+                    let text = "somebody else was faster at the hub: ask for another link";
+                    conversation.notice(&mut cx, text)?;
+                    conversation.end(&mut cx)?;
+                    cx.event(crate::event::Event::InviteFailed { invite: id, text });
+                }
             }
             Accepted::Contact(contact) => {
                 if let Some(accepting) = self.accepting.remove(&id) {

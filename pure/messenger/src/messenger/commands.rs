@@ -44,6 +44,7 @@ impl Messenger {
         if !(60_000..=MAX_INVITE_MS).contains(&open_ms) {
             return Err(Error::Refused("an invite stays open for one minute to thirteen days"));
         }
+        check_place(network, floor)?;
         let my_name = my_name.map_or_else(|| self.my_name(step.store), |n| Ok(Nick::new(n)?))?;
         let place = self.place_for(network, floor);
         let expires = step.now.plus_millis(open_ms);
@@ -346,16 +347,18 @@ impl Messenger {
         let holds = conversation.card.charter_floor.stricter(floor);
         let network = self.place(conversation.place).map(|p| p.0.clone()).ok_or(Error::NoSuch("place"))?;
         let place = self.place_for(&network, holds);
-        let online = self.online.get(&place).copied().unwrap_or(false);
+        let reach = self.reach.get(&place).copied().unwrap_or_default();
+        let lan = network.is_lan();
         let sizes = self.sizes.get(&place).copied().unwrap_or_default();
         let mut cx = cx!(self, step);
         let conversation = self.conversations.get_mut(&id).ok_or(Error::NoSuch("conversation"))?;
         conversation.card.floor = floor;
         conversation.save_card(&cx)?;
         conversation.set_sizes(&mut cx, sizes)?;
-        conversation.move_to(&mut cx, place, online)?;
+        conversation.move_to(&mut cx, place, reach)?;
         for moving in self.transfers.values_mut().filter(|t| t.transfer.conversation == id) {
             moving.move_to(&mut cx, place)?;
+            moving.set_reach(&mut cx, reach, lan)?;
         }
         conversation.notice(&mut cx, &format!("routes allowed from here: {}", holds.name()))
     }
@@ -375,6 +378,7 @@ impl Messenger {
         if title.is_empty() {
             return Err(Error::Refused("a group needs a name"));
         }
+        check_place(network, floor)?;
         if self.find(title).is_some() {
             return Err(Error::Refused("another contact or group has that name"));
         }
@@ -404,7 +408,8 @@ impl Messenger {
         let conversation = self.conversations.get_mut(&id).ok_or(Error::NoSuch("conversation"))?;
         conversation.notice(&mut cx, "you are leaving")?;
         // Out of a group one is once another member has committed it.
-        if conversation.card.direct { conversation.end(&mut cx) } else { Ok(()) }
+        let nobody = conversation.decides_alone();
+        if conversation.card.direct || nobody { conversation.end(&mut cx) } else { Ok(()) }
     }
 
     /// Removes a conversation and its history from this profile.
@@ -469,6 +474,8 @@ impl Messenger {
         let conversation = self.conversation(id)?;
         conversation.check_open()?;
         let (place, ttl) = (conversation.place, conversation.timer());
+        let reach = self.reach.get(&place).copied().unwrap_or_default();
+        let lan = self.place(place).is_some_and(|(network, _)| network.is_lan());
         let mut cx = cx!(self, step);
         let (mut moving, offer) = Moving::sending(&mut cx, place, id, MessageId::new([0; 16]), file)?;
         let (transfer, name) = (moving.id, moving.transfer.name.clone());
@@ -476,6 +483,7 @@ impl Messenger {
         moving.transfer.message = message;
         let mut cx = cx!(self, step);
         moving.save(&cx)?;
+        moving.set_reach(&mut cx, reach, lan)?;
         moving.pump(&mut cx)?;
         self.transfers.insert(transfer, moving);
         Ok((message, transfer))
@@ -519,6 +527,14 @@ impl Messenger {
     pub fn invite_expires(&self, id: MessageId) -> Option<Timestamp> {
         self.inviting.get(&id).map(|i| i.invite.expires())
     }
+}
+
+/// Where there is no hub, no route leads but the LAN.
+fn check_place(network: &NetworkPlace, floor: Floor) -> Result<(), Error> {
+    if network.is_lan() && floor != Floor::Lan {
+        return Err(Error::Refused("without a hub the floor is lan"));
+    }
+    Ok(())
 }
 
 fn checked_text(text: &str) -> Result<String, Error> {

@@ -46,6 +46,7 @@ impl Messenger {
         }
         into.check_open()?;
         to.check_open()?;
+        into.check_may_change()?;
         if into.card.members.values().any(|m| m.contact == Some(contact)) {
             return Err(Error::Refused("this contact is in the group already"));
         }

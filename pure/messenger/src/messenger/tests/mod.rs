@@ -3,6 +3,7 @@
 mod contacts;
 mod groups;
 mod identity;
+mod mesh;
 mod shaping;
 mod trouble;
 mod world;

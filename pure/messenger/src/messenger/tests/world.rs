@@ -5,7 +5,7 @@ use e2ee::mls::Floor;
 use e2ee::{Invite, NetworkPlace};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
-use streams::{BoxId, SealedBox};
+use streams::{BoxId, SealedBox, VerifiedBox};
 use wire::Timestamp;
 use wire::hub::PutOutcome;
 use wire::id::AccessKey;
@@ -14,6 +14,7 @@ use wire::{DirectoryPointer, NetworkId, NodeId};
 use crate::call::{Call, CallId};
 use crate::event::{Event, FileState, Output};
 use crate::messenger::{Messenger, Settings, Step};
+use crate::near::Reach;
 use crate::store::memory::MemoryStore;
 use crate::store::{Author, Kind, State, Store, StoredMessage};
 
@@ -37,12 +38,15 @@ pub(super) struct Hub {
     pub(super) boxes: BTreeMap<BoxId, SealedBox>,
     /// Boxes that it says it has and never shows.
     pub(super) hidden: BTreeSet<BoxId>,
-    /// Ids of puts, in order.
+    /// Ids of boxes that came, in order.
     pub(super) log: Vec<BoxId>,
+    /// Puts, repeated ones included.
+    pub(super) puts: usize,
 }
 
 impl Hub {
     fn put(&mut self, sealed: &SealedBox) -> PutOutcome {
+        self.puts += 1;
         match self.boxes.get(&sealed.id) {
             Some(there) if there == sealed => PutOutcome::Same,
             Some(_) => PutOutcome::Taken,
@@ -61,11 +65,27 @@ pub(super) struct Person {
     pub(super) messenger: Messenger,
     pub(super) rng: ChaCha20Rng,
     pub(super) online: bool,
-    open: VecDeque<(CallId, Call)>,
+    /// The LAN that this person is on.
+    pub(super) lan: Option<usize>,
+    open: VecDeque<Asked>,
     pub(super) events: Vec<Event>,
     pub(super) files: BTreeMap<TransferId, Vec<u8>>,
     /// Which hub this person's requests reach: 0 unless a hub shows two faces.
     pub(super) hub: usize,
+}
+
+/// A request that waits.
+struct Asked {
+    id: CallId,
+    call: Call,
+    hub: bool,
+    lan: bool,
+}
+
+impl Person {
+    fn is_there(&self) -> bool {
+        self.online || self.lan.is_some()
+    }
 }
 
 /// Index of a person.
@@ -76,13 +96,21 @@ pub(super) struct Who(pub(super) usize);
 pub(super) struct World {
     pub(super) now: Timestamp,
     pub(super) hubs: Vec<Hub>,
+    /// Boxes that neighbours have, by LAN.
+    pub(super) lans: Vec<BTreeMap<BoxId, SealedBox>>,
     pub(super) people: Vec<Person>,
     rng: ChaCha20Rng,
 }
 
 impl World {
     pub(super) fn new() -> Self {
-        World { now: START, hubs: vec![Hub::default()], people: Vec::new(), rng: ChaCha20Rng::from_seed([42; 32]) }
+        World {
+            now: START,
+            hubs: vec![Hub::default()],
+            lans: vec![BTreeMap::new(), BTreeMap::new()],
+            people: Vec::new(),
+            rng: ChaCha20Rng::from_seed([42; 32]),
+        }
     }
 
     pub(super) fn person(&mut self, name: &str) -> Who {
@@ -96,6 +124,7 @@ impl World {
             messenger,
             rng,
             online: true,
+            lan: None,
             open: VecDeque::new(),
             events: Vec::new(),
             files: BTreeMap::new(),
@@ -137,8 +166,12 @@ impl World {
             let Some(output) = person.messenger.poll() else { break };
             let mut step = Step { now, rng: &mut person.rng, store: &person.store };
             match output {
-                Output::Call { id, call, .. } => person.open.push_back((id, call)),
-                Output::Cancel(id) => person.open.retain(|(open, _)| *open != id),
+                Output::Call { id, place, call, hub_only } => {
+                    let hub = !person.messenger.place(place).unwrap().0.is_lan();
+                    assert!(hub || !hub_only);
+                    person.open.push_back(Asked { id, call, hub, lan: !hub_only });
+                }
+                Output::Cancel(id) => person.open.retain(|open| open.id != id),
                 Output::Event(event) => person.events.push(event),
                 Output::ReadChunk { transfer, offset, len } => {
                     let file = person.files.get(&transfer).cloned().unwrap_or_default();
@@ -162,41 +195,50 @@ impl World {
     /// Tells the messengers whether they are online.
     fn announce(&mut self) {
         for n in 0..self.people.len() {
-            let online = self.people[n].online;
+            let (online, near) = (self.people[n].online, self.people[n].lan.is_some());
             for place in self.people[n].messenger.places() {
-                self.does(Who(n), |m, s| m.set_online(s, place, online));
+                let hub = online && !self.people[n].messenger.place(place).unwrap().0.is_lan();
+                let reach = match (hub, near) {
+                    (true, _) => Reach::Hub,
+                    (false, true) => Reach::Near,
+                    (false, false) => Reach::Off,
+                };
+                self.does(Who(n), |m, s| m.set_reach(s, place, reach));
             }
         }
     }
 
     /// Answers one request; false when nobody has one that can be answered.
     fn answer_one(&mut self, who: Who) -> bool {
-        if !self.of(who).online {
-            return false;
-        }
-        let hub = self.of(who).hub;
+        let (online, near) = (self.of(who).online, self.of(who).lan);
         let mut waiting = VecDeque::new();
-        while let Some((id, call)) = self.of(who).open.pop_front() {
-            let found = |ids: &[BoxId], hub: &Hub| -> Vec<_> {
-                let there = ids.iter().filter(|id| !hub.hidden.contains(id)).filter_map(|id| hub.boxes.get(id));
-                there.take(3).map(|b| b.clone().verify().unwrap()).collect()
-            };
-            let answered = match &call {
+        while let Some(asked) = self.of(who).open.pop_front() {
+            let id = asked.id;
+            let (hub, lan) = (online && asked.hub, near.filter(|_| asked.lan));
+            let answered = match &asked.call {
+                _ if !hub && lan.is_none() => false,
                 Call::Put(sealed) => {
-                    let outcome = self.hubs[hub].put(sealed);
+                    if let Some(lan) = lan {
+                        self.lans[lan].insert(sealed.id, sealed.clone());
+                    }
+                    let face = self.of(who).hub;
+                    let outcome = hub.then(|| self.hubs[face].put(sealed));
                     self.does(who, |m, s| {
                         m.on_sent(s, id)?;
-                        m.on_put(s, id, outcome)
+                        match outcome {
+                            Some(outcome) => m.on_put(s, id, outcome),
+                            None => m.on_carried(s, id),
+                        }
                     });
                     true
                 }
                 Call::Look(ids) => {
-                    let boxes = found(ids, &self.hubs[hub]);
+                    let boxes = self.found(ids, who, hub, lan);
                     self.does(who, |m, s| m.on_boxes(s, id, boxes));
                     true
                 }
                 Call::Get(ids) => {
-                    let boxes = found(ids, &self.hubs[hub]);
+                    let boxes = self.found(ids, who, hub, lan);
                     let any = !boxes.is_empty();
                     if any {
                         self.does(who, |m, s| m.on_boxes(s, id, boxes));
@@ -209,10 +251,18 @@ impl World {
                 self.of(who).open = waiting;
                 return true;
             }
-            waiting.push_back((id, call));
+            waiting.push_back(asked);
         }
         self.of(who).open = waiting;
         false
+    }
+
+    /// What a request finds at the hub and on a LAN, which brings boxes out of order and twice.
+    fn found(&self, ids: &[BoxId], who: Who, hub: bool, lan: Option<usize>) -> Vec<VerifiedBox> {
+        let face = &self.hubs[self.people[who.0].hub];
+        let there = ids.iter().filter(|id| hub && !face.hidden.contains(id)).filter_map(|id| face.boxes.get(id));
+        let near = ids.iter().rev().filter_map(|id| lan.and_then(|lan| self.lans[lan].get(id)));
+        near.take(5).chain(there.take(3)).map(|b| b.clone().verify().unwrap()).collect()
     }
 
     /// Lets everything happen that can happen at this moment.
@@ -242,7 +292,7 @@ impl World {
         let end = self.now.plus_millis(ms);
         self.settle();
         loop {
-            let due = self.people.iter().filter(|p| p.online).filter_map(|p| p.messenger.deadline()).min();
+            let due = self.people.iter().filter(|p| p.is_there()).filter_map(|p| p.messenger.deadline()).min();
             // Every hour at least all gets are answered at their deadline.
             let hour = self.now.plus_millis(3_600_000);
             let next = due.unwrap_or(hour).max(self.now.plus_millis(1)).min(hour).min(end);
@@ -261,18 +311,19 @@ impl World {
     /// The deadline of all open gets has come.
     fn end_gets(&mut self) {
         for n in 0..self.people.len() {
-            if !self.people[n].online {
-                continue;
-            }
-            for (id, _) in std::mem::take(&mut self.people[n].open) {
-                self.does(Who(n), |m, s| m.on_boxes(s, id, Vec::new()));
+            let (online, near) = (self.people[n].online, self.people[n].lan.is_some());
+            let ends = |a: &Asked| !matches!(a.call, Call::Put(_)) && (online && a.hub || near && a.lan);
+            let (over, on): (VecDeque<_>, _) = std::mem::take(&mut self.people[n].open).into_iter().partition(ends);
+            self.people[n].open = on;
+            for asked in over {
+                self.does(Who(n), |m, s| m.on_boxes(s, asked.id, Vec::new()));
             }
         }
     }
 
     fn tick(&mut self) {
         for n in 0..self.people.len() {
-            if self.people[n].online {
+            if self.people[n].is_there() {
                 self.does(Who(n), Messenger::tick);
             }
         }
@@ -291,8 +342,13 @@ impl World {
     /// Two people become contacts; the ids of the conversation at both.
     pub(super) fn befriend(&mut self, a: Who, b: Who) -> (ConversationId, ConversationId) {
         let link = self.invite(a);
+        self.meet(a, b, &link)
+    }
+
+    /// They become contacts by this link.
+    pub(super) fn meet(&mut self, a: Who, b: Who, link: &Invite) -> (ConversationId, ConversationId) {
         let before: Vec<_> = [a, b].map(|w| self.ids(w)).into();
-        self.accept(b, &link);
+        self.accept(b, link);
         self.settle();
         let new = |world: &mut World, who, before: &BTreeSet<ConversationId>| {
             world.ids(who).into_iter().find(|id| !before.contains(id)).expect("a new contact")
@@ -305,7 +361,11 @@ impl World {
     }
 
     pub(super) fn invite_under(&mut self, who: Who, floor: Floor) -> Invite {
-        let id = self.does(who, |m, s| m.invite(s, &place(), floor, None, None, 86_400_000));
+        self.invite_at(who, &place(), floor)
+    }
+
+    pub(super) fn invite_at(&mut self, who: Who, place: &NetworkPlace, floor: Floor) -> Invite {
+        let id = self.does(who, |m, s| m.invite(s, place, floor, None, None, 86_400_000));
         self.settle();
         let all = self.of(who).messenger.invites();
         let made = all.into_iter().find(|i| i.id == id).unwrap();
