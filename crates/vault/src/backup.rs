@@ -233,6 +233,15 @@ mod tests {
                 Ok::<_, Error>(())
             })
             .unwrap();
+        let carried = mesh::carry::conformance::sample(1);
+        let new = hub::store::NewBox { content: carried.clone(), class: hub::AccessClass::Guest };
+        vault
+            .carrying(hub::store::Keep::default(), |table| {
+                hub::store::BoxStore::put_batch(table, wire::Timestamp::ZERO, &[new]).unwrap();
+                table.owe(&[0; 32], &carried.id()).unwrap();
+                Ok::<_, Error>(())
+            })
+            .unwrap();
         let file = dir.path().join("b");
         vault.backup(&file, "pass").unwrap();
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file is left");
@@ -256,6 +265,10 @@ mod tests {
                 |r| r.get(0),
             )
             .unwrap();
-        assert_eq!(tables, 3, "record, message, reaction: a new table has to be thought of here");
+        assert_eq!(tables, 5, "record, message, reaction, carried, owed: a new table has to be thought of here");
+        for empty in ["carried", "owed"] {
+            let rows: i64 = conn.query_row(&format!("SELECT count(*) FROM {empty}"), [], |r| r.get(0)).unwrap();
+            assert_eq!(rows, 0, "what is under way for others stays behind");
+        }
     }
 }

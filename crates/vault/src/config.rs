@@ -68,6 +68,17 @@ choice!(
     }
 );
 choice!(
+    /// Whether neighbours on the local network are looked for.
+    LanUse {
+        /// No.
+        Off = "off",
+        /// Yes, beside the other routes.
+        On = "on",
+        /// Yes, and nothing else is used.
+        Only = "only",
+    }
+);
+choice!(
     /// How much cover traffic.
     Cover {
         /// As the network's document says.
@@ -167,6 +178,10 @@ pub struct Config {
     pub entry: Entry,
     /// Who speaks Tor.
     pub tor: TorEngine,
+    /// Whether neighbours on the local network are looked for.
+    pub lan: LanUse,
+    /// The interfaces for that, by their names; empty: all that have private addresses only.
+    pub lan_interfaces: Vec<String>,
     /// The floor of new conversations.
     pub floor: Floor,
     /// What contacts see: up to 64 characters, none of them a control character.
@@ -196,6 +211,8 @@ impl Default for Config {
             dummies: None,
             entry: Entry::Pinned,
             tor: TorEngine::Arti,
+            lan: LanUse::Off,
+            lan_interfaces: Vec::new(),
             floor: Floor::Hidden,
             name: None,
             keep: Keep::Forever,
@@ -216,7 +233,7 @@ impl std::fmt::Debug for Config {
 
 impl Config {
     /// All keys, in the order of the default file.
-    pub const KEYS: [&'static str; 16] = [
+    pub const KEYS: [&'static str; 18] = [
         "network",
         "route",
         "cover",
@@ -225,6 +242,8 @@ impl Config {
         "dummies",
         "entry",
         "tor",
+        "lan",
+        "lan_interfaces",
         "floor",
         "name",
         "keep",
@@ -316,6 +335,8 @@ impl Config {
             "dummies" => self.dummies = one_of(key, span_or_off(text()?), &["off", "30s-60s"])?,
             "entry" => self.entry = one_of(key, Entry::parse(text()?), Entry::WORDS)?,
             "tor" => self.tor = one_of(key, TorEngine::parse(text()?), TorEngine::WORDS)?,
+            "lan" => self.lan = one_of(key, LanUse::parse(text()?), LanUse::WORDS)?,
+            "lan_interfaces" => self.lan_interfaces = one_of(key, interfaces(text()?), &["private", "wlan0 eth0"])?,
             "floor" => self.floor = one_of(key, Floor::parse(text()?), Floor::WORDS)?,
             "accept_files" => self.accept_files = one_of(key, AcceptFiles::parse(text()?), AcceptFiles::WORDS)?,
             "keep" => self.keep = one_of(key, Keep::parse(text()?), &["forever", "session", "30d"])?,
@@ -332,6 +353,16 @@ impl Config {
 #[must_use]
 pub fn span_or_off(word: &str) -> Option<Option<(u64, u64)>> {
     if word == "off" { Some(None) } else { units::parse_span(word).map(Some) }
+}
+
+/// `private`, or up to 16 names of interfaces of up to 15 characters each.
+fn interfaces(words: &str) -> Option<Vec<String>> {
+    if words.trim() == "private" {
+        return Some(Vec::new());
+    }
+    let names: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
+    let fits = |n: &String| n.len() <= 15 && n.chars().all(|c| c.is_ascii_graphic() && c != '/');
+    ((1..=16).contains(&names.len()) && names.iter().all(fits)).then_some(names)
 }
 
 fn one_of<T>(key: &str, value: Option<T>, words: &[&str]) -> Result<T, String> {
@@ -415,6 +446,8 @@ mod tests {
             ("read_receipts = \"pigeon\"", 1, "`read_receipts` takes true or false"),
             ("keep = \"pigeon\"", 1, "`keep` takes \"forever\", \"session\", \"30d\""),
             ("name = \"pi\\u0007geon\"", 1, "`name` takes no control characters"),
+            ("lan = \"maybe\"", 1, "`lan` takes \"off\", \"on\", \"only\""),
+            ("lan_interfaces = \"a/b\"", 1, "`lan_interfaces` takes \"private\", \"wlan0 eth0\""),
             ("box_sizes = \"huge\"", 1, "`box_sizes` takes \"uniform\", \"ladder\""),
             ("send_delay = \"3s-1s\"", 1, "`send_delay` takes \"off\", \"0.5s-3s\""),
             ("dummies = \"yes\"", 1, "`dummies` takes \"off\", \"30s-60s\""),

@@ -3,6 +3,7 @@
 //! # In this crate
 //! - [`Profile`]: the directory of one profile, locked by one process at a time
 //! - [`Vault`]: the encrypted database, an implementation of `messenger::store::Store` within transactions
+//! - [`CarriedTable`]: the boxes that are carried on the LAN, an implementation of `mesh::carry::CarryStore`
 //! - [`VaultKey`], [`Unlock`]: its key, wrapped by a passphrase or a key file; [`locked`]: the memory that holds it
 //! - [`Config`]: the settings that a person edits; [`units`]: durations and sizes in them
 //! - [`Vault::backup`], [`Vault::restore`]: one encrypted file with contacts, settings and history
@@ -20,6 +21,7 @@
 //! - A backup holds no MLS state, no stream position and nothing under way.
 
 mod backup;
+mod carried;
 pub mod config;
 mod error;
 mod files;
@@ -32,6 +34,7 @@ mod tables;
 pub mod units;
 mod vault;
 
+pub use carried::CarriedTable;
 pub use config::Config;
 pub use error::Error;
 pub use key::{Unlock, UnlockKind, VaultKey};
