@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use mix::directory::{EnrolmentKey, VerifiedDocument};
 use mix::path::EntryPolicy;
+use net::lan::{Allowed, Heard, Probe};
 use net::{Dialer, LinkLimits};
 use serde::Serialize;
 use wire::document::Role;
@@ -16,6 +17,8 @@ use crate::engine::{CarrierEvent, OnionCarrier, OnionOptions};
 use crate::exit::Failure;
 use crate::payload;
 
+/// What the names of pieces of the local network begin with.
+const LAN: &str = "local network";
 /// Longest wait for one piece.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The same through Tor.
@@ -53,10 +56,62 @@ impl Report {
 /// # Errors
 /// When a piece is broken: exit code 5.
 pub async fn run(args: DoctorArgs) -> Result<(), Failure> {
-    let join = parse_link(&args.link)?;
+    let mut report = Report { json: args.json, findings: Vec::new() };
+    if args.lan {
+        local_network(&args.interface, &mut report).await;
+    }
+    if let Some(link) = &args.link {
+        network(&args, link, &mut report).await?;
+    }
+    if args.json {
+        println!("{}", serde_json::to_string(&report.findings).unwrap_or_default());
+    }
+    match report.findings.iter().find(|f| !f.ok) {
+        None => Ok(()),
+        Some(broken) if broken.piece.starts_with(LAN) => Err(Failure::new(
+            ErrorKind::Network,
+            format!("{} is broken: {}", broken.piece, broken.detail),
+            "let the firewall pass UDP port 54545 and TCP ports from 45454 on; guest networks keep devices apart",
+        )),
+        Some(broken) => Err(Failure::new(
+            ErrorKind::Network,
+            format!("{} is broken: {}", broken.piece, broken.detail),
+            "whoever runs that piece can restart it; it needs no start order",
+        )),
+    }
+}
+
+/// Whether neighbours can hear and reach us on each interface.
+async fn local_network(names: &[String], report: &mut Report) {
+    let allowed = if names.is_empty() { Allowed::Private } else { Allowed::Named(names.to_vec()) };
+    let since = Instant::now();
+    let found = net::lan::interfaces(&allowed).map_err(|e| e.to_string());
+    let some = found.as_ref().is_ok_and(|found| !found.is_empty());
+    let told = match &found {
+        Ok(found) if some => Ok(found.iter().map(|i| i.name.as_str()).collect::<Vec<_>>().join(", ")),
+        Ok(_) => Err("no interface that may be used has an address".to_owned()),
+        Err(error) => Err(error.clone()),
+    };
+    report.add(format!("{LAN} interfaces"), since, told);
+    for interface in found.unwrap_or_default() {
+        let since = Instant::now();
+        let Probe { multicast, tcp } = net::lan::probe(&interface).await;
+        let heard = match multicast {
+            Heard::Yes => Ok("is heard on its own interface; other devices may still drop it".to_owned()),
+            Heard::No => Err("goes out and does not come in: a firewall drops UDP port 54545".to_owned()),
+            Heard::CannotSend => Err("cannot be sent: a firewall refuses it, or the interface has none".to_owned()),
+        };
+        report.add(format!("{LAN} {}: multicast", interface.name), since, heard);
+        let reached = if tcp { Ok("can be connected to".to_owned()) } else { Err("cannot be connected to".to_owned()) };
+        report.add(format!("{LAN} {}: TCP", interface.name), since, reached);
+    }
+}
+
+/// Walks the way to a room.
+async fn network(args: &DoctorArgs, link: &str, report: &mut Report) -> Result<(), Failure> {
+    let join = parse_link(link)?;
     let key = crate::cli::client_key(args.key.as_deref())?;
     let place = join.place().clone();
-    let mut report = Report { json: args.json, findings: Vec::new() };
     report.add("link", Instant::now(), Ok("well formed".to_owned()));
 
     let scratch = args.through_tor.then(crate::roles::scratch).transpose()?;
@@ -109,17 +164,7 @@ pub async fn run(args: DoctorArgs) -> Result<(), Failure> {
             report.add("onion route", since, echo(&place, &dialer, key.clone()).await);
         }
     }
-    if args.json {
-        println!("{}", serde_json::to_string(&report.findings).unwrap_or_default());
-    }
-    match report.findings.iter().find(|f| !f.ok) {
-        None => Ok(()),
-        Some(broken) => Err(Failure::new(
-            ErrorKind::Network,
-            format!("{} is broken: {}", broken.piece, broken.detail),
-            "whoever runs that piece can restart it; it needs no start order",
-        )),
-    }
+    Ok(())
 }
 
 fn describe(document: &VerifiedDocument) -> String {

@@ -103,6 +103,9 @@ pub async fn run(args: TraceArgs) -> Result<(), Failure> {
             write(path, &ReceiptFile::of(&receipt))?;
         }
         receipt
+    } else if args.out.is_some() {
+        let text = "a receipt that is read from a file is not written to another";
+        return Err(Failure::new(ErrorKind::LocalConfig, text, "leave --out away, or give a link"));
     } else {
         read(Path::new(&args.what))?
     };

@@ -9,7 +9,8 @@ use person::Person;
 const COMMANDS: &[&str] = &[
     "init", "invite", "invites", "revoke", "accept", "contacts", "groups", "members", "verify", "name", "floor",
     "timer", "leave", "forget", "send", "recv", "talk", "history", "search", "edit", "delete", "react", "cancel",
-    "why", "group", "identity", "files", "fetch", "refuse", "export", "backup", "restore", "config", "wipe", "rpc",
+    "why", "group", "identity", "files", "fetch", "refuse", "export", "backup", "restore", "mesh", "nearby", "bundle",
+    "config", "wipe", "rpc",
 ];
 const IDENTITY_COMMANDS: &[&str] = &["statement", "pgp-sign", "pgp-verify", "pgp-key", "list", "forget"];
 const GROUP_COMMANDS: &[&str] = &["create", "invite", "invites", "join", "remove", "rename", "rekey", "restart"];
@@ -279,7 +280,7 @@ fn one_process_for_a_profile() {
 #[test]
 fn a_passphrase_and_a_backup() {
     let home = tempfile::tempdir().expect("a temporary directory");
-    let alice = |passphrase| Person { name: "alice", home: home.path().to_owned(), passphrase };
+    let alice = |passphrase| Person { name: "alice", home: home.path().to_owned(), passphrase, namespace: None };
     alice(None).fails(&["contacts"], 3, "there is no profile alice");
     alice(Some("correct horse")).ok(&["init", "--name", "alice"]);
     alice(Some("correct horse")).fails(&["init"], 3, "there already");

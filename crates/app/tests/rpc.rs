@@ -8,6 +8,7 @@ use std::process::Command;
 
 use common::{Lines, Process, SOON, World, run};
 use person::Person;
+use person::rpc::Rpc;
 use serde_json::{Value, json};
 
 fn root() -> &'static Path {
@@ -23,48 +24,6 @@ fn the_documented_schema_is_the_programs() {
         printed.stdout == documented,
         "docs/rpc.schema.json is out of date: hushwing rpc --schema > docs/rpc.schema.json"
     );
-}
-
-/// A running `hushwing rpc`.
-struct Rpc {
-    process: Process,
-}
-
-impl Rpc {
-    fn start(person: &Person) -> Self {
-        Rpc { process: person.start(&["rpc"]) }
-    }
-
-    fn write(&mut self, line: &str) {
-        self.process.write(&format!("{line}\n"));
-    }
-
-    fn ask(&mut self, id: u64, method: &str, params: &Value) {
-        self.write(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string());
-    }
-
-    fn wait(&self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
-        let found = self
-            .process
-            .stdout
-            .wait_for(SOON, |lines| lines.iter().filter_map(|l| serde_json::from_str::<Value>(l).ok()).find(|v| is(v)));
-        found.unwrap_or_else(|| panic!("no {what}\n{:?}\n{:?}", self.process.stdout.all(), self.process.stderr.all()))
-    }
-
-    fn answer(&self, id: u64) -> Value {
-        self.wait(&format!("answer {id}"), |v| v["id"] == id)
-    }
-
-    fn event(&self, name: &str, is: impl Fn(&Value) -> bool) -> Value {
-        self.wait(name, |v| v["method"] == "event" && v["params"]["event"] == name && is(&v["params"]))["params"]
-            .clone()
-    }
-
-    fn end(mut self) -> Vec<String> {
-        self.process.close_stdin();
-        assert_eq!(self.process.wait(SOON).code(), Some(0), "{:?}", self.process.stderr.all());
-        self.process.stdout.all()
-    }
 }
 
 #[test]

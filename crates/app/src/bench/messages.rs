@@ -96,7 +96,7 @@ impl Person {
 
     fn go_online(&mut self) -> Result<(), Failure> {
         for place in self.messenger.places() {
-            self.does(|m, s| m.set_online(s, place, true))?;
+            self.does(|m, s| m.set_reach(s, place, messenger::Reach::Hub))?;
         }
         Ok(())
     }

@@ -268,7 +268,14 @@ pub struct DemoArgs {
 #[derive(Debug, Clone, Args)]
 pub struct DoctorArgs {
     /// The room's link.
-    pub link: String,
+    #[arg(required_unless_present = "lan")]
+    pub link: Option<String>,
+    /// Look at the local network: whether neighbours can hear and reach this device.
+    #[arg(long)]
+    pub lan: bool,
+    /// The interfaces for that, as in wlan0; default: all that have private addresses only.
+    #[arg(long, value_name = "NAME", requires = "lan")]
+    pub interface: Vec<String>,
     /// Your client key, in a network whose document goes to enrolled clients only.
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,

@@ -2,6 +2,7 @@
 
 mod groups;
 mod identity;
+mod lan;
 mod messages;
 
 use std::path::PathBuf;
@@ -9,8 +10,11 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+pub use crate::engine::profile::LanUse;
+
 pub use self::groups::*;
 pub use self::identity::*;
+pub use self::lan::*;
 pub use self::messages::*;
 
 /// A command with the profile that it is for.
@@ -30,6 +34,24 @@ pub struct ProfileArgs {
     /// The profile: contacts, groups and history of their own.
     #[arg(long, value_name = "NAME", env = "HUSHWING_PROFILE", hide_env_values = true, default_value = "default")]
     pub profile: String,
+    /// Whether to look for neighbours on the local network; default: as the profile's settings say.
+    #[arg(long, value_name = "off|on|only", env = "HUSHWING_LAN", hide_env_values = true, value_parser = lan_use)]
+    pub lan: Option<LanUse>,
+    /// Use the local network and nothing else: the same as --lan only.
+    #[arg(long, conflicts_with = "lan")]
+    pub lan_only: bool,
+}
+
+impl ProfileArgs {
+    /// What the command line says about the local network.
+    #[must_use]
+    pub const fn lan_use(&self) -> Option<LanUse> {
+        if self.lan_only { Some(LanUse::Only) } else { self.lan }
+    }
+}
+
+fn lan_use(word: &str) -> Result<LanUse, String> {
+    LanUse::parse(word).ok_or_else(|| "off, on or only".to_owned())
 }
 
 /// For commands that may make the profile.
@@ -125,6 +147,13 @@ pub enum ProfileCommand {
     Backup(On<FileArgs>),
     /// Fill a new profile from a backup.
     Restore(On<RestoreArgs>),
+    /// Show neighbours on the local network and what is carried for them; or stay and carry.
+    Mesh(On<MeshArgs>),
+    /// Meet people on the local network: show yourself, see who is there, knock, open.
+    Nearby(On<NearbyArgs>),
+    /// Take messages out of or into a file, to carry them on a stick.
+    #[command(subcommand)]
+    Bundle(BundleCommand),
     /// Show or change the profile's settings.
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -4,6 +4,7 @@
 mod carrier;
 mod direct;
 mod documents;
+mod lan;
 mod onion;
 pub mod profile;
 mod route;

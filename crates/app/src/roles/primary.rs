@@ -69,6 +69,8 @@ pub struct Primary {
     turning: JoinHandle<()>,
     /// Erased with the network, when nothing is to be kept.
     _scratch: Option<Scratch>,
+    /// Around all that is to be erased: after a crash the next start removes it.
+    _around: jail::Scratch,
 }
 
 impl Primary {
@@ -78,9 +80,10 @@ impl Primary {
     /// Settings, ports, state directory.
     pub async fn start(args: &PrimaryRunArgs) -> Result<Primary, Failure> {
         let (config, grace) = settings(args)?;
+        let around = super::scratch()?;
         let scratch = match &args.dir {
             Some(_) => None,
-            None => Some(Scratch::make(&Scratch::base(), "hushwing-primary-")?),
+            None => Some(Scratch::make(around.path(), "network-")?),
         };
         let base: PathBuf = match (&args.dir, &scratch) {
             (Some(dir), _) => dir.clone(),
@@ -101,7 +104,8 @@ impl Primary {
         let directory = Arc::new(directory);
         let node = node_config(args, &directory, Role::Hub, args.hub_port, base.join("hub"), Processing::Sha256);
         let hub = HubRole::start(hidden(node, tor.as_ref(), HUB_PORT).await?, &HubConfig::default()).await?;
-        let pool = PoolConfig { nodes: usize::from(args.nodes), base: Scratch::base(), patience: PATIENCE, grace };
+        let pool =
+            PoolConfig { nodes: usize::from(args.nodes), base: around.path().to_owned(), patience: PATIENCE, grace };
         let (settings, of) = (args.clone(), directory.clone());
         let behind = tor.clone();
         let make = move |seedling: Seedling| relay(&settings, &of, seedling, behind.clone());
@@ -118,7 +122,7 @@ impl Primary {
         let (cycles, asked) = mpsc::channel(1);
         let (stop, stopped) = oneshot::channel();
         let turning = tokio::spawn(turn(pool, args.cycle, asked, stopped));
-        Ok(Primary { directory, hub, owner, tor, cycles, stop, turning, _scratch: scratch })
+        Ok(Primary { directory, hub, owner, tor, cycles, stop, turning, _scratch: scratch, _around: around })
     }
 
     /// The link that people join by.

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this")]
 
+pub mod rpc;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -17,12 +19,14 @@ pub struct Person {
     pub home: PathBuf,
     /// How it is unlocked; without one: by a key file.
     pub passphrase: Option<&'static str>,
+    /// The network namespace that its commands run in.
+    pub namespace: Option<String>,
 }
 
 impl Person {
     /// Makes a profile; with a network if there is one.
     pub fn new(home: &Path, name: &'static str, network: Option<&World>) -> Self {
-        let person = Person { name, home: home.to_owned(), passphrase: None };
+        let person = Person { name, home: home.to_owned(), passphrase: None, namespace: None };
         let mut args = vec!["init", "--no-passphrase", "--name", name];
         if let Some(world) = network {
             args.extend(["--network", world.link()]);
@@ -35,7 +39,14 @@ impl Person {
 
     /// A command of this profile.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = hushwing();
+        let mut command = match &self.namespace {
+            None => hushwing(),
+            Some(name) => {
+                let mut inside = Command::new("ip");
+                inside.args(["netns", "exec", name]).arg(hushwing().get_program());
+                inside
+            }
+        };
         command.args(args).env("HUSHWING_HOME", &self.home).env("HUSHWING_PROFILE", self.name);
         command.env_remove("HUSHWING_PASSPHRASE").env_remove("HUSHWING_BACKUP_PASSPHRASE");
         if let Some(passphrase) = self.passphrase {

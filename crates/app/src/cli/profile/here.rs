@@ -42,6 +42,7 @@ pub fn options(at: &ProfileArgs, make: Make) -> Options {
         base: None,
         unlock: if make == Make::KeyFile { Unlock::KeyFile } else { Unlock::Ask },
         create: make == Make::KeyFile || (make == Make::Passphrase && can_ask),
+        lan: at.lan_use(),
     }
 }
 
@@ -97,6 +98,28 @@ impl Here {
     /// Whatever the engine refuses.
     pub async fn ask_within(&mut self, command: Command, limit: Duration) -> Result<Option<Reply>, Failure> {
         tokio::time::timeout(limit, self.ask(command)).await.map_or(Ok(None), |answer| answer.map(Some))
+    }
+
+    /// As [`Here::ask_within`]; events that come meanwhile are told at once.
+    ///
+    /// # Errors
+    /// Whatever the engine refuses.
+    pub async fn ask_telling(
+        &mut self,
+        command: Command,
+        limit: Duration,
+        told: &mut dyn FnMut(&Event),
+    ) -> Result<Option<Reply>, Failure> {
+        let Here { client, events, .. } = self;
+        let asked = tokio::time::timeout(limit, client.ask(command));
+        tokio::pin!(asked);
+        loop {
+            tokio::select! {
+                biased;
+                Some(event) = events.recv() => told(&event),
+                answer = &mut asked => return answer.map_or(Ok(None), |answer| Ok(Some(answer?))),
+            }
+        }
     }
 
     /// The next event; `None` when the engine has stopped.

@@ -7,6 +7,7 @@ mod here;
 mod identity;
 mod invites;
 mod keep;
+mod lan;
 mod look;
 mod messages;
 mod recv;
@@ -58,6 +59,9 @@ pub async fn run(command: ProfileCommand) -> Result<(), Failure> {
         ProfileCommand::Export(on) => super::export::run(&on.at, on.args).await,
         ProfileCommand::Backup(on) => keep::backup(&on.at, on.args).await,
         ProfileCommand::Restore(on) => keep::restore(&on.at, on.args).await,
+        ProfileCommand::Mesh(on) => lan::mesh(&on.at, on.args).await,
+        ProfileCommand::Nearby(on) => lan::nearby(&on.at, on.args).await,
+        ProfileCommand::Bundle(command) => lan::bundle(command).await,
         ProfileCommand::Config(command) => keep::config(command),
         ProfileCommand::Wipe(on) => keep::wipe(&on.at, on.args).await,
         ProfileCommand::Rpc(on) => super::rpc::run(&on.at, on.args).await,

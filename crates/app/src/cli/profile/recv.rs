@@ -130,7 +130,12 @@ pub fn tell(event: &Event) {
             note(&format!("{conversation}: the members see different histories; ask them"));
         }
         Event::Notice { text } => note(text),
-        Event::Network { .. }
+        Event::Neighbour { conversation, here: true } => note(&format!("{conversation} is near")),
+        Event::Neighbour { conversation, here: false } => note(&format!("{conversation} is near no more")),
+        Event::Knock { name, .. } => note(&format!("{name} knocks on the local network: hushwing nearby --show")),
+        Event::Knocking { words } => note(&format!("they should see these words too: {words}")),
+        Event::PersonNearby {}
+        | Event::Network { .. }
         | Event::Message { .. }
         | Event::State { .. }
         | Event::Changed { .. }

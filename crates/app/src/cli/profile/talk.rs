@@ -97,6 +97,26 @@ impl Talk {
         done
     }
 
+    async fn nearby(&mut self, here: &mut Here) -> Result<(), Failure> {
+        let Reply::Mesh(mesh) = here.ask(Command::Mesh {}).await? else { return Ok(()) };
+        if mesh.lan == "off" {
+            self.note("the local network is not used: start with --lan on");
+            return Ok(());
+        }
+        for neighbour in &mesh.neighbours {
+            self.note(&format!("  {} is near", neighbour.name));
+        }
+        if let Reply::Nearby { people } = here.ask(Command::Nearby {}).await? {
+            for person in people {
+                self.note(&format!("  {} shows themselves: hushwing nearby --knock {}", person.name, person.name));
+            }
+        }
+        if mesh.neighbours.is_empty() {
+            self.note("nobody you know is near");
+        }
+        Ok(())
+    }
+
     async fn event(&mut self, here: &mut Here, event: Event) -> Result<(), Failure> {
         match &event {
             Event::Message { .. } | Event::Notice { .. } => {
@@ -215,6 +235,7 @@ impl Talk {
                     }
                 }
             }
+            Typed::Nearby => self.nearby(here).await?,
             Typed::Words => {
                 if let Reply::Words { words, verified } = here.ask(Command::SafetyWords { conversation }).await? {
                     self.note(&format!("{words}  ({})", if verified { "verified" } else { "unverified" }));

@@ -36,6 +36,8 @@ pub(super) struct Ways {
     pub(super) shaping: Shaping,
     pub(super) dir: Option<PathBuf>,
     pub(super) tor: Option<Tor>,
+    /// Nothing but the local network is used.
+    pub(super) lan_only: bool,
 }
 
 enum Op {
@@ -73,6 +75,9 @@ impl Carriers {
 
     /// The route that a floor leaves: ours if it suits and leads there, else one that does, else none.
     fn route(&self, place: &NetworkPlace, floor: Floor) -> Option<Route> {
+        if self.ways.lan_only || place.is_lan() {
+            return None;
+        }
         let leads = |route: &Route| {
             route.suits(floor)
                 && (self.ways.tor.is_some() || !route.needs_tor())
@@ -88,10 +93,10 @@ impl Carriers {
         super::super::read_client_key(&path).ok().map(Arc::new)
     }
 
-    /// Starts what a place needs; true when it is new.
-    pub(super) fn ensure(&mut self, id: PlaceId, place: &NetworkPlace, floor: Floor) -> bool {
+    /// Starts what a place needs.
+    pub(super) fn ensure(&mut self, id: PlaceId, place: &NetworkPlace, floor: Floor) {
         if self.by_place.contains_key(&id) {
-            return false;
+            return;
         }
         let index = self.route(place, floor).and_then(|route| {
             // Through Tor each conversation has a connection of its own.
@@ -99,7 +104,6 @@ impl Carriers {
             known.filter(|_| !route.needs_tor()).or_else(|| self.start(place, route))
         });
         self.by_place.insert(id, index);
-        true
     }
 
     fn start(&mut self, place: &NetworkPlace, route: Route) -> Option<usize> {
@@ -122,17 +126,11 @@ impl Carriers {
         Some(index)
     }
 
-    /// The places that a carrier serves.
-    pub(super) fn served(&self, carrier: usize) -> Vec<PlaceId> {
-        self.by_place.iter().filter(|(_, c)| **c == Some(carrier)).map(|(id, _)| *id).collect()
-    }
-
-    /// Notes how a carrier stands; true when it went up or down.
-    pub(super) fn note(&mut self, carrier: usize, up: bool, text: String) -> bool {
-        let Some(running) = self.running.get_mut(carrier) else { return false };
-        let changed = running.up != up;
-        (running.up, running.text) = (up, text);
-        changed
+    /// Notes how a carrier stands.
+    pub(super) fn note(&mut self, carrier: usize, up: bool, text: String) {
+        if let Some(running) = self.running.get_mut(carrier) {
+            (running.up, running.text) = (up, text);
+        }
     }
 
     /// Notes which boxes a carrier takes.
@@ -153,18 +151,12 @@ impl Carriers {
         index.and_then(|i| self.running.get(i)).is_some_and(|r| r.up)
     }
 
-    /// How all places in use stand, in words.
-    pub(super) fn words(&self, places: &[PlaceId]) -> (bool, Vec<String>) {
-        let mut words: Vec<String> = places
-            .iter()
-            .map(|p| match self.by_place.get(p).copied().flatten().and_then(|i| self.running.get(i)) {
-                Some(running) => running.text.clone(),
-                None => "no route that the conversation's floor allows is set up".to_owned(),
-            })
-            .collect();
-        words.sort();
-        words.dedup();
-        (places.iter().all(|p| self.is_up(*p)), words)
+    /// How the way to a place's hub stands, in words.
+    pub(super) fn words(&self, place: PlaceId) -> String {
+        match self.by_place.get(&place).copied().flatten().and_then(|i| self.running.get(i)) {
+            Some(running) => running.text.clone(),
+            None => "no route that the conversation's floor allows is set up".to_owned(),
+        }
     }
 
     pub(super) fn call(&mut self, place: PlaceId, id: CallId, call: Call) {

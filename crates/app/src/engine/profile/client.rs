@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use net::tor::Tor;
 use tokio::sync::{mpsc, oneshot, watch};
-use vault::config::TorEngine;
+use vault::config::{LanUse, TorEngine};
 use vault::{Config, Profile, ProfileName, Vault};
 use wire::ErrorKind;
 use zeroize::Zeroizing;
@@ -26,6 +26,8 @@ pub struct Options {
     pub unlock: Unlock,
     /// Make it when it is not there.
     pub create: bool,
+    /// Whether neighbours are looked for; `None`: as the profile's settings say.
+    pub lan: Option<LanUse>,
 }
 
 /// How a vault is locked.
@@ -132,11 +134,12 @@ impl Client {
     /// # Errors
     /// No such profile, a wrong passphrase, another process on it, a damaged vault or settings file.
     pub async fn open(options: Options) -> Result<(Client, mpsc::Receiver<Event>), Failure> {
-        let (profile, vault, config) = open_profile(&options)?;
+        let (profile, vault, mut config) = open_profile(&options)?;
+        config.lan = options.lan.unwrap_or(config.lan);
         let (commands, incoming) = mpsc::channel(256);
         let (events, events_rx) = mpsc::channel(EVENTS);
         let (unstored_tx, unstored) = watch::channel(0);
-        let (tor, scratch) = tor(&profile, &config)?;
+        let (tor, scratch) = if config.lan == LanUse::Only { (None, None) } else { tor(&profile, &config)? };
         let engine = Engine::start(profile, vault, config, tor, events, unstored_tx)?;
         let task = tokio::spawn(async move {
             engine.run(incoming).await;

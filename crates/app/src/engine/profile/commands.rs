@@ -85,12 +85,19 @@ impl Engine {
             | Command::RemoveMember { .. }
             | Command::RestartGroup { .. }
             | Command::RenameGroup { .. }) => self.groups(group),
+            near @ (Command::Mesh {}
+            | Command::Nearby {}
+            | Command::Show { .. }
+            | Command::Knock { .. }
+            | Command::AnswerKnock { .. }
+            | Command::BundleOut { .. }
+            | Command::BundleIn { .. }) => return self.lan_command(near, answer),
             other => self.writing(other),
         };
         let _ = answer.send(done);
     }
 
-    fn find(&self, name: &str) -> Result<ConversationId, Refusal> {
+    pub(super) fn find(&self, name: &str) -> Result<ConversationId, Refusal> {
         let hint = "`hushwing contacts` and `hushwing groups` list what there is";
         self.messenger
             .find(name)
@@ -101,19 +108,20 @@ impl Engine {
         self.step(work).map(|()| Reply::Done)
     }
 
-    fn floor(&self) -> Floor {
+    pub(super) fn floor(&self) -> Floor {
         Floor::parse(self.config.floor.word()).unwrap_or(Floor::Hidden)
     }
 
-    fn network(&self, given: Option<&str>) -> Result<NetworkPlace, Refusal> {
+    pub(super) fn network(&self, given: Option<&str>) -> Result<NetworkPlace, Refusal> {
         if let Some(link) = given {
             return network_of(link);
         }
         if let Some(link) = &self.config.network {
             return network_of(link);
         }
-        // Whoever has conversations has a network.
-        let known = self.messenger.places().into_iter().find_map(|id| self.messenger.place(id).map(|p| p.0.clone()));
+        // Whoever has conversations has a network, but for those on the local network alone.
+        let places = self.messenger.places().into_iter();
+        let known = places.filter_map(|id| self.messenger.place(id)).find(|p| !p.0.is_lan()).map(|p| p.0.clone());
         known.ok_or_else(|| {
             Refusal::new(
                 ErrorKind::LocalConfig,
@@ -131,8 +139,11 @@ impl Engine {
         network: Option<&str>,
         answer: Answer,
     ) {
-        let made = self.network(network).and_then(|place| {
-            let floor = self.floor();
+        let meet = match network {
+            None if self.near.lan.is_some() => Ok(self.place_to_meet()),
+            given => self.network(given).map(|place| (place, self.floor())),
+        };
+        let made = meet.and_then(|(place, floor)| {
             let open_ms = expires_s.unwrap_or(INVITE_S).saturating_mul(1_000);
             self.step(|m, s| m.invite(s, &place, floor, my_name, name, open_ms))
         });
@@ -146,7 +157,7 @@ impl Engine {
         }
     }
 
-    fn accept(&mut self, link: &str, name: Option<String>, answer: Answer) {
+    pub(super) fn accept(&mut self, link: &str, name: Option<String>, answer: Answer) {
         let invite = Invite::parse(link).map_err(|e| {
             let hint = "a link begins with hushwing:invite# and must be copied whole; quote it, for the shell takes # for a comment";
             Refusal::new(e.kind(), format!("this is no invite: {e}"), hint)
@@ -290,7 +301,10 @@ impl Engine {
     fn groups(&mut self, command: Command) -> Answered {
         match command {
             Command::CreateGroup { title } => {
-                let (place, floor) = (self.network(None)?, self.floor());
+                let (place, floor) = match self.near.lan.is_some() {
+                    true => self.place_to_meet(),
+                    false => (self.network(None)?, self.floor()),
+                };
                 let id = self.step(|m, s| m.create_group(s, &place, floor, &title))?;
                 Ok(Reply::Contact { name: views::name(&self.messenger, id) })
             }
@@ -403,7 +417,7 @@ impl Engine {
             name: self.read(|m, store| m.name(store))?,
             online,
             connections,
-            unstored: all.iter().map(|c| c.unstored).sum(),
+            unstored: all.iter().map(|c| c.unstored).sum::<usize>() + self.near.node.untaken(),
             unacknowledged: all.iter().map(|c| c.unacknowledged).sum(),
         })
     }

@@ -5,13 +5,15 @@ mod client;
 mod commands;
 mod files;
 pub mod identity;
+mod lan;
+mod lan_commands;
 mod run;
 #[cfg(test)]
 mod tests;
 mod types;
 mod views;
 
-pub use vault::config::DEFAULT_CONFIG;
+pub use vault::config::{DEFAULT_CONFIG, LanUse};
 
 pub use self::client::{Client, Options, Refusal, Unlock, backup, config, init, restore, set_config, wipe};
 pub use self::types::*;

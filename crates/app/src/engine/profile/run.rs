@@ -8,18 +8,20 @@ use e2ee::id::{ConversationId, MessageId, TransferId};
 use hub::shaping::Span;
 use messenger::event::{Event as Happened, FileState, Output, PlaceId};
 use messenger::store::Store;
-use messenger::{Messenger, Settings, Step};
+use messenger::{Messenger, Reach, Settings, Step};
 use net::tor::Tor;
 use server::node::Clock;
 use tokio::sync::{mpsc, oneshot, watch};
-use vault::config::Keep;
+use vault::config::{Keep, LanUse};
 use vault::{Config, Profile, Vault};
 use wire::{ErrorKind, Timestamp};
 
+use super::super::lan::Lan;
 use super::super::{CarrierEvent, Route, Shaping};
 use super::carriers::{Carriers, Report, Ways};
 use super::client::{Asked, Refusal};
 use super::files;
+use super::lan::Near;
 use super::types::{Event, GroupInviteView, Reply};
 use super::views::{self, hex, state_word};
 use crate::exit::Failure;
@@ -45,6 +47,8 @@ pub(super) struct Engine {
     pub(super) config: Config,
     pub(super) messenger: Messenger,
     pub(super) carriers: Carriers,
+    pub(super) near: Near,
+    pub(super) lan_use: LanUse,
     reports: mpsc::Receiver<Report>,
     disk: mpsc::Receiver<Disk>,
     pub(super) disk_tx: mpsc::Sender<Disk>,
@@ -68,6 +72,7 @@ impl Engine {
         events: mpsc::Sender<Event>,
         unstored: watch::Sender<usize>,
     ) -> Result<Self, Failure> {
+        let lan_use = config.lan;
         let session = config.keep == Keep::Session;
         let ways = Ways {
             route: match config.route {
@@ -89,6 +94,7 @@ impl Engine {
             shaping: shaping(&config),
             dir: (!session).then(|| profile.dir().join("net")),
             tor,
+            lan_only: lan_use == LanUse::Only,
         };
         if let Some(dir) = &ways.dir {
             server::state::StateDir::open(dir)?;
@@ -98,12 +104,19 @@ impl Engine {
         let clock = Clock::start();
         let now = clock.now();
         let messenger = load(&vault, &config, now).map_err(Failure::from)?;
+        let allowed = match config.lan_interfaces.as_slice() {
+            [] => net::lan::Allowed::Private,
+            names => net::lan::Allowed::Named(names.to_vec()),
+        };
+        let near = Near::load(&vault, (lan_use != LanUse::Off).then(|| Lan::start(allowed))).map_err(Failure::from)?;
         let mut engine = Engine {
             profile,
             vault,
             config,
             messenger,
             carriers,
+            near,
+            lan_use,
             reports,
             disk,
             disk_tx,
@@ -156,6 +169,7 @@ impl Engine {
     fn reload(&mut self) -> Result<(), Refusal> {
         self.carriers.cancel_all();
         self.carriers.forget_places();
+        self.near.forget();
         self.messenger = load(&self.vault, &self.config, self.now())?;
         Ok(())
     }
@@ -186,14 +200,17 @@ impl Engine {
                         self.disk_done(done);
                     }
                 }
+                event = self.near.event() => self.take_lan(event),
                 () = tokio::time::sleep(wake) => {
                     let done = self.step(Messenger::tick);
                     self.tell_refusal(done);
                 }
             }
             self.forget_old();
+            self.tick_near();
             self.after();
         }
+        self.near.finish().await;
         self.vault.tidy();
     }
 
@@ -201,7 +218,8 @@ impl Engine {
         let deadline = self.messenger.deadline().map_or(Duration::from_secs(60), |d| d.since(self.now()));
         let expiry = self.read(|_, store| Ok(store.next_expiry()?)).ok().flatten();
         let expiry = expiry.map_or(Duration::from_secs(60), |at| at.since(self.now()));
-        deadline.min(expiry).clamp(Duration::from_millis(1), Duration::from_secs(60))
+        let near = self.near.deadline().map_or(Duration::from_secs(60), |at| at.since(self.now()));
+        deadline.min(expiry).min(near).clamp(Duration::from_millis(1), Duration::from_secs(60))
     }
 
     fn forget_old(&mut self) {
@@ -213,7 +231,7 @@ impl Engine {
         }
     }
 
-    fn tell_refusal<T>(&mut self, done: Result<T, Refusal>) {
+    pub(super) fn tell_refusal<T>(&mut self, done: Result<T, Refusal>) {
         if let Err(refusal) = done {
             self.tell(Event::Notice { text: format!("{} ({})", refusal.text, refusal.hint) });
         }
@@ -239,7 +257,6 @@ impl Engine {
                 Err(_) => break,
             }
         }
-        let mut moved = Vec::new();
         let mut words = Vec::new();
         let mut calls = Vec::new();
         for Report { carrier, event, time, sizes } in reports {
@@ -250,9 +267,7 @@ impl Engine {
             }
             match event {
                 CarrierEvent::Status(status) => {
-                    if self.carriers.note(carrier, status.up, status.text.clone()) {
-                        moved.extend(self.carriers.served(carrier).into_iter().map(|p| (p, status.up)));
-                    }
+                    self.carriers.note(carrier, status.up, status.text.clone());
                     words.push(Event::Network { online: status.up, text: status.text });
                 }
                 CarrierEvent::Notice(text) => words.push(Event::Notice { text }),
@@ -260,18 +275,9 @@ impl Engine {
                 CarrierEvent::Sent(_) | CarrierEvent::Put(..) | CarrierEvent::Boxes(..) => calls.push(event),
             }
         }
-        for event in &calls {
-            if let CarrierEvent::Put(id, _) | CarrierEvent::Boxes(id, _) = event {
-                self.carriers.answered(*id);
-            }
-        }
         words.into_iter().for_each(|event| self.tell(event));
-        let moved: Vec<_> = moved.into_iter().map(|(place, up)| (place, up, self.carriers.sizes(place))).collect();
+        let calls: Vec<CarrierEvent> = calls.into_iter().filter(|event| self.is_for_the_messenger(event)).collect();
         let done = self.step(|m, s| {
-            for (place, up, sizes) in moved {
-                m.set_sizes(s, place, sizes)?;
-                m.set_online(s, place, up)?;
-            }
             for event in calls {
                 match event {
                     CarrierEvent::Sent(id) => m.on_sent(s, id)?,
@@ -285,21 +291,37 @@ impl Engine {
         self.tell_refusal(done);
     }
 
+    /// Notes that a hub has answered; whether the messenger wants to know.
+    fn is_for_the_messenger(&mut self, event: &CarrierEvent) -> bool {
+        let (id, boxes, outcome) = match event {
+            CarrierEvent::Put(id, outcome) => (*id, None, Some(*outcome)),
+            CarrierEvent::Boxes(id, boxes) => (*id, Some(boxes.as_slice()), None),
+            _ => return true,
+        };
+        self.carriers.answered(id);
+        self.hub_answered(id);
+        !self.errand_answered(id, boxes, outcome)
+    }
+
     /// Does what the messenger wants done, after the transaction that it came from.
-    fn after(&mut self) {
+    pub(super) fn after(&mut self) {
         loop {
             self.ensure_carriers();
-            let Some(output) = self.messenger.poll() else { break };
+            let Some(output) = self.messenger.poll() else {
+                self.update_pairs();
+                // What is carried, or can be reached now, may give the messenger more to do.
+                if self.update_reach() | self.carry_puts() { continue } else { break }
+            };
             match output {
-                Output::Call { id, place, call } => self.carriers.call(place, id, call),
-                Output::Cancel(id) => self.carriers.cancel(id),
+                Output::Call { id, place, call, hub_only } => self.request(place, id, call, hub_only),
+                Output::Cancel(id) => self.cancel_request(id),
                 Output::Event(event) => self.happened(event),
                 Output::ReadChunk { transfer, offset, len } => self.read_chunk(transfer, offset, len),
                 Output::WriteChunk { transfer, offset, bytes } => self.write_chunk(transfer, offset, &bytes),
                 Output::Finish { transfer } => self.finish(transfer),
             }
         }
-        let unstored = self.messenger.unstored();
+        let unstored = self.messenger.unstored() + self.near.node.untaken();
         self.unstored.send_if_modified(|old| std::mem::replace(old, unstored) != unstored);
     }
 
@@ -307,14 +329,7 @@ impl Engine {
         for id in self.messenger.places() {
             let Some((place, floor)) = self.messenger.place(id) else { continue };
             let place = place.clone();
-            if self.carriers.ensure(id, &place, floor) && self.carriers.is_up(id) {
-                let sizes = self.carriers.sizes(id);
-                let done = self.step(|m, s| {
-                    m.set_sizes(s, id, sizes)?;
-                    m.set_online(s, id, true)
-                });
-                self.tell_refusal(done);
-            }
+            self.carriers.ensure(id, &place, floor);
         }
     }
 
@@ -441,6 +456,9 @@ impl Engine {
     }
 
     fn answer_invite(&mut self, invite: MessageId) {
+        if self.welcome(invite) {
+            return;
+        }
         let Some(answer) = self.waiting.remove(&invite) else { return };
         let made = self.messenger.invites().into_iter().find(|i| i.id == invite);
         let reply = made.map(|i| Reply::Invite(views::invite(&i)));
@@ -484,7 +502,22 @@ impl Engine {
 
     pub(super) fn online(&self) -> (bool, Vec<String>) {
         let places: Vec<PlaceId> = self.messenger.places();
-        self.carriers.words(&places)
+        let (mut all, mut words) = (true, Vec::new());
+        for place in places {
+            let (up, text) = match self.reach(place) {
+                Reach::Hub => (true, self.carriers.words(place)),
+                Reach::Near => (true, "on the local network".to_owned()),
+                Reach::Off if self.messenger.place(place).is_some_and(|(network, _)| network.is_lan()) => {
+                    (false, "no contact is near on the local network".to_owned())
+                }
+                Reach::Off => (false, self.carriers.words(place)),
+            };
+            all &= up;
+            words.push(text);
+        }
+        words.sort();
+        words.dedup();
+        (all, words)
     }
 }
 

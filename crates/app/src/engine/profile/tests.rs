@@ -29,8 +29,13 @@ struct Person {
 
 impl Person {
     async fn start(base: &Path, name: &str) -> Self {
-        let options =
-            Options { profile: name.to_owned(), base: Some(base.to_owned()), unlock: Unlock::KeyFile, create: true };
+        let options = Options {
+            profile: name.to_owned(),
+            base: Some(base.to_owned()),
+            unlock: Unlock::KeyFile,
+            create: true,
+            lan: None,
+        };
         let (client, events) = Client::open(options).await.unwrap();
         let person = Person { client, events, early: Vec::new() };
         person.ask(Command::SetName { name: name.to_owned() }).await;

@@ -269,6 +269,46 @@ pub enum Command {
         #[serde(default)]
         limit: Option<usize>,
     },
+    /// Neighbours on the local network, and what is carried for them. Answer: `Mesh`.
+    Mesh {},
+    /// People who show themselves on the local network. Answer: `Nearby`.
+    Nearby {},
+    /// Shows this profile's name to everybody on the local network for so long.
+    Show {
+        /// Seconds; 0 ends it.
+        seconds: u32,
+    },
+    /// Asks somebody who shows themselves to become a contact. Answer: `Contact`, once they have said yes.
+    Knock {
+        /// The key in `Nearby`.
+        key: String,
+        /// What this profile will call them; default: their own name.
+        #[serde(default)]
+        name: Option<String>,
+    },
+    /// Answers a knock. Answer to a yes: `Contact`.
+    AnswerKnock {
+        /// The id in the event.
+        knock: String,
+        /// Yes or no.
+        accept: bool,
+        /// What this profile will call them; default: their own name.
+        #[serde(default)]
+        name: Option<String>,
+    },
+    /// Writes what is to reach others into a file that must not be there yet. Answer: `Bundle`.
+    BundleOut {
+        /// Path on this machine.
+        path: String,
+        /// Only what is for this contact or group.
+        #[serde(default)]
+        conversation: Option<String>,
+    },
+    /// Reads such a file. Answer: `Bundle`.
+    BundleIn {
+        /// Path on this machine.
+        path: String,
+    },
     /// Messages that hold all these words. Answer: `Messages`, newest first.
     Search {
         /// The words.
@@ -351,6 +391,22 @@ pub enum Reply {
         /// What its holder says who they are.
         user_ids: Vec<String>,
     },
+    /// The local network.
+    Mesh(MeshView),
+    /// People who show themselves on the local network.
+    Nearby {
+        /// All of them.
+        people: Vec<PersonView>,
+    },
+    /// Boxes in a file.
+    Bundle {
+        /// How many it holds.
+        boxes: usize,
+        /// How many of them were new here.
+        new: usize,
+        /// Bytes of the file.
+        bytes: u64,
+    },
     /// Why a message is not delivered.
     Why {
         /// In words; none when it is delivered.
@@ -375,6 +431,54 @@ pub struct Status {
     pub unstored: usize,
     /// Messages of ours that not every recipient has.
     pub unacknowledged: usize,
+}
+
+/// How the local network stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct MeshView {
+    /// off, on or only.
+    pub lan: String,
+    /// Names of the interfaces in use.
+    pub interfaces: Vec<String>,
+    /// Contacts that are linked now.
+    pub neighbours: Vec<NeighbourView>,
+    /// Boxes of ours that are carried, and their bytes.
+    pub ours: CarriedView,
+    /// Boxes of others that are carried, and their bytes.
+    pub others: CarriedView,
+}
+
+/// Boxes and bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct CarriedView {
+    /// Boxes.
+    pub boxes: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// A neighbour on the local network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct NeighbourView {
+    /// The contact.
+    pub name: String,
+    /// Since when, ms since the Unix epoch.
+    pub since_ms: u64,
+    /// What came from it.
+    pub received: CarriedView,
+    /// What it was given.
+    pub given: CarriedView,
+}
+
+/// Somebody who shows themselves on the local network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct PersonView {
+    /// The name they show; anybody can show any name.
+    pub name: String,
+    /// For a knock: 64 hexadecimal digits.
+    pub key: String,
+    /// How long ago they were heard, ms.
+    pub ago_ms: u64,
 }
 
 /// An invite.
@@ -601,6 +705,29 @@ pub enum Event {
     Forked {
         /// Where.
         conversation: String,
+    },
+    /// A contact has come near on the local network, or has gone.
+    Neighbour {
+        /// The contact.
+        conversation: String,
+        /// Whether it is near now.
+        here: bool,
+    },
+    /// Somebody new shows themselves on the local network.
+    PersonNearby {},
+    /// Somebody on the local network wants to become a contact; answer with `answer_knock`.
+    Knock {
+        /// For the answer.
+        knock: String,
+        /// The name they give; anybody can give any name.
+        name: String,
+        /// The words that they see too, unless somebody stands between you.
+        words: String,
+    },
+    /// Whom we knock at sees these words too, unless somebody stands between.
+    Knocking {
+        /// The words.
+        words: String,
     },
     /// Something to know, in words.
     Notice {

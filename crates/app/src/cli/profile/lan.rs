@@ -1,0 +1,318 @@
+//! `mesh`, `nearby`, `bundle`: the local network, and boxes in a pocket.
+
+use std::io::{BufRead, IsTerminal, Read, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use wire::ErrorKind;
+
+use super::here::{Here, Make, printable, with};
+use super::recv::tell;
+use super::show::{json, note, out};
+use crate::cli::args_profile::{
+    BundleCommand, BundleInArgs, BundleOutArgs, LanUse, MeshArgs, NearbyArgs, On, ProfileArgs,
+};
+use crate::engine::profile::{CarriedView, Command, Event, MeshView, PersonView, Reply};
+use crate::exit::Failure;
+
+/// How often people nearby are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// After a bundle was read: acknowledgements are made within this time, and go into the next bundle.
+const AFTER_A_BUNDLE: Duration = Duration::from_secs(3);
+/// What one QR code takes, characters: more cannot be read off a screen.
+const QR_CHARS: usize = 1_200;
+/// How long each code of several is shown.
+const QR_TIME: Duration = Duration::from_millis(700);
+
+/// The same profile with the local network in use, whatever its settings say of it but `only`.
+fn with_lan(at: &ProfileArgs) -> ProfileArgs {
+    ProfileArgs { lan: Some(at.lan_use().unwrap_or(LanUse::On)), lan_only: false, profile: at.profile.clone() }
+}
+
+pub async fn mesh(at: &ProfileArgs, args: MeshArgs) -> Result<(), Failure> {
+    let at = if args.stay { with_lan(at) } else { at.clone() };
+    with(&at, Make::No, async |here| {
+        let view = ask_mesh(here).await?;
+        let end = if args.stay { None } else { Some(Instant::now() + args.time) };
+        let interrupted = crate::stop::asked();
+        tokio::pin!(interrupted);
+        if args.stay {
+            note(&format!("carrying for neighbours on {}; Ctrl-C ends it", interfaces(&view)));
+        }
+        while view.lan != "off" && end.is_none_or(|end| Instant::now() < end) {
+            let until = end.unwrap_or_else(|| Instant::now() + Duration::from_secs(3_600));
+            tokio::select! {
+                event = here.next_until(until) => {
+                    if let Some(event @ (Event::Neighbour { .. } | Event::Notice { .. })) = event {
+                        tell(&event);
+                    }
+                }
+                () = &mut interrupted => break,
+            }
+        }
+        show_mesh(&ask_mesh(here).await?, args.json)
+    })
+    .await
+}
+
+async fn ask_mesh(here: &mut Here) -> Result<MeshView, Failure> {
+    match here.ask(Command::Mesh {}).await? {
+        Reply::Mesh(view) => Ok(view),
+        _ => Err(Failure::new(ErrorKind::Bug, "another answer than asked for", "please report this")),
+    }
+}
+
+fn interfaces(view: &MeshView) -> String {
+    if view.interfaces.is_empty() { "no interface".to_owned() } else { view.interfaces.join(", ") }
+}
+
+fn amount(carried: &CarriedView) -> String {
+    format!("{} boxes, {}", carried.boxes, vault::units::show_size(carried.bytes))
+}
+
+fn show_mesh(view: &MeshView, as_json: bool) -> Result<(), Failure> {
+    if as_json {
+        return json(view);
+    }
+    if view.lan == "off" {
+        note("the local network is not used: --lan on, or `hushwing config set lan on`");
+    } else {
+        out(&format!("local network: {}, on {}", view.lan, interfaces(view)))?;
+        for neighbour in &view.neighbours {
+            let (received, given) = (amount(&neighbour.received), amount(&neighbour.given));
+            out(&format!("near: {}  received {received}  given {given}", neighbour.name))?;
+        }
+        if view.neighbours.is_empty() {
+            out("near: nobody you know")?;
+        }
+    }
+    out(&format!("carried: ours {}, others' {}", amount(&view.ours), amount(&view.others)))
+}
+
+pub async fn nearby(at: &ProfileArgs, args: NearbyArgs) -> Result<(), Failure> {
+    with(&with_lan(at), Make::No, async |here| {
+        if args.show {
+            let seconds = u32::try_from(args.time.as_secs()).unwrap_or(u32::MAX).max(1);
+            here.ask(Command::Show { seconds }).await?;
+            note("your name is shown to everybody on the local network until this ends");
+        }
+        let done = Meeting { args: &args, seen: Vec::new(), asked: Vec::new() }.run(here).await;
+        here.ask(Command::Show { seconds: 0 }).await?;
+        done
+    })
+    .await
+}
+
+/// Meeting people on the local network.
+struct Meeting<'a> {
+    args: &'a NearbyArgs,
+    /// Keys that were told already.
+    seen: Vec<String>,
+    /// Knocks that wait for the person's word.
+    asked: Vec<(String, String)>,
+}
+
+impl Meeting<'_> {
+    async fn run(&mut self, here: &mut Here) -> Result<(), Failure> {
+        let end = Instant::now() + self.args.time;
+        let mut answers = self.answers();
+        let interrupted = crate::stop::asked();
+        tokio::pin!(interrupted);
+        while Instant::now() < end {
+            if let Some(person) = self.look(here).await? {
+                return self.knock(here, person, end).await;
+            }
+            let next = end.min(Instant::now() + LOOK);
+            tokio::select! {
+                event = here.next_until(next) => {
+                    if let Some(event) = event
+                        && self.event(here, event).await?
+                    {
+                        return Ok(());
+                    }
+                }
+                Some(line) = answers.recv() => {
+                    if self.answered(here, &line).await? {
+                        return Ok(());
+                    }
+                }
+                () = &mut interrupted => return Ok(()),
+            }
+        }
+        match &self.args.knock {
+            Some(name) => Err(Failure::new(
+                ErrorKind::Network,
+                format!("nobody showed the name {} in time", printable(name)),
+                "they have to run `hushwing nearby --show` at the same time",
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// Lines that a person types, while there may be something to answer.
+    fn answers(&self) -> mpsc::Receiver<String> {
+        let (lines, typed) = mpsc::channel(8);
+        if self.args.show && self.args.open.is_none() && std::io::stdin().is_terminal() {
+            std::thread::spawn(move || {
+                for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+                    if lines.blocking_send(line).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        typed
+    }
+
+    /// Tells who is new; whoever is to be knocked at.
+    async fn look(&mut self, here: &mut Here) -> Result<Option<PersonView>, Failure> {
+        let Reply::Nearby { people } = here.ask(Command::Nearby {}).await? else { return Ok(None) };
+        for person in &people {
+            if !self.seen.contains(&person.key) {
+                self.seen.push(person.key.clone());
+                if self.args.json { json(person)? } else { out(&format!("{} is near", person.name))? }
+            }
+        }
+        Ok(people.into_iter().find(|p| self.args.knock.as_ref() == Some(&p.name)))
+    }
+
+    async fn knock(&self, here: &mut Here, person: PersonView, end: Instant) -> Result<(), Failure> {
+        note(&format!("knocking at {}", person.name));
+        let command = Command::Knock { key: person.key, name: None };
+        let limit = end.saturating_duration_since(Instant::now()).max(Duration::from_secs(10));
+        // The words are shown while the answer is waited for.
+        let mut told = |event: &Event| {
+            if let Event::Knocking { words } = event {
+                note(&format!("they should see these words too: {words}"));
+            }
+        };
+        match here.ask_telling(command, limit, &mut told).await? {
+            Some(Reply::Contact { name }) => {
+                out(&name)?;
+                note(&format!("compare the safety words: hushwing verify {name}"));
+                here.settled(&[], AFTER_A_BUNDLE).await
+            }
+            _ => Err(Failure::new(ErrorKind::Network, "nobody opened in time", "ask them, and knock again")),
+        }
+    }
+
+    /// True when somebody was let in, and that was what was wanted.
+    async fn event(&mut self, here: &mut Here, event: Event) -> Result<bool, Failure> {
+        match event {
+            Event::Knock { knock, name, words } => {
+                note(&format!("{name} knocks; they should see these words too: {words}"));
+                if self.args.open.as_ref() == Some(&name) {
+                    return self.open(here, knock).await;
+                }
+                if self.args.open.is_none() {
+                    note("type `open` to let them in, or `no`");
+                }
+                self.asked.push((knock, name));
+            }
+            Event::PersonNearby {} => {}
+            other => tell(&other),
+        }
+        Ok(false)
+    }
+
+    async fn answered(&mut self, here: &mut Here, line: &str) -> Result<bool, Failure> {
+        let Some((knock, name)) = self.asked.pop() else { return Ok(false) };
+        if line.trim() == "open" {
+            return self.open(here, knock).await;
+        }
+        here.ask(Command::AnswerKnock { knock, accept: false, name: None }).await?;
+        note(&format!("{name} was not let in"));
+        Ok(false)
+    }
+
+    async fn open(&self, here: &mut Here, knock: String) -> Result<bool, Failure> {
+        let command = Command::AnswerKnock { knock, accept: true, name: None };
+        match here.ask_within(command, Duration::from_secs(60)).await? {
+            Some(Reply::Contact { name }) => {
+                out(&name)?;
+                note(&format!("compare the safety words: hushwing verify {name}"));
+                here.settled(&[], AFTER_A_BUNDLE).await?;
+                Ok(true)
+            }
+            _ => Err(Failure::new(ErrorKind::Network, "they have gone before it was done", "let them knock again")),
+        }
+    }
+}
+
+pub async fn bundle(command: BundleCommand) -> Result<(), Failure> {
+    match command {
+        BundleCommand::Out(On { at, args }) => bundle_out(&at, args).await,
+        BundleCommand::In(On { at, args }) => bundle_in(&at, args).await,
+    }
+}
+
+/// A bundle needs no network.
+fn without_network(at: &ProfileArgs) -> ProfileArgs {
+    ProfileArgs { lan: Some(LanUse::Off), lan_only: false, profile: at.profile.clone() }
+}
+
+async fn bundle_out(at: &ProfileArgs, args: BundleOutArgs) -> Result<(), Failure> {
+    let to_stdout = args.file == Path::new("-");
+    let scratch = to_stdout.then(crate::roles::scratch).transpose()?;
+    let file = scratch.as_ref().map_or_else(|| args.file.clone(), |dir| dir.path().join("bundle"));
+    let path = std::path::absolute(&file).unwrap_or(file);
+    let command = Command::BundleOut { path: path.to_string_lossy().into_owned(), conversation: args.conversation };
+    let reply = with(&without_network(at), Make::No, async |here| here.ask(command).await).await?;
+    let Reply::Bundle { boxes, bytes, .. } = reply else { return Ok(()) };
+    let read = |path: &Path| {
+        std::fs::read(path)
+            .map_err(|e| Failure::new(ErrorKind::LocalStorage, format!("the bundle cannot be read: {e}"), "try again"))
+    };
+    if to_stdout {
+        std::io::stdout().write_all(&read(&path)?).map_err(Failure::stdout)?;
+    }
+    if args.qr {
+        show_codes(&read(&path)?).await?;
+    }
+    note(&format!("{boxes} boxes, {}; they can be read by those they are for alone", vault::units::show_size(bytes)));
+    Ok(())
+}
+
+/// One code, or several in turn: `n/m:` and a piece in base32 each.
+async fn show_codes(bytes: &[u8]) -> Result<(), Failure> {
+    let text = data_encoding::BASE32_NOPAD.encode(bytes);
+    let pieces: Vec<&str> = text.as_bytes().chunks(QR_CHARS).filter_map(|p| std::str::from_utf8(p).ok()).collect();
+    if pieces.len() > 64 {
+        let hint = "carry the file itself";
+        return Err(Failure::new(ErrorKind::LocalConfig, "the bundle is too large for QR codes", hint));
+    }
+    for (n, piece) in pieces.iter().enumerate() {
+        crate::cli::show_qr(&format!("HW{}/{}:{piece}", n + 1, pieces.len()));
+        if pieces.len() > 1 && std::io::stderr().is_terminal() {
+            tokio::time::sleep(QR_TIME).await;
+        }
+    }
+    Ok(())
+}
+
+async fn bundle_in(at: &ProfileArgs, args: BundleInArgs) -> Result<(), Failure> {
+    let from_stdin = args.file == Path::new("-");
+    let scratch = from_stdin.then(crate::roles::scratch).transpose()?;
+    let file = scratch.as_ref().map_or_else(|| args.file.clone(), |dir| dir.path().join("bundle"));
+    if from_stdin {
+        let fail = |e| Failure::new(ErrorKind::LocalStorage, format!("stdin cannot be read: {e}"), "give it a bundle");
+        let mut file = std::fs::File::create(&file).map_err(fail)?;
+        std::io::copy(&mut std::io::stdin().lock().take(1 << 32), &mut file).map_err(fail)?;
+    }
+    let path = std::path::absolute(&file).unwrap_or(file).to_string_lossy().into_owned();
+    with(&without_network(at), Make::No, async |here| {
+        let Reply::Bundle { boxes, new, bytes } = here.ask(Command::BundleIn { path }).await? else { return Ok(()) };
+        note(&format!("{boxes} boxes, {new} of them new, {}", vault::units::show_size(bytes)));
+        let end = Instant::now() + AFTER_A_BUNDLE.min(args.patience.timeout);
+        while let Some(event) = here.next_until(end).await {
+            match event {
+                Event::Message { message } if !message.you => out(&super::show::dated(&message))?,
+                other => tell(&other),
+            }
+        }
+        Ok(())
+    })
+    .await
+}
