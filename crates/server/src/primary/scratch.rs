@@ -25,14 +25,6 @@ impl Scratch {
         Ok(Scratch { path })
     }
 
-    /// The best place for scratch directories: memory of this user's session (`XDG_RUNTIME_DIR`), else the temporary
-    /// directory. On a disk, flash in particular, overwriting is no guarantee.
-    #[must_use]
-    pub fn base() -> PathBuf {
-        let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|p| p.is_dir());
-        runtime.unwrap_or_else(std::env::temp_dir)
-    }
-
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
