@@ -57,7 +57,15 @@ impl Listener {
     /// [`Error::PortInUse`], [`Error::PortNotPermitted`], [`Error::NotOurAddress`], [`Error::Listen`].
     #[allow(clippy::unused_async, reason = "registering a socket needs the runtime, which `async` makes plain")]
     pub async fn bind(address: SocketAddr, me: &Identity, limits: ListenerLimits) -> Result<Listener> {
-        let socket = listen(address).map_err(|e| Error::listen(&e, address.port()))?;
+        Listener::over(listen(address, None).map_err(|e| Error::listen(&e, address.port()))?, me, limits)
+    }
+
+    /// As [`Listener::bind`], for this link alone: what it answers passes no router, so that nobody behind one gets a link.
+    pub(crate) fn bind_near(address: SocketAddr, me: &Identity, limits: ListenerLimits) -> Result<Listener> {
+        Listener::over(listen(address, Some(1)).map_err(|e| Error::listen(&e, address.port()))?, me, limits)
+    }
+
+    fn over(socket: TcpListener, me: &Identity, limits: ListenerLimits) -> Result<Listener> {
         let local = socket.local_addr().map_err(|e| Error::Listen(e.kind()))?;
         Listener::start(Source::Tcp(socket), local, me, limits)
     }
@@ -102,8 +110,14 @@ impl Listener {
     }
 }
 
-fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+/// With `hops`, packets of the links that come pass so many routers less one.
+fn listen(address: SocketAddr, hops: Option<u32>) -> std::io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if let Some(hops) = hops {
+        // Accepted sockets inherit it.
+        let socket = socket2::SockRef::from(&socket);
+        if address.is_ipv4() { socket.set_ttl_v4(hops)? } else { socket.set_unicast_hops_v6(hops)? }
+    }
     // So that a restart does not wait for the last connections' TIME_WAIT. On Windows the option
     // would mean that others may take the port from us.
     #[cfg(unix)]

@@ -55,7 +55,16 @@ pub fn interfaces(allowed: &Allowed) -> io::Result<Vec<Interface>> {
         let ip = i.ip();
         Some(Found { name: i.name, index: i.index?, ip, p2p: i.is_p2p })
     });
+    let found = found.filter(|f| *allowed != Allowed::Private || !is_bridge_port(&f.name));
     Ok(choose(found, allowed))
+}
+
+/// Interfaces that are used at a time: a host of containers has hundreds.
+const MAX_INTERFACES: usize = 16;
+
+/// Whether an interface is a port of a bridge of this machine, as those of containers are: the bridge is on the same LAN.
+fn is_bridge_port(name: &str) -> bool {
+    !name.contains('/') && std::path::Path::new("/sys/class/net").join(name).join("brport").exists()
 }
 
 /// One address of an interface that is up.
@@ -71,7 +80,12 @@ fn choose(found: impl Iterator<Item = Found>, allowed: &Allowed) -> Vec<Interfac
     for one in found {
         by_index.entry(one.index).or_default().push(one);
     }
-    by_index.into_values().filter(|all| may(all, allowed)).filter_map(|all| interface(&all)).collect()
+    by_index
+        .into_values()
+        .filter(|all| may(all, allowed))
+        .filter_map(|all| interface(&all))
+        .take(MAX_INTERFACES)
+        .collect()
 }
 
 fn may(all: &[Found], allowed: &Allowed) -> bool {

@@ -14,14 +14,15 @@ const MORE_PORTS: u16 = 100;
 
 /// Listens on each address of these interfaces, as `me`, all on one port: the first from [`LINK_PORT`] that is free on all.
 /// An address on which the system does not let us listen is left out. Without any interface there is no listener, and the
-/// port is 0. Call it inside a tokio runtime.
+/// port is 0. What the listeners answer passes no router. Call it inside a tokio runtime.
 ///
 /// # Errors
 /// [`Error::PortInUse`] when 101 ports are taken; [`Error::NotOurAddress`], [`Error::Listen`] when no address is left.
+#[allow(clippy::unused_async, reason = "registering a socket needs the runtime, which `async` makes plain")]
 pub async fn listen(me: &Identity, interfaces: &[Interface], limits: ListenerLimits) -> Result<(u16, Vec<Listener>)> {
     let mut last = None;
     for port in LINK_PORT..=LINK_PORT.saturating_add(MORE_PORTS) {
-        match on_all(me, interfaces, limits, port).await {
+        match on_all(me, interfaces, limits, port) {
             Ok(listeners) if !listeners.is_empty() => return Ok((port, listeners)),
             Ok(_) => return Ok((0, Vec::new())),
             Err(error @ Error::PortInUse { .. }) => last = Some(error),
@@ -31,10 +32,10 @@ pub async fn listen(me: &Identity, interfaces: &[Interface], limits: ListenerLim
     Err(last.unwrap_or(Error::NotOurAddress))
 }
 
-async fn on_all(me: &Identity, interfaces: &[Interface], limits: ListenerLimits, port: u16) -> Result<Vec<Listener>> {
+fn on_all(me: &Identity, interfaces: &[Interface], limits: ListenerLimits, port: u16) -> Result<Vec<Listener>> {
     let (mut listeners, mut refused) = (Vec::new(), None);
     for address in interfaces.iter().flat_map(|i| i.at(port)) {
-        match Listener::bind(address, me, limits).await {
+        match Listener::bind_near(address, me, limits) {
             Ok(listener) => listeners.push(listener),
             Err(error @ Error::PortInUse { .. }) => return Err(error),
             Err(error) => {
