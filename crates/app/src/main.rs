@@ -127,7 +127,7 @@ async fn run(command: Command, verbose: bool) -> Result<(), Failure> {
 }
 
 /// Crates that may log.
-const OURS: &[&str] = &["hushwing", "server", "net", "vault", "messenger", "mix", "hub", "jail"];
+const OURS: &[&str] = &["hushwing", "server", "net", "vault", "messenger", "mesh", "mix", "hub", "jail"];
 
 /// Warnings and errors by default; `-v` what happens, `-vv` everything of ours. Never to stdout. Other people's crates do not
 /// log: what they would say of addresses is not ours to check.

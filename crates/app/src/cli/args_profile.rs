@@ -159,8 +159,21 @@ pub enum ProfileCommand {
     Config(ConfigCommand),
     /// Remove a profile for good.
     Wipe(On<WipeArgs>),
+    /// Run the profile for all your windows and scripts: other commands attach to it.
+    Daemon(On<DaemonArgs>),
     /// Speak JSON-RPC 2.0 on stdin and stdout, for scripts and bots.
     Rpc(On<RpcArgs>),
+}
+
+/// Settings of `daemon`.
+#[derive(Debug, Clone, Args)]
+pub struct DaemonArgs {
+    /// Stop the one that runs, and wait until it is gone.
+    #[arg(long)]
+    pub stop: bool,
+    /// How a new profile is locked.
+    #[command(flatten)]
+    pub make: MakeArgs,
 }
 
 /// Settings of `init`.

@@ -1,6 +1,7 @@
 //! The commands of a profile.
 
 mod contacts;
+mod daemon;
 mod files;
 mod groups;
 mod here;
@@ -64,6 +65,7 @@ pub async fn run(command: ProfileCommand) -> Result<(), Failure> {
         ProfileCommand::Bundle(command) => lan::bundle(command).await,
         ProfileCommand::Config(command) => keep::config(command),
         ProfileCommand::Wipe(on) => keep::wipe(&on.at, on.args).await,
+        ProfileCommand::Daemon(on) => daemon::run(&on.at, on.args).await,
         ProfileCommand::Rpc(on) => super::rpc::run(&on.at, on.args).await,
     }
 }

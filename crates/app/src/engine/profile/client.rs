@@ -1,6 +1,7 @@
 //! The handle that front ends hold, and what is done with a profile while nothing runs on it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use net::tor::Tor;
@@ -10,6 +11,7 @@ use vault::{Config, Profile, ProfileName, Vault};
 use wire::ErrorKind;
 use zeroize::Zeroizing;
 
+use super::remote;
 use super::run::Engine;
 use super::types::{Command, Event, Reply};
 use crate::exit::Failure;
@@ -118,9 +120,14 @@ fn tor(profile: &Profile, config: &Config) -> Result<(Option<Tor>, Option<jail::
 /// A command with the place for its answer.
 pub(super) type Asked = (Command, oneshot::Sender<Result<Reply, Refusal>>);
 
-/// A running profile.
+/// A running profile: in this process, or in the daemon's.
 pub struct Client {
     commands: mpsc::Sender<Asked>,
+    here: Option<Here>,
+}
+
+/// A profile that runs in this process.
+struct Here {
     unstored: watch::Receiver<usize>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -128,16 +135,85 @@ pub struct Client {
 /// Events that a front end may leave unread; more are dropped, and it is told.
 const EVENTS: usize = 4_096;
 
+/// How long a daemon may take to end, and how often that is looked at.
+const LAST_WORDS: Duration = Duration::from_secs(15);
+const LOOK: Duration = Duration::from_millis(20);
+
 impl Client {
-    /// Opens the profile and starts its engine.
+    /// Attaches to the daemon that runs the profile; without one opens it and starts its engine in this process.
     ///
     /// # Errors
     /// No such profile, a wrong passphrase, another process on it, a damaged vault or settings file.
     pub async fn open(options: Options) -> Result<(Client, mpsc::Receiver<Event>), Failure> {
-        let (profile, vault, mut config) = open_profile(&options)?;
+        let (events, events_rx) = mpsc::channel(EVENTS);
+        let dir = base_of(options.base.as_deref())?.join(name_of(&options.profile)?.as_str());
+        if let Some(commands) = remote::attach(&dir, events.clone()).await {
+            if options.lan.is_some() {
+                let text = "a daemon runs this profile: what it was told of the local network holds".to_owned();
+                let _ = events.try_send(Event::Notice { text });
+            }
+            return Ok((Client { commands, here: None }, events_rx));
+        }
+        let client = Client::start(&options, events)?;
+        Ok((client, events_rx))
+    }
+
+    /// Opens the profile in this process, for all faces: until one of them, or a signal, ends it.
+    ///
+    /// # Errors
+    /// Those of [`Client::open`]; a socket that cannot be made.
+    pub async fn serve(options: Options, up: impl FnOnce()) -> Result<(), Failure> {
+        let (events, events_rx) = mpsc::channel(EVENTS);
+        let dir = base_of(options.base.as_deref())?.join(name_of(&options.profile)?.as_str());
+        let client = Arc::new(Client::start(&options, events)?);
+        // Nobody else has the profile now.
+        let doors = remote::Doors::open(&dir)?;
+        let stopped = crate::stop::asked();
+        up();
+        tokio::select! {
+            () = doors.serve(Arc::clone(&client), events_rx) => {}
+            () = stopped => {}
+        }
+        // Tasks of faces that are about to end hold it for a moment.
+        let mut client = client;
+        loop {
+            match Arc::try_unwrap(client) {
+                Ok(client) => {
+                    client.close().await;
+                    return Ok(());
+                }
+                Err(shared) => {
+                    client = shared;
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+    }
+
+    /// Asks the daemon of a profile to stop, and waits until it is gone; false when there is none.
+    ///
+    /// # Errors
+    /// A name that is none; a socket that does not answer.
+    pub async fn stop(options: &Options) -> Result<bool, Failure> {
+        let (base, name) = (base_of(options.base.as_deref())?, name_of(&options.profile)?);
+        if !remote::stop(&base.join(name.as_str())).await? {
+            return Ok(false);
+        }
+        // The socket goes first, what is queued is written after it.
+        let end = tokio::time::Instant::now() + LAST_WORDS;
+        while let Err(error) = Profile::open(&base, &name) {
+            if tokio::time::Instant::now() > end {
+                return Err(error.into());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(true)
+    }
+
+    fn start(options: &Options, events: mpsc::Sender<Event>) -> Result<Client, Failure> {
+        let (profile, vault, mut config) = open_profile(options)?;
         config.lan = options.lan.unwrap_or(config.lan);
         let (commands, incoming) = mpsc::channel(256);
-        let (events, events_rx) = mpsc::channel(EVENTS);
         let (unstored_tx, unstored) = watch::channel(0);
         let (tor, scratch) = if config.lan == LanUse::Only { (None, None) } else { tor(&profile, &config)? };
         let engine = Engine::start(profile, vault, config, tor, events, unstored_tx)?;
@@ -146,7 +222,17 @@ impl Client {
             // Tor's own files go after Tor.
             drop(scratch);
         });
-        Ok((Client { commands, unstored, task }, events_rx))
+        Ok(Client { commands, here: Some(Here { unstored, task }) })
+    }
+
+    /// Asks for something; the answer comes later.
+    ///
+    /// # Errors
+    /// The engine has stopped.
+    pub(super) async fn begin(&self, command: Command) -> Result<oneshot::Receiver<Result<Reply, Refusal>>, Refusal> {
+        let (answer, answered) = oneshot::channel();
+        self.commands.send((command.with_absolute_paths(), answer)).await.map_err(|_| Refusal::gone())?;
+        Ok(answered)
     }
 
     /// Asks for something, and waits for the answer. The events are to be read meanwhile.
@@ -154,23 +240,29 @@ impl Client {
     /// # Errors
     /// Whatever the engine refuses.
     pub async fn ask(&self, command: Command) -> Result<Reply, Refusal> {
-        let (answer, answered) = oneshot::channel();
-        self.commands.send((command, answer)).await.map_err(|_| Refusal::gone())?;
-        answered.await.map_err(|_| Refusal::gone())?
+        self.begin(command).await?.await.map_err(|_| Refusal::gone())?
     }
 
     /// Waits until everything of ours is at the hub; false when `patience` is over first.
     pub async fn flush(&self, patience: Duration) -> bool {
         // What was asked before is answered a moment before it is counted; it is counted once a later question is answered.
         let _ = tokio::time::timeout(patience, self.ask(Command::Status {})).await;
-        let mut unstored = self.unstored.clone();
-        tokio::time::timeout(patience, unstored.wait_for(|n| *n == 0)).await.is_ok_and(|r| r.is_ok())
+        match &self.here {
+            Some(here) => {
+                let mut unstored = here.unstored.clone();
+                tokio::time::timeout(patience, unstored.wait_for(|n| *n == 0)).await.is_ok_and(|r| r.is_ok())
+            }
+            // The daemon goes on when we are gone.
+            None => true,
+        }
     }
 
     /// Stops the engine; what is queued stays queued.
     pub async fn close(self) {
         drop(self.commands);
-        let _ = self.task.await;
+        if let Some(here) = self.here {
+            let _ = here.task.await;
+        }
     }
 }
 

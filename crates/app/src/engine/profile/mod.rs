@@ -7,6 +7,7 @@ mod files;
 pub mod identity;
 mod lan;
 mod lan_commands;
+mod remote;
 mod run;
 #[cfg(test)]
 mod tests;

@@ -322,8 +322,26 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// The same, with paths that mean the same in every process.
+    #[must_use]
+    pub(super) fn with_absolute_paths(mut self) -> Self {
+        let path = match &mut self {
+            Command::SendFile { path, .. } | Command::BundleOut { path, .. } | Command::BundleIn { path } => Some(path),
+            Command::AcceptFile { directory, .. } => directory.as_mut(),
+            _ => None,
+        };
+        if let Some(path) = path
+            && let Ok(absolute) = std::path::absolute(&*path)
+        {
+            *path = absolute.to_string_lossy().into_owned();
+        }
+        self
+    }
+}
+
 /// The answer to a [`Command`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Reply {
     /// It is done.
@@ -417,7 +435,7 @@ pub enum Reply {
 }
 
 /// How a profile stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     /// The profile's name on this machine.
     pub profile: String,
@@ -434,7 +452,7 @@ pub struct Status {
 }
 
 /// How the local network stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MeshView {
     /// off, on or only.
     pub lan: String,
@@ -449,7 +467,7 @@ pub struct MeshView {
 }
 
 /// Boxes and bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CarriedView {
     /// Boxes.
     pub boxes: u64,
@@ -458,7 +476,7 @@ pub struct CarriedView {
 }
 
 /// A neighbour on the local network.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NeighbourView {
     /// The contact.
     pub name: String,
@@ -471,7 +489,7 @@ pub struct NeighbourView {
 }
 
 /// Somebody who shows themselves on the local network.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PersonView {
     /// The name they show; anybody can show any name.
     pub name: String,
@@ -482,7 +500,7 @@ pub struct PersonView {
 }
 
 /// An invite.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InviteView {
     /// Its id.
     pub id: String,
@@ -497,7 +515,7 @@ pub struct InviteView {
 }
 
 /// A contact or group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConversationView {
     /// Its name in this profile.
     pub name: String,
@@ -524,7 +542,7 @@ pub struct ConversationView {
 }
 
 /// A member of a conversation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MemberView {
     /// Name as shown.
     pub name: String,
@@ -537,7 +555,7 @@ pub struct MemberView {
 }
 
 /// A message. All text is neutralised: it can be printed as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MessageView {
     /// Where.
     pub conversation: String,
@@ -574,7 +592,7 @@ pub struct MessageView {
 }
 
 /// A reaction.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReactionView {
     /// Whose.
     pub from: String,
@@ -583,7 +601,7 @@ pub struct ReactionView {
 }
 
 /// A file transfer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FileView {
     /// Its id.
     pub transfer: String,
@@ -604,7 +622,7 @@ pub struct FileView {
 }
 
 /// An invitation into a group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GroupInviteView {
     /// For the answer.
     pub token: String,
@@ -615,7 +633,7 @@ pub struct GroupInviteView {
 }
 
 /// What the engine tells front ends by itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// How a connection stands, in words.
