@@ -28,7 +28,12 @@ fn what_one_face_does_the_others_show() {
 
     // Contacts are made through the daemon, which has the profile and its network.
     alice.befriend(&bob);
-    let (mut one, two) = (Rpc::start(&alice), Rpc::start(&alice));
+    let (mut one, mut two) = (Rpc::start(&alice), Rpc::start(&alice));
+    for face in [&mut one, &mut two] {
+        // Attached: what happens from now on it is told.
+        face.ask(0, "status", &json!({}));
+        face.answer(0);
+    }
     one.ask(1, "send", &json!({ "to": "bob", "text": "from a window" }));
     let id = one.answer(1)["result"]["id"].clone();
     for face in [&one, &two] {
@@ -37,7 +42,7 @@ fn what_one_face_does_the_others_show() {
     alice.send("bob", "from a command");
     two.event("message", |e| e["message"]["text"] == "from a command");
     assert_eq!(bob.recv(2).len(), 2);
-    two.event("state", |e| e["id"] == id && e["state"] == "delivered");
+    two.event("state", |e| e["id"] == id && e["state"] == "stored");
     bob.send("alice", "hello both");
     for face in [&one, &two] {
         face.event("message", |e| e["message"]["text"] == "hello both");

@@ -16,8 +16,6 @@ pub async fn run(at: &ProfileArgs, args: DaemonArgs) -> Result<(), Failure> {
         }
         return Err(Failure::new(ErrorKind::LocalConfig, "no daemon runs this profile", "nothing is to be stopped"));
     }
-    Client::serve(options, || {
-        note("up; other commands of this profile attach to it. Ctrl-C, SIGTERM or --stop ends it")
-    })
-    .await
+    let up = || note("up; other commands of this profile attach to it. Ctrl-C, SIGTERM or --stop ends it");
+    Client::serve(options, up).await
 }

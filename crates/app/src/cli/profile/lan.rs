@@ -23,6 +23,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const AFTER_A_BUNDLE: Duration = Duration::from_secs(3);
 /// What one QR code takes, characters: more cannot be read off a screen.
 const QR_CHARS: usize = 1_200;
+/// More codes than this nobody scans.
+const MAX_CODES: usize = 64;
 /// How long each code of several is shown.
 const QR_TIME: Duration = Duration::from_millis(700);
 
@@ -275,34 +277,76 @@ async fn bundle_out(at: &ProfileArgs, args: BundleOutArgs) -> Result<(), Failure
     Ok(())
 }
 
-/// One code, or several in turn: `n/m:` and a piece in base32 each.
+/// One code, or several in turn.
 async fn show_codes(bytes: &[u8]) -> Result<(), Failure> {
-    let text = data_encoding::BASE32_NOPAD.encode(bytes);
-    let pieces: Vec<&str> = text.as_bytes().chunks(QR_CHARS).filter_map(|p| std::str::from_utf8(p).ok()).collect();
-    if pieces.len() > 64 {
+    let codes = codes_of(bytes);
+    if codes.len() > MAX_CODES {
         let hint = "carry the file itself";
         return Err(Failure::new(ErrorKind::LocalConfig, "the bundle is too large for QR codes", hint));
     }
-    for (n, piece) in pieces.iter().enumerate() {
-        crate::cli::show_qr(&format!("HW{}/{}:{piece}", n + 1, pieces.len()));
-        if pieces.len() > 1 && std::io::stderr().is_terminal() {
+    for code in &codes {
+        crate::cli::show_qr(code);
+        if codes.len() > 1 && std::io::stderr().is_terminal() {
             tokio::time::sleep(QR_TIME).await;
         }
     }
     Ok(())
 }
 
+/// A bundle as texts for QR codes: `HW1/3:` and a piece in base32 each.
+fn codes_of(bytes: &[u8]) -> Vec<String> {
+    let text = data_encoding::BASE32_NOPAD.encode(bytes);
+    let pieces: Vec<&str> = text.as_bytes().chunks(QR_CHARS).filter_map(|p| std::str::from_utf8(p).ok()).collect();
+    let code = |(n, piece): (usize, &&str)| format!("HW{}/{}:{piece}", n + 1, pieces.len());
+    pieces.iter().enumerate().map(code).collect()
+}
+
+/// The bundle that a scanner has read, a code a line, in any order; `None` when the text is none of ours.
+fn of_codes(text: &[u8]) -> Option<Result<Vec<u8>, Failure>> {
+    let text = std::str::from_utf8(text).ok().filter(|t| t.starts_with("HW"))?;
+    let wrong = |what: String| Failure::new(ErrorKind::LocalConfig, what, "scan every code, one a line");
+    let mut pieces: Vec<Option<&str>> = Vec::new();
+    for line in text.lines().map(str::trim).filter(|l| !l.is_empty()) {
+        let parsed = line.strip_prefix("HW").and_then(|l| l.split_once(':')).and_then(|(at, piece)| {
+            let (n, of) = at.split_once('/')?;
+            Some((n.parse::<usize>().ok()?, of.parse::<usize>().ok()?, piece))
+        });
+        let Some((n, of, piece)) = parsed.filter(|(n, of, _)| (1..=*of).contains(n) && *of <= MAX_CODES) else {
+            return Some(Err(wrong("a line is no code of a bundle".to_owned())));
+        };
+        pieces.resize(of.max(pieces.len()), None);
+        if let Some(place) = pieces.get_mut(n - 1) {
+            *place = Some(piece);
+        }
+    }
+    if let Some(missing) = pieces.iter().position(Option::is_none) {
+        return Some(Err(wrong(format!("code {} of {} is missing", missing + 1, pieces.len()))));
+    }
+    let whole: String = pieces.into_iter().flatten().collect();
+    let decoded = data_encoding::BASE32_NOPAD.decode(whole.as_bytes());
+    Some(decoded.map_err(|_| wrong("the codes do not belong together".to_owned())))
+}
+
 async fn bundle_in(at: &ProfileArgs, args: BundleInArgs) -> Result<(), Failure> {
     let from_stdin = args.file == Path::new("-");
-    let scratch = from_stdin.then(crate::roles::scratch).transpose()?;
-    let file = scratch.as_ref().map_or_else(|| args.file.clone(), |dir| dir.path().join("bundle"));
+    let fail = |e| Failure::new(ErrorKind::LocalConfig, format!("the bundle cannot be read: {e}"), "give it a bundle");
+    let mut scratch = from_stdin.then(crate::roles::scratch).transpose()?;
+    let mut file = scratch.as_ref().map_or_else(|| args.file.clone(), |dir| dir.path().join("bundle"));
     if from_stdin {
-        let fail = |e| Failure::new(ErrorKind::LocalStorage, format!("stdin cannot be read: {e}"), "give it a bundle");
         let mut file = std::fs::File::create(&file).map_err(fail)?;
         std::io::copy(&mut std::io::stdin().lock().take(1 << 32), &mut file).map_err(fail)?;
     }
+    let mut head = Vec::new();
+    let limit = u64::try_from(2 * MAX_CODES * QR_CHARS).unwrap_or(u64::MAX);
+    std::fs::File::open(&file).and_then(|f| f.take(limit).read_to_end(&mut head)).map_err(fail)?;
+    if let Some(bundle) = of_codes(&head) {
+        let dir = crate::roles::scratch()?;
+        file = dir.path().join("bundle");
+        std::fs::write(&file, bundle?).map_err(fail)?;
+        scratch = Some(dir);
+    }
     let path = std::path::absolute(&file).unwrap_or(file).to_string_lossy().into_owned();
-    with(&without_network(at), Make::No, async |here| {
+    let done = with(&without_network(at), Make::No, async |here| {
         let Reply::Bundle { boxes, new, bytes } = here.ask(Command::BundleIn { path }).await? else { return Ok(()) };
         note(&format!("{boxes} boxes, {new} of them new, {}", vault::units::show_size(bytes)));
         let end = Instant::now() + AFTER_A_BUNDLE.min(args.patience.timeout);
@@ -314,5 +358,26 @@ async fn bundle_in(at: &ProfileArgs, args: BundleInArgs) -> Result<(), Failure> 
         }
         Ok(())
     })
-    .await
+    .await;
+    drop(scratch);
+    done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bundle_goes_through_codes_in_any_order_and_a_missing_one_is_named() {
+        let bundle: Vec<u8> = (0..3_000_u32).map(|n| n.to_be_bytes()[3]).collect();
+        let mut codes = codes_of(&bundle);
+        assert_eq!(codes.len(), 4);
+        codes.reverse();
+        assert_eq!(of_codes(codes.join("\n").as_bytes()).unwrap().unwrap(), bundle);
+        let lost = codes.remove(1);
+        assert!(lost.starts_with("HW3/4:"));
+        assert!(of_codes(codes.join("\n").as_bytes()).unwrap().unwrap_err().to_string().contains("code 3 of 4"));
+        assert!(of_codes(b"HW9/4:AAAA").unwrap().is_err() && of_codes(b"HW nonsense").unwrap().is_err());
+        assert!(of_codes(b"hushwing bundle\x01").is_none());
+    }
 }
