@@ -31,8 +31,6 @@ pub struct Dial {
     pub account: Account,
     /// Where.
     pub spot: Spot,
-    /// What to say first, once linked from this key of ours.
-    pub me: NodeId,
 }
 
 /// Somebody who shows themselves to all.
@@ -78,8 +76,8 @@ pub struct Heard {
     pub dial: Vec<Dial>,
     /// A contact is there who may not have heard us yet: send a beacon soon.
     pub answer: bool,
-    /// Somebody new shows themselves.
-    pub shown: bool,
+    /// Where somebody shows themselves, if that is what was heard, and whether they are new.
+    pub shown: Option<(Spot, bool)>,
 }
 
 /// Who is near.
@@ -182,7 +180,7 @@ impl Discovery {
             heard.answer |= self.met.get(&account).is_some_and(|m| m.links == 0) && self.answered.insert(account);
         }
         if let Some(name) = beacon.name {
-            heard.shown = self.note_nearby(now, name, spot);
+            heard.shown = Some((spot, self.note_nearby(now, name, spot)));
         }
         heard
     }
@@ -206,7 +204,7 @@ impl Discovery {
             return None;
         }
         met.dialled = Some(now);
-        Some(Dial { account, spot, me: self.me })
+        Some(Dial { account, spot })
     }
 
     fn note_nearby(&mut self, now: Timestamp, name: String, spot: Spot) -> bool {
@@ -364,8 +362,9 @@ mod tests {
         w.ben.set_pairs(Vec::new());
         w.ann.show("Ann", w.now.plus_millis(60_000));
         let call = w.ann_calls();
-        assert!(w.ben_hears(ANN, &call).shown);
-        assert!(!w.ben_hears(ANN, &call).shown, "known already");
+        let spot = Spot { ip: ANN.parse().unwrap(), port: 45_454, key: key(1) };
+        assert_eq!(w.ben_hears(ANN, &call).shown, Some((spot, true)));
+        assert_eq!(w.ben_hears(ANN, &call).shown, Some((spot, false)), "known already");
         assert_eq!(w.ben.nearby(w.now).count(), 1);
         assert_eq!(w.ben.nearby(w.now.plus_millis(NEARBY_MS)).count(), 0);
         w.now = w.now.plus_millis(60_000);

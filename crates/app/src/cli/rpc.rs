@@ -16,10 +16,10 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use wire::ErrorKind;
 
-use self::request::{INVALID, PARSE, code_of, failed, methods, parse};
+use self::request::{INVALID, PARSE, failed, methods, parse};
 use super::args_profile::{ProfileArgs, RpcArgs};
 use super::profile::options;
-use crate::engine::profile::{Client, Command, Event, Refusal, Reply};
+use crate::engine::profile::{Client, Command, Event, Refusal, Reply, code_of};
 use crate::exit::Failure;
 
 /// Longest line, bytes.

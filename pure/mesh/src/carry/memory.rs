@@ -1,4 +1,4 @@
-//! A carry store in memory: for tests, and for profiles that write nothing to disk.
+//! A carry store in memory: for tests and simulations.
 
 use std::collections::HashMap;
 

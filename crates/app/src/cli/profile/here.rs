@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use wire::ErrorKind;
 
 use crate::cli::args_profile::ProfileArgs;
-use crate::engine::profile::{Client, Command, Event, Options, Reply, Unlock};
+use crate::engine::profile::{Client, Command, Event, Options, Refusal, Reply, Unlock};
 use crate::exit::Failure;
 
 /// Events that are kept while a command waits for an answer. They only wake whoever waits: the newest are enough.
@@ -76,20 +76,13 @@ impl Here {
     /// Whatever the engine refuses.
     pub async fn ask(&mut self, command: Command) -> Result<Reply, Failure> {
         let Here { client, events, early } = self;
-        let asked = client.ask(command);
-        tokio::pin!(asked);
-        loop {
-            tokio::select! {
-                biased;
-                answer = &mut asked => return Ok(answer?),
-                Some(event) = events.recv() => {
-                    if early.len() == EARLY {
-                        early.pop_front();
-                    }
-                    early.push_back(event);
-                }
+        let mut keep = |event| {
+            if early.len() == EARLY {
+                early.pop_front();
             }
-        }
+            early.push_back(event);
+        };
+        Ok(answered(client, events, command, &mut keep).await?)
     }
 
     /// As [`Here::ask`], with a time limit; `Ok(None)` when it is over.
@@ -108,18 +101,10 @@ impl Here {
         &mut self,
         command: Command,
         limit: Duration,
-        told: &mut dyn FnMut(&Event),
+        told: &mut (dyn FnMut(Event) + Send),
     ) -> Result<Option<Reply>, Failure> {
-        let Here { client, events, .. } = self;
-        let asked = tokio::time::timeout(limit, client.ask(command));
-        tokio::pin!(asked);
-        loop {
-            tokio::select! {
-                biased;
-                Some(event) = events.recv() => told(&event),
-                answer = &mut asked => return answer.map_or(Ok(None), |answer| Ok(Some(answer?))),
-            }
-        }
+        let asked = answered(&self.client, &mut self.events, command, told);
+        tokio::time::timeout(limit, asked).await.map_or(Ok(None), |answer| Ok(Some(answer?)))
     }
 
     /// The next event; `None` when the engine has stopped.
@@ -194,6 +179,24 @@ impl Here {
             _ => what.to_owned(),
         };
         Failure::new(ErrorKind::Network, words, hint)
+    }
+}
+
+/// The engine's answer; events that come meanwhile go to `told`.
+async fn answered(
+    client: &Client,
+    events: &mut Receiver<Event>,
+    command: Command,
+    told: &mut (dyn FnMut(Event) + Send),
+) -> Result<Reply, Refusal> {
+    let asked = client.ask(command);
+    tokio::pin!(asked);
+    loop {
+        tokio::select! {
+            biased;
+            answer = &mut asked => return answer,
+            Some(event) = events.recv() => told(event),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use wire::ErrorKind;
 
+use super::contacts::AFTERWARDS;
 use super::here::{Here, Make, printable, with};
 use super::recv::tell;
 use super::show::{json, note, out};
@@ -185,7 +186,7 @@ impl Meeting<'_> {
         let command = Command::Knock { key: person.key, name: None };
         let limit = end.saturating_duration_since(Instant::now()).max(Duration::from_secs(10));
         // The words are shown while the answer is waited for.
-        let mut told = |event: &Event| {
+        let mut told = |event: Event| {
             if let Event::Knocking { words } = event {
                 note(&format!("they should see these words too: {words}"));
             }
@@ -194,7 +195,7 @@ impl Meeting<'_> {
             Some(Reply::Contact { name }) => {
                 out(&name)?;
                 note(&format!("compare the safety words: hushwing verify {name}"));
-                here.settled(&[], AFTER_A_BUNDLE).await
+                here.settled(&[], AFTERWARDS).await
             }
             _ => Err(Failure::new(ErrorKind::Network, "nobody opened in time", "ask them, and knock again")),
         }
@@ -235,7 +236,7 @@ impl Meeting<'_> {
             Some(Reply::Contact { name }) => {
                 out(&name)?;
                 note(&format!("compare the safety words: hushwing verify {name}"));
-                here.settled(&[], AFTER_A_BUNDLE).await?;
+                here.settled(&[], AFTERWARDS).await?;
                 Ok(true)
             }
             _ => Err(Failure::new(ErrorKind::Network, "they have gone before it was done", "let them knock again")),

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
-use wire::ErrorKind;
 
 use crate::engine::profile::Command;
 
@@ -61,20 +60,6 @@ pub(super) fn failed(id: &Value, code: i64, message: &str, data: Option<Value>) 
         error.insert("data".to_owned(), data);
     }
     json!({ "jsonrpc": "2.0", "id": id, "error": error })
-}
-
-/// The code and the word of a kind of error.
-pub(super) fn code_of(kind: ErrorKind) -> (i64, &'static str) {
-    match kind {
-        ErrorKind::LocalConfig => (1, "local_config"),
-        ErrorKind::LocalStorage => (2, "local_storage"),
-        ErrorKind::Network => (3, "network"),
-        ErrorKind::RelayMisbehaved => (4, "relay_misbehaved"),
-        ErrorKind::HubMisbehaved => (5, "hub_misbehaved"),
-        ErrorKind::PeerMisbehaved => (6, "peer_misbehaved"),
-        ErrorKind::Unsupported => (7, "unsupported"),
-        _ => (8, "bug"),
-    }
 }
 
 #[cfg(test)]

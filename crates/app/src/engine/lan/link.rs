@@ -97,18 +97,12 @@ async fn read(
     _alive: oneshot::Sender<()>,
 ) {
     while let Ok(Some(frame)) = reader.read().await {
-        let goes_on = match frame {
+        match frame {
             // When the engine is gone what comes is read all the same: see the end of a link.
-            Frame::Mesh(message) => {
-                let _ = events.send(LanEvent::Message(id, message)).await;
-                true
-            }
-            Frame::Ping => out.try_send(Out::Pong).is_ok(),
-            Frame::Pong => true,
-            _ => false,
-        };
-        if !goes_on {
-            return;
+            Frame::Mesh(message) => drop(events.send(LanEvent::Message(id, message)).await),
+            Frame::Ping if out.try_send(Out::Pong).is_ok() => {}
+            Frame::Pong => {}
+            _ => return,
         }
     }
 }

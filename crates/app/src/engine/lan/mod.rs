@@ -32,6 +32,8 @@ const ANSWER_AFTER: Duration = Duration::from_millis(150);
 const EVENTS: usize = 256;
 /// Knocks that wait for a yes.
 const MAX_KNOCKS: usize = 8;
+/// Addresses of those who show themselves, before those that are remembered no more are dropped.
+const MAX_ADDRESSES: usize = 512;
 /// Greetings at one time, both ways.
 const MAX_GREETINGS: usize = 64;
 
@@ -195,7 +197,7 @@ impl Lan {
         // Nobody takes events any more, and no link must wait for that.
         let reading = async { while events.recv().await.is_some() {} };
         tokio::select! {
-            _ = answered => {}
+            _ = tokio::time::timeout(link::GOODBYE, answered) => {}
             () = reading => {}
         }
     }
@@ -239,8 +241,8 @@ struct Task {
     /// Where those who show themselves can be dialled, with the interface that IPv6 needs.
     addresses: HashMap<NodeId, SocketAddr>,
     warned: Vec<String>,
-    /// Who waits for the end, and until when.
-    finished: Option<(oneshot::Sender<()>, Instant)>,
+    /// Who waits for the end of all links.
+    finished: Option<oneshot::Sender<()>>,
 }
 
 impl Task {
@@ -253,14 +255,10 @@ impl Task {
         let mut beacon_at = Instant::now();
         let mut rescan_at = Instant::now();
         loop {
-            if let Some((answer, _)) =
-                self.finished.take_if(|(_, until)| self.links.is_empty() || *until <= Instant::now())
-            {
+            if let Some(answer) = self.finished.take_if(|_| self.links.is_empty()) {
                 let _ = answer.send(());
             }
-            let end = self.finished.as_ref().map_or_else(|| Instant::now() + RESCAN, |(_, until)| *until);
             tokio::select! {
-                () = tokio::time::sleep_until(end) => {}
                 op = ops.recv() => match op {
                     Some(op) => self.op(op, &mut beacon_at).await,
                     None => return,
@@ -315,7 +313,7 @@ impl Task {
             }
             Op::Finish(answer) => {
                 self.links.values().for_each(Outgoing::finish);
-                self.finished = Some((answer, Instant::now() + link::GOODBYE));
+                self.finished = Some(answer);
             }
             Op::Interfaces(answer) => {
                 let _ = answer.send(self.interfaces.iter().map(|i| i.name.clone()).collect());
@@ -359,13 +357,15 @@ impl Task {
             to.set_port(port);
             to
         };
-        if let Some(beacon) = mesh::beacon::Beacon::parse(bytes).filter(|b| b.name.is_some())
-            && (self.addresses.len() < 256 || self.addresses.contains_key(&beacon.key))
-        {
-            self.addresses.insert(beacon.key, at(beacon.port));
-        }
-        if heard.shown {
-            self.tell(LanEvent::Shown).await;
+        if let Some((spot, new)) = heard.shown {
+            // Whoever is remembered no more cannot be knocked at either.
+            if self.addresses.len() >= MAX_ADDRESSES {
+                self.people();
+            }
+            self.addresses.insert(spot.key, at(spot.port));
+            if new {
+                self.tell(LanEvent::Shown).await;
+            }
         }
         for wanted in heard.dial {
             if self.greetings.len() < MAX_GREETINGS {

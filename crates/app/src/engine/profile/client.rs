@@ -1,7 +1,6 @@
 //! The handle that front ends hold, and what is done with a profile while nothing runs on it.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use net::tor::Tor;
@@ -165,29 +164,17 @@ impl Client {
     pub async fn serve(options: Options, up: impl FnOnce()) -> Result<(), Failure> {
         let (events, events_rx) = mpsc::channel(EVENTS);
         let dir = base_of(options.base.as_deref())?.join(name_of(&options.profile)?.as_str());
-        let client = Arc::new(Client::start(&options, events)?);
+        let client = Client::start(&options, events)?;
         // Nobody else has the profile now.
         let doors = remote::Doors::open(&dir)?;
         let stopped = crate::stop::asked();
         up();
         tokio::select! {
-            () = doors.serve(Arc::clone(&client), events_rx) => {}
+            () = doors.serve(client.commands.clone(), events_rx) => {}
             () = stopped => {}
         }
-        // Tasks of faces that are about to end hold it for a moment.
-        let mut client = client;
-        loop {
-            match Arc::try_unwrap(client) {
-                Ok(client) => {
-                    client.close().await;
-                    return Ok(());
-                }
-                Err(shared) => {
-                    client = shared;
-                    tokio::task::yield_now().await;
-                }
-            }
-        }
+        client.close().await;
+        Ok(())
     }
 
     /// Asks the daemon of a profile to stop, and waits until it is gone; false when there is none.
@@ -225,22 +212,14 @@ impl Client {
         Ok(Client { commands, here: Some(Here { unstored, task }) })
     }
 
-    /// Asks for something; the answer comes later.
-    ///
-    /// # Errors
-    /// The engine has stopped.
-    pub(super) async fn begin(&self, command: Command) -> Result<oneshot::Receiver<Result<Reply, Refusal>>, Refusal> {
-        let (answer, answered) = oneshot::channel();
-        self.commands.send((command.with_absolute_paths(), answer)).await.map_err(|_| Refusal::gone())?;
-        Ok(answered)
-    }
-
     /// Asks for something, and waits for the answer. The events are to be read meanwhile.
     ///
     /// # Errors
     /// Whatever the engine refuses.
     pub async fn ask(&self, command: Command) -> Result<Reply, Refusal> {
-        self.begin(command).await?.await.map_err(|_| Refusal::gone())?
+        let (answer, answered) = oneshot::channel();
+        self.commands.send((command.with_absolute_paths(), answer)).await.map_err(|_| Refusal::gone())?;
+        answered.await.map_err(|_| Refusal::gone())?
     }
 
     /// Waits until everything of ours is at the hub; false when `patience` is over first.

@@ -1,6 +1,6 @@
 //! How a profile uses the LAN: its boxes go to neighbours, theirs come here, and which way each request takes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use e2ee::NetworkPlace;
 use e2ee::id::MessageId;
@@ -55,7 +55,10 @@ pub(super) struct Near {
     puts: Vec<(CallId, PlaceId, SealedBox)>,
     reaches: HashMap<PlaceId, Reach>,
     invites: HashMap<PlaceId, Account>,
-    names: HashMap<Account, messenger::NearWho>,
+    /// Who is behind an account.
+    names: HashMap<Account, NearWho>,
+    /// Contacts that were told to be near.
+    told: HashSet<Account>,
     /// Who waits for the answer to our knock, and what they want to call whoever opens.
     pub(super) knocking: Option<(Answer, Option<String>)>,
     /// Invites for those who knocked, until they are ready.
@@ -79,6 +82,7 @@ impl Near {
             reaches: HashMap::new(),
             invites: HashMap::new(),
             names: HashMap::new(),
+            told: HashSet::new(),
             knocking: None,
             welcoming: HashMap::new(),
             errands: HashMap::new(),
@@ -224,16 +228,19 @@ impl Engine {
         if self.carriers.is_up(place) {
             return Reach::Hub;
         }
-        if !self.messenger.place(place).is_some_and(|(_, floor)| floor.allows_lan()) {
+        if !self.allows_lan(place) {
             return Reach::Off;
         }
         let invite = self.near.invites.contains_key(&place) && self.near.lan.is_some();
         if self.near.bundling || invite || self.near.node.has_contacts() { Reach::Near } else { Reach::Off }
     }
 
+    fn allows_lan(&self, place: PlaceId) -> bool {
+        self.messenger.place(place).is_some_and(|(_, floor)| floor.allows_lan())
+    }
+
     fn lan_serves(&self, place: PlaceId) -> bool {
-        let allowed = self.messenger.place(place).is_some_and(|(_, floor)| floor.allows_lan());
-        allowed && (self.near.lan.is_some() || self.near.bundling)
+        self.allows_lan(place) && (self.near.lan.is_some() || self.near.bundling)
     }
 
     /// Tells the messenger which places can be reached otherwise than before; true when something has changed.
@@ -246,13 +253,13 @@ impl Engine {
             .collect();
         for (place, before, now) in &changed {
             self.near.reaches.insert(*place, *now);
-            self.redirect(*place, *before, *now);
             let sizes = self.carriers.sizes(*place);
             let done = self.step(|m, s| {
                 m.set_sizes(s, *place, sizes)?;
                 m.set_reach(s, *place, *now)
             });
             self.tell_refusal(done);
+            self.redirect(*place, *before, *now);
             if *now == Reach::Near && *before == Reach::Off {
                 self.tell(Event::Network { online: true, text: "on the local network".to_owned() });
             }
@@ -380,9 +387,6 @@ impl Engine {
         let (gossip, words): (Vec<_>, Vec<_>) = events.into_iter().partition(|event| {
             matches!(event, LanEvent::Up { .. } | LanEvent::Message(..) | LanEvent::Sent(_) | LanEvent::Down(_))
         });
-        for event in &gossip {
-            self.tell_neighbour(event);
-        }
         let done = self.gossip(|node, step| {
             for event in gossip {
                 match event {
@@ -396,23 +400,20 @@ impl Engine {
             Ok(())
         });
         self.tell_refusal(done);
+        self.tell_neighbours();
         words.into_iter().for_each(|event| self.met(event));
     }
 
-    fn tell_neighbour(&mut self, event: &LanEvent) {
-        let (account, here) = match event {
-            LanEvent::Up { known, .. } if known.standing == Standing::Contact => (known.account, true),
-            LanEvent::Down(link) => {
-                match self.near.node.links().find(|l| l.id == *link && l.standing == Standing::Contact) {
-                    Some(link) => (link.account, false),
-                    None => return,
-                }
+    /// Tells which contacts have come near, and which are gone.
+    fn tell_neighbours(&mut self) {
+        let links = self.near.node.links().filter(|l| l.standing == Standing::Contact);
+        let near: HashSet<Account> = links.map(|l| l.account).collect();
+        let before = std::mem::replace(&mut self.near.told, near.clone());
+        for account in near.symmetric_difference(&before) {
+            if let Some(NearWho::Contact(id)) = self.near.who(*account) {
+                let conversation = self.messenger.name_of(id).unwrap_or_default().to_owned();
+                self.tell(Event::Neighbour { conversation, here: near.contains(account) });
             }
-            _ => return,
-        };
-        if let Some(NearWho::Contact(id)) = self.near.who(account) {
-            let conversation = self.messenger.name_of(id).unwrap_or_default().to_owned();
-            self.tell(Event::Neighbour { conversation, here });
         }
     }
 
@@ -430,7 +431,7 @@ impl Engine {
 
     /// Looks, at each hub in reach, for boxes that came by the LAN.
     fn run_errands(&mut self) {
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         let hubs: Vec<(PlaceId, [u8; 32])> = self
             .messenger
             .places()

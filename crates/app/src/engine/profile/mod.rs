@@ -5,6 +5,7 @@ mod client;
 mod commands;
 mod files;
 pub mod identity;
+mod kinds;
 mod lan;
 mod lan_commands;
 mod remote;
@@ -17,4 +18,5 @@ mod views;
 pub use vault::config::{DEFAULT_CONFIG, LanUse};
 
 pub use self::client::{Client, Options, Refusal, Unlock, backup, config, init, restore, set_config, wipe};
+pub use self::kinds::code_of;
 pub use self::types::*;

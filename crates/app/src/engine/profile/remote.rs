@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -16,7 +15,8 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
 use wire::ErrorKind;
 
-use super::client::{Asked, Client, Refusal};
+use super::client::{Asked, Refusal};
+use super::kinds::{KINDS, code_of};
 use super::types::{Command, Event, Reply};
 use crate::exit::Failure;
 
@@ -55,27 +55,16 @@ struct Refused {
     hint: String,
 }
 
-/// Kinds by their words; a word that a newer daemon says is a bug to an older face.
-const KINDS: [(ErrorKind, &str); 8] = [
-    (ErrorKind::LocalConfig, "local_config"),
-    (ErrorKind::LocalStorage, "local_storage"),
-    (ErrorKind::Network, "network"),
-    (ErrorKind::RelayMisbehaved, "relay_misbehaved"),
-    (ErrorKind::HubMisbehaved, "hub_misbehaved"),
-    (ErrorKind::PeerMisbehaved, "peer_misbehaved"),
-    (ErrorKind::Unsupported, "unsupported"),
-    (ErrorKind::Bug, "bug"),
-];
-
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
-        let word = KINDS.iter().find(|(kind, _)| *kind == refusal.kind).map_or("bug", |(_, word)| word);
+        let (_, word) = code_of(refusal.kind);
         Refused { kind: word.to_owned(), text: refusal.text, hint: refusal.hint }
     }
 }
 
 impl From<Refused> for Refusal {
     fn from(refused: Refused) -> Self {
+        // A word that a newer daemon says is a bug to an older face.
         let kind = KINDS.iter().find(|(_, word)| *word == refused.kind).map_or(ErrorKind::Bug, |(kind, _)| *kind);
         Refusal::new(kind, refused.text, refused.hint)
     }
@@ -197,7 +186,7 @@ impl Doors {
     }
 
     /// Serves faces until one says stop, or for ever.
-    pub(super) async fn serve(&self, client: Arc<Client>, mut events: mpsc::Receiver<Event>) {
+    pub(super) async fn serve(&self, commands: mpsc::Sender<Asked>, mut events: mpsc::Receiver<Event>) {
         let (all, _) = broadcast::channel(BEHIND);
         let (stop, mut stopped) = mpsc::channel(1);
         let mut faces = JoinSet::new();
@@ -206,7 +195,7 @@ impl Doors {
                 accepted = self.listener.accept() => {
                     let Ok((stream, _)) = accepted else { continue };
                     if faces.len() < MAX_FACES && is_ours(&stream) {
-                        faces.spawn(serve_face(stream, Arc::clone(&client), all.subscribe(), stop.clone()));
+                        faces.spawn(serve_face(stream, commands.clone(), all.subscribe(), stop.clone()));
                     }
                 }
                 event = events.recv() => match event {
@@ -229,7 +218,7 @@ fn is_ours(stream: &UnixStream) -> bool {
 
 async fn serve_face(
     stream: UnixStream,
-    client: Arc<Client>,
+    commands: mpsc::Sender<Asked>,
     mut events: broadcast::Receiver<Event>,
     stop: mpsc::Sender<()>,
 ) {
@@ -260,7 +249,10 @@ async fn serve_face(
         match request {
             Request::Ask(id, command) => {
                 // Commands reach the engine in the order of their lines, whoever is answered first.
-                let Ok(answered) = client.begin(command).await else { break };
+                let (answer, answered) = oneshot::channel();
+                if commands.send((command, answer)).await.is_err() {
+                    break;
+                }
                 let answers = answers.clone();
                 work.spawn(async move {
                     let told = match answered.await.unwrap_or_else(|_| Err(Refusal::gone())) {
