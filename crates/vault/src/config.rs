@@ -231,6 +231,19 @@ impl std::fmt::Debug for Config {
     }
 }
 
+/// A setting, for a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Its key.
+    pub key: &'static str,
+    /// Its value, as a person types it; the default where the file says nothing.
+    pub value: String,
+    /// What it means, in a few lines.
+    pub help: String,
+    /// The values that it can have, where they can be listed.
+    pub choices: &'static [&'static str],
+}
+
 impl Config {
     /// All keys, in the order of the default file.
     pub const KEYS: [&'static str; 18] = [
@@ -315,6 +328,46 @@ impl Config {
         let config = Config::parse(&text)?;
         files::replace(path, text.as_bytes(), WHAT)?;
         Ok(config)
+    }
+
+    /// All settings of a file, in the order of the default file.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn entries(path: &Path) -> Result<Vec<Setting>, Error> {
+        let text = read(path)?;
+        Config::parse(&text)?;
+        let parse = |text: &str| text.parse::<DocumentMut>().map_err(|_| Error::Damaged(WHAT));
+        let (mine, default) = (parse(&text)?, parse(DEFAULT_CONFIG)?);
+        let entry = |key: &'static str| {
+            let value = mine.get(key).or_else(|| default.get(key)).and_then(Item::as_value);
+            let value = match value {
+                Some(Value::String(text)) => text.value().clone(),
+                Some(Value::Boolean(on)) => on.value().to_string(),
+                _ => String::new(),
+            };
+            let comment = default.key(key).and_then(|k| k.leaf_decor().prefix()).and_then(|p| p.as_str());
+            // The first comment of the file is about the file.
+            let comment = comment.unwrap_or_default().trim().rsplit("\n\n").next().unwrap_or_default();
+            let lines = comment.lines().map(|l| l.strip_prefix("# ").or(l.strip_prefix('#')).unwrap_or(l));
+            Setting { key, value, help: lines.collect::<Vec<_>>().join("\n"), choices: Config::choices(key) }
+        };
+        Ok(Config::KEYS.into_iter().map(entry).collect())
+    }
+
+    fn choices(key: &str) -> &'static [&'static str] {
+        match key {
+            "route" => Route::WORDS,
+            "cover" => Cover::WORDS,
+            "box_sizes" => BoxSizes::WORDS,
+            "entry" => Entry::WORDS,
+            "tor" => TorEngine::WORDS,
+            "lan" => LanUse::WORDS,
+            "floor" => Floor::WORDS,
+            "accept_files" => AcceptFiles::WORDS,
+            "delivery_receipts" | "read_receipts" => &["true", "false"],
+            _ => &[],
+        }
     }
 
     fn is_switch(&self, key: &str) -> bool {
@@ -468,6 +521,21 @@ mod tests {
         let config = Config::parse(text).unwrap();
         assert_eq!(config.box_sizes, BoxSizes::Ladder);
         assert_eq!((config.send_delay, config.dummies), (Some((500, 3_000)), Some((30_000, 60_000))));
+    }
+
+    #[test]
+    fn a_list_of_settings_says_what_each_means() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(CONFIG_FILE);
+        std::fs::write(&path, "read_receipts = false\nname = \"N\"\n").unwrap();
+        let all = Config::entries(&path).unwrap();
+        assert!(all.iter().map(|e| e.key).eq(Config::KEYS));
+        let of = |key: &str| all.iter().find(|e| e.key == key).unwrap();
+        assert_eq!((of("name").value.as_str(), of("read_receipts").value.as_str()), ("N", "false"));
+        assert_eq!((of("route").value.as_str(), of("route").choices), ("onion", Route::WORDS));
+        assert!(of("route").help.starts_with("How messages travel.\n  \"onion\"  "), "{}", of("route").help);
+        assert!(all.iter().all(|e| !e.help.is_empty() && !e.help.contains('#')));
+        assert!(of("network").help.starts_with("The network that new invites use"), "{}", of("network").help);
     }
 
     #[test]

@@ -222,6 +222,12 @@ impl Messenger {
         self.places.get(index).map(|(network, floor)| (network, *floor))
     }
 
+    /// Where a conversation's boxes lie.
+    #[must_use]
+    pub fn place_of(&self, id: ConversationId) -> Option<PlaceId> {
+        self.conversations.get(&id).map(|c| c.place)
+    }
+
     /// All places in use.
     #[must_use]
     pub fn places(&self) -> Vec<PlaceId> {
@@ -459,6 +465,14 @@ impl Messenger {
     /// [`Error::Store`].
     pub fn name(&self, store: &dyn Store) -> Result<String, Error> {
         Ok(self.my_name(store)?.as_str().to_owned())
+    }
+
+    /// Whether that name was chosen.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn is_named(&self, store: &dyn Store) -> Result<bool, Error> {
+        Ok(store.get(Space::Setting, b"name")?.is_some())
     }
 
     /// Finds a conversation by the name that this profile gave it.

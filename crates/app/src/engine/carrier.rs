@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use e2ee::NetworkPlace;
 use messenger::call::{Call, CallId};
-use mix::directory::EnrolmentKey;
+use mix::directory::{EnrolmentKey, VerifiedDocument};
 use mix::path::EntryPolicy;
 use mix::tally::Receipt;
 use net::Dialer;
@@ -184,6 +184,14 @@ impl Carrier {
             // A packet takes a standard box at most, and all packets look alike anyway.
             Way::Onion(_) => streams::Sizes::Uniform,
             Way::Direct(c) => c.sizes(),
+        }
+    }
+
+    /// The network's document, once there is one, and what cover traffic costs, kB a minute in both directions.
+    pub(crate) fn network(&self) -> Option<(Arc<VerifiedDocument>, u64)> {
+        match &self.way {
+            Way::Onion(c) => Some((c.document()?, c.cover_kb_per_min())),
+            Way::Direct(c) => Some((c.document()?, 0)),
         }
     }
 

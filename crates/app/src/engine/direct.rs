@@ -74,6 +74,11 @@ impl DirectCarrier {
         }
     }
 
+    /// The network's document, once there is one.
+    pub(crate) fn document(&self) -> Option<Arc<mix::directory::VerifiedDocument>> {
+        self.documents.current()
+    }
+
     pub(crate) fn document_time(&self) -> Option<Timestamp> {
         self.documents.time()
     }

@@ -16,7 +16,7 @@ pub use self::carrier::CarrierEvent;
 pub use self::documents::read_client_key;
 pub use self::onion::{OnionCarrier, OnionOptions};
 pub use self::route::Route;
-pub use self::session::{JoinAs, Options, Session};
+pub use self::session::{JoinAs, Options, Session, new_room};
 pub use self::shaping::Shaping;
 pub use self::types::{Command, Event, Person, State};
 

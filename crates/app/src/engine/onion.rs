@@ -128,6 +128,12 @@ impl OnionCarrier {
         self.documents.current()
     }
 
+    /// What cover traffic costs, kB a minute in both directions.
+    #[must_use]
+    pub fn cover_kb_per_min(&self) -> u64 {
+        self.client.cost_kb_per_min()
+    }
+
     /// Document time.
     #[must_use]
     pub fn document_time(&self) -> Option<Timestamp> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use e2ee::{NetworkPlace, Newlines, Nick, OwnerLink, RoomLink, sanitize};
+use e2ee::{NetworkPlace, Newlines, Nick, Owner, OwnerLink, RoomLink, RoomSettings, sanitize};
 use messenger::call::{Call, CallId};
 use messenger::room::{MessageState, Output, Room, RoomEvent};
 use mix::directory::EnrolmentKey;
@@ -417,6 +417,19 @@ impl Session {
         }
         self.tell(Event::State { message, state, after_ms }).await;
     }
+}
+
+/// Makes a room at a place, which starts at the current hour: its owner's link. Door lanes: 1 for a table, up to 64 for a
+/// crowd.
+///
+/// # Errors
+/// Lanes out of range.
+pub fn new_room(place: NetworkPlace, lanes: u8) -> Result<OwnerLink, e2ee::Error> {
+    let defaults = RoomSettings::default();
+    let settings = RoomSettings::new(defaults.hour_s(), lanes, defaults.pow_bits())?;
+    let now: Timestamp = server::node::Clock::start().now();
+    let (owner, keys) = Owner::create(&mut rand::rng(), place, settings, now.period(settings.hour_ms()))?;
+    owner.link_now(&keys)
 }
 
 fn no_tor() -> server::Error {

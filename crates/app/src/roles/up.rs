@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use e2ee::{NetworkPlace, Owner, OwnerLink, RoomSettings};
+use e2ee::{NetworkPlace, OwnerLink};
 use server::config::{DirectoryConfig, HubConfig};
 use server::state::StateDir;
 use server::{Directory, HubRole, Node, NodeConfig};
+use wire::ErrorKind;
 use wire::document::{Processing, Role};
-use wire::{ErrorKind, Timestamp};
 
 use crate::cli::args::UpArgs;
 use crate::exit::Failure;
@@ -175,11 +175,5 @@ pub(super) fn room(base: &Path, place: NetworkPlace, lanes: u8) -> Result<OwnerL
 /// # Errors
 /// Settings out of range.
 pub fn new_room(place: NetworkPlace, lanes: u8) -> Result<OwnerLink, Failure> {
-    let wrong = |e: e2ee::Error| Failure::new(e.kind(), e, "lanes lie between 1 and 64");
-    let defaults = RoomSettings::default();
-    let settings = RoomSettings::new(defaults.hour_s(), lanes, defaults.pow_bits()).map_err(wrong)?;
-    let now: Timestamp = server::node::Clock::start().now();
-    let (owner, keys) =
-        Owner::create(&mut rand::rng(), place, settings, now.period(settings.hour_ms())).map_err(wrong)?;
-    owner.link_now(&keys).map_err(wrong)
+    crate::engine::new_room(place, lanes).map_err(|e| Failure::new(e.kind(), e, "lanes lie between 1 and 64"))
 }

@@ -135,6 +135,9 @@ pub fn tell(event: &Event) {
         Event::Knock { name, .. } => note(&format!("{name} knocks on the local network: hushwing nearby --show")),
         Event::Knocking { words } => note(&format!("they should see these words too: {words}")),
         Event::PersonNearby {}
+        | Event::Room { .. }
+        | Event::RoomLine { .. }
+        | Event::RoomLeft { .. }
         | Event::Network { .. }
         | Event::Message { .. }
         | Event::State { .. }

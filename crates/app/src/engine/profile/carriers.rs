@@ -8,7 +8,7 @@ use e2ee::NetworkPlace;
 use e2ee::mls::Floor;
 use messenger::call::{Call, CallId};
 use messenger::event::PlaceId;
-use mix::directory::EnrolmentKey;
+use mix::directory::{EnrolmentKey, VerifiedDocument};
 use mix::path::EntryPolicy;
 use net::tor::Tor;
 use streams::Sizes;
@@ -17,6 +17,7 @@ use wire::Timestamp;
 use wire::document::CoverLevel;
 
 use super::super::{Carrier, CarrierEvent, CarrierOptions, Route, Shaping};
+use super::types::{DocumentView, NetworkView};
 
 /// What a carrier reports: which carrier, what, and the time of its network.
 pub(super) struct Report {
@@ -25,6 +26,8 @@ pub(super) struct Report {
     pub(super) time: Option<Timestamp>,
     /// The boxes that messages on its route may be sealed into.
     pub(super) sizes: Sizes,
+    /// Its network's document, and what cover traffic costs, kB a minute.
+    pub(super) network: Option<(Arc<VerifiedDocument>, u64)>,
 }
 
 /// How the profile wants its messages to travel.
@@ -52,6 +55,7 @@ struct Running {
     up: bool,
     text: String,
     sizes: Sizes,
+    network: Option<(Arc<VerifiedDocument>, u64)>,
 }
 
 /// All carriers of a profile.
@@ -73,8 +77,13 @@ impl Carriers {
         (carriers, incoming)
     }
 
+    /// How the profile wants its messages to travel.
+    pub(super) const fn ways(&self) -> &Ways {
+        &self.ways
+    }
+
     /// The route that a floor leaves: ours if it suits and leads there, else one that does, else none.
-    fn route(&self, place: &NetworkPlace, floor: Floor) -> Option<Route> {
+    pub(super) fn route(&self, place: &NetworkPlace, floor: Floor) -> Option<Route> {
         if self.ways.lan_only || place.is_lan() {
             return None;
         }
@@ -88,7 +97,7 @@ impl Carriers {
     }
 
     /// The profile's enrolment, for networks that seal their documents: a file `client-key` beside the pinned entries.
-    fn client_key(&self) -> Option<Arc<EnrolmentKey>> {
+    pub(super) fn client_key(&self) -> Option<Arc<EnrolmentKey>> {
         let path = self.ways.dir.as_ref()?.join("client-key");
         super::super::read_client_key(&path).ok().map(Arc::new)
     }
@@ -122,7 +131,15 @@ impl Carriers {
         let index = self.running.len();
         tokio::spawn(run(index, carrier, incoming, self.reports.clone()));
         let text = "connecting".to_owned();
-        self.running.push(Running { place: place.clone(), route, ops, up: false, text, sizes: Sizes::Uniform });
+        self.running.push(Running {
+            place: place.clone(),
+            route,
+            ops,
+            up: false,
+            text,
+            sizes: Sizes::Uniform,
+            network: None,
+        });
         Some(index)
     }
 
@@ -133,11 +150,33 @@ impl Carriers {
         }
     }
 
-    /// Notes which boxes a carrier takes.
-    pub(super) fn note_sizes(&mut self, carrier: usize, sizes: Sizes) {
+    /// Notes which boxes a carrier takes, and what it knows of its network.
+    pub(super) fn note_network(&mut self, carrier: usize, sizes: Sizes, network: Option<(Arc<VerifiedDocument>, u64)>) {
         if let Some(running) = self.running.get_mut(carrier) {
-            running.sizes = sizes;
+            (running.sizes, running.network) = (sizes, network);
         }
+    }
+
+    /// The route to a place, if it works now.
+    pub(super) fn route_up(&self, place: PlaceId) -> Option<Route> {
+        let index = self.by_place.get(&place).copied().flatten()?;
+        self.running.get(index).filter(|r| r.up).map(|r| r.route)
+    }
+
+    /// All ways, with the places that use them.
+    pub(super) fn networks(&self) -> impl Iterator<Item = (Vec<PlaceId>, NetworkView)> {
+        self.running.iter().enumerate().map(|(index, running)| {
+            let places = self.by_place.iter().filter(|(_, at)| **at == Some(index)).map(|(place, _)| *place);
+            let view = NetworkView {
+                hub: running.place.hub.short(),
+                route: running.route.name().to_owned(),
+                online: running.up,
+                text: running.text.clone(),
+                conversations: Vec::new(),
+                document: running.network.as_ref().map(|(document, cover)| document_view(document, *cover)),
+            };
+            (places.collect(), view)
+        })
     }
 
     /// The boxes that messages at a place may be sealed into.
@@ -190,6 +229,18 @@ impl Carriers {
     }
 }
 
+fn document_view(document: &VerifiedDocument, cover_kb_per_min: u64) -> DocumentView {
+    DocumentView {
+        epoch: document.epoch,
+        epoch_ms: document.epoch_ms,
+        relays: document.relays().count(),
+        hops: document.paths.min_relays,
+        mean_delay_ms: document.mixing.mean_delay_ms,
+        cover_kb_per_min,
+        hash: data_encoding::HEXLOWER.encode(document.hash().as_bytes()),
+    }
+}
+
 async fn run(index: usize, mut carrier: Carrier, mut ops: mpsc::UnboundedReceiver<Op>, reports: mpsc::Sender<Report>) {
     loop {
         tokio::select! {
@@ -199,8 +250,8 @@ async fn run(index: usize, mut carrier: Carrier, mut ops: mpsc::UnboundedReceive
                 None => return,
             },
             event = carrier.next() => {
-                let (time, sizes) = (carrier.document_time(), carrier.sizes());
-                let report = Report { carrier: index, event, time, sizes };
+                let (time, sizes, network) = (carrier.document_time(), carrier.sizes(), carrier.network());
+                let report = Report { carrier: index, event, time, sizes, network };
                 if reports.send(report).await.is_err() {
                     return;
                 }

@@ -10,9 +10,9 @@ use vault::{Config, Profile, ProfileName, Vault};
 use wire::ErrorKind;
 use zeroize::Zeroizing;
 
-use super::remote;
 use super::run::Engine;
 use super::types::{Command, Event, Reply};
+use super::{demand, remote};
 use crate::exit::Failure;
 use crate::tor::{EngineArg, TorArgs};
 
@@ -36,6 +36,8 @@ pub struct Options {
 pub enum Unlock {
     /// By a passphrase: from `HUSHWING_PASSPHRASE`, else asked for on the terminal.
     Ask,
+    /// By a passphrase that comes as the first line of stdin, from the face that starts this process.
+    Stdin,
     /// By a key file beside it: whoever can read this user's files can read the vault.
     KeyFile,
 }
@@ -144,33 +146,46 @@ impl Client {
     /// # Errors
     /// No such profile, a wrong passphrase, another process on it, a damaged vault or settings file.
     pub async fn open(options: Options) -> Result<(Client, mpsc::Receiver<Event>), Failure> {
-        let (events, events_rx) = mpsc::channel(EVENTS);
-        let dir = base_of(options.base.as_deref())?.join(name_of(&options.profile)?.as_str());
-        if let Some(commands) = remote::attach(&dir, events.clone()).await {
-            if options.lan.is_some() {
-                let text = "a daemon runs this profile: what it was told of the local network holds".to_owned();
-                let _ = events.try_send(Event::Notice { text });
-            }
-            return Ok((Client { commands, here: None }, events_rx));
+        if let Some(attached) = Client::attach(&options).await? {
+            return Ok(attached);
         }
+        let (events, events_rx) = mpsc::channel(EVENTS);
         let client = Client::start(&options, events)?;
         Ok((client, events_rx))
     }
 
-    /// Opens the profile in this process, for all faces: until one of them, or a signal, ends it.
+    /// Attaches to the daemon that runs the profile, if there is one.
+    pub(super) async fn attach(options: &Options) -> Result<Option<(Client, mpsc::Receiver<Event>)>, Failure> {
+        let (events, events_rx) = mpsc::channel(EVENTS);
+        let dir = directory(options)?;
+        let Some(commands) = remote::attach(&dir, events.clone()).await else { return Ok(None) };
+        if options.lan.is_some() {
+            let text = "a daemon runs this profile: what it was told of the local network holds".to_owned();
+            let _ = events.try_send(Event::Notice { text });
+        }
+        Ok(Some((Client { commands, here: None }, events_rx)))
+    }
+
+    /// Opens the profile in this process, for all faces: until one of them, or a signal, ends it; `on_demand` until the last
+    /// of them has gone, too.
     ///
     /// # Errors
     /// Those of [`Client::open`]; a socket that cannot be made.
-    pub async fn serve(options: Options, up: impl FnOnce()) -> Result<(), Failure> {
+    pub async fn serve(options: Options, on_demand: bool, up: impl FnOnce()) -> Result<(), Failure> {
         let (events, events_rx) = mpsc::channel(EVENTS);
-        let dir = base_of(options.base.as_deref())?.join(name_of(&options.profile)?.as_str());
+        let dir = directory(&options)?;
         let client = Client::start(&options, events)?;
         // Nobody else has the profile now.
         let doors = remote::Doors::open(&dir)?;
         let stopped = crate::stop::asked();
         up();
+        let mut unstored = None;
+        if on_demand {
+            demand::detach();
+            unstored = client.here.as_ref().map(|here| here.unstored.clone());
+        }
         tokio::select! {
-            () = doors.serve(client.commands.clone(), events_rx) => {}
+            () = doors.serve(client.commands.clone(), events_rx, unstored) => {}
             () = stopped => {}
         }
         client.close().await;
@@ -245,15 +260,18 @@ impl Client {
     }
 }
 
-fn base_of(base: Option<&Path>) -> Result<PathBuf, Failure> {
+pub(super) fn base_of(base: Option<&Path>) -> Result<PathBuf, Failure> {
     match base {
         Some(base) => Ok(base.to_owned()),
         None => Ok(Profile::data_dir()?),
     }
 }
 
-/// The passphrase: from the environment, else from the terminal; asked twice when it is a new one.
-pub(super) fn passphrase(variable: &str, what: &str, new: bool) -> Result<Zeroizing<String>, Failure> {
+/// A passphrase: from the environment, else from the terminal; asked twice when it is a new one.
+///
+/// # Errors
+/// No terminal; two that differ; an empty one.
+pub fn passphrase(variable: &str, what: &str, new: bool) -> Result<Zeroizing<String>, Failure> {
     if let Ok(text) = std::env::var(variable) {
         return Ok(Zeroizing::new(text));
     }
@@ -283,10 +301,11 @@ fn unlock(how: Unlock, new: bool) -> Result<vault::Unlock, Failure> {
     Ok(match how {
         Unlock::KeyFile => vault::Unlock::KeyFile,
         Unlock::Ask => vault::Unlock::Passphrase(passphrase("HUSHWING_PASSPHRASE", "passphrase", new)?),
+        Unlock::Stdin => vault::Unlock::Passphrase(demand::from_stdin()?),
     })
 }
 
-fn name_of(text: &str) -> Result<ProfileName, Failure> {
+pub(super) fn name_of(text: &str) -> Result<ProfileName, Failure> {
     Ok(ProfileName::parse(text)?)
 }
 
@@ -321,10 +340,21 @@ fn open_profile(options: &Options) -> Result<(Profile, Vault, Config), Failure> 
     }
     let vault = match profile.vault_kind()? {
         Some(vault::UnlockKind::KeyFile) => profile.open_vault(&vault::Unlock::KeyFile)?,
+        Some(vault::UnlockKind::Passphrase) if options.unlock == Unlock::Stdin => {
+            profile.open_vault(&unlock(Unlock::Stdin, false)?)?
+        }
         Some(vault::UnlockKind::Passphrase) => profile.open_vault(&unlock(Unlock::Ask, false)?)?,
         None => profile.create_vault(&unlock(options.unlock, true)?)?,
     };
     Ok((profile, vault, config))
+}
+
+/// The directory of a profile.
+///
+/// # Errors
+/// A name that is none; no place for profiles.
+pub fn directory(options: &Options) -> Result<PathBuf, Failure> {
+    Ok(base_of(options.base.as_deref())?.join(name_of(&options.profile)?.as_str()))
 }
 
 /// Makes a profile.

@@ -39,7 +39,7 @@ fn transfer_id(text: &str) -> Result<TransferId, Refusal> {
     unhex(text).map(TransferId::new).ok_or_else(|| no_such("file", "`hushwing files` lists them"))
 }
 
-fn limit(limit: Option<usize>) -> usize {
+pub(super) fn limit(limit: Option<usize>) -> usize {
     limit.unwrap_or(LIMIT).clamp(1, MAX_LIMIT)
 }
 
@@ -92,6 +92,22 @@ impl Engine {
             | Command::AnswerKnock { .. }
             | Command::BundleOut { .. }
             | Command::BundleIn { .. }) => return self.lan_command(near, answer),
+            room @ (Command::JoinRoom { .. }
+            | Command::CreateRoom { .. }
+            | Command::Rooms {}
+            | Command::RoomHistory { .. }
+            | Command::Say { .. }
+            | Command::RoomSeen { .. }
+            | Command::RoomNick { .. }
+            | Command::RoomLink { .. }
+            | Command::RoomMute { .. }
+            | Command::RoomRekey { .. }
+            | Command::RoomRoute { .. }
+            | Command::RoomCircuits { .. }
+            | Command::LeaveRoom { .. }) => return self.rooms(room, answer),
+            Command::Networks {} => self.networks(),
+            Command::Settings {} => self.settings(),
+            Command::Set { key, value } => self.set(&key, &value),
             other => self.writing(other),
         };
         let _ = answer.send(done);
@@ -197,7 +213,7 @@ impl Engine {
 
     fn writing(&mut self, command: Command) -> Answered {
         match command {
-            Command::SetName { name } => self.done(|m, s| m.set_my_name(s, &name)),
+            Command::SetName { name } => self.set_name(&name),
             Command::Revoke { invite } => {
                 let id = message_id(&invite).map_err(|_| no_such("invite", "`hushwing invites` lists them"))?;
                 self.done(|m, s| m.revoke(s, id))
@@ -414,7 +430,7 @@ impl Engine {
         let (online, connections) = self.online();
         Ok(Status {
             profile: self.profile.name().as_str().to_owned(),
-            name: self.read(|m, store| m.name(store))?,
+            name: self.read(|m, store| if m.is_named(store)? { m.name(store) } else { Ok(String::new()) })?,
             online,
             connections,
             unstored: all.iter().map(|c| c.unstored).sum::<usize>() + self.near.node.untaken(),
@@ -424,7 +440,10 @@ impl Engine {
 
     fn conversations(&self) -> Result<Vec<ConversationView>, Refusal> {
         let all = self.read(|m, store| m.overview(store))?;
+        let newest = |id| self.read(|_, store| Ok(store.history(&id, None, 1)?)).ok().and_then(|mut all| all.pop());
         let view = |c: messenger::Overview| ConversationView {
+            route: self.route_of(c.id),
+            newest: newest(c.id).map(|m| Box::new(views::message(&self.messenger, &m))),
             name: c.name,
             kind: if c.direct { "contact" } else { "group" }.to_owned(),
             verified: c.verified,

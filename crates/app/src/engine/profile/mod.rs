@@ -3,13 +3,16 @@
 mod carriers;
 mod client;
 mod commands;
+mod demand;
 mod files;
 pub mod identity;
 mod kinds;
 mod lan;
 mod lan_commands;
 mod remote;
+mod rooms;
 mod run;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -17,6 +20,9 @@ mod views;
 
 pub use vault::config::{DEFAULT_CONFIG, LanUse};
 
-pub use self::client::{Client, Options, Refusal, Unlock, backup, config, init, restore, set_config, wipe};
+pub use self::client::{
+    Client, Options, Refusal, Unlock, backup, config, directory, init, passphrase, restore, set_config, wipe,
+};
+pub use self::demand::UP;
 pub use self::kinds::code_of;
 pub use self::types::*;

@@ -11,11 +11,13 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use wire::ErrorKind;
 
 use super::client::{Asked, Refusal};
+use super::demand::{ALONE, UNSTORED};
 use super::kinds::{KINDS, code_of};
 use super::types::{Command, Event, Reply};
 use crate::exit::Failure;
@@ -185,13 +187,24 @@ impl Doors {
         Ok(Doors { listener, path })
     }
 
-    /// Serves faces until one says stop, or for ever.
-    pub(super) async fn serve(&self, commands: mpsc::Sender<Asked>, mut events: mpsc::Receiver<Event>) {
+    /// Serves faces until one says stop; with a count of what is not at the hub also until there is no face for a moment and
+    /// nothing waits.
+    pub(super) async fn serve(
+        &self,
+        commands: mpsc::Sender<Asked>,
+        mut events: mpsc::Receiver<Event>,
+        on_demand: Option<watch::Receiver<usize>>,
+    ) {
         let (all, _) = broadcast::channel(BEHIND);
         let (stop, mut stopped) = mpsc::channel(1);
         let mut faces = JoinSet::new();
+        let mut alone = Instant::now();
         loop {
+            let waits = on_demand.as_ref().is_some_and(|unstored| *unstored.borrow() > 0);
+            let end = alone + if waits { UNSTORED } else { ALONE };
             tokio::select! {
+                () = tokio::time::sleep_until(end), if on_demand.is_some() && faces.is_empty() => return,
+                () = all_stored(on_demand.clone()), if waits && faces.is_empty() => {}
                 accepted = self.listener.accept() => {
                     let Ok((stream, _)) = accepted else { continue };
                     if faces.len() < MAX_FACES && is_ours(&stream) {
@@ -203,10 +216,18 @@ impl Doors {
                     Some(event) => drop(all.send(event)),
                     None => return,
                 },
-                Some(_) = faces.join_next() => {}
+                Some(_) = faces.join_next() => alone = Instant::now(),
                 _ = stopped.recv() => return,
             }
         }
+    }
+}
+
+/// When nothing of ours waits any more.
+async fn all_stored(unstored: Option<watch::Receiver<usize>>) {
+    let Some(mut unstored) = unstored else { return std::future::pending().await };
+    if unstored.wait_for(|n| *n == 0).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -22,6 +22,7 @@ use super::carriers::{Carriers, Report, Ways};
 use super::client::{Asked, Refusal};
 use super::files;
 use super::lan::Near;
+use super::rooms::Rooms;
 use super::types::{Event, GroupInviteView, Reply};
 use super::views::{self, hex, state_word};
 use crate::exit::Failure;
@@ -48,6 +49,7 @@ pub(super) struct Engine {
     pub(super) messenger: Messenger,
     pub(super) carriers: Carriers,
     pub(super) near: Near,
+    pub(super) rooms: Rooms,
     pub(super) lan_use: LanUse,
     reports: mpsc::Receiver<Report>,
     disk: mpsc::Receiver<Disk>,
@@ -116,6 +118,7 @@ impl Engine {
             messenger,
             carriers,
             near,
+            rooms: Rooms::new(),
             lan_use,
             reports,
             disk,
@@ -166,7 +169,7 @@ impl Engine {
     }
 
     /// After a failed transaction: memory may be ahead of the vault.
-    fn reload(&mut self) -> Result<(), Refusal> {
+    pub(super) fn reload(&mut self) -> Result<(), Refusal> {
         self.carriers.cancel_all();
         self.carriers.forget_places();
         self.near.forget();
@@ -183,6 +186,7 @@ impl Engine {
     }
 
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Asked>) {
+        self.enter_rooms();
         self.after();
         loop {
             let wake = self.wake();
@@ -201,6 +205,7 @@ impl Engine {
                     }
                 }
                 event = self.near.event() => self.take_lan(event),
+                (room, session, said) = self.rooms.next() => self.room_said(&room, session, said),
                 () = tokio::time::sleep(wake) => {
                     let done = self.step(Messenger::tick);
                     self.tell_refusal(done);
@@ -210,6 +215,7 @@ impl Engine {
             self.tick_near();
             self.after();
         }
+        self.rooms.finish().await;
         self.near.finish().await;
         self.vault.tidy();
     }
@@ -259,8 +265,8 @@ impl Engine {
         }
         let mut words = Vec::new();
         let mut calls = Vec::new();
-        for Report { carrier, event, time, sizes } in reports {
-            self.carriers.note_sizes(carrier, sizes);
+        for Report { carrier, event, time, sizes, network } in reports {
+            self.carriers.note_network(carrier, sizes, network);
             if let Some(time) = time {
                 let local = self.clock.now().as_millis();
                 self.offset_ms = i64::try_from(time.as_millis()).unwrap_or(0) - i64::try_from(local).unwrap_or(0);

@@ -1,0 +1,148 @@
+//! A daemon that a face starts when it needs one. It lives as long as there are faces: with the last one the keys leave the
+//! memory too.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use vault::{Profile, UnlockKind};
+use wire::ErrorKind;
+use zeroize::Zeroizing;
+
+use super::client::{Client, Options, Unlock, base_of, name_of, passphrase};
+use super::types::Event;
+use crate::exit::Failure;
+
+/// What a daemon says on stderr when faces can attach.
+pub const UP: &str = "up; other commands of this profile attach to it.";
+/// How long a daemon that was started on demand goes on without a face.
+pub(super) const ALONE: Duration = Duration::from_secs(3);
+/// And how long at most while something of ours is not at the hub.
+pub(super) const UNSTORED: Duration = Duration::from_secs(60);
+
+impl Client {
+    /// Attaches to the daemon that runs the profile, and starts one if there is none: for faces that stay a while, of which
+    /// there may be several. Asks for the passphrase on the terminal if one is needed.
+    ///
+    /// # Errors
+    /// Those of [`Client::open`]; a daemon that does not start.
+    pub async fn share(options: Options) -> Result<(Client, mpsc::Receiver<Event>), Failure> {
+        if let Some(attached) = Client::attach(&options).await? {
+            return Ok(attached);
+        }
+        let starting = options.clone();
+        let started = tokio::task::spawn_blocking(move || start(&starting)).await;
+        started.map_err(|_| Failure::new(ErrorKind::Bug, "a thread has stopped", "please report this"))??;
+        Client::attach(&options).await?.ok_or_else(|| {
+            let hint = "run `hushwing daemon` by hand to see what it says";
+            Failure::new(ErrorKind::Bug, "the daemon has started and does not answer", hint)
+        })
+    }
+}
+
+/// The passphrase that the vault needs, asked for here: the daemon has no terminal.
+fn key_for(options: &Options) -> Result<Option<Zeroizing<String>>, Failure> {
+    let (base, name) = (base_of(options.base.as_deref())?, name_of(&options.profile)?);
+    let new = !Profile::exists(&base, &name);
+    let asks = if new {
+        if !options.create {
+            let text = format!("there is no profile {}", options.profile);
+            return Err(Failure::new(ErrorKind::LocalConfig, text, "make it with `hushwing init`"));
+        }
+        options.unlock == Unlock::Ask
+    } else {
+        let profile = Profile::open(&base, &name)?;
+        let session = profile.config()?.keep == vault::config::Keep::Session;
+        !session && profile.vault_kind()?.map_or(options.unlock == Unlock::Ask, |kind| kind == UnlockKind::Passphrase)
+    };
+    if asks { Ok(Some(passphrase("HUSHWING_PASSPHRASE", "passphrase", new)?)) } else { Ok(None) }
+}
+
+/// Starts the daemon, and waits until it is up or has failed.
+fn start(options: &Options) -> Result<(), Failure> {
+    let key = key_for(options)?;
+    let broken = |e: std::io::Error| {
+        Failure::other(format!("the daemon cannot be started: {e}"), "run `hushwing daemon` by hand")
+    };
+    let mut command = Command::new(std::env::current_exe().map_err(broken)?);
+    command.args(["daemon", "--on-demand", "--profile", &options.profile]);
+    if let Some(lan) = options.lan {
+        command.args(["--lan", lan.word()]);
+    }
+    if options.unlock == Unlock::KeyFile {
+        command.arg("--no-passphrase");
+    }
+    if let Some(base) = &options.base {
+        command.env("HUSHWING_HOME", base);
+    }
+    // A group of its own: Ctrl-C ends the face, and the daemon sees to the rest.
+    command.env_remove("HUSHWING_PASSPHRASE").process_group(0);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(broken)?;
+    if let Some(mut stdin) = child.stdin.take() {
+        let line = key.map(|k| Zeroizing::new(format!("{}\n", *k)));
+        // One that has failed already says why on its stderr.
+        let _ = stdin.write_all(line.as_ref().map_or(b"", |l| l.as_bytes()));
+    }
+    wait_until_up(&mut child)
+}
+
+fn wait_until_up(child: &mut Child) -> Result<(), Failure> {
+    let mut said = String::new();
+    if let Some(stderr) = child.stderr.take() {
+        let mut lines = BufReader::new(stderr.take(64 * 1024));
+        let mut line = String::new();
+        while lines.read_line(&mut line).is_ok_and(|n| n > 0) {
+            if line.starts_with(UP) {
+                return Ok(());
+            }
+            said.push_str(&line);
+            line.clear();
+        }
+    }
+    let code = child.wait().ok().and_then(|status| status.code());
+    let after = |word: &str| said.lines().find_map(|l| l.strip_prefix(word)).map(str::to_owned);
+    let text = after("error: ").unwrap_or_else(|| "the daemon has ended at once".to_owned());
+    let hint = after("hint: ").unwrap_or_else(|| "run `hushwing daemon` by hand to see what it says".to_owned());
+    Err(match code.and_then(kind_of) {
+        Some(kind) => Failure::new(kind, text, hint),
+        None => Failure::other(text, hint),
+    })
+}
+
+/// What an exit code says of whose fault it is.
+fn kind_of(code: i32) -> Option<ErrorKind> {
+    match code {
+        3 => Some(ErrorKind::LocalConfig),
+        4 => Some(ErrorKind::LocalStorage),
+        5 => Some(ErrorKind::Network),
+        7 => Some(ErrorKind::Unsupported),
+        70 => Some(ErrorKind::Bug),
+        _ => None,
+    }
+}
+
+/// The first line of stdin, where a face hands over the passphrase.
+pub(super) fn from_stdin() -> Result<Zeroizing<String>, Failure> {
+    let mut line = Zeroizing::new(String::with_capacity(1_024));
+    let read = BufReader::new(std::io::stdin().take(4_096)).read_line(&mut line);
+    if read.is_err() || line.trim_end_matches('\n').is_empty() {
+        let hint = "start the profile with `hushwing daemon`, which asks for it";
+        return Err(Failure::new(ErrorKind::LocalConfig, "no passphrase came", hint));
+    }
+    while line.ends_with('\n') {
+        line.pop();
+    }
+    Ok(line)
+}
+
+/// From now on this process belongs to no terminal and to no face: what it would say goes nowhere.
+pub(super) fn detach() {
+    let _ = rustix::process::setsid();
+    if let Ok(null) = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null") {
+        let _ = rustix::stdio::dup2_stdin(&null);
+        let _ = rustix::stdio::dup2_stderr(&null);
+    }
+}
