@@ -27,6 +27,7 @@ mod selfcheck;
 mod stop;
 mod tor;
 mod trace;
+mod web;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

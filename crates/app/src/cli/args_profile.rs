@@ -159,6 +159,8 @@ pub enum ProfileCommand {
     Config(ConfigCommand),
     /// Remove a profile for good.
     Wipe(On<WipeArgs>),
+    /// Open the profile in a browser, on this machine or on your phone.
+    Web(On<super::args_web::WebArgs>),
     /// Run the profile for all your windows and scripts: other commands attach to it.
     Daemon(On<DaemonArgs>),
     /// Speak JSON-RPC 2.0 on stdin and stdout, for scripts and bots.
@@ -171,6 +173,9 @@ pub struct DaemonArgs {
     /// Stop the one that runs, and wait until it is gone.
     #[arg(long)]
     pub stop: bool,
+    /// Started by a face: the passphrase comes on stdin, and the end with the last face.
+    #[arg(long, hide = true, conflicts_with = "stop")]
+    pub on_demand: bool,
     /// How a new profile is locked.
     #[command(flatten)]
     pub make: MakeArgs,

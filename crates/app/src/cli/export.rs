@@ -111,11 +111,22 @@ async fn write(
             return Ok(Err(e));
         }
     }
-    let end = if format == Format::Html { to.write_all(b"</body></html>\n") } else { Ok(()) };
-    Ok(end.and_then(|()| to.flush()).map(|()| count))
+    Ok(end(format, to).and_then(|()| to.flush()).map(|()| count))
 }
 
-fn begin(conversation: &str, format: Format, to: &mut impl Write) -> std::io::Result<()> {
+/// What comes after them.
+///
+/// # Errors
+/// The writer's.
+pub(crate) fn end(format: Format, to: &mut impl Write) -> std::io::Result<()> {
+    if format == Format::Html { to.write_all(b"</body></html>\n") } else { Ok(()) }
+}
+
+/// What comes before the messages.
+///
+/// # Errors
+/// The writer's.
+pub(crate) fn begin(conversation: &str, format: Format, to: &mut impl Write) -> std::io::Result<()> {
     if format != Format::Html {
         return Ok(());
     }
@@ -123,7 +134,11 @@ fn begin(conversation: &str, format: Format, to: &mut impl Write) -> std::io::Re
     write!(to, "{HEAD}<title>{title}</title></head><body>\n<h1>{title}</h1>\n")
 }
 
-fn one(message: &MessageView, format: Format, to: &mut impl Write) -> std::io::Result<()> {
+/// A message.
+///
+/// # Errors
+/// The writer's.
+pub(crate) fn one(message: &MessageView, format: Format, to: &mut impl Write) -> std::io::Result<()> {
     match format {
         Format::Txt => writeln!(to, "{}", dated(message)),
         Format::Jsonl => {

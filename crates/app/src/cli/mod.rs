@@ -4,6 +4,7 @@ pub mod args;
 pub mod args_primary;
 pub mod args_profile;
 pub mod args_site;
+pub mod args_web;
 pub mod ask;
 pub mod chat;
 pub mod export;

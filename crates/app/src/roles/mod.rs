@@ -10,6 +10,7 @@ pub mod onion_site;
 pub mod primary;
 pub mod room;
 pub mod up;
+pub mod web;
 
 use std::path::Path;
 

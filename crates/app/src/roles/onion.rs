@@ -155,7 +155,11 @@ impl Onion {
     }
 }
 
-fn authorized(path: &Path) -> Result<Vec<ClientPublicKey>, Failure> {
+/// Who may find a restricted service, from a file.
+///
+/// # Errors
+/// A file that cannot be read, names nobody, or holds something else.
+pub fn authorized(path: &Path) -> Result<Vec<ClientPublicKey>, Failure> {
     let wrong = |text: String| {
         let hint = "one line for each client: descriptor:x25519:… as `hushwing tor key` prints it";
         Failure::new(ErrorKind::LocalConfig, text, hint)

@@ -13,11 +13,11 @@ mod look;
 mod messages;
 mod recv;
 mod send;
-pub(super) mod show;
+pub(crate) mod show;
 mod talk;
 mod typed;
 
-pub(super) use self::here::{Here, Make, options, with};
+pub(crate) use self::here::{Here, Make, options, with};
 
 use super::args_profile::ProfileCommand;
 use crate::exit::Failure;
@@ -65,6 +65,7 @@ pub async fn run(command: ProfileCommand) -> Result<(), Failure> {
         ProfileCommand::Bundle(command) => lan::bundle(command).await,
         ProfileCommand::Config(command) => keep::config(command),
         ProfileCommand::Wipe(on) => keep::wipe(&on.at, on.args).await,
+        ProfileCommand::Web(on) => crate::roles::web::run(&on.at, on.args).await,
         ProfileCommand::Daemon(on) => daemon::run(&on.at, on.args).await,
         ProfileCommand::Rpc(on) => super::rpc::run(&on.at, on.args).await,
     }

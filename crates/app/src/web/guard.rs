@@ -1,0 +1,128 @@
+//! What every request must be, and what every response says.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::Web;
+use super::trouble::Trouble;
+
+/// Everything from here, and nothing inline.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+    manifest-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'self'; frame-ancestors 'self'; \
+    require-trusted-types-for 'script'; trusted-types hushwing";
+
+/// What browsers are told to leave alone.
+const PERMISSIONS: &str = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \
+    magnetometer=(), microphone=(), midi=(), payment=(), usb=()";
+
+/// Refuses what is not asked of us by a page of ours, and hardens what is answered.
+pub(super) async fn guard(State(web): State<Arc<Web>>, request: Request, next: Next) -> Response {
+    let mut response = match check(&web.hosts, request.method(), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(trouble) => trouble.into_response(),
+    };
+    harden(response.headers_mut());
+    response
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|v| v.to_str().ok())
+}
+
+fn check(hosts: &[String], method: &Method, headers: &HeaderMap) -> Result<(), Trouble> {
+    // A name that somebody has pointed at this machine (DNS rebinding) is not ours.
+    let host = text(headers, header::HOST).unwrap_or_default();
+    if !hosts.iter().any(|h| h == host) {
+        return Err(Trouble::misdirected());
+    }
+    let fetch = |what: &'static str| text(headers, HeaderName::from_static(what));
+    let site = fetch("sec-fetch-site");
+    let changes = !matches!(*method, Method::GET | Method::HEAD);
+    // Whoever follows a link to us may; whatever another page fetches, embeds or sends may not.
+    let followed =
+        !changes && fetch("sec-fetch-mode") == Some("navigate") && fetch("sec-fetch-dest") == Some("document");
+    if matches!(site, Some("cross-site" | "same-site")) && !followed {
+        return Err(Trouble::forbidden("another page has asked for this"));
+    }
+    if changes {
+        let ours = match text(headers, header::ORIGIN) {
+            Some("null") | None => site == Some("same-origin"),
+            Some(origin) => origin.strip_prefix("http://") == Some(host),
+        };
+        if !ours {
+            return Err(Trouble::forbidden("another page has sent this"));
+        }
+    }
+    Ok(())
+}
+
+fn harden(headers: &mut HeaderMap) {
+    let pairs = [
+        ("content-security-policy", POLICY),
+        ("x-frame-options", "SAMEORIGIN"),
+        ("x-content-type-options", "nosniff"),
+        // Not `no-referrer`: with that browsers hide the origin of our own forms.
+        ("referrer-policy", "same-origin"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("permissions-policy", PERMISSIONS),
+        ("cache-control", "no-store"),
+    ];
+    for (name, value) in pairs {
+        // What a handler has said already is stricter.
+        headers.entry(HeaderName::from_static(name)).or_insert(HeaderValue::from_static(value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: &str = "127.0.0.1:42069";
+
+    fn asked(method: &Method, headers: &[(&'static str, &str)]) -> bool {
+        let headers = headers.iter().map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_str(v).unwrap()));
+        check(&[HERE.to_owned(), "x.onion".to_owned()], method, &headers.collect()).is_ok()
+    }
+
+    #[test]
+    fn names_that_were_pointed_here_are_not_ours() {
+        assert!(asked(&Method::GET, &[("host", HERE)]));
+        assert!(asked(&Method::GET, &[("host", "x.onion")]));
+        for host in ["evil.example", "127.0.0.1", "127.0.0.1:80", "localhost:42069", "x.onion:80", ""] {
+            assert!(!asked(&Method::GET, &[("host", host)]), "{host}");
+        }
+        assert!(!asked(&Method::GET, &[]));
+    }
+
+    #[test]
+    fn only_links_are_followed_from_elsewhere() {
+        for site in ["cross-site", "same-site"] {
+            let link = [("host", HERE), ("sec-fetch-site", site), ("sec-fetch-mode", "navigate")];
+            let document = [link.as_slice(), &[("sec-fetch-dest", "document")]].concat();
+            assert!(asked(&Method::GET, &document));
+            let frame = [link.as_slice(), &[("sec-fetch-dest", "iframe")]].concat();
+            assert!(!asked(&Method::GET, &frame), "{site}");
+            assert!(!asked(&Method::GET, &[("host", HERE), ("sec-fetch-site", site), ("sec-fetch-mode", "no-cors")]));
+            assert!(!asked(&Method::POST, &document));
+        }
+    }
+
+    #[test]
+    fn forms_come_from_pages_of_ours() {
+        let ours = format!("http://{HERE}");
+        assert!(asked(&Method::POST, &[("host", HERE), ("origin", &ours)]));
+        assert!(asked(&Method::POST, &[("host", HERE), ("origin", &ours), ("sec-fetch-site", "same-origin")]));
+        // Some browsers hide the origin; then they must say in another way that the page is ours.
+        assert!(asked(&Method::POST, &[("host", HERE), ("origin", "null"), ("sec-fetch-site", "same-origin")]));
+        assert!(!asked(&Method::POST, &[("host", HERE), ("origin", "null")]));
+        assert!(!asked(&Method::POST, &[("host", HERE)]));
+        for origin in ["http://127.0.0.1:42070", "https://127.0.0.1:42069", "http://evil.example", "http://x.onion"] {
+            assert!(!asked(&Method::POST, &[("host", HERE), ("origin", origin)]), "{origin}");
+        }
+    }
+}

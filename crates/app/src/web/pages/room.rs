@@ -1,0 +1,146 @@
+//! An open room.
+
+use axum::extract::Path;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use maud::{Markup, html};
+
+use super::frame::{Here, Parts};
+use super::{Cx, Page, at, bug, log, qr};
+use crate::cli::profile::show::{date_time, indented};
+use crate::engine::profile::{Command, Reply, RoomView};
+use crate::web::files::attachment;
+use crate::web::trouble::Trouble;
+
+/// Lines of a page.
+const PAGE: usize = 200;
+
+/// `GET r/NAME`
+pub(super) async fn room(cx: Cx, Path(name): Path<String>) -> Page {
+    let r = cx.room(&name)?.clone();
+    let command = Command::RoomHistory { room: name.clone(), after: None, limit: Some(PAGE) };
+    let Reply::RoomLines { lines } = cx.ask(command).await? else { return Err(bug()) };
+    if cx.looked_at && r.unseen > 0 {
+        cx.ask(Command::RoomSeen { room: name.clone(), up_to: r.newest }).await?;
+    }
+    let here = at("r", &name);
+    let draft = cx.session.take_draft(&here);
+    let main = html! {
+        div.head {
+            a.back href="./" aria-label="Back to the list" { "‹" }
+            h1 { (r.name) }
+            div.badges #badges data-live {
+                span.badge .off[!r.online] title=(r.connection) { (r.route) }
+                span.badge { "open room" }
+                @if r.owner { span.badge { "yours" } }
+            }
+            a.button.plain.about href=(format!("{here}/about")) { "About" }
+        }
+        ol.log #log data-live tabindex="0" aria-label="Messages" {
+            @if lines.is_empty() { li.notice id="l0" { (r.connection) } }
+            (log::lines(&lines))
+        }
+        div.composer #end {
+            form method="post" action=(format!("{here}/say")) class="say" data-say {
+                (cx.token())
+                label.vh for="text" { "Message to everybody in " (r.name) }
+                textarea #text name="text" rows="2" maxlength="65536" required data-keep=(here)
+                    placeholder=(format!("Message to everybody with the link, as {}", r.you)) { (draft) }
+                button { "Send" }
+            }
+        }
+    };
+    cx.page(&Parts { title: &name, here: Here::Room(&name), main, aside: Some(panel(&cx, &r, None)) })
+}
+
+/// `GET r/NAME/about`: with the link, which is made anew each time.
+pub(super) async fn about(cx: Cx, Path(name): Path<String>) -> Page {
+    let r = cx.room(&name)?.clone();
+    let link = match r.you.is_empty() {
+        true => None,
+        false => match cx.ask(Command::RoomLink { room: name.clone() }).await? {
+            Reply::Link { link } => Some(link),
+            _ => None,
+        },
+    };
+    let main = html! {
+        div.head { a.back href=(at("r", &name)) aria-label="Back to the room" { "‹" } h1 { "About " (name) } }
+        (panel(&cx, &r, link.as_deref()))
+    };
+    cx.page(&Parts { title: &format!("About {name}"), here: Here::Room(&name), main, aside: None })
+}
+
+fn panel(cx: &Cx, r: &RoomView, link: Option<&str>) -> Markup {
+    let here = at("r", &r.name);
+    let count = r.people.iter().filter(|p| !p.left).count();
+    html! {
+        section #people {
+            h2 { "Online (" (count) ")" }
+            p.hint { "Only those who talk: readers announce nothing." }
+            ul.members {
+                @for p in &r.people {
+                    li {
+                        span class=(if p.left { "dot" } else { "dot on" }) {} " "
+                        span class=(log::colour(&p.name)) { (p.name) }
+                        @if p.you { span.dim { " (you)" } }
+                        @if p.left { span.dim { " (left)" } }
+                        @if p.muted { span.dim { " (muted)" } }
+                        @if r.owner && !p.you {
+                            (cx.button(&format!("{here}/mute"), "plain small", &[("name", &p.name), ("muted", if p.muted { "0" } else { "1" })],
+                                if p.muted { "Show again" } else { "Mute" }))
+                        }
+                    }
+                }
+            }
+        }
+        section {
+            h2 { "Invite" }
+            @match link {
+                Some(link) => {
+                    p.hint { "Whoever holds this link reads everything from this hour on, and can talk." }
+                    (super::new::link_box(link))
+                    (qr(link))
+                }
+                None => { p { a.button.plain href=(format!("{here}/about")) { "Show a link" } } }
+            }
+        }
+        section {
+            h2 { "You here" }
+            (cx.form(&format!("{here}/nick"), "row", &html! {
+                label for="nick" { "Your name in this room" }
+                input #nick name="nick" value=(r.you) required maxlength="32";
+                button.plain { "Change" }
+            }))
+            p { (r.connection) }
+            (cx.form(&format!("{here}/route"), "row", &html! {
+                label for="route" { "Way" }
+                select #route name="route" {
+                    @for route in ["onion", "tor", "tor+onion", "direct"] { option selected[r.route == route] { (route) } }
+                }
+                button.plain { "Take it" }
+            }))
+        }
+        section {
+            h2 { "Export" }
+            p.row { a.button.plain href=(format!("{here}/export")) download { "txt" } }
+            p.hint { "What was said here while you were in; it is kept in memory only." }
+        }
+        section { (cx.button(&format!("{here}/leave"), "danger", &[], "Leave the room")) }
+    }
+}
+
+/// `GET r/NAME/export`
+pub(super) async fn export(cx: Cx, Path(name): Path<String>) -> Result<Response, Trouble> {
+    cx.room(&name)?;
+    let command = Command::RoomHistory { room: name.clone(), after: None, limit: Some(usize::MAX) };
+    let Reply::RoomLines { lines } = cx.ask(command).await? else { return Err(bug()) };
+    let mut text = String::new();
+    for l in lines.iter().filter(|l| l.kind == "text") {
+        text.push_str(&format!("{} {}: {}\n", date_time(l.at_ms), l.from, indented(&l.text)));
+    }
+    let headers = [
+        (CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),
+        (CONTENT_DISPOSITION, attachment(&format!("{name}.txt"))),
+    ];
+    Ok((headers, text).into_response())
+}

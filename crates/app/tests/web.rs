@@ -1,0 +1,61 @@
+//! The face for browsers, driven through Debian's chromium. The stories themselves are in `tests/web`, in the browser's language.
+
+mod common;
+mod person;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use common::{LONG, Lines, Process, SOON, World};
+use person::Person;
+
+/// Starts the face of a profile: the process, and the link that it prints.
+fn start(person: &Person) -> (Process, String) {
+    let web = person.start(&["web", "--no-open", "--listen", "127.0.0.1:0", "--no-passphrase"]);
+    let link = web.stdout.wait_for(SOON, |lines| lines.first().cloned());
+    let link = link.unwrap_or_else(|| panic!("no link: {:?}", web.stderr.all()));
+    assert!(link.starts_with("http://127.0.0.1:") && link.contains("/#"), "{link}");
+    (web, link)
+}
+
+fn stories() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/web")
+}
+
+#[test]
+fn two_people_in_two_browsers() {
+    let world = World::new().start();
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let person = |name| Person { name, home: home.path().to_owned(), passphrase: None, namespace: None };
+    let (alice, bob) = (person("alice"), person("bob"));
+    alice.ok(&["init", "--no-passphrase", "--network", world.link()]);
+    // Bob has nothing yet: the face makes his profile.
+    let ((mut alices, alices_link), (mut bobs, bobs_link)) = (start(&alice), start(&bob));
+
+    let mut node = Command::new("node");
+    node.arg("stories.mjs").current_dir(stories()).env("ALICE", &alices_link).env("BOB", &bobs_link);
+    let mut node = Process::spawn("stories", node, Lines::default());
+    let status = node.wait(LONG * 2);
+    let said = node.stdout.all().join("\n");
+    println!("{said}");
+    assert!(status.success(), "{said}\n{:?}\nalice: {:?}", node.stderr.all(), alices.stderr.all());
+    assert!(said.ends_with("ok  the end"), "{said}");
+
+    // "End this web face" ends it, and with the last face the daemon that it had started.
+    assert_eq!(alices.wait(SOON).code(), Some(0), "{:?}", alices.stderr.all());
+    assert_eq!(bobs.wait(SOON).code(), Some(0), "{:?}", bobs.stderr.all());
+    for person in [&alice, &bob] {
+        let socket = home.path().join(person.name).join("daemon.sock");
+        let end = Instant::now() + SOON;
+        while socket.exists() {
+            assert!(Instant::now() < end, "the daemon of {} goes on", person.name);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+    // What was said there is what the command line shows.
+    assert!(bob.ok(&["history", "alice"]).contains("Hello Alice, here is Bob"));
+    // Files that were handed over do not stay once they are sent.
+    let left: Vec<_> = std::fs::read_dir(home.path().join("bob/outgoing")).into_iter().flatten().collect();
+    assert!(left.len() <= 1, "{left:?}");
+}

@@ -1,0 +1,250 @@
+// Two people, two browsers: first start, invite, chat, files, groups, rooms, safety, export.
+
+import { readFile } from "node:fs/promises";
+import { accessible, act, check, enter, fits, go, message, picture, said, same, say, told } from "./lib.mjs";
+
+/** Text that must stay text, wherever it stands. */
+export const HOSTILE = `<img src=x onerror="window.hurt=1"><script>window.hurt=1</script>`;
+
+export async function first_message(alice, bob, links) {
+  await enter(alice, links.alice);
+  await alice.page.fill("#name", "alice");
+  await alice.page.getByRole("button", { name: "Begin" }).click();
+  await alice.page.waitForSelector("#for");
+  await alice.page.fill("#for", "bob");
+  await alice.page.getByRole("button", { name: "Make a link" }).click();
+  const box = alice.page.locator("#invites textarea").first();
+  await box.waitFor();
+  const invite = await box.inputValue();
+  check(invite.startsWith("hushwing:invite#"), "an invite is a link");
+  told("a link for one person");
+
+  // Step 1: open what `hushwing web` has printed. Step 2: a name and the link. Step 3: type.
+  await enter(bob, links.bob);
+  await picture(bob.page, "first");
+  await accessible(bob.page, "the first start");
+  await bob.page.fill("#name", "bob");
+  await bob.page.fill("#link", invite);
+  await bob.page.getByRole("button", { name: "Begin" }).click();
+  await say(bob.page, "Hello Alice, here is Bob");
+  told("the first message of a new person, in three steps");
+}
+
+export async function chat(alice, bob) {
+  await go(alice.page, "./");
+  await alice.page.locator("#list .talk", { hasText: "bob" }).click();
+  await said(alice.page, "here is Bob");
+  await message(bob.page, "here is Bob").locator(".state", { hasText: /delivered|read/ }).waitFor();
+  await say(alice.page, "Hello Bob");
+  await said(bob.page, "Hello Bob");
+  told("both ways, without a reload");
+
+  await say(bob.page, "one\ntwo");
+  same(await message(alice.page, "one").locator(".text").innerText(), "one\ntwo", "lines stay lines");
+
+  await act(alice.page, "here is Bob", "👍");
+  await message(bob.page, "here is Bob").locator(".reaction", { hasText: "👍 1" }).waitFor();
+  told("a reaction");
+
+  await act(bob.page, "Hello Bob", "Answer");
+  await bob.page.fill("#text", "I answer");
+  await bob.page.press("#text", "Enter");
+  await said(bob.page, "I answer");
+  await message(alice.page, "I answer").locator(".answered", { hasText: "Hello Bob" }).waitFor();
+  told("an answer");
+
+  await act(bob.page, "I answer", "Edit");
+  await bob.page.fill("#text", "I answer better");
+  await bob.page.press("#text", "Enter");
+  await said(alice.page, "I answer better");
+  await message(alice.page, "I answer better").locator(".meta", { hasText: "edited" }).waitFor();
+  told("an edit");
+
+  await say(bob.page, "to be deleted");
+  await said(alice.page, "to be deleted");
+  await act(bob.page, "to be deleted", "Delete for everybody");
+  await alice.page.locator("#log .text", { hasText: "(deleted)" }).waitFor();
+  same(await alice.page.locator("#log .text", { hasText: "to be deleted" }).count(), 0, "what was deleted is gone");
+  told("a deletion");
+
+  // Elsewhere: a count, in the list and in the title.
+  await go(alice.page, "help");
+  await say(bob.page, "are you there?");
+  await alice.page.locator("#list .talk .unseen", { hasText: "1" }).waitFor();
+  await alice.page.waitForFunction(() => document.title.startsWith("(1)"));
+  await alice.page.keyboard.press("Alt+a");
+  await said(alice.page, "are you there?");
+  await alice.page.waitForFunction(() => !document.title.startsWith("("));
+  told("unread is counted, and Alt+A goes there");
+}
+
+export async function injection(alice, bob) {
+  await say(bob.page, HOSTILE);
+  await said(alice.page, HOSTILE);
+  await go(alice.page, "./");
+  for (const person of [alice, bob]) check(!(await person.page.evaluate(() => globalThis.hurt)), "no text is a script");
+  // A name as well: what alice calls somebody is shown in many places.
+  await go(alice.page, "c/bob/about");
+  await alice.page.fill("#name", HOSTILE.slice(0, 60));
+  await alice.page.getByRole("button", { name: "Rename" }).click();
+  await alice.page.locator("h1", { hasText: "<img src=x" }).waitFor();
+  check(!(await alice.page.evaluate(() => globalThis.hurt)), "no name is a script");
+  await alice.page.fill("#name", "bob");
+  await alice.page.getByRole("button", { name: "Rename" }).click();
+  await alice.page.locator("h1", { hasText: "About bob" }).waitFor();
+  told("HTML in texts and names is text");
+}
+
+export async function verify(alice, bob) {
+  const words = async (page, name) => {
+    await go(page, `c/${name}/about`);
+    return page.locator("#words .words").innerText();
+  };
+  same(await words(alice.page, "bob"), await words(bob.page, "alice"), "the safety words");
+  await alice.page.getByRole("button", { name: "They are the same" }).click();
+  await alice.page.locator("#words .ok").waitFor();
+  await go(alice.page, "c/bob");
+  await alice.page.locator(".badge", { hasText: /^verified$/ }).waitFor();
+  told("safety words are the same on both sides, and mark a contact");
+}
+
+export async function safety(alice) {
+  await go(alice.page, "c/bob/about");
+  // Bob's profile allows hidden ways only, and what two have begun with holds for both.
+  await alice.page.getByText("Safety mode: ON (only: hidden)").waitFor();
+  await alice.page.getByRole("button", { name: "Switch it off" }).click();
+  await alice.page.getByText("it stays at hidden").waitFor();
+  await alice.page.getByText("Which ways may be used from here").click();
+  await alice.page.getByRole("radio", { name: /^onion/ }).check();
+  await alice.page.locator(".floors").getByRole("button", { name: "Set" }).click();
+  await alice.page.getByText("Safety mode: ON (only: onion)").waitFor();
+  await go(alice.page, "c/Choir/about");
+  // Alice has founded this one, and her profile allows any way.
+  await alice.page.getByText("Safety mode: OFF").waitFor();
+  await alice.page.getByRole("button", { name: "Switch it on" }).click();
+  await alice.page.getByText("Safety mode: ON (only: hidden)").waitFor();
+  await alice.page.getByRole("button", { name: "Switch it off" }).click();
+  await alice.page.getByText("Safety mode: OFF").waitFor();
+  told("the safety switch");
+}
+
+export async function files(alice, bob) {
+  await go(bob.page, "c/alice");
+  const name = `<img src=x onerror="window.hurt=1">.txt`;
+  const buffer = Buffer.from("what is in the file\n".repeat(2_000));
+  await bob.page.setInputFiles("#file", { name, mimeType: "text/html", buffer });
+  const offered = alice.page.locator("#log .msg", { hasText: "onerror" });
+  await go(alice.page, "c/bob");
+  await offered.getByRole("button", { name: "Fetch" }).click();
+  const save = offered.getByRole("link", { name: "Save" });
+  await save.waitFor();
+  const [download] = await Promise.all([alice.page.waitForEvent("download"), save.click()]);
+  check(buffer.equals(await readFile(await download.path())), "the file is what was sent");
+  check(!(await alice.page.evaluate(() => globalThis.hurt)), "no file name is a script");
+  await bob.page.locator("#log .file", { hasText: "done" }).waitFor();
+  told("a file, with a name that is text");
+
+  // Dropped onto the conversation.
+  const data = await bob.page.evaluateHandle(() => {
+    const data = new DataTransfer();
+    data.items.add(new File(["dropped"], "dropped.txt"));
+    return data;
+  });
+  await bob.page.dispatchEvent("main", "drop", { dataTransfer: data });
+  await alice.page.locator("#log .msg", { hasText: "dropped.txt" }).waitFor();
+  told("a file that was dropped");
+}
+
+export async function group(alice, bob) {
+  await go(alice.page, "new");
+  await alice.page.fill("#title", "Choir");
+  await alice.page.getByRole("button", { name: "Found it" }).click();
+  await alice.page.locator("h1", { hasText: "About Choir" }).waitFor();
+  await alice.page.getByRole("button", { name: "Invite", exact: true }).click();
+  await go(bob.page, "./");
+  await bob.page.locator('#list a[href="new#invitations"]').click();
+  await bob.page.getByRole("button", { name: "Join" }).click();
+  const there = bob.page.locator('#list .talk[href="c/Choir"]');
+  await there.waitFor();
+  await there.click();
+  await go(alice.page, "c/Choir");
+  await alice.page.locator("#aside .members li", { hasText: "bob" }).waitFor();
+  await say(alice.page, "Monday at eight");
+  await said(bob.page, "Monday at eight");
+  await say(bob.page, "I come");
+  await message(alice.page, "I come").locator(".who", { hasText: "bob" }).waitFor();
+  told("a group");
+}
+
+export async function room(alice, bob) {
+  await go(alice.page, "new");
+  await alice.page.fill("#room-name", "table");
+  await alice.page.fill("#nick", "alice");
+  await alice.page.getByRole("button", { name: "Open it" }).click();
+  await alice.page.waitForSelector("#people");
+  await alice.page.locator("#aside", { hasText: "alice" }).waitFor();
+  await go(alice.page, "r/table/about");
+  const link = await alice.page.locator("#link").inputValue();
+  check(link.startsWith("hushwing:room#"), "a room has a link");
+  await go(alice.page, "r/table");
+
+  await go(bob.page, "new");
+  await bob.page.fill("section #link", link);
+  await bob.page.getByRole("button", { name: "Use it" }).click();
+  await bob.page.waitForSelector("#people");
+  await say(bob.page, "who is here?");
+  await said(alice.page, "who is here?");
+  await say(alice.page, "I am");
+  await said(bob.page, "I am");
+  await alice.page.locator("#people h2", { hasText: "Online (2)" }).waitFor();
+  await message(bob.page, "who is here?").locator(".state", { hasText: "stored" }).waitFor();
+  told("an open room");
+}
+
+export async function look(alice) {
+  await go(alice.page, "search?q=monday");
+  await alice.page.locator(".found", { hasText: "Monday at eight" }).waitFor();
+  const [download] = await Promise.all([
+    alice.page.waitForEvent("download"),
+    go(alice.page, "c/bob/export/txt").catch(() => {}),
+  ]);
+  const text = await readFile(await download.path(), "utf8");
+  check(text.includes("bob: Hello Alice, here is Bob") && !text.includes("to be deleted"), "an export has what was said");
+  told("search and export");
+}
+
+/** Every page, in every theme and on a phone: nothing serious, nothing too wide; and pictures of them. */
+export async function pages(alice) {
+  const { page } = alice;
+  const paths = ["c/bob", "c/Choir", "r/table", "./", "new", "settings", "near", "network", "help", "files", "search?q=hello", "c/bob/about", "r/table/about"];
+  for (const theme of ["dark", "nord", "black", "light"]) {
+    await go(page, "settings");
+    await page.selectOption("#theme", theme);
+    await page.getByRole("button", { name: "Use it" }).click();
+    await page.waitForSelector(`html[data-theme=${theme}]`);
+    const some = theme === "light" || theme === "dark" ? paths : ["c/bob", "c/Choir", "r/table", "settings"];
+    for (const path of some) {
+      await go(page, path);
+      await accessible(page, `${path} (${theme})`);
+      await fits(page, path);
+      await picture(page, `${theme}-${path.replaceAll(/\W+/g, "-")}`);
+    }
+  }
+  await page.setViewportSize({ width: 390, height: 844 });
+  for (const path of paths) {
+    await go(page, path);
+    await accessible(page, `${path} (phone)`);
+    await fits(page, `${path} on a phone`);
+    await picture(page, `phone-${path.replaceAll(/\W+/g, "-")}`);
+  }
+  // One column: the list, a conversation, and back.
+  await go(page, "./");
+  await page.locator("#list .talk", { hasText: "bob" }).click();
+  await page.locator("#text").waitFor();
+  check(!(await page.locator("#list").isVisible()), "on a phone the conversation has the screen for itself");
+  await say(page, "from my phone");
+  await page.locator("a.back").click();
+  await page.locator("#list .talk", { hasText: "bob" }).waitFor();
+  await page.setViewportSize({ width: 1280, height: 800 });
+  told("every page, in each theme and on a phone");
+}
