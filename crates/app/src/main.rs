@@ -2,6 +2,7 @@
 //!
 //! # In this crate
 //! - `cli`: the command line and the line mode; `roles`: directory, relay, hub, `up`
+//! - `tui`: the full-screen face of a profile
 //! - `engine`: drives the room over the network; front ends see its `Command` and `Event` only
 //! - `demo`, `doctor`, `bench`: shows, finds and measures; `selfcheck`: is this the program it should be
 //! - `payload`, `trace`: the network document, a packet's way
@@ -27,6 +28,7 @@ mod selfcheck;
 mod stop;
 mod tor;
 mod trace;
+mod tui;
 mod web;
 
 use std::io::IsTerminal;
@@ -143,7 +145,7 @@ fn init_logging(verbose: u8) {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(filter));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| tui::Log)
         .with_target(false)
         .with_ansi(cli::line::colours(std::io::stderr().is_terminal()))
         .init();

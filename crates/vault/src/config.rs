@@ -136,6 +136,22 @@ choice!(
     }
 );
 
+choice!(
+    /// Colours of the full screen in a terminal.
+    Theme {
+        /// Light on dark.
+        Dark = "dark",
+        /// Dark on light.
+        Light = "light",
+        /// The palette of that name.
+        Nord = "nord",
+        /// As much contrast as there is.
+        Contrast = "contrast",
+        /// No colours.
+        Plain = "plain",
+    }
+);
+
 /// How long history stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Keep {
@@ -198,6 +214,12 @@ pub struct Config {
     pub file_limit: u64,
     /// Where files go, if not into the profile.
     pub download_dir: Option<PathBuf>,
+    /// Colours in a terminal.
+    pub theme: Theme,
+    /// Whether the full screen in a terminal takes the mouse.
+    pub mouse: bool,
+    /// Whether it tells of new messages by bell and notice.
+    pub notify: bool,
 }
 
 impl Default for Config {
@@ -221,6 +243,9 @@ impl Default for Config {
             accept_files: AcceptFiles::Ask,
             file_limit: 100 << 20,
             download_dir: None,
+            theme: Theme::Dark,
+            mouse: true,
+            notify: true,
         }
     }
 }
@@ -246,7 +271,7 @@ pub struct Setting {
 
 impl Config {
     /// All keys, in the order of the default file.
-    pub const KEYS: [&'static str; 18] = [
+    pub const KEYS: [&'static str; 21] = [
         "network",
         "route",
         "cover",
@@ -265,6 +290,9 @@ impl Config {
         "accept_files",
         "file_limit",
         "download_dir",
+        "theme",
+        "mouse",
+        "notify",
     ];
 
     /// Reads a file. What it does not say has its default.
@@ -365,13 +393,14 @@ impl Config {
             "lan" => LanUse::WORDS,
             "floor" => Floor::WORDS,
             "accept_files" => AcceptFiles::WORDS,
-            "delivery_receipts" | "read_receipts" => &["true", "false"],
+            "theme" => Theme::WORDS,
+            "delivery_receipts" | "read_receipts" | "mouse" | "notify" => &["true", "false"],
             _ => &[],
         }
     }
 
     fn is_switch(&self, key: &str) -> bool {
-        matches!(key, "delivery_receipts" | "read_receipts")
+        matches!(key, "delivery_receipts" | "read_receipts" | "mouse" | "notify")
     }
 
     fn apply(&mut self, key: &str, item: &Item) -> Result<(), String> {
@@ -394,6 +423,9 @@ impl Config {
             "accept_files" => self.accept_files = one_of(key, AcceptFiles::parse(text()?), AcceptFiles::WORDS)?,
             "keep" => self.keep = one_of(key, Keep::parse(text()?), &["forever", "session", "30d"])?,
             "file_limit" => self.file_limit = one_of(key, units::parse_size(text()?), &["512KiB", "100MiB", "2GiB"])?,
+            "theme" => self.theme = one_of(key, Theme::parse(text()?), Theme::WORDS)?,
+            "mouse" => self.mouse = switch()?,
+            "notify" => self.notify = switch()?,
             "delivery_receipts" => self.delivery_receipts = switch()?,
             "read_receipts" => self.read_receipts = switch()?,
             _ => return Err("unknown setting".to_owned()),

@@ -467,12 +467,12 @@ impl Messenger {
         Ok(self.my_name(store)?.as_str().to_owned())
     }
 
-    /// Whether that name was chosen.
+    /// Whether somebody has chosen that name.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub fn is_named(&self, store: &dyn Store) -> Result<bool, Error> {
-        Ok(store.get(Space::Setting, b"name")?.is_some())
+    pub fn has_name(&self, store: &dyn Store) -> Result<bool, Error> {
+        Ok(store.get(Space::Setting, b"name")?.is_some_and(|name| !name.is_empty()))
     }
 
     /// Finds a conversation by the name that this profile gave it.

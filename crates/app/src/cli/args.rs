@@ -217,8 +217,11 @@ pub struct UpArgs {
 /// Settings of `chat`.
 #[derive(Debug, Clone, Args)]
 pub struct ChatArgs {
-    /// The room's link, or `-` to read it from a file with --link-file.
+    /// The room's link, or an invite's; without one a terminal shows all your conversations.
     pub link: Option<String>,
+    /// Line mode, for a room: also used without a terminal, with --json, and with settings of one room's own.
+    #[arg(long)]
+    pub plain: bool,
     /// Read the link from this file (keeps it out of the process list).
     #[arg(long, value_name = "FILE", conflicts_with = "link")]
     pub link_file: Option<PathBuf>,
@@ -248,6 +251,9 @@ pub struct ChatArgs {
     /// Write every event as a line of JSON to stdout.
     #[arg(long)]
     pub json: bool,
+    /// Whose conversations the full screen shows.
+    #[command(flatten)]
+    pub at: super::args_profile::ProfileArgs,
     /// Tor's own settings.
     #[command(flatten)]
     pub tor: TorArgs,

@@ -1,5 +1,7 @@
 //! `hushwing chat`.
 
+use std::io::IsTerminal;
+
 use e2ee::Nick;
 use mix::path::EntryPolicy;
 use wire::ErrorKind;
@@ -9,6 +11,7 @@ use super::args::{ChatArgs, CoverArg, EntryArg, RouteArg, ShapingArgs, SizesArg}
 use super::line::{self, Style};
 use crate::engine::{JoinAs, Options, Route, Session, Shaping};
 use crate::exit::Failure;
+use crate::tui::Start;
 
 impl From<CoverArg> for CoverLevel {
     fn from(arg: CoverArg) -> Self {
@@ -82,27 +85,63 @@ impl From<RouteArg> for Route {
     }
 }
 
-/// Runs a chat in line mode.
+/// The link, wherever it stands.
+fn link(args: &ChatArgs) -> Result<Option<String>, Failure> {
+    let Some(file) = &args.link_file else { return Ok(args.link.clone()) };
+    let read = std::fs::read_to_string(file).map_err(|e| {
+        Failure::new(
+            ErrorKind::LocalConfig,
+            format!("cannot read {}: {e}", file.display()),
+            "name a file that holds the link",
+        )
+    });
+    read.map(Some)
+}
+
+fn full_screen(args: &ChatArgs) -> bool {
+    // Settings of one room's session have no place on a screen of many conversations.
+    let (tor, shaping) = (&args.tor, &args.shaping);
+    let of_tor = tor.tor_engine.is_some()
+        || tor.tor_settings.is_some()
+        || tor.tor_socks.or(tor.tor_control).is_some()
+        || !tor.bridge.is_empty()
+        || !tor.onion_key.is_empty();
+    let shaped = shaping.box_sizes != SizesArg::Uniform || shaping.send_delay.0.or(shaping.dummies.0).is_some();
+    let kept = args.dir.is_some() || args.key.is_some() || args.states;
+    let one_room = kept || of_tor || shaped || args.cover.is_some() || args.entry != EntryArg::Pinned;
+    let line = args.plain || args.json || one_room;
+    !line && std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+}
+
+/// What the full screen opens first.
+fn start(link: &str, args: &ChatArgs) -> Result<Start, Failure> {
+    let link = link.trim().to_owned();
+    if link.starts_with("hushwing:invite#") {
+        return Ok(Start::Invite(link));
+    }
+    // Wrong links and names are told before the screen is taken.
+    parse_link(&link)?;
+    args.nick.as_deref().map(|name| nick(Some(name))).transpose()?;
+    let route = args.route.map(|route| Route::from(route).name().to_owned());
+    Ok(Start::Room { link, nick: args.nick.clone(), route })
+}
+
+/// Runs a chat: on a terminal the full screen, otherwise line mode.
 ///
 /// # Errors
 /// A link or a name that is none; stdout gone.
 pub async fn run(args: ChatArgs, verbose: bool) -> Result<(), Failure> {
-    let text = match (&args.link, &args.link_file) {
-        (Some(link), _) => link.clone(),
-        (None, Some(file)) => std::fs::read_to_string(file).map_err(|e| {
-            Failure::new(
-                ErrorKind::LocalConfig,
-                format!("cannot read {}: {e}", file.display()),
-                "name a file that holds the link",
-            )
-        })?,
-        (None, None) => {
-            return Err(Failure::new(
-                ErrorKind::LocalConfig,
-                "no room link given",
-                "hushwing chat 'hushwing:room#…' — whoever runs the network has the link",
-            ));
-        }
+    let text = link(&args)?;
+    if full_screen(&args) {
+        let open = text.map(|link| start(&link, &args)).transpose()?;
+        return crate::tui::run(&args.at, open).await;
+    }
+    let Some(text) = text else {
+        return Err(Failure::new(
+            ErrorKind::LocalConfig,
+            "no room link given",
+            "hushwing chat 'hushwing:room#…' — whoever runs the network has the link",
+        ));
     };
     let join = parse_link(&text)?;
     let nick = nick(args.nick.as_deref())?;

@@ -8,7 +8,7 @@ use wire::ErrorKind;
 use super::args_profile::{ExportArgs, Format, ProfileArgs};
 use super::profile::show::{date_time, dated, note, said};
 use super::profile::{Here, Make, with};
-use crate::engine::profile::MessageView;
+use crate::engine::profile::{MessageView, RoomLineView};
 use crate::exit::Failure;
 
 /// Without scripts, and nothing from elsewhere: a page that asks nobody for anything when it is opened.
@@ -27,6 +27,43 @@ footer { font-size: .8rem; color: #555; }
 </style>
 ";
 
+/// Where the messages of a conversation come from.
+pub trait Pages {
+    /// The messages after a number, oldest first; none when there are no more.
+    fn page(&mut self, after: i64) -> impl Future<Output = Result<Vec<MessageView>, Failure>> + Send;
+}
+
+/// A conversation of a profile that runs here.
+pub struct In<'a>(pub &'a mut Here, pub &'a str);
+
+impl Pages for In<'_> {
+    async fn page(&mut self, after: i64) -> Result<Vec<MessageView>, Failure> {
+        self.0.page(Some(self.1), after).await
+    }
+}
+
+/// A line of an open room, as a message.
+pub fn of_room(room: &str, line: RoomLineView) -> MessageView {
+    MessageView {
+        conversation: room.to_owned(),
+        number: i64::try_from(line.number).unwrap_or(i64::MAX),
+        id: format!("{:032x}", line.number),
+        kind: line.kind,
+        from: line.from,
+        you: line.you,
+        text: line.text,
+        sent_ms: line.at_ms,
+        received_ms: line.at_ms,
+        state: line.state,
+        reply_to: None,
+        edited: false,
+        deleted: false,
+        reactions: Vec::new(),
+        expires_ms: None,
+        file: None,
+    }
+}
+
 /// Writes a conversation.
 ///
 /// # Errors
@@ -36,14 +73,18 @@ pub async fn run(at: &ProfileArgs, args: ExportArgs) -> Result<(), Failure> {
         here.conversation(&args.conversation).await?;
         match &args.out {
             Some(file) => {
-                let count = to_file(here, &args.conversation, args.format, file, args.force).await?;
+                let count =
+                    to_file(&mut In(here, &args.conversation), &args.conversation, args.format, file, args.force)
+                        .await?;
                 note(&format!("{count} messages written to {}", file.display()));
                 Ok(())
             }
             None => {
                 // Not locked: the engine is asked between pages.
                 let mut stdout = BufWriter::new(std::io::stdout());
-                write(here, &args.conversation, args.format, &mut stdout).await?.map_err(Failure::stdout)?;
+                write(&mut In(here, &args.conversation), &args.conversation, args.format, &mut stdout)
+                    .await?
+                    .map_err(Failure::stdout)?;
                 Ok(())
             }
         }
@@ -56,7 +97,7 @@ pub async fn run(at: &ProfileArgs, args: ExportArgs) -> Result<(), Failure> {
 /// # Errors
 /// A file that is there already (unless `force`), or cannot be written.
 pub async fn to_file(
-    here: &mut Here,
+    pages: &mut impl Pages,
     conversation: &str,
     format: Format,
     file: &Path,
@@ -83,7 +124,7 @@ pub async fn to_file(
     let directory = file.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut part = tempfile::NamedTempFile::new_in(directory).map_err(refused)?;
     let mut writer = BufWriter::new(part.as_file_mut());
-    let count = write(here, conversation, format, &mut writer).await?.map_err(refused)?;
+    let count = write(pages, conversation, format, &mut writer).await?.map_err(refused)?;
     drop(writer);
     part.as_file().sync_all().map_err(refused)?;
     let kept = if force { part.persist(file) } else { part.persist_noclobber(file) };
@@ -93,7 +134,7 @@ pub async fn to_file(
 
 /// Streams all messages, oldest first. The outer error is the engine's, the inner one the writer's.
 async fn write(
-    here: &mut Here,
+    pages: &mut impl Pages,
     conversation: &str,
     format: Format,
     to: &mut impl Write,
@@ -103,7 +144,7 @@ async fn write(
         return Ok(Err(e));
     }
     loop {
-        let page = here.page(Some(conversation), after).await?;
+        let page = pages.page(after).await?;
         let Some(last) = page.last() else { break };
         after = last.number;
         count += page.len() as u64;

@@ -17,7 +17,9 @@ pub(crate) mod show;
 mod talk;
 mod typed;
 
+pub use self::contacts::timer_seconds;
 pub(crate) use self::here::{Here, Make, options, with};
+pub use self::typed::{COMMANDS, Typed, parse};
 
 use super::args_profile::ProfileCommand;
 use crate::exit::Failure;

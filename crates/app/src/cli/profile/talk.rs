@@ -244,7 +244,14 @@ impl Talk {
             Typed::Export(file, format) => {
                 let ending = format!("{format:?}").to_lowercase();
                 let file = file.unwrap_or_else(|| format!("hushwing-talk.{ending}"));
-                let count = export::to_file(here, &conversation, format, Path::new(&file), false).await?;
+                let count = export::to_file(
+                    &mut export::In(here, &conversation),
+                    &conversation,
+                    format,
+                    Path::new(&file),
+                    false,
+                )
+                .await?;
                 self.note(&format!("{count} messages written to {file}"));
             }
             Typed::Help => {

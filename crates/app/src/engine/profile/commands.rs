@@ -430,7 +430,8 @@ impl Engine {
         let (online, connections) = self.online();
         Ok(Status {
             profile: self.profile.name().as_str().to_owned(),
-            name: self.read(|m, store| if m.is_named(store)? { m.name(store) } else { Ok(String::new()) })?,
+            // Empty until a person has said it: then front ends ask.
+            name: self.read(|m, store| if m.has_name(store)? { m.name(store) } else { Ok(String::new()) })?,
             online,
             connections,
             unstored: all.iter().map(|c| c.unstored).sum::<usize>() + self.near.node.untaken(),
