@@ -101,6 +101,7 @@ async fn run(command: Command, verbose: bool) -> Result<(), Failure> {
         Command::Relay(args) => roles::node::relay(args).await,
         Command::Hub(args) => roles::node::hub(args).await,
         Command::Host(args) => roles::host::run(args, verbose).await,
+        Command::Guests(args) => roles::guests::run(args).await,
         Command::Tor(args) => cli::tor::run(args).await,
         Command::OnionSite(args) => roles::onion_site::run(args).await,
         Command::Primary(args) => roles::primary::run(args, verbose).await,

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use common::{Chat, LONG, Lines, Process, hushwing};
+use common::{Chat, LONG, Lines, Process, SOON, hushwing};
 use person::Person;
 use tornet::Shared;
 
@@ -327,8 +327,62 @@ fn a_folder_is_an_onion_site() {
     serving.stop();
 }
 
+/// A profile's web face as an onion service: holders of its key find it, and the passphrase opens it.
+#[test]
+fn a_web_face_is_found_with_its_key_and_opened_by_its_passphrase() {
+    let Some(network) = tornet::shared() else { return };
+    let dir = tempfile::tempdir().expect("a directory");
+    let arti = settings(&network, dir.path(), "arti");
+    let mut command = hushwing();
+    command.args([
+        "web",
+        "--onion",
+        "--no-open",
+        "--listen",
+        "127.0.0.1:0",
+        "--no-passphrase",
+        "--tor-settings",
+        &arti,
+    ]);
+    command.env("HUSHWING_HOME", dir.path().join("home")).env("HUSHWING_WEB_PASSPHRASE", "correct horse");
+    let mut web = Process::spawn("web", command, Lines::default());
+    assert!(web.stdout.wait_for(LONG, |lines| lines.first().cloned()).is_some(), "{:?}", web.stderr.all());
+    let said = |part: &str| {
+        let line = web.stderr.all().into_iter().find(|l| l.contains(part)).unwrap_or_else(|| panic!("no {part}"));
+        line.split(part).nth(1).expect("a rest").trim().to_owned()
+    };
+    let name = said("Tor Browser:  http://").trim_end_matches('/').to_owned();
+    let key = format!("{name}:descriptor:x25519:{}", said("asks for, once:  "));
+    let page = |body: &str, method: &str, path: &str, host: &str| {
+        let len = body.len();
+        let form = "Content-Type: application/x-www-form-urlencoded";
+        format!(
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\n{form}\r\nContent-Length: {len}\r\nConnection: close\r\n\r\n{body}"
+        )
+    };
+    let ask = |request: &str| through_tor_with(&network, &name, request, Some(&key));
+    let door = ask(&page("", "GET", "/", &name));
+    assert!(door.starts_with("HTTP/1.1 200") && door.contains("Code or passphrase"), "{door}");
+    // Another name leads nowhere, through Tor as on this machine.
+    assert!(ask(&page("", "GET", "/", "evil.example")).starts_with("HTTP/1.1 421"));
+    let wrong = ask(&page("code=wrong+horse", "POST", "/login", &name));
+    assert!(wrong.starts_with("HTTP/1.1 403") && !wrong.to_lowercase().contains("set-cookie"), "{wrong}");
+    let right = ask(&page("code=correct+horse", "POST", "/login", &name));
+    assert!(right.starts_with("HTTP/1.1 303") && right.to_lowercase().contains("set-cookie: hushwing="), "{right}");
+    // Guessing is slowed down for everybody: an onion service knows no addresses.
+    let tries: Vec<String> = (0..7).map(|_| ask(&page("code=guess", "POST", "/login", &name))).collect();
+    assert!(tries[6].starts_with("HTTP/1.1 429"), "{}", tries[6]);
+    web.signal("TERM");
+    assert_eq!(web.wait(SOON).code(), Some(0));
+}
+
 /// One request to port 80 of an onion service, by the network's C tor client; tried again until the service is found.
 fn through_tor(network: &Shared, name: &str, request: &str) -> String {
+    through_tor_with(network, name, request, None)
+}
+
+/// As [`through_tor`], with the key of a restricted service.
+fn through_tor_with(network: &Shared, name: &str, request: &str, key: Option<&str>) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let address: wire::Address = format!("{name}:80").parse().expect("an onion address");
     let mut settings = net::tor::TorSettings::new(std::env::temp_dir());
@@ -337,6 +391,9 @@ fn through_tor(network: &Shared, name: &str, request: &str) -> String {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let asking = async {
         let tor = net::tor::Tor::start(settings).await.expect("the running tor");
+        if let Some(key) = key {
+            tor.add_client_key(key.parse().expect("a key")).await.expect("taken");
+        }
         let dialer = tor.dialer();
         let mut stream = loop {
             match dialer.dial(address).await {

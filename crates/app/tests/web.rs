@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use common::{LONG, Lines, Process, SOON, World};
+use common::{Chat, LONG, Lines, Process, SOON, World};
 use person::Person;
 
 /// Starts the face of a profile: the process, and the link that it prints.
@@ -30,6 +30,7 @@ fn two_people_in_two_browsers() {
     let person = |name| Person { name, home: home.path().to_owned(), passphrase: None, namespace: None };
     let (alice, bob) = (person("alice"), person("bob"));
     alice.ok(&["init", "--no-passphrase", "--network", world.link()]);
+    alice.ok(&["config", "set", "floor", "anywhere"]);
     // Bob has nothing yet: the face makes his profile.
     let ((mut alices, alices_link), (mut bobs, bobs_link)) = (start(&alice), start(&bob));
 
@@ -58,4 +59,40 @@ fn two_people_in_two_browsers() {
     // Files that were handed over do not stay once they are sent.
     let left: Vec<_> = std::fs::read_dir(home.path().join("bob/outgoing")).into_iter().flatten().collect();
     assert!(left.len() <= 1, "{left:?}");
+}
+
+#[test]
+fn a_guest_of_an_open_room_needs_nothing_but_a_browser() {
+    let world = World::new().start();
+    let link = world.link();
+    let mut host = Process::spawn(
+        "guests",
+        {
+            let mut command = common::hushwing();
+            command.args(["guests", "-", "--title", "Workshop <b>", "--listen", "127.0.0.1:0"]);
+            command
+        },
+        Lines::default(),
+    );
+    host.write(&format!("{link}\n"));
+    let page = host.stdout.wait_for(SOON, |lines| lines.first().cloned());
+    let page = page.unwrap_or_else(|| panic!("no address: {:?}", host.stderr.all()));
+    let mut chat = Chat::start(link, "carol", &[]);
+    chat.expect_up();
+    chat.say("welcome, guests");
+    chat.expect_stored(1, SOON);
+
+    let mut node = Command::new("node");
+    node.arg("guests.mjs").current_dir(stories()).env("PAGE", &page);
+    let mut node = Process::spawn("guests' stories", node, Lines::default());
+    chat.expect_message("dora", "hello from a browser", LONG);
+    chat.say("I read you");
+    let status = node.wait(LONG);
+    let said = node.stdout.all().join("\n");
+    println!("{said}");
+    assert!(status.success() && said.ends_with("ok  guests come and go"), "{said}\n{:?}", node.stderr.all());
+    // Whoever leaves the page leaves the room.
+    chat.expect("dora's leave", SOON, |e| e["event"] == "left" && e["name"] == "dora");
+    host.signal("TERM");
+    assert_eq!(host.wait(SOON).code(), Some(0), "{:?}", host.stderr.all());
 }

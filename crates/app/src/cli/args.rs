@@ -61,6 +61,8 @@ pub enum Command {
     Hub(HubArgs),
     /// Host a room behind an onion service: one command, no network needed. Prints its link on stdout.
     Host(crate::roles::host::HostArgs),
+    /// Let people with nothing but a browser into an open room, as your guests.
+    Guests(super::args_guests::GuestsArgs),
     /// Look after Tor: its settings, keys for restricted onion services, whether it connects.
     Tor(TorCommandArgs),
     /// Serve static folders as onion services, with the same addresses after a restart.

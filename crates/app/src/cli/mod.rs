@@ -1,6 +1,7 @@
 //! The command line, the line mode, and the faces of a profile for terminals and scripts.
 
 pub mod args;
+pub mod args_guests;
 pub mod args_primary;
 pub mod args_profile;
 pub mod args_site;

@@ -2,6 +2,7 @@
 
 pub mod confine;
 pub mod directory;
+pub mod guests;
 pub mod host;
 pub mod network;
 pub mod node;

@@ -53,8 +53,8 @@ pub async fn run(at: &ProfileArgs, args: WebArgs) -> Result<(), Failure> {
     let tor = if args.onion { Some(behind_tor(&args, &state).await?) } else { None };
     let mut hosts = vec![address.to_string()];
     hosts.extend(tor.as_ref().map(|(_, _, name)| name.clone()));
-    let web = Web::new(client, events, profile, hosts, Doors::new(known));
-    let door = Door::new(router(web.clone()), HttpLimits::default());
+    let web = Web::new(client, events, profile, Doors::new(known));
+    let door = Door::new(router(web.clone(), hosts), HttpLimits::default());
     door.serve(listener);
     let _tor = tor.map(|(tor, mut service, name)| {
         if let Some(incoming) = service.take(ONION_PORT) {
@@ -98,7 +98,8 @@ fn say(web: &Web, address: SocketAddr) -> Result<(), Failure> {
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "used as map_err argument")]
-fn no_port(error: std::io::Error) -> Failure {
+/// A port that cannot be had.
+pub(super) fn no_port(error: std::io::Error) -> Failure {
     let hint = "stop the program that uses the port, or choose another address with --listen";
     Failure::new(ErrorKind::LocalConfig, format!("cannot listen: {error}"), hint)
 }

@@ -31,6 +31,7 @@ const SESSIONS: usize = 32;
 const IDLE: Duration = Duration::from_secs(24 * 3_600);
 /// Wrong tries before each further one has to wait, twice as long each time.
 const FREE_TRIES: u32 = 5;
+const FIRST_WAIT: Duration = Duration::from_secs(10);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 /// Argon2id of the passphrase: 64 MiB, three passes (RFC 9106, second recommended option, one lane).
 const MEMORY_KIB: u32 = 64 * 1_024;
@@ -201,7 +202,7 @@ impl Doors {
         let mut inside = self.inside();
         inside.wrong = inside.wrong.saturating_add(1);
         if inside.wrong >= FREE_TRIES {
-            let wait = Duration::from_secs(1 << (inside.wrong - FREE_TRIES).min(9)).min(LONGEST_WAIT);
+            let wait = FIRST_WAIT.saturating_mul(1 << (inside.wrong - FREE_TRIES).min(9)).min(LONGEST_WAIT);
             inside.wait_until = Some(Instant::now() + wait);
         }
     }
@@ -257,11 +258,11 @@ impl Doors {
     }
 }
 
-fn key_of(cookie: &str) -> [u8; 32] {
+pub(super) fn key_of(cookie: &str) -> [u8; 32] {
     Sha256::digest(cookie.as_bytes()).into()
 }
 
-fn cookie(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
     let all = headers.get_all(COOKIE).into_iter().filter_map(|v| v.to_str().ok());
     let mut pairs = all.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(name, _)| *name == COOKIE_NAME).map(|(_, value)| value)

@@ -7,7 +7,6 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::Web;
 use super::trouble::Trouble;
 
 /// Everything from here, and nothing inline.
@@ -19,9 +18,19 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 const PERMISSIONS: &str = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \
     magnetometer=(), microphone=(), midi=(), payment=(), usb=()";
 
+/// Hosts, with their ports, under which browsers may ask.
+#[derive(Debug, Clone)]
+pub(super) struct Hosts(Arc<[String]>);
+
+impl Hosts {
+    pub(super) fn new(hosts: Vec<String>) -> Self {
+        Hosts(hosts.into())
+    }
+}
+
 /// Refuses what is not asked of us by a page of ours, and hardens what is answered.
-pub(super) async fn guard(State(web): State<Arc<Web>>, request: Request, next: Next) -> Response {
-    let mut response = match check(&web.hosts, request.method(), request.headers()) {
+pub(super) async fn guard(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
+    let mut response = match check(&hosts.0, request.method(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(trouble) => trouble.into_response(),
     };

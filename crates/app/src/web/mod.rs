@@ -4,6 +4,7 @@
 //! - `door`: who may come in: one-time codes, a passphrase, sessions; `guard`: which requests are looked at at all
 //! - `pages`: what is shown; `acts`: what forms do; `files`: what goes up and down
 //! - `live`: word of what happens, to each open page
+//! - `guests`: a page for guests of one open room
 //! - `assets`: style, script and icon, which are parts of the program
 //!
 //! # Not in this module
@@ -19,6 +20,7 @@ mod door;
 mod files;
 mod form;
 mod guard;
+mod guests;
 mod live;
 mod pages;
 mod trouble;
@@ -33,6 +35,7 @@ use axum::routing::{get, post};
 use tokio::sync::mpsc;
 
 pub use self::door::{Doors, Passphrase};
+pub use self::guests::{Guests, router as guest_router};
 use self::live::Live;
 use self::trouble::Trouble;
 use crate::engine::profile::{Client, Command, Event, Reply};
@@ -45,8 +48,6 @@ pub struct Web {
     client: Client,
     /// The profile's directory: what is sent waits there.
     dir: PathBuf,
-    /// Hosts under which browsers may ask, with their port.
-    hosts: Vec<String>,
     /// The path below which everything lies. Cookies do not tell ports apart, paths nobody can guess they do: a server on another
     /// port of this machine never sees the session.
     base: String,
@@ -55,19 +56,13 @@ pub struct Web {
 }
 
 impl Web {
-    /// A face of this profile, for browsers that ask for one of these hosts.
+    /// A face of this profile.
     #[must_use]
-    pub fn new(
-        client: Client,
-        events: mpsc::Receiver<Event>,
-        dir: PathBuf,
-        hosts: Vec<String>,
-        doors: Doors,
-    ) -> Arc<Self> {
+    pub fn new(client: Client, events: mpsc::Receiver<Event>, dir: PathBuf, doors: Doors) -> Arc<Self> {
         let outgoing = dir.join(files::OUTGOING);
         let (live, base) = (Live::new(), format!("/{}/", door::secret(16)));
         live.follow(events, outgoing);
-        Arc::new(Web { client, dir, hosts, base, doors, live })
+        Arc::new(Web { client, dir, base, doors, live })
     }
 
     /// A code that lets one browser in, once.
@@ -95,8 +90,8 @@ pub enum Happened {
     Quit,
 }
 
-/// All of it.
-pub fn router(web: Arc<Web>) -> Router {
+/// All of it, for browsers that ask for one of these hosts.
+pub fn router(web: Arc<Web>, hosts: Vec<String>) -> Router {
     let inside = Router::new()
         .merge(pages::routes())
         .merge(acts::routes())
@@ -112,6 +107,6 @@ pub fn router(web: Arc<Web>) -> Router {
         .route("/a/{name}", get(assets::asset))
         .fallback(trouble::nothing_here)
         .layer(DefaultBodyLimit::max(MAX_FORM))
-        .layer(from_fn_with_state(web.clone(), guard::guard))
+        .layer(from_fn_with_state(guard::Hosts::new(hosts), guard::guard))
         .with_state(web)
 }

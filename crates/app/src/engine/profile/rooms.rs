@@ -1,7 +1,7 @@
 //! Open rooms of a profile: each a session of its own, remembered in the vault until it is left. What was said there is kept
 //! in memory only, while the profile runs.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use e2ee::mls::Floor;
@@ -13,14 +13,12 @@ use wire::ErrorKind;
 use zeroize::Zeroizing;
 
 use super::super::session::{Options, new_room};
-use super::super::{Command as Ask, Event as Said, JoinAs, Route, Session, State};
+use super::super::{Command as Ask, Event as Said, Heard, JoinAs, RoomLog, Route, Session};
 use super::client::Refusal;
 use super::commands::limit;
 use super::run::{Answer, Engine};
-use super::types::{Command, Event, Reply, RoomLineView, RoomView, TalkerView};
+use super::types::{Command, Event, Reply, RoomView};
 
-/// Lines of a room that are kept; older ones go.
-const LINES: usize = 2_000;
 /// Rooms that a profile may be in at a time: each has connections of its own.
 const ROOMS: usize = 32;
 /// How long the end of the profile waits for what was said in rooms.
@@ -42,15 +40,8 @@ struct Room {
     /// Tells apart sessions in rooms of one name, one after the other.
     session: u64,
     commands: mpsc::Sender<Ask>,
-    view: RoomView,
+    log: RoomLog,
     link: Zeroizing<String>,
-    lines: VecDeque<RoomLineView>,
-    /// Lines that others said and nobody has seen.
-    unseen: BTreeSet<u64>,
-    /// Our messages: the session's number → the line's.
-    ours: HashMap<u64, u64>,
-    /// Lines of ours that have no number of the session's yet.
-    unnumbered: VecDeque<u64>,
     /// Whoever waits for a link.
     links: VecDeque<Answer>,
     leaving: bool,
@@ -126,43 +117,6 @@ impl Rooms {
     }
 }
 
-impl Room {
-    fn push(&mut self, kind: &str, from: String, text: String, at_ms: u64, you: bool) -> RoomLineView {
-        let number = self.view.newest.saturating_add(1);
-        let state = if you { "queued" } else { "received" }.to_owned();
-        let line = RoomLineView { number, kind: kind.to_owned(), from, you, text, at_ms, state };
-        self.view.newest = number;
-        if you {
-            self.unnumbered.push_back(number);
-        } else if kind == "text" {
-            self.unseen.insert(number);
-        }
-        if self.lines.len() == LINES
-            && let Some(old) = self.lines.pop_front()
-        {
-            self.unseen.remove(&old.number);
-        }
-        self.lines.push_back(line.clone());
-        self.view.unseen = self.unseen.len() as u64;
-        line
-    }
-
-    /// A message of ours got further; its line, if it is still here.
-    fn state(&mut self, message: u64, state: State) -> Option<RoomLineView> {
-        if !self.ours.contains_key(&message) {
-            let line = self.unnumbered.pop_front()?;
-            self.ours.insert(message, line);
-        }
-        let number = self.ours.get(&message).copied()?;
-        if state == State::Stored {
-            self.ours.remove(&message);
-        }
-        let line = self.lines.iter_mut().rfind(|l| l.number == number)?;
-        line.state = state.to_string();
-        Some(line.clone())
-    }
-}
-
 impl Engine {
     /// Enters the rooms that the vault remembers.
     pub(super) fn enter_rooms(&mut self) {
@@ -182,14 +136,13 @@ impl Engine {
                 self.join_room(&Zeroizing::new(link), name, nick.as_deref(), route.as_deref())
             }
             Command::CreateRoom { name, nick, network } => self.create_room(name, nick.as_deref(), network.as_deref()),
-            Command::Rooms {} => Ok(Reply::Rooms { rooms: self.rooms.here.values().map(|r| r.view.clone()).collect() }),
-            Command::RoomHistory { room, after, limit: n } => self.rooms.find(&room).map(|room| {
-                let after = after.unwrap_or(0);
-                let new = room.lines.iter().rev().take_while(|l| l.number > after).take(limit(n)).cloned();
-                let mut lines: Vec<RoomLineView> = new.collect();
-                lines.reverse();
-                Reply::RoomLines { lines }
-            }),
+            Command::Rooms {} => {
+                Ok(Reply::Rooms { rooms: self.rooms.here.values().map(|r| r.log.view.clone()).collect() })
+            }
+            Command::RoomHistory { room, after, limit: n } => {
+                let lines = |room: &mut Room| room.log.lines(after.unwrap_or(0), limit(n));
+                self.rooms.find(&room).map(lines).map(|lines| Reply::RoomLines { lines })
+            }
             Command::Say { room, text } => self.rooms.ask(&room, Ask::Say(text)),
             Command::RoomSeen { room, up_to } => self.room_seen(&room, up_to),
             Command::RoomNick { room, nick } => self.room_nick(&room, &nick),
@@ -223,7 +176,7 @@ impl Engine {
     ) -> Result<Reply, Refusal> {
         let join = parse(link)?;
         if let Some(known) = self.rooms.here.values().find(|r| !r.leaving && *r.link == link.trim()) {
-            return Ok(Reply::Room(known.view.clone()));
+            return Ok(Reply::Room(known.log.view.clone()));
         }
         let name = self.rooms.name(name)?;
         let nick = nick_of(nick)?;
@@ -296,30 +249,10 @@ impl Engine {
                 }
             }
         });
-        let view = RoomView {
-            name: name.clone(),
-            you: String::new(),
-            owner,
-            online: false,
-            connection: "connecting".to_owned(),
-            route: route.name().to_owned(),
-            people: Vec::new(),
-            unseen: 0,
-            newest: 0,
-        };
-        let room = Room {
-            session,
-            commands,
-            view: view.clone(),
-            link: Zeroizing::new(saved.link.clone()),
-            lines: VecDeque::new(),
-            unseen: BTreeSet::new(),
-            ours: HashMap::new(),
-            unnumbered: VecDeque::new(),
-            links: VecDeque::new(),
-            leaving: false,
-        };
-        self.rooms.here.insert(name, room);
+        let log = RoomLog::new(name.clone(), owner, route.name());
+        let view = log.view.clone();
+        let link = Zeroizing::new(saved.link.clone());
+        self.rooms.here.insert(name, Room { session, commands, log, link, links: VecDeque::new(), leaving: false });
         Ok(view)
     }
 
@@ -358,18 +291,14 @@ impl Engine {
             return Err(Refusal::new(ErrorKind::LocalConfig, "Tor is switched off in this profile", hint));
         }
         let done = self.rooms.ask(name, Ask::Route(way))?;
-        way.name().clone_into(&mut self.rooms.find(name)?.view.route);
+        way.name().clone_into(&mut self.rooms.find(name)?.log.view.route);
         self.rewrite(name, |saved| way.name().clone_into(&mut saved.route))?;
         self.tell_room(name);
         Ok(done)
     }
 
     fn room_seen(&mut self, name: &str, up_to: u64) -> Result<Reply, Refusal> {
-        let room = self.rooms.find(name)?;
-        let before = room.unseen.len();
-        room.unseen.retain(|n| *n > up_to);
-        room.view.unseen = room.unseen.len() as u64;
-        if room.unseen.len() != before {
+        if self.rooms.find(name)?.log.seen(up_to) {
             self.tell_room(name);
         }
         Ok(Reply::Done)
@@ -383,7 +312,7 @@ impl Engine {
     }
 
     fn tell_room(&mut self, name: &str) {
-        if let Some(room) = self.rooms.here.get(name).map(|r| r.view.clone()) {
+        if let Some(room) = self.rooms.here.get(name).map(|r| r.log.view.clone()) {
             self.tell(Event::Room { room });
         }
     }
@@ -392,67 +321,31 @@ impl Engine {
     pub(super) fn room_said(&mut self, name: &str, session: u64, said: Said) {
         let now = self.now().as_millis();
         let Some(room) = self.rooms.here.get_mut(name).filter(|r| r.session == session) else { return };
-        let mut line = None;
-        let mut people = false;
-        match said {
-            Said::Network { up, text } => (room.view.online, room.view.connection) = (up, text),
-            Said::Joined { you } => {
-                room.view.you = you;
-                people = true;
-            }
-            Said::Message { from, text, at_ms, you } => line = Some(room.push("text", from, text, at_ms, you)),
-            Said::State { message, state, .. } => line = room.state(message, state),
-            Said::Here { name } => {
-                people = true;
-                line = Some(room.push("notice", String::new(), format!("{name} is here"), now, false));
-            }
-            Said::Left { name } => {
-                people = true;
-                line = Some(room.push("notice", String::new(), format!("{name} has left the chat"), now, false));
-            }
-            Said::Renamed { from, to } => {
-                people = true;
-                line = Some(room.push("notice", String::new(), format!("{from} is now {to}"), now, false));
-            }
-            Said::Gap { name, boxes } => {
-                let text = format!("{boxes} message part(s) of {name} never came");
-                line = Some(room.push("notice", String::new(), text, now, false));
-            }
-            Said::Notice { text } => {
-                people = true;
-                line = Some(room.push("notice", String::new(), text, now, false));
-            }
-            Said::Who { people } => room.view.people = people.into_iter().map(talker).collect(),
-            Said::Link { link } => {
-                if let Some(answer) = room.links.pop_front() {
-                    let _ = answer.send(Ok(Reply::Link { link }));
-                }
-                return;
-            }
-            Said::Path { .. } | Said::Answered { .. } => return,
-            Said::Closed => {
-                self.rooms.here.remove(name);
-                return self.tell(Event::RoomLeft { room: name.to_owned() });
-            }
-        }
-        if people {
+        let heard = room.log.take(said, now);
+        if let Heard::Changed { who: true } | Heard::Line { who: true, .. } = heard {
             let _ = room.commands.try_send(Ask::Who);
         }
-        match line {
-            Some(line) => {
+        match heard {
+            Heard::Nothing => {}
+            Heard::Changed { .. } => self.tell_room(name),
+            Heard::Line { line, .. } => {
                 let more = line.kind == "text" && !line.you;
                 self.tell(Event::RoomLine { room: name.to_owned(), line });
                 if more {
                     self.tell_room(name);
                 }
             }
-            None => self.tell_room(name),
+            Heard::Link(link) => {
+                if let Some(answer) = room.links.pop_front() {
+                    let _ = answer.send(Ok(Reply::Link { link }));
+                }
+            }
+            Heard::Closed => {
+                self.rooms.here.remove(name);
+                self.tell(Event::RoomLeft { room: name.to_owned() });
+            }
         }
     }
-}
-
-fn talker(person: super::super::Person) -> TalkerView {
-    TalkerView { name: person.name, you: person.you, left: person.left, muted: person.muted }
 }
 
 fn parse(link: &str) -> Result<JoinAs, Refusal> {

@@ -149,7 +149,7 @@ pub(super) fn file(cx: &Cx, f: &FileView, here: &str) -> Markup {
 }
 
 /// Lines of an open room.
-pub(super) fn lines(all: &[RoomLineView]) -> Markup {
+pub(in crate::web) fn lines(all: &[RoomLineView]) -> Markup {
     let mut last = String::new();
     html! {
         @for l in all {

@@ -27,6 +27,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 pub(super) use self::door::{login, login_page};
 pub(super) use self::frame::bare;
 pub(super) use self::lists::home;
+pub(super) use self::log::lines;
 pub(super) use self::settings::another;
 use super::Web;
 use super::door::{Session, Visitor};
