@@ -7,7 +7,7 @@ use std::process::Command;
 
 use common::{Finished, Lines, Process, SOON, World, free_port, hushwing, run, run_with_input};
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "up",
     "chat",
     "demo",
@@ -18,6 +18,7 @@ const COMMANDS: [&str; 17] = [
     "host",
     "tor",
     "onion-site",
+    "guests",
     "primary",
     "trace",
     "room",
@@ -263,7 +264,7 @@ fn on_a_terminal(line: &str, colour: bool) -> Option<String> {
 fn colours_on_a_terminal_and_none_with_no_color() {
     let world = World::new().start();
     let reader = world.join("reader");
-    let line = format!("{} chat '{}' --nick tty", env!("CARGO_BIN_EXE_hushwing"), world.link());
+    let line = format!("{} chat '{}' --plain --nick tty", env!("CARGO_BIN_EXE_hushwing"), world.link());
     let is_colour = |seen: &str| seen.contains("\x1b[2m") || seen.contains("\x1b[1;3");
     let Some(coloured) = on_a_terminal(&line, true) else { return };
     assert!(is_colour(&coloured), "{coloured:?}");

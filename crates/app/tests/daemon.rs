@@ -184,8 +184,12 @@ fn a_face_that_stays_starts_the_daemon_and_takes_it_along() {
     assert!(wrong.stderr.all().join("\n").contains("hint: "), "{:?}", wrong.stderr.all());
 
     let link = |face: &Process| face.stdout.wait_for(SOON, |lines| lines.first().cloned()).expect("a link");
-    let mut first = face(Some("correct horse"));
+    // Two at once: one of them starts it, and both are there.
+    let (mut first, mut other) = (face(Some("correct horse")), face(Some("correct horse")));
     link(&first);
+    link(&other);
+    other.signal("TERM");
+    assert_eq!(other.wait(SOON).code(), Some(0));
     // The second needs no passphrase, and other commands neither.
     let mut second = face(None);
     link(&second);

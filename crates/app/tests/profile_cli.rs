@@ -10,7 +10,7 @@ const COMMANDS: &[&str] = &[
     "init", "invite", "invites", "revoke", "accept", "contacts", "groups", "members", "verify", "name", "floor",
     "timer", "leave", "forget", "send", "recv", "talk", "history", "search", "edit", "delete", "react", "cancel",
     "why", "group", "identity", "files", "fetch", "refuse", "export", "backup", "restore", "mesh", "nearby", "bundle",
-    "config", "wipe", "daemon", "rpc",
+    "config", "wipe", "daemon", "rpc", "web",
 ];
 const IDENTITY_COMMANDS: &[&str] = &["statement", "pgp-sign", "pgp-verify", "pgp-key", "list", "forget"];
 const GROUP_COMMANDS: &[&str] = &["create", "invite", "invites", "join", "remove", "rename", "rekey", "restart"];

@@ -351,7 +351,7 @@ fn a_web_face_is_found_with_its_key_and_opened_by_its_passphrase() {
         let line = web.stderr.all().into_iter().find(|l| l.contains(part)).unwrap_or_else(|| panic!("no {part}"));
         line.split(part).nth(1).expect("a rest").trim().to_owned()
     };
-    let name = said("Tor Browser:  http://").trim_end_matches('/').to_owned();
+    let name = said("in Tor Browser:  http://").trim_end_matches('/').to_owned();
     let key = format!("{name}:descriptor:x25519:{}", said("asks for, once:  "));
     let page = |body: &str, method: &str, path: &str, host: &str| {
         let len = body.len();

@@ -10,6 +10,17 @@ use crate::roles::onion::OnionArgs;
 use crate::tor::TorArgs;
 
 const AFTER_HELP: &str = "\
+First steps:
+  hushwing demo             see it at work on this machine
+  hushwing web              your messenger in a browser: a name, a link, and you talk
+  hushwing chat             the same on a full screen here; `chat LINK` enters a room
+  hushwing invite           a link for one person, who uses it with `hushwing accept`
+  hushwing up               a network of your own on this machine; prints a room's link
+  hushwing host             a room behind an onion service of Tor; prints its link
+  hushwing doctor 'LINK'    what is broken on the way
+
+Each command has a --help of its own. Links go in quotes: a shell takes # for a comment.
+
 Exit codes:
   0  done
   1  something else went wrong
@@ -19,10 +30,7 @@ Exit codes:
   5  no connection
   6  a relay, hub or peer broke the protocol
   7  the other side needs another version
-  70 a mistake of this program
-
-Try it now:  hushwing demo
-Your own network on this machine:  hushwing up    (prints a link; give it to `hushwing chat LINK`)";
+  70 a mistake of this program";
 
 /// Private talk that nobody sees happening: no account, no phone number, no name on any server.
 #[derive(Debug, Parser)]

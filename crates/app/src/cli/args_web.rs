@@ -21,6 +21,9 @@ pub struct WebArgs {
     /// prefer --onion.
     #[arg(long, value_name = "IP:PORT")]
     pub listen: Option<SocketAddr>,
+    /// A name or address under which browsers ask, as in pi.lan:42069; may be given several times. Default: what is listened on.
+    #[arg(long, value_name = "HOST")]
+    pub host: Vec<String>,
     /// Do not start a browser.
     #[arg(long)]
     pub no_open: bool,
@@ -30,6 +33,10 @@ pub struct WebArgs {
     /// Who may find the onion service: a file with a line `descriptor:x25519:…` for each; default: one key, which is printed.
     #[arg(long, value_name = "FILE", requires = "onion")]
     pub authorized: Option<PathBuf>,
+    /// Let everybody find the onion service who knows its address: Tor Browser for Android takes no keys. The passphrase alone then
+    /// keeps others out.
+    #[arg(long, requires = "onion", conflicts_with = "authorized")]
+    pub unrestricted: bool,
     /// Ask for a new passphrase.
     #[arg(long)]
     pub new_passphrase: bool,

@@ -14,7 +14,8 @@ What do you want to do?
   2  up         run a whole network here (also: server)
   3  chat       talk in a room
   4  relay      run a relay (also: node)
-Mode? (demo/up/chat/relay): ";
+  5  web        open your messenger in a browser
+Mode? (demo/up/chat/relay/web): ";
 
 /// Asks until a command is clear.
 ///
@@ -31,15 +32,16 @@ pub async fn command() -> Result<Command, Failure> {
             vec!["up".into(), "--hub-port".into(), port]
         }
         "3" | "chat" | "client" => {
-            let link = ask(&mut lines, "Room link: ").await?;
-            vec!["chat".into(), link]
+            let link = ask(&mut lines, "Room link [your own conversations]: ").await?;
+            if link.is_empty() { vec!["chat".into()] } else { vec!["chat".into(), link] }
         }
         "4" | "relay" | "node" => relay(&mut lines).await?,
+        "5" | "web" => vec!["web".into()],
         other => {
             return Err(Failure::new(
                 wire::ErrorKind::LocalConfig,
                 format!("Invalid mode: {}", e2ee::sanitize(other, e2ee::Newlines::Fold)),
-                "one of demo, up, chat, relay; `hushwing --help` lists all commands",
+                "one of demo, up, chat, relay, web; `hushwing --help` lists all commands",
             ));
         }
     };

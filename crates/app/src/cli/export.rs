@@ -253,7 +253,7 @@ mod tests {
             reply_to: None,
             edited: true,
             deleted: false,
-            reactions: vec![ReactionView { from: "al\"ice".into(), emoji: "&".into() }],
+            reactions: vec![ReactionView { from: "al\"ice".into(), you: false, emoji: "&".into() }],
             expires_ms: None,
             file: None,
         }

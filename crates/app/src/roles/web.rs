@@ -43,6 +43,10 @@ pub async fn run(at: &ProfileArgs, args: WebArgs) -> Result<(), Failure> {
     let state = StateDir::open(&profile.join(DIR))?;
     let listener = listen(args.listen).await?;
     let address = listener.local_addr().map_err(no_port)?;
+    if address.ip().is_unspecified() && args.host.is_empty() {
+        let hint = "name one address of this machine, or say with --host under which names browsers ask";
+        return Err(Failure::new(ErrorKind::LocalConfig, "browsers do not ask for 0.0.0.0", hint));
+    }
     let remote = args.onion || !address.ip().is_loopback();
     let known = if remote { Some(known(&state.join(PASSPHRASE), args.new_passphrase).await?) } else { None };
     if !address.ip().is_loopback() {
@@ -51,16 +55,17 @@ pub async fn run(at: &ProfileArgs, args: WebArgs) -> Result<(), Failure> {
         );
     }
     let tor = if args.onion { Some(behind_tor(&args, &state).await?) } else { None };
-    let mut hosts = vec![address.to_string()];
+    let mut hosts = args.host.clone();
+    hosts.push(address.to_string());
     hosts.extend(tor.as_ref().map(|(_, _, name)| name.clone()));
-    let web = Web::new(client, events, profile, Doors::new(known));
+    let web = Web::new(client, events, profile, &path(&state)?, Doors::new(known));
     let door = Door::new(router(web.clone(), hosts), HttpLimits::default());
     door.serve(listener);
     let _tor = tor.map(|(tor, mut service, name)| {
         if let Some(incoming) = service.take(ONION_PORT) {
             door.serve(OnionStreams(incoming));
         }
-        eprintln!("for your phone with Tor Browser:  http://{name}/");
+        eprintln!("in Tor Browser:  http://{name}/");
         (tor, service)
     });
     let page = state.join(OPEN);
@@ -74,6 +79,10 @@ pub async fn run(at: &ProfileArgs, args: WebArgs) -> Result<(), Failure> {
             () = &mut stop => break,
             happened = web.happened() => match happened {
                 Happened::Quit => break,
+                Happened::Stopped => {
+                    eprintln!("the profile's daemon has stopped, and the web face ends with it");
+                    break;
+                }
                 Happened::CameIn => {
                     let _ = std::fs::remove_file(&page);
                     eprintln!("a browser has come in; for another one:  http://{address}/#{}", web.code());
@@ -84,6 +93,12 @@ pub async fn run(at: &ProfileArgs, args: WebArgs) -> Result<(), Failure> {
     let _ = std::fs::remove_file(&page);
     door.stop().await;
     Ok(())
+}
+
+/// The path that the face keeps, so that bookmarks and installed apps lead there after a restart.
+fn path(state: &StateDir) -> Result<String, Failure> {
+    let secret = state.secret32("path")?;
+    Ok(data_encoding::BASE32_NOPAD.encode(&secret[..16]).to_ascii_lowercase())
 }
 
 fn say(web: &Web, address: SocketAddr) -> Result<(), Failure> {
@@ -143,6 +158,7 @@ async fn behind_tor(args: &WebArgs, state: &StateDir) -> Result<(Tor, OnionServi
     let seed = kept_seed(&state.subdir("onion")?.join(""))?;
     let (clients, secret) = match &args.authorized {
         Some(file) => (authorized(file)?, None),
+        None if args.unrestricted => (Vec::new(), None),
         None => {
             let secret = kept_seed(&state.subdir("onion-client")?.join(""))?;
             // The name plays no part in the key.

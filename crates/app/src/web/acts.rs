@@ -14,7 +14,7 @@ use super::door::{Flash, Session, set_cookie};
 use super::form::Sent;
 use super::pages::{self, Cx, at};
 use super::trouble::Trouble;
-use crate::engine::profile::{Command, MessageView, Reply};
+use crate::engine::profile::{Command, Reply};
 
 type Done = Result<Response, Trouble>;
 
@@ -157,7 +157,10 @@ async fn talk(State(web): State<Arc<Web>>, Path((name, act)): Path<(String, Stri
     let (conversation, message) = (name.clone(), form.get("m").to_owned());
     let (command, said, then) = match act.as_str() {
         "send" => return send(&web, &form, &name, &here).await,
-        "react" => (react(&web, &form, name).await?, "", format!("{here}#m{message}")),
+        "react" => {
+            let (then, remove) = (format!("{here}#m{message}"), form.get("remove") == "1");
+            (Command::React { conversation, message, emoji: form.get("emoji").to_owned(), remove }, "", then)
+        }
         "delete" => (Command::Delete { conversation, message }, "", end),
         "cancel" => (Command::Cancel { conversation, message }, "taken back", end),
         "fetch" => (Command::AcceptFile { transfer: form.get("f").to_owned(), directory: None }, "", end),
@@ -216,21 +219,6 @@ async fn send(web: &Web, form: &Sent, name: &str, here: &str) -> Done {
         web.tell(&form.session, Err(trouble));
     }
     Ok(web.to(&format!("{here}#end")))
-}
-
-/// A reaction of ours that is there already goes, if the form says so.
-async fn react(web: &Web, form: &Sent, conversation: String) -> Result<Command, Trouble> {
-    let (message, emoji) = (form.get("m").to_owned(), form.get("emoji").to_owned());
-    let mut remove = false;
-    if form.get("toggle") == "1" {
-        let command = Command::History { conversation: conversation.clone(), before: None, limit: Some(1_000) };
-        let Reply::Status(status) = web.ask(Command::Status {}).await? else { return Err(pages::bug()) };
-        let ours = |m: &MessageView| m.reactions.iter().any(|r| r.emoji == emoji && r.from == status.name);
-        if let Reply::Messages { messages } = web.ask(command).await? {
-            remove = messages.iter().find(|m| m.id == message).is_some_and(ours);
-        }
-    }
-    Ok(Command::React { conversation, message, emoji, remove })
 }
 
 /// `POST r/NAME/ACT`

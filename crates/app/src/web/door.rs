@@ -276,13 +276,14 @@ pub(super) fn set_cookie(web: &Web, value: &str, max_age: Option<u32>) -> String
 
 /// `POST /login`: a code or the passphrase.
 pub(super) async fn login(State(web): State<Arc<Web>>, fields: Fields) -> Response {
-    if let Err(wait) = web.doors.may_try() {
+    let typed = Zeroizing::new(fields.get("code").trim().to_owned());
+    // Nobody guesses a code: whoever has one need not wait for those who guess.
+    let mut fits = web.doors.take_code(&typed);
+    if !fits && let Err(wait) = web.doors.may_try() {
         let text = format!("too many wrong tries: wait {} s", wait.as_secs() + 1);
         let wait = [("retry-after", (wait.as_secs() + 1).to_string())];
         return (StatusCode::TOO_MANY_REQUESTS, wait, pages::login_page(&web, Some(&text))).into_response();
     }
-    let typed = Zeroizing::new(fields.get("code").trim().to_owned());
-    let mut fits = web.doors.take_code(&typed);
     if fits {
         web.doors.came_in.notify_one();
     } else if let Some(passphrase) = web.doors.passphrase.clone() {

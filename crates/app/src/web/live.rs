@@ -63,17 +63,18 @@ struct Lately {
 #[derive(Debug)]
 pub(super) struct Live {
     words: broadcast::Sender<String>,
+    ended: Arc<tokio::sync::Notify>,
     lately: Arc<Mutex<Lately>>,
 }
 
 impl Live {
     pub(super) fn new() -> Self {
-        Live { words: broadcast::channel(BEHIND).0, lately: Arc::default() }
+        Live { words: broadcast::channel(BEHIND).0, ended: Arc::default(), lately: Arc::default() }
     }
 
     /// Hands on what the engine tells, until it stops.
     pub(super) fn follow(&self, mut events: mpsc::Receiver<Event>, outgoing: PathBuf) {
-        let (words, lately) = (self.words.clone(), self.lately.clone());
+        let (words, lately, ended) = (self.words.clone(), self.lately.clone(), self.ended.clone());
         tokio::spawn(async move {
             while let Some(event) = events.recv().await {
                 if let Event::File { file } = &event {
@@ -84,7 +85,13 @@ impl Live {
                 // Nobody may be listening.
                 let _ = words.send(line);
             }
+            ended.notify_one();
         });
+    }
+
+    /// When the engine has stopped.
+    pub(super) async fn ended(&self) {
+        self.ended.notified().await;
     }
 
     fn lately(&self) -> std::sync::MutexGuard<'_, Lately> {

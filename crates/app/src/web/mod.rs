@@ -56,11 +56,11 @@ pub struct Web {
 }
 
 impl Web {
-    /// A face of this profile.
+    /// A face of this profile. `path` is a word that nobody can guess, the same at each start.
     #[must_use]
-    pub fn new(client: Client, events: mpsc::Receiver<Event>, dir: PathBuf, doors: Doors) -> Arc<Self> {
+    pub fn new(client: Client, events: mpsc::Receiver<Event>, dir: PathBuf, path: &str, doors: Doors) -> Arc<Self> {
         let outgoing = dir.join(files::OUTGOING);
-        let (live, base) = (Live::new(), format!("/{}/", door::secret(16)));
+        let (live, base) = (Live::new(), format!("/{path}/"));
         live.follow(events, outgoing);
         Arc::new(Web { client, dir, base, doors, live })
     }
@@ -71,9 +71,12 @@ impl Web {
         self.doors.code()
     }
 
-    /// When a browser has come in, or the person has asked for the end.
+    /// When a browser has come in, the person has asked for the end, or the engine has stopped.
     pub async fn happened(&self) -> Happened {
-        self.doors.happened().await
+        tokio::select! {
+            happened = self.doors.happened() => happened,
+            () = self.live.ended() => Happened::Stopped,
+        }
     }
 
     async fn ask(&self, command: Command) -> Result<Reply, Trouble> {
@@ -88,6 +91,8 @@ pub enum Happened {
     CameIn,
     /// Somebody who is in wants the face to end.
     Quit,
+    /// There is no engine any more.
+    Stopped,
 }
 
 /// All of it, for browsers that ask for one of these hosts.

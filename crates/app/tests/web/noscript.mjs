@@ -15,7 +15,7 @@ export async function noscript(alice, bob) {
   await page.fill("#code", code.toUpperCase());
   await page.getByRole("button", { name: "Come in" }).click();
   await page.waitForSelector("body.inside");
-  await page.locator("#list .talk", { hasText: "alice" }).first().click();
+  await page.locator('#list a[href="c/alice"]').click();
   await page.fill("#text", "without any script");
   await page.getByRole("button", { name: "Send", exact: true }).click();
   await page.locator("#log .text", { hasText: "without any script" }).waitFor();

@@ -16,6 +16,7 @@ try {
   await talk.files(alice, bob);
   await talk.group(alice, bob);
   await talk.safety(alice);
+  await talk.regions(alice, bob);
   await talk.room(alice, bob);
   await talk.look(alice);
   await talk.pages(alice);

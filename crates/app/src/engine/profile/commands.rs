@@ -138,7 +138,7 @@ impl Engine {
         // Whoever has conversations has a network, but for those on the local network alone.
         let places = self.messenger.places().into_iter();
         let known = places.filter_map(|id| self.messenger.place(id)).find(|p| !p.0.is_lan()).map(|p| p.0.clone());
-        known.ok_or_else(|| {
+        known.or_else(|| self.rooms.place()).ok_or_else(|| {
             Refusal::new(
                 ErrorKind::LocalConfig,
                 "this profile knows no network yet",

@@ -4,17 +4,21 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use vault::{Profile, UnlockKind};
 use wire::ErrorKind;
 use zeroize::Zeroizing;
 
-use super::client::{Client, Options, Unlock, base_of, name_of, passphrase};
+use super::client::{Client, Options, Unlock, base_of, directory, name_of, passphrase};
+use super::remote;
 use super::types::Event;
 use crate::exit::Failure;
 
+/// How long the start of a daemon by another face may take, and how often that is looked at.
+const TOGETHER: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(50);
 /// What a daemon says on stderr when faces can attach.
 pub const UP: &str = "up; other commands of this profile attach to it.";
 /// How long a daemon that was started on demand goes on without a face.
@@ -33,17 +37,38 @@ impl Client {
             return Ok(attached);
         }
         let starting = options.clone();
-        let started = tokio::task::spawn_blocking(move || start(&starting)).await;
-        started.map_err(|_| Failure::new(ErrorKind::Bug, "a thread has stopped", "please report this"))??;
-        Client::attach(&options).await?.ok_or_else(|| {
-            let hint = "run `hushwing daemon` by hand to see what it says";
-            Failure::new(ErrorKind::Bug, "the daemon has started and does not answer", hint)
-        })
+        let started = tokio::task::spawn_blocking(move || begin(&starting)).await;
+        let started =
+            started.map_err(|_| Failure::new(ErrorKind::Bug, "a thread has stopped", "please report this"))?;
+        // Another face may have started it at the same time.
+        if let Some(attached) = Client::attach(&options).await? {
+            return Ok(attached);
+        }
+        let hint = "run `hushwing daemon` by hand to see what it says";
+        started.and_then(|()| Err(Failure::new(ErrorKind::Bug, "the daemon has started and does not answer", hint)))
+    }
+}
+
+/// Starts the daemon; while another process has the profile and no daemon's socket is there, that may be another face which
+/// does the same.
+fn begin(options: &Options) -> Result<(), Failure> {
+    let (end, socket) = (Instant::now() + TOGETHER, remote::socket_of(&directory(options)?));
+    let mut key = None;
+    loop {
+        let done = match &key {
+            Some(known) => start(options, known),
+            None => key_for(options).and_then(|asked| start(options, key.insert(asked))),
+        };
+        let in_use = |f: &Failure| f.to_string().contains(&vault::Error::InUse.to_string());
+        match done {
+            Err(failure) if in_use(&failure) && !socket.exists() && Instant::now() < end => std::thread::sleep(LOOK),
+            done => return done,
+        }
     }
 }
 
 /// The passphrase that the vault needs, asked for here: the daemon has no terminal.
-fn key_for(options: &Options) -> Result<Option<Zeroizing<String>>, Failure> {
+fn key_for(options: &Options) -> Result<Key, Failure> {
     let (base, name) = (base_of(options.base.as_deref())?, name_of(&options.profile)?);
     let new = !Profile::exists(&base, &name);
     let asks = if new {
@@ -60,9 +85,11 @@ fn key_for(options: &Options) -> Result<Option<Zeroizing<String>>, Failure> {
     if asks { Ok(Some(passphrase("HUSHWING_PASSPHRASE", "passphrase", new)?)) } else { Ok(None) }
 }
 
+/// What the daemon is handed on stdin, if its vault needs it.
+type Key = Option<Zeroizing<String>>;
+
 /// Starts the daemon, and waits until it is up or has failed.
-fn start(options: &Options) -> Result<(), Failure> {
-    let key = key_for(options)?;
+fn start(options: &Options, key: &Key) -> Result<(), Failure> {
     let broken = |e: std::io::Error| {
         Failure::other(format!("the daemon cannot be started: {e}"), "run `hushwing daemon` by hand")
     };
@@ -82,7 +109,7 @@ fn start(options: &Options) -> Result<(), Failure> {
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(broken)?;
     if let Some(mut stdin) = child.stdin.take() {
-        let line = key.map(|k| Zeroizing::new(format!("{}\n", *k)));
+        let line = key.as_ref().map(|k| Zeroizing::new(format!("{}\n", **k)));
         // One that has failed already says why on its stderr.
         let _ = stdin.write_all(line.as_ref().map_or(b"", |l| l.as_bytes()));
     }

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use e2ee::mls::Floor;
 use e2ee::{NetworkPlace, Nick};
 use messenger::store::Space;
 use serde::{Deserialize, Serialize};
@@ -99,6 +98,11 @@ impl Rooms {
                 .find(|name| !self.here.contains_key(name))
                 .ok_or_else(|| wrong("there are too many rooms")),
         }
+    }
+
+    /// Where a room is, if there is one.
+    pub(super) fn place(&self) -> Option<NetworkPlace> {
+        self.here.values().find_map(|room| Some(parse(&room.link).ok()?.place().clone()))
     }
 
     fn find(&mut self, name: &str) -> Result<&mut Room, Refusal> {
@@ -200,12 +204,21 @@ impl Engine {
         self.join_room(&link, name, nick, None)
     }
 
+    /// A route that was asked for, as far as the settings allow it.
+    fn allowed(&self, name: &str) -> Result<Route, Refusal> {
+        let route = route(name)?;
+        if !route.suits(self.floor()) {
+            let text = format!("the settings allow this profile no way such as {name}");
+            return Err(Refusal::new(ErrorKind::LocalConfig, text, "change the setting `floor` first"));
+        }
+        Ok(route)
+    }
+
     fn room_way(&self, place: &NetworkPlace, asked: Option<&str>) -> Result<Route, Refusal> {
         if let Some(name) = asked {
-            return route(name);
+            return self.allowed(name);
         }
-        let floor = Floor::parse(self.config.floor.word()).unwrap_or(Floor::Hidden);
-        self.carriers.route(place, floor).ok_or_else(|| {
+        self.carriers.route(place, self.floor()).ok_or_else(|| {
             let hint = "name a route, or change the settings `floor`, `tor` or `lan`";
             Refusal::new(ErrorKind::LocalConfig, "no route that the settings allow leads to this room", hint)
         })
@@ -216,7 +229,7 @@ impl Engine {
         if self.rooms.here.len() >= ROOMS {
             return Err(Refusal::new(ErrorKind::LocalConfig, "this profile is in 32 rooms", "leave one first"));
         }
-        let (join, route) = (parse(&saved.link)?, route(&saved.route)?);
+        let (join, route) = (parse(&saved.link)?, self.allowed(&saved.route)?);
         let ways = self.carriers.ways();
         if ways.lan_only {
             let hint = "set lan to on or off, and start the profile again";
@@ -285,7 +298,7 @@ impl Engine {
     }
 
     fn room_route(&mut self, name: &str, way: &str) -> Result<Reply, Refusal> {
-        let way = route(way)?;
+        let way = self.allowed(way)?;
         if way.needs_tor() && self.carriers.ways().tor.is_none() {
             let hint = "set `tor` to arti, and start the profile again";
             return Err(Refusal::new(ErrorKind::LocalConfig, "Tor is switched off in this profile", hint));

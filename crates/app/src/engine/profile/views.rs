@@ -99,7 +99,7 @@ pub(super) fn message(messenger: &Messenger, stored: &StoredMessage) -> MessageV
         reactions: stored
             .reactions
             .iter()
-            .map(|r| ReactionView { from: r.author_name.clone(), emoji: r.emoji.clone() })
+            .map(|r| ReactionView { from: r.author_name.clone(), you: r.author == Author::Me, emoji: r.emoji.clone() })
             .collect(),
         expires_ms: m.expires_at.map(wire::Timestamp::as_millis),
         file: found.map(|(id, transfer)| file(messenger, id, transfer)),

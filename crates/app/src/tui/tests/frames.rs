@@ -13,7 +13,7 @@ fn all_states(width: u16, height: u16) -> Screen {
     let mut screen = alice(width, height);
     let mut edited = message("bob", 1, "alice", "Hello Bob, shall we go on Sunday?", "read", 1_500);
     edited.edited = true;
-    edited.reactions = vec![ReactionView { from: "bob".into(), emoji: "👍".into() }];
+    edited.reactions = vec![ReactionView { from: "bob".into(), you: false, emoji: "👍".into() }];
     let mut answer = message("bob", 2, "bob", "Yes! I bring the map.\nAnd something to eat.", "received", 1_490);
     answer.reply_to = Some(edited.id.clone());
     let mut deleted = message("bob", 3, "bob", "", "received", 60);

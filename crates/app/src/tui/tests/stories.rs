@@ -19,7 +19,7 @@ fn a_message_elsewhere_is_unread_and_rings_and_alt_a_goes_there() {
     let mut screen = alice(100, 24);
     screen.history(vec![]);
     screen.event(Event::Message { message: message("Hiking", 20, "dave", "hello all", "received", 0) });
-    assert_eq!(screen.rung, ["Hiking: a new message"]);
+    assert_eq!(screen.rung, ["a new message"]);
     assert!(screen.shows("• 1 new"));
     // What was most recently active is on top.
     assert_eq!(screen.app.places().first(), Some(&with("Hiking")));
@@ -47,7 +47,7 @@ fn a_message_here_does_not_ring_but_in_an_unfocused_window_it_does() {
     assert_eq!(asked(&screen, "Seen"), 1);
     screen.input(Input::Terminal(TerminalEvent::FocusLost));
     screen.event(Event::Message { message: message("bob", 31, "bob", "two", "received", 0) });
-    assert_eq!(screen.rung, ["bob: a new message"]);
+    assert_eq!(screen.rung, ["a new message"]);
     assert_eq!(asked(&screen, "Seen"), 1, "nobody looked");
     screen.input(Input::Terminal(TerminalEvent::FocusGained));
     assert_eq!(screen.last(), r#"Seen { conversation: "bob", up_to: 31 }"#);
@@ -280,7 +280,7 @@ fn a_room_speaks_with_its_own_commands() {
     let mut screen = Screen::of(100, 24, vec![contact("bob")], vec![room("circle")]);
     screen.history(vec![]);
     screen.event(Event::RoomLine { room: "circle".into(), line: said(1, "bob", "anybody?", "received") });
-    assert_eq!(screen.rung, ["circle: a new message"]);
+    assert_eq!(screen.rung, ["a new message"]);
     screen.alt(KeyCode::Char('a'));
     screen.lines(vec![said(1, "bob", "anybody?", "received")]);
     assert_eq!(screen.last(), r#"RoomSeen { room: "circle", up_to: 1 }"#);

@@ -110,7 +110,7 @@ fn live(app: &App, what: Live) -> bool {
     matches!(app.dialogs.last(), Some(Dialog::Page(page)) if page.live == what)
 }
 
-/// Rings, if a person wants that. What was said is not told to the desktop.
+/// Rings, if a person wants that. It says neither what nor who: others look at the desktop too, and it keeps what it has shown.
 fn notify(app: &App, out: &mut Vec<Effect>, text: &str) {
     if app.prefs.notify {
         out.push(Effect::Notify(text.to_owned()));
@@ -136,7 +136,7 @@ fn message_came(app: &mut App, out: &mut Vec<Effect>, message: &MessageView) {
         if let Some(log) = app.logs.get_mut(&place).filter(|l| l.new_from.is_none()) {
             log.new_from = Some(message.number);
         }
-        notify(app, out, &format!("{}: a new message", message.conversation));
+        notify(app, out, "a new message");
     }
 }
 
@@ -153,7 +153,7 @@ fn newest(entry: &mut ConversationView, message: &MessageView) -> bool {
 }
 
 fn invite_used(app: &mut App, out: &mut Vec<Effect>, conversation: &str) {
-    notify(app, out, &format!("{conversation} has used your invite"));
+    notify(app, out, "somebody has used your invite");
     app.refresh("conversations");
     let place = Place::Conversation(conversation.to_owned());
     app.active.insert(place.clone(), app.now_ms);
@@ -212,6 +212,6 @@ fn line_came(app: &mut App, out: &mut Vec<Effect>, room: &str, line: RoomLineVie
         if let Some(log) = app.logs.get_mut(&place).filter(|l| l.new_from.is_none()) {
             log.new_from = Some(number);
         }
-        notify(app, out, &format!("{room}: a new message"));
+        notify(app, out, "a new message");
     }
 }

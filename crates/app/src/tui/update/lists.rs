@@ -168,9 +168,8 @@ pub fn reactions(line: &Line, name: &str) -> Pick {
     };
     let mut items: Vec<Item> =
         ["👍", "❤️", "😂", "😮", "😢", "🎉", "ok", "?"].map(|e| Item::new(e, "", react(e, false))).to_vec();
-    let mut mine: Vec<&String> = line.reactions.iter().map(|r| &r.emoji).collect();
-    mine.dedup();
-    items.extend(mine.into_iter().map(|e| Item::new(format!("take {e} back"), "if it is yours", react(e, true))));
+    let mine = line.reactions.iter().filter(|r| r.you).map(|r| &r.emoji);
+    items.extend(mine.map(|e| Item::new(format!("take {e} back"), "", react(e, true))));
     let prompt = Prompt::new(
         "Your reaction",
         "a short text, most often one emoji",

@@ -177,6 +177,7 @@ if (say) {
     try {
       const answer = await fetch(say.action, { method: "POST", body });
       const page = parse(await answer.text());
+      if (find("#login", page)) throw new Error("the session is over: load the page again; your text stays here");
       const wrong = find(".flash.error, [role=alert]", page);
       if (!answer.ok || wrong) throw new Error(wrong?.textContent ?? "it could not be sent");
       merge(page);

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::frame::{Here, Parts};
 use super::{Cx, Page, at, bug, lists};
-use crate::engine::profile::{Command, ConversationView, Reply};
+use crate::engine::profile::{Command, ConversationView, MemberView, Reply};
 use crate::web::trouble::Trouble;
 
 /// Floors, and what each means. None stands above another: they hide different things from different people.
@@ -69,7 +69,7 @@ pub(super) async fn panel(cx: &Cx, c: &ConversationView) -> Result<Markup, Troub
                     }
                 }
             }
-            @if group { (add_member(cx, c, &here)) }
+            @if group { (add_member(cx, c, &members, &here)) }
         }
         (routes(cx, c, &here))
         section {
@@ -132,10 +132,12 @@ fn safety_words(cx: &Cx, c: &ConversationView, words: &str, here: &str) -> Marku
     }
 }
 
-fn add_member(cx: &Cx, c: &ConversationView, here: &str) -> Markup {
-    let others: Vec<&ConversationView> = cx.conversations.iter().filter(|o| o.kind == "contact" && o.open).collect();
+fn add_member(cx: &Cx, c: &ConversationView, members: &[MemberView], here: &str) -> Markup {
+    let is_in = |name: &str| members.iter().any(|m| m.contact.as_deref() == Some(name));
+    let free = |o: &&ConversationView| o.kind == "contact" && o.open && !is_in(&o.name);
+    let others: Vec<&ConversationView> = cx.conversations.iter().filter(free).collect();
     html! {
-        @if others.is_empty() { p.hint { "You have no contacts to invite into " (c.name) "." } }
+        @if others.is_empty() { p.hint { "You have no further contacts to invite into " (c.name) "." } }
         @else {
             (cx.form(&format!("{here}/add"), "row", &html! {
                 label for="contact" { "Invite" }

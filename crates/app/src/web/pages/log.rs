@@ -83,8 +83,12 @@ fn message(cx: &Cx, m: &MessageView, all: &[MessageView], group: bool) -> Markup
 }
 
 fn reactions(cx: &Cx, m: &MessageView, here: &str) -> Markup {
-    let mut emojis: Vec<&str> = m.reactions.iter().map(|r| r.emoji.as_str()).collect();
-    emojis.dedup();
+    let mut emojis: Vec<&str> = Vec::new();
+    for reaction in &m.reactions {
+        if !emojis.contains(&reaction.emoji.as_str()) {
+            emojis.push(&reaction.emoji);
+        }
+    }
     let by = |emoji: &str| -> Vec<&ReactionView> { m.reactions.iter().filter(|r| r.emoji == emoji).collect() };
     html! {
         @if !emojis.is_empty() {
@@ -92,8 +96,9 @@ fn reactions(cx: &Cx, m: &MessageView, here: &str) -> Markup {
                 @for emoji in emojis {
                     @let who = by(emoji);
                     @let names = who.iter().map(|r| r.from.as_str()).collect::<Vec<_>>().join(", ");
+                    @let ours = if who.iter().any(|r| r.you) { "1" } else { "" };
                     li title=(names) {
-                        (cx.button(&format!("{here}/react"), "reaction", &[("m", &m.id), ("emoji", emoji), ("toggle", "1")],
+                        (cx.button(&format!("{here}/react"), "reaction", &[("m", &m.id), ("emoji", emoji), ("remove", ours)],
                             &format!("{emoji} {}", who.len())))
                         span.vh { "by " (names) }
                     }

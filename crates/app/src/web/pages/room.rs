@@ -7,7 +7,8 @@ use maud::{Markup, html};
 
 use super::frame::{Here, Parts};
 use super::{Cx, Page, at, bug, log, qr};
-use crate::cli::profile::show::{date_time, indented};
+use crate::cli::args_profile::Format;
+use crate::cli::export;
 use crate::engine::profile::{Command, Reply, RoomView};
 use crate::web::files::attachment;
 use crate::web::trouble::Trouble;
@@ -134,9 +135,10 @@ pub(super) async fn export(cx: Cx, Path(name): Path<String>) -> Result<Response,
     cx.room(&name)?;
     let command = Command::RoomHistory { room: name.clone(), after: None, limit: Some(usize::MAX) };
     let Reply::RoomLines { lines } = cx.ask(command).await? else { return Err(bug()) };
-    let mut text = String::new();
-    for l in lines.iter().filter(|l| l.kind == "text") {
-        text.push_str(&format!("{} {}: {}\n", date_time(l.at_ms), l.from, indented(&l.text)));
+    let mut text = Vec::new();
+    let said = lines.into_iter().filter(|l| l.kind == "text").map(|l| export::of_room(&name, l));
+    for message in said {
+        export::one(&message, Format::Txt, &mut text).map_err(|_| bug())?;
     }
     let headers = [
         (CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),

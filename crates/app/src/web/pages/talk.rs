@@ -100,7 +100,7 @@ fn composer(cx: &Cx, c: &ConversationView, here: &str, shown: &Shown, all: &[Mes
                 form method="post" action=(format!("{here}/send")) class="say" data-say { (cx.token()) (body) }
                 form.attach method="post" action=(format!("{here}/file")) enctype="multipart/form-data" data-drop {
                     (cx.token())
-                    label for="file" { "File" }
+                    label.vh for="file" { "Files to send" }
                     input #file type="file" name="file" multiple required;
                     button.plain { "Send file" }
                 }

@@ -275,6 +275,8 @@ pub struct MessageView {
 pub struct ReactionView {
     /// Whose.
     pub from: String,
+    /// Whether it is ours.
+    pub you: bool,
     /// A short text.
     pub emoji: String,
 }
