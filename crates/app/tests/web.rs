@@ -117,3 +117,43 @@ fn a_guest_of_an_open_room_needs_nothing_but_a_browser() {
     host.signal("TERM");
     assert_eq!(host.wait(SOON).code(), Some(0), "{:?}", host.stderr.all());
 }
+
+#[test]
+fn two_neighbours_meet_in_their_browsers_without_any_network() {
+    if !can_browse() {
+        return;
+    }
+    if !lanlab::available() {
+        println!("SKIPPED: needs root and iproute2");
+        return;
+    }
+    let lab = lanlab::Lab::bridge(2);
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let mut running = Vec::new();
+    for (i, name) in ["ann", "ben"].into_iter().enumerate() {
+        let namespace = Some(lab.node(i).namespace().to_owned());
+        let person = Person { name, home: home.path().to_owned(), passphrase: None, namespace };
+        let web = person.start(&["web", "--no-open", "--listen", "127.0.0.1:0", "--no-passphrase", "--lan-only"]);
+        let link = web.stdout.wait_for(SOON, |lines| lines.first().cloned());
+        let link = link.unwrap_or_else(|| panic!("no link: {:?}", web.stderr.all()));
+        let mut node = lab.node(i).command("node");
+        node.arg("near.mjs").current_dir(stories()).env("ME", name).env("LINK", &link);
+        running.push((web, Process::spawn(name, node, Lines::default())));
+    }
+    let mut words = Vec::new();
+    for (_, node) in &mut running {
+        let status = node.wait(LONG);
+        let said = node.stdout.all();
+        assert!(
+            status.success() && said.last().is_some_and(|l| l == "ok  neighbours"),
+            "{said:?}\n{:?}",
+            node.stderr.all()
+        );
+        words.push(said.into_iter().find(|l| l.starts_with("words ")));
+    }
+    assert!(words[0].is_some() && words[0] == words[1], "{words:?}");
+    for (web, _) in &mut running {
+        web.signal("TERM");
+        assert_eq!(web.wait(SOON).code(), Some(0), "{:?}", web.stderr.all());
+    }
+}
