@@ -3,16 +3,14 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::response::Html;
 use maud::html;
 
-use super::{bare, theme_of};
+use super::bare;
 use crate::web::Web;
 
 /// `GET /`
-pub(in crate::web) async fn login(State(web): State<Arc<Web>>, headers: HeaderMap) -> Html<String> {
-    let _ = theme_of(&headers);
+pub(in crate::web) async fn login(State(web): State<Arc<Web>>) -> Html<String> {
     login_page(&web, None)
 }
 
