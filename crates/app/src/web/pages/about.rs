@@ -37,26 +37,23 @@ pub(super) fn span(seconds: u32) -> String {
 pub(super) async fn about(cx: Cx, Path(name): Path<String>) -> Page {
     let c = cx.conversation(&name)?.clone();
     let panel = panel(&cx, &c).await?;
+    let words = if c.kind == "group" { None } else { Some(words(&cx, &c).await?) };
     let main = html! {
         div.head { a.back href=(at("c", &name)) aria-label="Back to the conversation" { "‹" } h1 { "About " (name) } }
+        @if let Some(words) = words { (words) }
         (panel)
     };
     cx.page(&Parts { title: &format!("About {name}"), here: Here::Talk(&name), main, aside: None })
 }
 
-/// All of it.
+/// All of it but the safety words.
 pub(super) async fn panel(cx: &Cx, c: &ConversationView) -> Result<Markup, Trouble> {
     let here = at("c", &c.name);
     let group = c.kind == "group";
     let Reply::Members { members } = cx.ask(Command::Members { conversation: c.name.clone() }).await? else {
         return Err(bug());
     };
-    let words = match cx.ask(Command::SafetyWords { conversation: c.name.clone() }).await {
-        Ok(Reply::Words { words, .. }) if !group => Some(words),
-        _ => None,
-    };
     Ok(html! {
-        @if let Some(words) = words { (safety_words(cx, c, &words, &here)) }
         section {
             h2 { "Members (" (members.len()) ")" }
             ul.members {
@@ -115,8 +112,13 @@ pub(super) async fn panel(cx: &Cx, c: &ConversationView) -> Result<Markup, Troub
     })
 }
 
-fn safety_words(cx: &Cx, c: &ConversationView, words: &str, here: &str) -> Markup {
-    html! {
+/// The safety words, which cost memory and time on purpose: they are shown where a person asks for them, and nowhere else.
+async fn words(cx: &Cx, c: &ConversationView) -> Result<Markup, Trouble> {
+    let here = at("c", &c.name);
+    let Reply::Words { words, .. } = cx.ask(Command::SafetyWords { conversation: c.name.clone() }).await? else {
+        return Err(bug());
+    };
+    Ok(html! {
         section #words {
             h2 { "Safety words" }
             p.words { (words) }
@@ -129,7 +131,7 @@ fn safety_words(cx: &Cx, c: &ConversationView, words: &str, here: &str) -> Marku
             }
             @if let Some(pgp) = &c.pgp { p.dim { "Bound to the OpenPGP key " (pgp) } }
         }
-    }
+    })
 }
 
 fn add_member(cx: &Cx, c: &ConversationView, members: &[MemberView], here: &str) -> Markup {

@@ -50,7 +50,17 @@ pub(super) async fn talk(cx: Cx, Path(name): Path<String>, Query(shown): Query<S
         @if shown.before.is_some() { p.row { a.button href=(format!("{here}#end")) { "To the newest message" } } }
         @else { (composer(&cx, &c, &here, &shown, &messages)) }
     };
-    let aside = about::panel(&cx, &c).await?;
+    let panel = about::panel(&cx, &c).await?;
+    let aside = html! {
+        @if c.kind == "contact" {
+            section {
+                h2 { "Safety words" }
+                @if c.verified { p { span.ok { "✓ You have compared them." } } }
+                a.button.plain href=(format!("{here}/about#words")) { (if c.verified { "See them" } else { "Compare them" }) }
+            }
+        }
+        (panel)
+    };
     cx.page(&Parts { title: &name, here: Here::Talk(&name), main, aside: Some(aside) })
 }
 
