@@ -45,6 +45,19 @@ impl Failure {
     }
 }
 
+/// What the exit code of another process of this program says of whose fault it was; for 6 that is one of three.
+#[must_use]
+pub const fn kind_of(code: i32) -> Option<ErrorKind> {
+    match code {
+        3 => Some(ErrorKind::LocalConfig),
+        4 => Some(ErrorKind::LocalStorage),
+        5 => Some(ErrorKind::Network),
+        7 => Some(ErrorKind::Unsupported),
+        70 => Some(ErrorKind::Bug),
+        _ => None,
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "error: {}\nhint: {}", self.text, self.hint)
@@ -86,5 +99,10 @@ mod tests {
         assert_eq!(f.code(), 5);
         assert_eq!(Failure::other("x", "y").code(), 1);
         assert_eq!(Failure::new(ErrorKind::Bug, "x", "y").code(), 70);
+        for code in 0..=255_u8 {
+            if let Some(kind) = kind_of(code.into()) {
+                assert_eq!(Failure::new(kind, "x", "y").code(), code);
+            }
+        }
     }
 }

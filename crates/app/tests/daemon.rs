@@ -4,7 +4,6 @@ mod common;
 mod person;
 
 use std::os::unix::fs::PermissionsExt;
-use std::time::{Duration, Instant};
 
 use common::{Process, SOON, World};
 use person::Person;
@@ -194,17 +193,12 @@ fn a_face_that_stays_starts_the_daemon_and_takes_it_along() {
     let mut second = face(None);
     link(&second);
     alice(None).ok(&["contacts"]);
-    let socket = home.path().join("alice/daemon.sock");
     first.signal("TERM");
     assert_eq!(first.wait(SOON).code(), Some(0));
     alice(None).ok(&["contacts"]);
     second.signal("TERM");
     assert_eq!(second.wait(SOON).code(), Some(0));
-    let end = Instant::now() + SOON;
-    while socket.exists() {
-        assert!(Instant::now() < end, "the daemon goes on without a face");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    alice(None).expect_no_daemon();
     // With it the key has gone.
     alice(None).fails(&["contacts"], 3, "no passphrase");
 }

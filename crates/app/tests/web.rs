@@ -5,7 +5,6 @@ mod person;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use common::{Chat, LONG, Lines, Process, SOON, World};
 use person::Person;
@@ -65,12 +64,7 @@ fn two_people_in_two_browsers() {
     assert_eq!(alices.wait(SOON).code(), Some(0), "{:?}", alices.stderr.all());
     assert_eq!(bobs.wait(SOON).code(), Some(0), "{:?}", bobs.stderr.all());
     for person in [&alice, &bob] {
-        let socket = home.path().join(person.name).join("daemon.sock");
-        let end = Instant::now() + SOON;
-        while socket.exists() {
-            assert!(Instant::now() < end, "the daemon of {} goes on", person.name);
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        person.expect_no_daemon();
     }
     // What was said there is what the command line shows.
     assert!(bob.ok(&["history", "alice"]).contains("Hello Alice, here is Bob"));

@@ -8,7 +8,7 @@ use wire::ErrorKind;
 use super::args_profile::{ExportArgs, Format, ProfileArgs};
 use super::profile::show::{date_time, dated, note, said};
 use super::profile::{Here, Make, with};
-use crate::engine::profile::{MessageView, RoomLineView};
+use crate::engine::profile::{Client, Command, MessageView, Reply, RoomLineView};
 use crate::exit::Failure;
 
 /// Without scripts, and nothing from elsewhere: a page that asks nobody for anything when it is opened.
@@ -27,6 +27,9 @@ footer { font-size: .8rem; color: #555; }
 </style>
 ";
 
+/// Messages of a page.
+const PAGE: usize = 500;
+
 /// Where the messages of a conversation come from.
 pub trait Pages {
     /// The messages after a number, oldest first; none when there are no more.
@@ -39,6 +42,42 @@ pub struct In<'a>(pub &'a mut Here, pub &'a str);
 impl Pages for In<'_> {
     async fn page(&mut self, after: i64) -> Result<Vec<MessageView>, Failure> {
         self.0.page(Some(self.1), after).await
+    }
+}
+
+/// What a face that has a client of the engine exports.
+#[derive(Debug, Clone, Copy)]
+pub enum Of<'a> {
+    /// A contact's or group's talk, by its name.
+    Conversation(&'a str),
+    /// What was said in an open room.
+    Room(&'a str),
+}
+
+/// Asked of the engine, a page at a time.
+pub struct Asked<'a> {
+    /// Whom to ask.
+    pub client: &'a Client,
+    /// For what.
+    pub of: Of<'a>,
+}
+
+impl Pages for Asked<'_> {
+    async fn page(&mut self, after: i64) -> Result<Vec<MessageView>, Failure> {
+        let command = match self.of {
+            Of::Conversation(name) => {
+                Command::HistoryAfter { conversation: Some(name.to_owned()), after, limit: Some(PAGE) }
+            }
+            Of::Room(name) => {
+                let after = Some(u64::try_from(after).unwrap_or(0));
+                Command::RoomHistory { room: name.to_owned(), after, limit: Some(PAGE) }
+            }
+        };
+        match (self.client.ask(command).await?, self.of) {
+            (Reply::Messages { messages }, _) => Ok(messages),
+            (Reply::RoomLines { lines }, Of::Room(name)) => Ok(lines.into_iter().map(|l| of_room(name, l)).collect()),
+            _ => Ok(Vec::new()),
+        }
     }
 }
 
@@ -133,7 +172,10 @@ pub async fn to_file(
 }
 
 /// Streams all messages, oldest first. The outer error is the engine's, the inner one the writer's.
-async fn write(
+///
+/// # Errors
+/// Both.
+pub async fn write(
     pages: &mut impl Pages,
     conversation: &str,
     format: Format,
@@ -156,18 +198,12 @@ async fn write(
 }
 
 /// What comes after them.
-///
-/// # Errors
-/// The writer's.
-pub(crate) fn end(format: Format, to: &mut impl Write) -> std::io::Result<()> {
+fn end(format: Format, to: &mut impl Write) -> std::io::Result<()> {
     if format == Format::Html { to.write_all(b"</body></html>\n") } else { Ok(()) }
 }
 
 /// What comes before the messages.
-///
-/// # Errors
-/// The writer's.
-pub(crate) fn begin(conversation: &str, format: Format, to: &mut impl Write) -> std::io::Result<()> {
+fn begin(conversation: &str, format: Format, to: &mut impl Write) -> std::io::Result<()> {
     if format != Format::Html {
         return Ok(());
     }

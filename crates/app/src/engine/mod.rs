@@ -24,3 +24,10 @@ pub use self::types::{Command, Event, Person, State};
 
 pub(crate) use self::carrier::{Carrier, CarrierOptions};
 pub(crate) use self::documents::{NOT_ENROLLED, request as document_request};
+
+/// The time of this machine, ms since the Unix epoch.
+#[must_use]
+pub fn now_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -68,13 +68,13 @@ impl RoomLog {
         }
     }
 
-    /// The newest lines with a number above `after`, oldest first, at most `limit` of them.
+    /// At most `limit` lines, oldest first: those that follow the number `after`, or the newest.
     #[must_use]
-    pub fn lines(&self, after: u64, limit: usize) -> Vec<RoomLineView> {
-        let new = self.lines.iter().rev().take_while(|l| l.number > after).take(limit).cloned();
-        let mut lines: Vec<RoomLineView> = new.collect();
-        lines.reverse();
-        lines
+    pub fn lines(&self, after: Option<u64>, limit: usize) -> Vec<RoomLineView> {
+        match after {
+            Some(after) => self.lines.iter().filter(|l| l.number > after).take(limit).cloned().collect(),
+            None => self.lines.iter().skip(self.lines.len().saturating_sub(limit)).cloned().collect(),
+        }
     }
 
     /// A person has seen lines up to this number; whether that changes anything.
@@ -87,8 +87,7 @@ impl RoomLog {
 
     /// Takes what the session says at this time, ms since the Unix epoch.
     pub fn take(&mut self, said: Said, now_ms: u64) -> Heard {
-        let note = |text: String| Some((text, now_ms));
-        let notice = match said {
+        let text = match said {
             Said::Network { up, text } => {
                 (self.view.online, self.view.connection) = (up, text);
                 return Heard::Changed { who: false };
@@ -111,14 +110,13 @@ impl RoomLog {
             Said::Link { link } => return Heard::Link(link),
             Said::Path { .. } | Said::Answered { .. } => return Heard::Nothing,
             Said::Closed => return Heard::Closed,
-            Said::Here { name } => note(format!("{name} is here")),
-            Said::Left { name } => note(format!("{name} has left the chat")),
-            Said::Renamed { from, to } => note(format!("{from} is now {to}")),
-            Said::Gap { name, boxes } => note(format!("{boxes} message part(s) of {name} never came")),
-            Said::Notice { text } => note(text),
+            Said::Here { name } => format!("{name} is here"),
+            Said::Left { name } => format!("{name} has left the chat"),
+            Said::Renamed { from, to } => format!("{from} is now {to}"),
+            Said::Gap { name, boxes } => format!("{boxes} message part(s) of {name} never came"),
+            Said::Notice { text } => text,
         };
-        let (text, at) = notice.unwrap_or_default();
-        let line = self.push("notice", String::new(), text, at, false);
+        let line = self.push("notice", String::new(), text, now_ms, false);
         Heard::Line { line, who: true }
     }
 
@@ -188,8 +186,11 @@ mod tests {
         assert_eq!(log.take(Said::Here { name: "eve".to_owned() }, 2), log_line(4));
         assert_eq!((log.view.unseen, log.view.newest), (1, 4));
         assert!(log.seen(4) && !log.seen(4));
-        assert_eq!(log.lines(2, 1).iter().map(|l| l.number).collect::<Vec<_>>(), [4]);
-        assert_eq!(log.lines(0, 10).len(), 4);
+        let numbers = |after, limit| log.lines(after, limit).iter().map(|l| l.number).collect::<Vec<_>>();
+        assert_eq!(numbers(None, 3), [2, 3, 4]);
+        assert_eq!(numbers(None, 10), [1, 2, 3, 4]);
+        // Page by page nothing is left out.
+        assert_eq!([numbers(Some(0), 2), numbers(Some(2), 2), numbers(Some(4), 2)], [vec![1, 2], vec![3, 4], vec![]]);
     }
 
     fn log_line(number: u64) -> Heard {
@@ -212,6 +213,6 @@ mod tests {
             log.take(message("bob", false), 2);
         }
         assert_eq!((log.lines.len(), log.unseen.len()), (LINES, LINES));
-        assert_eq!(log.lines(0, usize::MAX).first().map(|l| l.number), Some(11));
+        assert_eq!(log.lines(None, usize::MAX).first().map(|l| l.number), Some(11));
     }
 }

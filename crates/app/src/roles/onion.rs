@@ -6,9 +6,10 @@ use clap::Args;
 use net::Dialer;
 use net::tor::{ClientPublicKey, EngineKind, OnionService, ServiceSettings, Tor};
 use server::OnionDoor;
+use server::http::OnionStreams;
 use server::state::StateDir;
 use vault::{Unlock, VaultKey};
-use wire::ErrorKind;
+use wire::{ErrorKind, OnionName};
 use zeroize::Zeroizing;
 
 use crate::exit::Failure;
@@ -147,10 +148,7 @@ impl Onion {
     /// # Errors
     /// When it was taken already.
     pub fn door(&mut self, port: u16) -> Result<OnionDoor, Failure> {
-        let incoming = self
-            .service
-            .take(port)
-            .ok_or_else(|| Failure::new(ErrorKind::Bug, "the onion service has no such port", "please report this"))?;
+        let incoming = self.service.take(port).ok_or_else(no_such_port)?;
         Ok(OnionDoor { address: self.service.address(port), incoming, service: None })
     }
 }
@@ -170,6 +168,34 @@ pub fn authorized(path: &Path) -> Result<Vec<ClientPublicKey>, Failure> {
         lines.map(|l| l.parse().map_err(|e| wrong(format!("{}: {e}", path.display())))).collect::<Result<_, _>>()?;
     // An empty list would open the service to everybody.
     if keys.is_empty() { Err(wrong(format!("{} admits nobody", path.display()))) } else { Ok(keys) }
+}
+
+/// Port that browsers take.
+const WEB_PORT: u16 = 80;
+
+/// What browsers find behind an onion service.
+pub struct Site {
+    /// `NAME.onion`.
+    pub name: OnionName,
+    /// Whoever comes.
+    pub streams: OnionStreams,
+    /// The service; dropping it takes the site away.
+    pub service: OnionService,
+}
+
+/// Publishes a site; `clients` alone may find it, if there are any.
+///
+/// # Errors
+/// What Tor refuses.
+pub async fn site(tor: &Tor, seed: Zeroizing<[u8; 32]>, clients: Vec<ClientPublicKey>) -> Result<Site, Failure> {
+    let name = net::tor::onion_name(&seed);
+    let mut service = tor::publish(tor, ServiceSettings { seed, ports: vec![WEB_PORT], clients }).await?;
+    let incoming = service.take(WEB_PORT).ok_or_else(no_such_port)?;
+    Ok(Site { name, streams: OnionStreams(incoming), service })
+}
+
+fn no_such_port() -> Failure {
+    Failure::new(ErrorKind::Bug, "the onion service has no such port", "please report this")
 }
 
 /// A service with a fresh key for one role alone, which ends with it.

@@ -1,5 +1,6 @@
 //! What was said, wherever it was said: conversations and open rooms look the same on the screen.
 
+use crate::cli::export::of_room;
 use crate::engine::profile::{FileView, MessageView, ReactionView, RoomLineView};
 
 /// How far a message got. The order is that of a message's life: a state on the screen never goes back.
@@ -123,22 +124,8 @@ impl From<MessageView> for Line {
 
 impl From<RoomLineView> for Line {
     fn from(l: RoomLineView) -> Self {
-        Line {
-            number: i64::try_from(l.number).unwrap_or(i64::MAX),
-            id: format!("line {}", l.number),
-            notice: l.kind == "notice",
-            from: l.from,
-            you: l.you,
-            text: l.text,
-            at_ms: l.at_ms,
-            state: State::parse(&l.state),
-            reply_to: None,
-            edited: false,
-            deleted: false,
-            reactions: Vec::new(),
-            expires_ms: None,
-            file: None,
-        }
+        let id = format!("line {}", l.number);
+        Line { id, ..of_room("", l).into() }
     }
 }
 

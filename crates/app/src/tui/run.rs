@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use crossterm::event::{
     DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
@@ -23,11 +23,12 @@ use super::state::{App, Effect, Found, Input, Place};
 use super::update::{start, update};
 use super::view;
 use crate::cli::args_profile::{Format, ProfileArgs};
-use crate::cli::export::{self, Pages};
+use crate::cli::export::{self, Asked, Of};
 use crate::cli::line::colours;
 use crate::cli::profile::show::note;
 use crate::cli::profile::{Make, options};
-use crate::engine::profile::{self, Client, Command, Event, MessageView, Reply};
+use crate::engine::now_ms;
+use crate::engine::profile::{self, Client, Event};
 use crate::exit::Failure;
 
 /// Between two frames at least.
@@ -36,8 +37,6 @@ const FRAME: Duration = Duration::from_millis(30);
 const TICK: Duration = Duration::from_millis(500);
 /// Entries of a directory that are listed at most.
 const ENTRIES: usize = 2_000;
-/// Messages of a page of an export.
-const PAGE: usize = 500;
 
 /// Opens the profile, and shows it until a person leaves.
 ///
@@ -121,11 +120,6 @@ fn restore() {
     );
     let _ = disable_raw_mode();
     super::log::tell();
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 struct Loop {
@@ -263,30 +257,12 @@ fn read_dir(path: &std::path::Path) -> Result<Vec<Found>, String> {
     Ok(found)
 }
 
-/// Asked for a page at a time.
-struct Asking<'a>(&'a Client, &'a Place);
-
-impl Pages for Asking<'_> {
-    async fn page(&mut self, after: i64) -> Result<Vec<MessageView>, Failure> {
-        let command = match self.1 {
-            Place::Conversation(name) => {
-                Command::HistoryAfter { conversation: Some(name.clone()), after, limit: Some(PAGE) }
-            }
-            Place::Room(name) => {
-                let after = u64::try_from(after).unwrap_or(0);
-                Command::RoomHistory { room: name.clone(), after: Some(after), limit: Some(usize::MAX) }
-            }
-        };
-        match self.0.ask(command).await? {
-            Reply::Messages { messages } => Ok(messages),
-            Reply::RoomLines { lines } => Ok(lines.into_iter().map(|l| export::of_room(self.1.name(), l)).collect()),
-            _ => Ok(Vec::new()),
-        }
-    }
-}
-
 async fn export_to(client: &Client, place: &Place, format: Format, file: &std::path::Path) -> Result<String, String> {
-    let mut pages = Asking(client, place);
+    let of = match place {
+        Place::Conversation(name) => Of::Conversation(name),
+        Place::Room(name) => Of::Room(name),
+    };
+    let mut pages = Asked { client, of };
     match export::to_file(&mut pages, place.name(), format, file, false).await {
         Ok(count) => Ok(format!("{count} messages written to {}", file.display())),
         Err(failure) => Err(failure.to_string()),

@@ -72,18 +72,23 @@ impl Web {
             _ => Err(pages::bug()),
         }
     }
+
+    /// Uses a link, and leads to whom or where it belongs.
+    async fn follow(&self, session: &Session, link: &str, name: Option<String>, nick: Option<String>) -> Response {
+        let used = self.use_link(link, name, nick).await;
+        used.map(|path| self.to(&path)).unwrap_or_else(|trouble| {
+            self.tell(session, Err(trouble));
+            self.to("new")
+        })
+    }
 }
 
 async fn first(State(web): State<Arc<Web>>, form: Sent) -> Done {
     let name = form.get("name").trim().to_owned();
     web.tell(&form.session, web.ask(Command::SetName { name: name.clone() }).await.map(|_| ""));
-    let Some(link) = form.some("link") else { return Ok(web.to("new")) };
-    match web.use_link(&link, None, Some(name)).await {
-        Ok(path) => Ok(web.to(&path)),
-        Err(trouble) => {
-            web.tell(&form.session, Err(trouble));
-            Ok(web.to("new"))
-        }
+    match form.some("link") {
+        Some(link) => Ok(web.follow(&form.session, &link, None, Some(name)).await),
+        None => Ok(web.to("new")),
     }
 }
 
@@ -93,13 +98,7 @@ async fn name(State(web): State<Arc<Web>>, form: Sent) -> Done {
 }
 
 async fn accept(State(web): State<Arc<Web>>, form: Sent) -> Done {
-    match web.use_link(form.get("link"), form.some("name"), None).await {
-        Ok(path) => Ok(web.to(&path)),
-        Err(trouble) => {
-            web.tell(&form.session, Err(trouble));
-            Ok(web.to("new"))
-        }
-    }
+    Ok(web.follow(&form.session, form.get("link"), form.some("name"), None).await)
 }
 
 /// An invite is shown when it is ready, which the hub decides: the page does not wait for that.
@@ -319,5 +318,5 @@ async fn out(State(web): State<Arc<Web>>, headers: HeaderMap, _form: Sent) -> Do
 async fn quit(State(web): State<Arc<Web>>, _form: Sent) -> Done {
     web.doors.quit();
     let body = maud::html! { h1 { "Hushwing's web face has ended" } p { "You can close this window." } };
-    Ok((StatusCode::OK, pages::bare("Ended", "auto", &body)).into_response())
+    Ok((StatusCode::OK, pages::bare("Ended", &body)).into_response())
 }

@@ -20,7 +20,7 @@ use super::trouble::Trouble;
 use super::{Happened, Web, pages};
 
 /// Name of the session's cookie.
-const COOKIE_NAME: &str = "hushwing";
+pub(super) const COOKIE_NAME: &str = "hushwing";
 /// How long a code is good for.
 const CODE_LIFE: Duration = Duration::from_secs(15 * 60);
 /// Codes that wait to be used.
@@ -239,7 +239,7 @@ impl Doors {
     }
 
     fn session(&self, headers: &HeaderMap) -> Option<Arc<Session>> {
-        let cookie = cookie(headers)?;
+        let cookie = cookie(headers, COOKIE_NAME)?;
         let session = self.inside().sessions.get(&key_of(cookie)).cloned()?;
         let mut used = session.used.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
@@ -252,7 +252,7 @@ impl Doors {
     }
 
     pub(super) fn leave(&self, headers: &HeaderMap) {
-        if let Some(cookie) = cookie(headers) {
+        if let Some(cookie) = cookie(headers, COOKIE_NAME) {
             self.inside().sessions.remove(&key_of(cookie));
         }
     }
@@ -262,10 +262,11 @@ pub(super) fn key_of(cookie: &str) -> [u8; 32] {
     Sha256::digest(cookie.as_bytes()).into()
 }
 
-pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
+/// What a browser keeps for us under a name.
+pub(super) fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     let all = headers.get_all(COOKIE).into_iter().filter_map(|v| v.to_str().ok());
     let mut pairs = all.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE_NAME).map(|(_, value)| value)
+    pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value)
 }
 
 /// What is sent to a browser to keep.

@@ -84,7 +84,7 @@ async fn upload(
     let mut sent = 0;
     while let Some(mut field) = form.next_field().await.map_err(broken)? {
         if field.name() == Some(TOKEN) {
-            proven = is_ours(&visitor.session, &field.text().await.map_err(broken)?);
+            proven = is_ours(&visitor.session.token, &field.text().await.map_err(broken)?);
             continue;
         }
         // The proof comes first: nothing is written for others.

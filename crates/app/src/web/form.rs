@@ -56,9 +56,9 @@ impl Sent {
     }
 }
 
-/// Whether this is the session's token.
-pub(super) fn is_ours(session: &Session, token: &str) -> bool {
-    session.token.as_bytes().ct_eq(token.as_bytes()).into()
+/// Whether a form bears the token that its session was given.
+pub(super) fn is_ours(token: &str, sent: &str) -> bool {
+    token.as_bytes().ct_eq(sent.as_bytes()).into()
 }
 
 impl FromRequest<Arc<Web>> for Sent {
@@ -68,7 +68,7 @@ impl FromRequest<Arc<Web>> for Sent {
         let (mut parts, body) = request.into_parts();
         let visitor = <Visitor as axum::extract::FromRequestParts<_>>::from_request_parts(&mut parts, web).await?;
         let fields = Fields::from_request(Request::from_parts(parts, body), web).await?;
-        if !is_ours(&visitor.session, fields.get(TOKEN)) {
+        if !is_ours(&visitor.session.token, fields.get(TOKEN)) {
             return Err(Trouble::forbidden("this form is not from a page of this session: load it again"));
         }
         Ok(Sent { session: visitor.session, fields })

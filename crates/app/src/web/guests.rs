@@ -17,16 +17,15 @@ use axum::routing::{get, post};
 use e2ee::Nick;
 use futures::stream;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use subtle::ConstantTimeEq;
 use tokio::sync::{mpsc, watch};
 
-use super::door::{cookie, key_of, secret};
-use super::form::{Fields, TOKEN};
+use super::door::{COOKIE_NAME, cookie, key_of, secret};
+use super::form::{Fields, TOKEN, is_ours};
 use super::guard::{Hosts, guard};
 use super::pages;
 use super::trouble::{Trouble, nothing_here};
 use super::{MAX_FORM, assets};
-use crate::engine::{Command, Heard, Options, RoomLog, Session};
+use crate::engine::{Command, Heard, Options, RoomLog, Session, now_ms};
 
 /// Guests at one time; further ones are asked to come later.
 const GUESTS: usize = 32;
@@ -80,7 +79,7 @@ impl Guests {
     }
 
     fn guest(&self, headers: &HeaderMap) -> Option<Arc<Guest>> {
-        let guest = self.here().get(&key_of(cookie(headers)?)).cloned()?;
+        let guest = self.here().get(&key_of(cookie(headers, COOKIE_NAME)?)).cloned()?;
         *guest.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         Some(guest)
     }
@@ -113,11 +112,6 @@ impl Guests {
         self.here().insert(key_of(&cookie), Arc::new(guest));
         Ok(cookie)
     }
-}
-
-fn now_ms() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(0))
 }
 
 /// The guests' page, for browsers that ask for one of these hosts.
@@ -182,7 +176,7 @@ async fn page(State(guests): State<Arc<Guests>>, headers: HeaderMap) -> Html<Str
         return frame(&guests.name, None, &body);
     };
     let log = guest.log.lock().unwrap_or_else(PoisonError::into_inner);
-    let (lines, view) = (log.lines(0, PAGE), &log.view);
+    let (lines, view) = (log.lines(None, PAGE), &log.view);
     let here = view.people.iter().filter(|p| !p.left).count();
     let token = html! { input type="hidden" name=(TOKEN) value=(guest.token); };
     let body = html! {
@@ -221,15 +215,17 @@ fn home() -> Response {
 async fn enter(State(guests): State<Arc<Guests>>, fields: Fields) -> Result<Response, Trouble> {
     let nick = Nick::new(fields.get("nick").trim())
         .map_err(|_| Trouble::wrong("this is no name: 1 to 32 visible characters"))?;
-    let cookie = format!("hushwing={}; Path=/; HttpOnly; SameSite=Strict", guests.let_in(nick)?);
+    let cookie = format!("{COOKIE_NAME}={}; Path=/; HttpOnly; SameSite=Strict", guests.let_in(nick)?);
     Ok(([(SET_COOKIE, cookie)], home()).into_response())
 }
 
 /// The guest whose form this is.
 fn proven(guests: &Guests, headers: &HeaderMap, fields: &Fields) -> Result<Arc<Guest>, Trouble> {
     let guest = guests.guest(headers).ok_or(Trouble::NotIn)?;
-    let ours: bool = guest.token.as_bytes().ct_eq(fields.get(TOKEN).as_bytes()).into();
-    ours.then_some(guest).ok_or_else(|| Trouble::forbidden("this form is not from a page of this session"))
+    if !is_ours(&guest.token, fields.get(TOKEN)) {
+        return Err(Trouble::forbidden("this form is not from a page of this session"));
+    }
+    Ok(guest)
 }
 
 async fn say(State(guests): State<Arc<Guests>>, headers: HeaderMap, fields: Fields) -> Result<Response, Trouble> {
@@ -248,10 +244,10 @@ async fn say(State(guests): State<Arc<Guests>>, headers: HeaderMap, fields: Fiel
 
 async fn leave(State(guests): State<Arc<Guests>>, headers: HeaderMap, fields: Fields) -> Result<Response, Trouble> {
     proven(&guests, &headers, &fields)?;
-    if let Some(cookie) = cookie(&headers) {
+    if let Some(cookie) = cookie(&headers, COOKIE_NAME) {
         guests.here().remove(&key_of(cookie));
     }
-    Ok(([(SET_COOKIE, "hushwing=; Path=/; Max-Age=0")], home()).into_response())
+    Ok(([(SET_COOKIE, format!("{COOKIE_NAME}=; Path=/; Max-Age=0"))], home()).into_response())
 }
 
 async fn events(State(guests): State<Arc<Guests>>, headers: HeaderMap) -> Result<Response, Trouble> {

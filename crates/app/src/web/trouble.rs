@@ -8,6 +8,7 @@ use wire::ErrorKind;
 
 use super::pages;
 use crate::engine::profile::Refusal;
+use crate::exit::Failure;
 
 /// Why there is no page.
 #[derive(Debug)]
@@ -57,6 +58,12 @@ impl From<Refusal> for Trouble {
     }
 }
 
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Trouble::Said(StatusCode::INTERNAL_SERVER_ERROR, failure.to_string(), "try it again".to_owned())
+    }
+}
+
 impl IntoResponse for Trouble {
     fn into_response(self) -> Response {
         match self {
@@ -67,7 +74,7 @@ impl IntoResponse for Trouble {
                     p role="alert" { (text) }
                     p { "Hint: " (hint) }
                 };
-                (status, pages::bare("That did not work", "auto", &body)).into_response()
+                (status, pages::bare("That did not work", &body)).into_response()
             }
         }
     }

@@ -6,6 +6,7 @@ pub mod rpc;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -108,6 +109,16 @@ impl Person {
         let count = count.to_string();
         let out = self.ok(&["recv", "--wait", "60s", "--count", &count]);
         out.lines().map(str::to_owned).collect()
+    }
+
+    /// Waits until no daemon runs the profile any more: nothing tells those who do not know it but its socket.
+    pub fn expect_no_daemon(&self) {
+        let socket = self.home.join(self.name).join("daemon.sock");
+        let end = Instant::now() + SOON;
+        while socket.exists() {
+            assert!(Instant::now() < end, "the daemon of {} goes on", self.name);
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Invites another, who accepts.

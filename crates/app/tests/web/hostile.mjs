@@ -66,6 +66,9 @@ export async function hostile(alice) {
     check(["refused", "opaque"].includes(result), `another page's ${name} is refused: ${result}`);
   }
 
+  // Whether it may show us is the browser's to say: another page could not read it either way.
+  check(page.frames().every((one) => !one.url().startsWith(base.origin)), "another page may not show ours in a frame");
+
   // A form of another page, sent as a navigation.
   await page.evaluate((base) => {
     const form = document.createElement("form");

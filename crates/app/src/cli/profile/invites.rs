@@ -104,7 +104,7 @@ pub async fn revoke(at: &ProfileArgs, args: RevokeArgs) -> Result<(), Failure> {
 }
 
 pub async fn accept(at: &ProfileArgs, args: AcceptArgs) -> Result<(), Failure> {
-    let link = if args.link == "-" { read_line()? } else { args.link };
+    let link = given_link(&args.link, "hushwing accept - <FILE")?;
     with(at, args.make.into(), async |here| {
         let command = Command::Accept { link, name: args.contact.clone() };
         match here.ask_within(command, args.timeout).await? {
@@ -122,11 +122,18 @@ pub async fn accept(at: &ProfileArgs, args: AcceptArgs) -> Result<(), Failure> {
     .await
 }
 
-fn read_line() -> Result<String, Failure> {
+/// A link of the command line; `-` stands for the first line of stdin.
+///
+/// # Errors
+/// Nothing on stdin.
+pub fn given_link(given: &str, hint: &str) -> Result<String, Failure> {
+    if given != "-" {
+        return Ok(given.to_owned());
+    }
     let mut line = String::new();
     let read = std::io::stdin().lock().read_line(&mut line);
     match read {
         Ok(n) if n > 0 => Ok(line.trim().to_owned()),
-        _ => Err(Failure::new(ErrorKind::LocalConfig, "stdin holds no link", "hushwing accept - <FILE")),
+        _ => Err(Failure::new(ErrorKind::LocalConfig, "stdin holds no link", hint)),
     }
 }

@@ -19,6 +19,7 @@ mod typed;
 
 pub use self::contacts::timer_seconds;
 pub(crate) use self::here::{Here, Make, options, with};
+pub use self::invites::given_link;
 pub use self::typed::{COMMANDS, Typed, parse};
 
 use super::args_profile::ProfileCommand;

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::client::{Client, Options, Unlock, base_of, directory, name_of, passphrase};
 use super::remote;
 use super::types::Event;
-use crate::exit::Failure;
+use crate::exit::{Failure, kind_of};
 
 /// How long the start of a daemon by another face may take, and how often that is looked at.
 const TOGETHER: Duration = Duration::from_secs(5);
@@ -137,18 +137,6 @@ fn wait_until_up(child: &mut Child) -> Result<(), Failure> {
         Some(kind) => Failure::new(kind, text, hint),
         None => Failure::other(text, hint),
     })
-}
-
-/// What an exit code says of whose fault it is.
-fn kind_of(code: i32) -> Option<ErrorKind> {
-    match code {
-        3 => Some(ErrorKind::LocalConfig),
-        4 => Some(ErrorKind::LocalStorage),
-        5 => Some(ErrorKind::Network),
-        7 => Some(ErrorKind::Unsupported),
-        70 => Some(ErrorKind::Bug),
-        _ => None,
-    }
 }
 
 /// The first line of stdin, where a face hands over the passphrase.

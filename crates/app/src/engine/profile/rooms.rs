@@ -144,7 +144,7 @@ impl Engine {
                 Ok(Reply::Rooms { rooms: self.rooms.here.values().map(|r| r.log.view.clone()).collect() })
             }
             Command::RoomHistory { room, after, limit: n } => {
-                let lines = |room: &mut Room| room.log.lines(after.unwrap_or(0), limit(n));
+                let lines = |room: &mut Room| room.log.lines(after, limit(n));
                 self.rooms.find(&room).map(lines).map(|lines| Reply::RoomLines { lines })
             }
             Command::Say { room, text } => self.rooms.ask(&room, Ask::Say(text)),

@@ -28,5 +28,5 @@ pub(in crate::web) fn login_page(web: &Web, wrong: Option<&str>) -> Html<String>
             button { "Come in" }
         }
     };
-    bare("Come in", "auto", &body)
+    bare("Come in", &body)
 }

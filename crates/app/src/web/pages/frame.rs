@@ -44,10 +44,10 @@ fn head(title: &str, base: Option<&str>) -> Markup {
 }
 
 /// A page without anything of the profile.
-pub(in crate::web) fn bare(title: &str, theme: &str, body: &Markup) -> Html<String> {
+pub(in crate::web) fn bare(title: &str, body: &Markup) -> Html<String> {
     let page = html! {
         (DOCTYPE)
-        html lang="en" data-theme=(theme) {
+        html lang="en" data-theme="auto" {
             (head(&format!("{title} – Hushwing"), None))
             body.bare { main { (body) } }
         }

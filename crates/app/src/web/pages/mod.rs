@@ -17,7 +17,6 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
-use axum::http::header::COOKIE;
 use axum::http::request::Parts;
 use axum::response::Html;
 use axum::routing::get;
@@ -30,7 +29,7 @@ pub(super) use self::lists::home;
 pub(super) use self::log::lines;
 pub(super) use self::settings::another;
 use super::Web;
-use super::door::{Session, Visitor};
+use super::door::{Session, Visitor, cookie};
 use super::form::TOKEN;
 use super::trouble::Trouble;
 use crate::engine::profile::{Command, ConversationView, GroupInviteView, Reply, RoomView, Status};
@@ -75,9 +74,7 @@ pub(super) fn routes() -> Router<Arc<Web>> {
 
 /// The theme that a browser keeps.
 pub(super) fn theme_of(headers: &HeaderMap) -> String {
-    let all = headers.get_all(COOKIE).into_iter().filter_map(|v| v.to_str().ok());
-    let mut pairs = all.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let kept = pairs.find(|(name, _)| *name == "theme").map_or("auto", |(_, value)| value);
+    let kept = cookie(headers, "theme").unwrap_or("auto");
     THEMES.iter().find(|(name, _)| *name == kept).map_or("auto", |(name, _)| name).to_owned()
 }
 

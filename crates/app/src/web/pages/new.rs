@@ -8,12 +8,12 @@ use crate::cli::profile::show::date_time;
 use crate::engine::profile::{Command, InviteView, Reply};
 
 /// A link that can be selected as a whole, and copied where scripts run.
-pub(super) fn link_box(link: &str) -> Markup {
+pub(super) fn link_box(id: &str, link: &str) -> Markup {
     html! {
         div.linkbox {
-            label.vh for="link" { "The link" }
-            textarea #link readonly rows="4" data-select { (link) }
-            button.plain.script type="button" data-copy="link" { "Copy" }
+            label.vh for=(id) { "The link" }
+            textarea id=(id) readonly rows="4" data-select { (link) }
+            button.plain.script type="button" data-copy=(id) { "Copy" }
         }
     }
 }
@@ -115,11 +115,7 @@ fn open_invites(cx: &Cx, invites: &[InviteView]) -> Markup {
                 @if i.state == "preparing" { p role="status" { "It is on its way to the hub; it works in a moment." } }
                 @else {
                     p.hint { "One person can use it until " (date_time(i.expires_ms)) " UTC; whoever holds it can." }
-                    div.linkbox {
-                        label.vh for=(format!("invite-{n}")) { "The link" }
-                        textarea id=(format!("invite-{n}")) readonly rows="4" data-select { (i.link) }
-                        button.plain.script type="button" data-copy=(format!("invite-{n}")) { "Copy" }
-                    }
+                    (link_box(&format!("invite-{n}"), &i.link))
                     details { summary { "QR code" } (qr(&i.link)) }
                 }
                 (cx.button("revoke", "plain", &[("invite", &i.id)], "Take it back"))

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use super::frame::{Here, Parts};
 use super::{Cx, Page, at, bug, log, qr};
 use crate::cli::args_profile::Format;
-use crate::cli::export;
+use crate::cli::export::{self, Asked, Of, Pages};
 use crate::engine::profile::{Command, Reply, RoomView};
 use crate::web::files::attachment;
 use crate::web::trouble::Trouble;
@@ -99,7 +99,7 @@ fn panel(cx: &Cx, r: &RoomView, link: Option<&str>) -> Markup {
             @match link {
                 Some(link) => {
                     p.hint { "Whoever holds this link reads everything from this hour on, and can talk." }
-                    (super::new::link_box(link))
+                    (super::new::link_box("link", link))
                     (qr(link))
                 }
                 None => { p { a.button.plain href=(format!("{here}/about")) { "Show a link" } } }
@@ -133,12 +133,15 @@ fn panel(cx: &Cx, r: &RoomView, link: Option<&str>) -> Markup {
 /// `GET r/NAME/export`
 pub(super) async fn export(cx: Cx, Path(name): Path<String>) -> Result<Response, Trouble> {
     cx.room(&name)?;
-    let command = Command::RoomHistory { room: name.clone(), after: None, limit: Some(usize::MAX) };
-    let Reply::RoomLines { lines } = cx.ask(command).await? else { return Err(bug()) };
     let mut text = Vec::new();
-    let said = lines.into_iter().filter(|l| l.kind == "text").map(|l| export::of_room(&name, l));
-    for message in said {
-        export::one(&message, Format::Txt, &mut text).map_err(|_| bug())?;
+    let mut pages = Asked { client: &cx.web.client, of: Of::Room(&name) };
+    let mut after = 0;
+    loop {
+        let page = pages.page(after).await?;
+        let Some(last) = page.last() else { break };
+        after = last.number;
+        let mut said = page.iter().filter(|m| m.kind == "text");
+        said.try_for_each(|m| export::one(m, Format::Txt, &mut text)).map_err(|_| bug())?;
     }
     let headers = [
         (CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),

@@ -61,7 +61,7 @@ pub(in crate::web) fn another(cx: &Cx, link: &str, code: &str) -> Page {
     let main = html! {
         (lists::heading("Let another browser in"))
         p { "Open this link there, or open the address and type the code. It works once, for 15 minutes." }
-        (super::new::link_box(link))
+        (super::new::link_box("link", link))
         p.words data-still { (code) }
         (qr(link))
         p.hint { "Whoever comes in sees and does everything here." }

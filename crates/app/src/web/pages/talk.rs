@@ -9,15 +9,13 @@ use serde::Deserialize;
 use super::frame::{Here, Parts};
 use super::{Cx, Page, about, at, bug, log};
 use crate::cli::args_profile::Format;
-use crate::cli::export;
+use crate::cli::export::{self, Asked, Of};
 use crate::engine::profile::{Command, ConversationView, MessageView, Reply};
 use crate::web::files::attachment;
 use crate::web::trouble::Trouble;
 
 /// Messages of a page.
 const PAGE: usize = 60;
-/// Messages that are asked for at a time when all of them are wanted.
-const CHUNK: usize = 500;
 
 /// What of a conversation is shown.
 #[derive(Deserialize)]
@@ -129,17 +127,8 @@ pub(super) async fn export(cx: Cx, Path((name, format)): Path<(String, String)>)
         _ => return Err(Trouble::none("txt, jsonl or html")),
     };
     let mut bytes = Vec::new();
-    let broken = |_| bug();
-    export::begin(&name, format, &mut bytes).map_err(broken)?;
-    let mut after = 0;
-    loop {
-        let command = Command::HistoryAfter { conversation: Some(name.clone()), after, limit: Some(CHUNK) };
-        let Reply::Messages { messages } = cx.ask(command).await? else { return Err(bug()) };
-        let Some(last) = messages.last() else { break };
-        after = last.number;
-        messages.iter().try_for_each(|m| export::one(m, format, &mut bytes)).map_err(broken)?;
-    }
-    export::end(format, &mut bytes).map_err(broken)?;
+    let mut pages = Asked { client: &cx.web.client, of: Of::Conversation(&name) };
+    export::write(&mut pages, &name, format, &mut bytes).await?.map_err(|_| bug())?;
     let ending = match format {
         Format::Txt => "txt",
         Format::Jsonl => "jsonl",

@@ -341,10 +341,10 @@ pub enum Command {
     RoomHistory {
         /// Which.
         room: String,
-        /// Only lines with a number above.
+        /// Those that follow the line with this number; default: the newest.
         #[serde(default)]
         after: Option<u64>,
-        /// How many at most, the newest of them; default 50.
+        /// How many at most; default 50.
         #[serde(default)]
         limit: Option<usize>,
     },
