@@ -86,7 +86,7 @@ pub fn serve() {
 fn join() -> Result<Shared> {
     let executable = std::env::current_exe().map_err(Error::io("this executable"))?;
     // TARGET/debug/deps/NAME-HASH
-    let root = executable.parent().and_then(Path::parent).unwrap_or(&executable).join("tornet");
+    let root = executable.parent().and_then(Path::parent).unwrap_or(&executable).join("tornet-runs");
     fs::create_dir_all(&root).map_err(Error::io(&root))?;
     let deadline = Instant::now() + PATIENCE;
     let (files, users) = {
