@@ -42,10 +42,10 @@ fn what_one_face_does_the_others_show() {
     alice.send("bob", "from a command");
     two.event("message", |e| e["message"]["text"] == "from a command");
     assert_eq!(bob.recv(2).len(), 2);
-    two.event("state", |e| e["id"] == id && e["state"] == "stored");
+    two.event("state", |e| e["id"] == id && e["state"] == "stored" && e["route"] == "onion");
     bob.send("alice", "hello both");
     for face in [&one, &two] {
-        face.event("message", |e| e["message"]["text"] == "hello both");
+        face.event("message", |e| e["message"]["text"] == "hello both" && e["message"]["route"] == "onion");
     }
     // A refusal is the same through the socket as without it.
     alice.fails(&["send", "nobody", "hi"], 3, "nobody here is called nobody");

@@ -233,6 +233,14 @@ impl Store for Tables<'_> {
         Ok(n > 0)
     }
 
+    fn set_route(&self, conversation: &ConversationId, id: &MessageId, route: &str) -> Result<(), StoreError> {
+        self.write(
+            "UPDATE message SET route = ?3 WHERE conversation = ?1 AND id = ?2 AND author = x''",
+            params![conversation.as_bytes(), id.as_bytes(), route],
+        )?;
+        Ok(())
+    }
+
     fn set_expiry(&self, conversation: &ConversationId, id: &MessageId, at: Timestamp) -> Result<(), StoreError> {
         self.write(
             "UPDATE message SET expires_at = ?3 WHERE number =

@@ -17,6 +17,7 @@ pub(crate) struct Cx<'a> {
     pub(crate) now: Timestamp,
     pub(crate) rng: &'a mut dyn CryptoRng,
     pub(crate) store: &'a dyn Store,
+    pub(crate) via: &'static str,
     pub(crate) mls: &'a Mls,
     pub(crate) out: &'a mut Out,
 }

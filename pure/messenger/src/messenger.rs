@@ -36,6 +36,8 @@ pub struct Step<'a> {
     pub rng: &'a mut dyn CryptoRng,
     /// The store, within a transaction.
     pub store: &'a dyn Store,
+    /// The route by which what is handed in came, or by which ours went, in one word; empty where nothing travelled.
+    pub via: &'static str,
 }
 
 /// What the user has chosen for the whole profile.
@@ -124,6 +126,7 @@ macro_rules! cx {
             now: $step.now,
             rng: &mut *$step.rng,
             store: $step.store,
+            via: $step.via,
             mls: &$self.mls,
             out: &mut $self.out,
         }

@@ -159,7 +159,8 @@ pub struct NewMessage {
     pub state: State,
     /// When it disappears.
     pub expires_at: Option<Timestamp>,
-    /// The route that carried it, in one word.
+    /// The route that carried it: of a message of ours as far as it got, of another's by which its last box came here. In one
+    /// word; empty while nothing is known of it.
     pub route: String,
 }
 
@@ -269,6 +270,12 @@ pub trait Store {
     /// # Errors
     /// [`StoreError`].
     fn set_state(&self, conversation: &ConversationId, id: &MessageId, state: State) -> Result<bool, StoreError>;
+
+    /// Sets the route that carried a message of ours.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn set_route(&self, conversation: &ConversationId, id: &MessageId, route: &str) -> Result<(), StoreError>;
 
     /// Sets when a message disappears.
     ///

@@ -66,7 +66,7 @@ impl Person {
     fn new(name: &str, vault: Vault) -> Result<Self, Failure> {
         let now = Timestamp::from_millis(1_000_000_000);
         let loaded = vault.transaction(|store| {
-            let mut step = Step { now, rng: &mut rand::rng(), store };
+            let mut step = Step { now, rng: &mut rand::rng(), store, via: "" };
             let mut messenger = Messenger::load(&mut step, Settings::default()).map_err(StepError::Messenger)?;
             messenger.set_my_name(&mut step, name).map_err(StepError::Messenger)?;
             Ok::<_, StepError>(messenger)
@@ -80,7 +80,7 @@ impl Person {
     ) -> Result<T, Failure> {
         let Person { messenger, vault, now, .. } = self;
         let done = vault.transaction(|store| {
-            let mut step = Step { now: *now, rng: &mut rand::rng(), store };
+            let mut step = Step { now: *now, rng: &mut rand::rng(), store, via: "" };
             work(messenger, &mut step).map_err(StepError::Messenger)
         });
         let value = done.map_err(Failure::from)?;

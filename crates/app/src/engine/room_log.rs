@@ -123,7 +123,8 @@ impl RoomLog {
     fn push(&mut self, kind: &str, from: String, text: String, at_ms: u64, you: bool) -> RoomLineView {
         let number = self.view.newest.saturating_add(1);
         let state = if you { "queued" } else { "received" }.to_owned();
-        let line = RoomLineView { number, kind: kind.to_owned(), from, you, text, at_ms, state };
+        let route = if you || kind == "notice" { String::new() } else { self.view.route.clone() };
+        let line = RoomLineView { number, kind: kind.to_owned(), from, you, text, at_ms, state, route };
         self.view.newest = number;
         if you {
             self.unnumbered.push_back(number);
@@ -152,6 +153,9 @@ impl RoomLog {
         }
         let line = self.lines.iter_mut().rfind(|l| l.number == number)?;
         line.state = state.to_string();
+        if state != State::Queued {
+            line.route.clone_from(&self.view.route);
+        }
         Some(line.clone())
     }
 }
@@ -172,17 +176,17 @@ mod tests {
     fn states_find_their_lines_and_what_was_seen_is_not_counted() {
         let mut log = RoomLog::new("table".to_owned(), false, "onion");
         let number = |heard: Heard| match heard {
-            Heard::Line { line, .. } => (line.number, line.state),
+            Heard::Line { line, .. } => (line.number, format!("{} {}", line.state, line.route)),
             other => panic!("{other:?}"),
         };
-        assert_eq!(number(log.take(message("bob", false), 2)), (1, "received".to_owned()));
+        assert_eq!(number(log.take(message("bob", false), 2)), (1, "received onion".to_owned()));
         // A name change has a number of its own in the session: ours need not begin with 1.
-        assert_eq!(number(log.take(message("me", true), 2)), (2, "queued".to_owned()));
-        assert_eq!(number(log.take(message("me", true), 2)), (3, "queued".to_owned()));
+        assert_eq!(number(log.take(message("me", true), 2)), (2, "queued ".to_owned()));
+        assert_eq!(number(log.take(message("me", true), 2)), (3, "queued ".to_owned()));
         let state = |message, state| Said::State { message, state, after_ms: 0 };
-        assert_eq!(number(log.take(state(5, State::Queued), 2)), (2, "queued".to_owned()));
-        assert_eq!(number(log.take(state(6, State::Sent), 2)), (3, "sent".to_owned()));
-        assert_eq!(number(log.take(state(5, State::Stored), 2)), (2, "stored".to_owned()));
+        assert_eq!(number(log.take(state(5, State::Queued), 2)), (2, "queued ".to_owned()));
+        assert_eq!(number(log.take(state(6, State::Sent), 2)), (3, "sent onion".to_owned()));
+        assert_eq!(number(log.take(state(5, State::Stored), 2)), (2, "stored onion".to_owned()));
         assert_eq!(log.take(Said::Here { name: "eve".to_owned() }, 2), log_line(4));
         assert_eq!((log.view.unseen, log.view.newest), (1, 4));
         assert!(log.seen(4) && !log.seen(4));
@@ -202,6 +206,7 @@ mod tests {
             text: "eve is here".to_owned(),
             at_ms: 2,
             state: "received".to_owned(),
+            route: String::new(),
         };
         Heard::Line { line, who: true }
     }

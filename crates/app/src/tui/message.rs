@@ -68,6 +68,21 @@ impl State {
     }
 }
 
+/// The letters of the routes, and what each carried a message by.
+pub const ROUTES: [(char, &str, &str); 5] = [
+    ('o', "onion", "through the relays"),
+    ('t', "tor", "through Tor to the hub"),
+    ('T', "tor+onion", "through Tor to the first relay"),
+    ('d', "direct", "straight to the hub"),
+    ('l', "lan", "by the local network"),
+];
+
+/// The letter of a route; a space of none.
+#[must_use]
+pub fn letter(route: &str) -> char {
+    ROUTES.iter().find(|(_, name, _)| *name == route).map_or(' ', |(letter, ..)| *letter)
+}
+
 /// A message or a line of an open room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
@@ -87,6 +102,8 @@ pub struct Line {
     pub at_ms: u64,
     /// How far it got.
     pub state: State,
+    /// The route that carried it.
+    pub route: String,
     /// The message that it answers.
     pub reply_to: Option<String>,
     /// Whether it was changed.
@@ -112,6 +129,7 @@ impl From<MessageView> for Line {
             text: m.text,
             at_ms: m.sent_ms,
             state: State::parse(&m.state),
+            route: m.route,
             reply_to: m.reply_to,
             edited: m.edited,
             deleted: m.deleted,
@@ -161,9 +179,10 @@ impl Log {
     }
 
     /// A message of ours got further.
-    pub fn advance(&mut self, id: &str, state: &str) {
+    pub fn advance(&mut self, id: &str, state: &str, route: String) {
         if let Some(line) = self.lines.iter_mut().find(|l| l.id == id) {
             line.state = line.state.max(State::parse(state));
+            line.route = route;
         }
     }
 

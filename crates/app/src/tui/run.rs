@@ -134,7 +134,8 @@ struct Loop {
 impl Loop {
     fn new(screen: Screen, client: Arc<Client>) -> Loop {
         let size = screen.terminal.size().map_or((80, 24), |s| (s.width, s.height));
-        let app = App::new(size, colours(std::io::stdout().is_terminal()), now_ms());
+        let mut app = App::new(size, colours(std::io::stdout().is_terminal()), now_ms());
+        app.zone = jiff::tz::TimeZone::system();
         let (inputs, waiting) = mpsc::unbounded_channel();
         Loop { screen, client, app, inputs, waiting, tasks: JoinSet::new() }
     }
@@ -157,7 +158,7 @@ impl Loop {
                     Some(Err(_)) | None => break,
                 },
                 event = events.recv(), if told => match event {
-                    Some(event) => Input::Event(event),
+                    Some(event) => Input::Event(Box::new(event)),
                     None => {
                         told = false;
                         Input::Stopped

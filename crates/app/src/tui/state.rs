@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use ratatui::layout::Rect;
 use ratatui_textarea::TextArea;
 
@@ -40,7 +42,7 @@ pub enum Input {
     /// The terminal has something.
     Terminal(crossterm::event::Event),
     /// The engine tells something.
-    Event(Event),
+    Event(Box<Event>),
     /// The engine answers.
     Reply(Then, Result<Reply, Refusal>),
     /// A directory was read.
@@ -223,6 +225,8 @@ pub struct Stale {
 #[allow(missing_docs, reason = "the names say it")]
 pub struct App {
     pub now_ms: u64,
+    /// Where its user's clock hangs.
+    pub zone: TimeZone,
     pub size: (u16, u16),
     pub focused: bool,
     pub colours: bool,
@@ -260,6 +264,7 @@ impl App {
     pub fn new(size: (u16, u16), colours: bool, now_ms: u64) -> App {
         App {
             now_ms,
+            zone: TimeZone::UTC,
             size,
             focused: true,
             colours,
@@ -290,6 +295,14 @@ impl App {
             dirty: true,
             drawn: Drawn::default(),
         }
+    }
+
+    /// What the user's clock showed at this time, as ms since the Unix epoch as if the clock hung in Greenwich.
+    #[must_use]
+    pub fn local(&self, ms: u64) -> u64 {
+        let at = i64::try_from(ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        let offset = at.map_or(0, |at| i64::from(self.zone.to_offset(at).seconds()));
+        ms.saturating_add_signed(offset.saturating_mul(1_000))
     }
 
     /// The colours in use.

@@ -35,6 +35,8 @@ try {
     await page.locator("#log .text", { hasText: "hello back" }).waitFor();
   }
   same(await badge(), "lan", "the badge");
+  same(new Set(await page.locator("#log .msg .route").allInnerTexts()).size, 1, "each message says how it went or came");
+  same(await page.locator("#log .msg .route").first().innerText(), "lan", "the route of a message");
   check(person.complaints.length === 0, `no page complains: ${person.complaints.join("\n")}`);
   told("neighbours");
 } catch (error) {

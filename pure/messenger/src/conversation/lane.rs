@@ -45,6 +45,8 @@ pub(super) struct Lane {
     pub(super) told: u64,
     /// Moved since it was kept.
     pub(super) dirty: bool,
+    /// The route by which the last box came.
+    pub(super) via: &'static str,
 }
 
 impl Lane {
@@ -63,6 +65,7 @@ impl Lane {
             unacked: false,
             told,
             dirty: false,
+            via: "",
         })
     }
 

@@ -587,7 +587,9 @@ impl Conversation {
                     lane.look_at = cx.now.plus_millis(wait);
                 }
                 for found in boxes {
-                    lane.accept(found);
+                    if lane.accept(found) {
+                        lane.via = cx.via;
+                    }
                 }
             }
             Purpose::Decide(epoch) => self.on_decisions(cx, epoch, boxes),

@@ -46,7 +46,9 @@ impl Conversation {
             if held == Some(member) {
                 continue;
             }
-            while let Some(item) = self.lanes.get_mut(&(member, epoch)).map(|l| l.next(cx.now)).transpose()?.flatten() {
+            while let Some(lane) = self.lanes.get_mut(&(member, epoch)) {
+                let Some(item) = lane.next(cx.now)? else { break };
+                cx.via = lane.via;
                 self.dirty = true;
                 match item {
                     Item::Message(message, _) => self.incoming(cx, member, epoch, &message)?,
@@ -176,7 +178,7 @@ impl Conversation {
             reply_to,
             state: State::Received,
             expires_at: ttl.map(|s| cx.now.plus_millis(u64::from(s).saturating_mul(1_000))),
-            route: String::new(),
+            route: cx.via.to_owned(),
         };
         let new = cx.store.add_message(&message)?;
         if new {

@@ -271,7 +271,7 @@ impl Conversation {
         let (id, shown) = (pending.id, pending.shown);
         let run = self.runs.entry(seq).or_default();
         run.sent(index);
-        if shown && len > 0 && run.is_sent(len) { self.further(cx, id, State::Sent) } else { Ok(()) }
+        if shown && len > 0 && run.is_sent(len) { self.travelled(cx, id, State::Sent) } else { Ok(()) }
     }
 
     /// Neighbours may fetch this box from us. It stays until the hub has it, or everybody.
@@ -287,9 +287,15 @@ impl Conversation {
         cx.store.put(Space::Outbox, &key_of(self.id, seq), &pack(pending)?)?;
         let (id, shown) = (pending.id, pending.shown);
         if shown {
-            self.further(cx, id, State::Sent)?;
+            self.travelled(cx, id, State::Sent)?;
         }
         self.settle_acknowledged(cx)
+    }
+
+    /// A message of ours went so far by the route of this step.
+    fn travelled(&self, cx: &mut Cx<'_>, id: MessageId, state: State) -> Result<(), Error> {
+        cx.store.set_route(&self.id, &id, cx.via)?;
+        self.further(cx, id, state)
     }
 
     fn further(&self, cx: &mut Cx<'_>, id: MessageId, state: State) -> Result<(), Error> {
@@ -321,7 +327,7 @@ impl Conversation {
         self.runs.remove(&seq);
         if shown {
             let state = if self.lan { State::Sent } else { State::Stored };
-            self.further(cx, id, state)?;
+            self.travelled(cx, id, state)?;
         }
         if !tracked {
             return self.forget_pending(cx, seq);

@@ -37,6 +37,7 @@ pub const RULES: &[Rule] = &[
     ("reactions: once per author and text, in order, removable", reactions),
     ("at most 64 reactions per message", reactions_are_bounded),
     ("a state never goes back", states),
+    ("the route of a message of ours", routes),
     ("what is taken back had not left, and stays so", cancelling),
     ("messages disappear when due", expiry),
     ("old messages go, but none of ours under way", forgetting),
@@ -284,6 +285,16 @@ fn states(s: &dyn Store) {
     assert_eq!(one(s, 3).message.state, State::Received);
     assert!(!s.set_state(&HERE, &id(4), State::Sent).unwrap(), "none there");
     assert!(!s.set_state(&THERE, &id(2), State::Read).unwrap(), "none there");
+}
+
+fn routes(s: &dyn Store) {
+    add(s, 1, BEN, "theirs, of the same id");
+    add(s, 1, Author::Me, "ours");
+    s.set_route(&HERE, &id(1), "lan").unwrap();
+    s.set_route(&HERE, &id(1), "tor").unwrap();
+    s.set_route(&THERE, &id(1), "direct").unwrap();
+    let routes: Vec<_> = s.history(&HERE, None, 9).unwrap().into_iter().map(|m| m.message.route).collect();
+    assert_eq!(routes, ["onion", "tor"]);
 }
 
 fn cancelling(s: &dyn Store) {

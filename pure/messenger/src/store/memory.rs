@@ -166,6 +166,17 @@ impl Store for MemoryStore {
         Ok(moved.unwrap_or(false))
     }
 
+    fn set_route(&self, conversation: &ConversationId, id: &MessageId, route: &str) -> Result<(), StoreError> {
+        let mut inner = self.0.borrow_mut();
+        let ours = |m: &&mut StoredMessage| {
+            (m.message.conversation, m.message.id, m.message.author) == (*conversation, *id, Author::Me)
+        };
+        if let Some(found) = inner.messages.iter_mut().find(ours) {
+            found.message.route = route.to_owned();
+        }
+        Ok(())
+    }
+
     fn set_expiry(&self, conversation: &ConversationId, id: &MessageId, at: Timestamp) -> Result<(), StoreError> {
         self.change(conversation, id, |m| m.message.expires_at = Some(at));
         Ok(())

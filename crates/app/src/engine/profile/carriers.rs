@@ -163,6 +163,11 @@ impl Carriers {
         self.running.get(index).filter(|r| r.up).map(|r| r.route)
     }
 
+    /// The name of a carrier's route.
+    pub(super) fn route_of(&self, carrier: usize) -> &'static str {
+        self.running.get(carrier).map_or("", |r| r.route.name())
+    }
+
     /// All ways, with the places that use them.
     pub(super) fn networks(&self) -> impl Iterator<Item = (Vec<PlaceId>, NetworkView)> {
         self.running.iter().enumerate().map(|(index, running)| {

@@ -8,7 +8,7 @@ use mesh::node::{Action, Config as Gossip, Step as Gossiping, WatchId};
 use mesh::{Account, Node, Pair, Standing};
 use messenger::call::{Call, CallId};
 use messenger::event::PlaceId;
-use messenger::{NearWho, Reach};
+use messenger::{Messenger, NearWho, Reach, Step};
 use sha2::{Digest, Sha256};
 use streams::{BoxId, SealedBox, VerifiedBox};
 use tokio::sync::mpsc;
@@ -195,6 +195,17 @@ impl Engine {
         self.found(found);
     }
 
+    /// A step with what neighbours brought or took.
+    fn near_step<T>(
+        &mut self,
+        work: impl FnOnce(&mut Messenger, &mut Step<'_>) -> Result<T, messenger::Error>,
+    ) -> Result<T, Refusal> {
+        self.step(|m, s| {
+            s.via = "lan";
+            work(m, s)
+        })
+    }
+
     /// Boxes came by the LAN that the messenger waits for.
     fn found(&mut self, found: Vec<(CallId, VerifiedBox)>) {
         let mut answers = Vec::new();
@@ -207,7 +218,7 @@ impl Engine {
             answers.push((id, vec![content]));
         }
         if !answers.is_empty() {
-            let done = self.step(|m, s| answers.into_iter().try_for_each(|(id, boxes)| m.on_boxes(s, id, boxes)));
+            let done = self.near_step(|m, s| answers.into_iter().try_for_each(|(id, boxes)| m.on_boxes(s, id, boxes)));
             self.tell_refusal(done);
         }
     }
@@ -282,7 +293,7 @@ impl Engine {
             // Neighbours were given it when it was put.
             self.near.open.remove(&id);
             self.carriers.cancel(id);
-            let done = self.step(|m, s| m.on_carried(s, id));
+            let done = self.near_step(|m, s| m.on_carried(s, id));
             self.tell_refusal(done);
         }
     }
@@ -321,7 +332,7 @@ impl Engine {
         if !ids.is_empty() {
             self.owe(place, &ids);
         }
-        let done = self.step(|m, s| m.on_boxes(s, id, found));
+        let done = self.near_step(|m, s| m.on_boxes(s, id, found));
         self.tell_refusal(done);
     }
 
@@ -366,7 +377,7 @@ impl Engine {
         let near: Vec<(CallId, PutOutcome)> =
             outcomes.into_iter().filter(|(id, _)| self.near.open.get(id).is_some_and(|o| !o.at_hub)).collect();
         near.iter().for_each(|(id, _)| drop(self.near.open.remove(id)));
-        let done = self.step(|m, s| {
+        let done = self.near_step(|m, s| {
             near.into_iter().try_for_each(|(id, outcome)| match outcome.is_stored() {
                 true => m.on_carried(s, id),
                 false => m.on_put(s, id, outcome),

@@ -152,7 +152,7 @@ impl Engine {
         let Engine { vault, messenger, .. } = self;
         let result = vault.transaction(|store| {
             let mut rng = rand::rng();
-            let mut step = Step { now, rng: &mut rng, store };
+            let mut step = Step { now, rng: &mut rng, store, via: "" };
             work(messenger, &mut step).map_err(StepError::Messenger)
         });
         match result {
@@ -278,13 +278,16 @@ impl Engine {
                 }
                 CarrierEvent::Notice(text) => words.push(Event::Notice { text }),
                 CarrierEvent::Path { .. } | CarrierEvent::Answered(_) | CarrierEvent::Traced(_) => {}
-                CarrierEvent::Sent(_) | CarrierEvent::Put(..) | CarrierEvent::Boxes(..) => calls.push(event),
+                CarrierEvent::Sent(_) | CarrierEvent::Put(..) | CarrierEvent::Boxes(..) => {
+                    calls.push((self.carriers.route_of(carrier), event));
+                }
             }
         }
         words.into_iter().for_each(|event| self.tell(event));
-        let calls: Vec<CarrierEvent> = calls.into_iter().filter(|event| self.is_for_the_messenger(event)).collect();
+        calls.retain(|(_, event)| self.is_for_the_messenger(event));
         let done = self.step(|m, s| {
-            for event in calls {
+            for (route, event) in calls {
+                s.via = route;
                 match event {
                     CarrierEvent::Sent(id) => m.on_sent(s, id)?,
                     CarrierEvent::Put(id, outcome) => m.on_put(s, id, outcome)?,
@@ -419,6 +422,7 @@ impl Engine {
                 conversation: self.name(conversation),
                 id: hex(id.as_bytes()),
                 state: state_word(state).to_owned(),
+                route: self.view(conversation, id).map(|m| m.route).unwrap_or_default(),
             }),
             Happened::Expired { conversation, id } => {
                 Some(Event::Expired { conversation: self.name(conversation), id: hex(id.as_bytes()) })
@@ -559,7 +563,7 @@ fn load(vault: &Vault, config: &Config, now: Timestamp) -> Result<Messenger, Ref
     };
     let loaded = vault.transaction(|store| {
         let mut rng = rand::rng();
-        let mut step = Step { now, rng: &mut rng, store };
+        let mut step = Step { now, rng: &mut rng, store, via: "" };
         Messenger::load(&mut step, settings).map_err(StepError::Messenger)
     });
     Ok(loaded?)

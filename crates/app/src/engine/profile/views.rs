@@ -93,6 +93,7 @@ pub(super) fn message(messenger: &Messenger, stored: &StoredMessage) -> MessageV
         sent_ms: m.sent_at.as_millis(),
         received_ms: m.received_at.as_millis(),
         state: state_word(m.state).to_owned(),
+        route: m.route.clone(),
         reply_to: m.reply_to.map(|id: MessageId| hex(id.as_bytes())),
         edited: stored.edited,
         deleted: stored.deleted,

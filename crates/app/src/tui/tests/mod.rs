@@ -82,7 +82,7 @@ impl Screen {
 
     /// The engine tells something.
     pub fn event(&mut self, event: Event) {
-        self.input(Input::Event(event));
+        self.input(Input::Event(Box::new(event)));
     }
 
     /// The engine answers the question of this kind, which must have been asked.
@@ -246,6 +246,7 @@ pub fn message(with: &str, number: i64, from: &str, text: &str, state: &str, ago
         sent_ms: NOW - ago * MINUTE,
         received_ms: NOW - ago * MINUTE,
         state: state.into(),
+        route: if matches!(state, "queued" | "cancelled") { String::new() } else { "onion".into() },
         reply_to: None,
         edited: false,
         deleted: false,
@@ -292,6 +293,7 @@ pub fn said(number: u64, from: &str, text: &str, state: &str) -> RoomLineView {
         text: text.into(),
         at_ms: NOW - 5 * MINUTE,
         state: state.into(),
+        route: if from.is_empty() || state == "queued" { String::new() } else { "tor+onion".into() },
     }
 }
 

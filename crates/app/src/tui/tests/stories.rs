@@ -67,10 +67,11 @@ fn a_retry_keeps_one_bubble_and_a_state_never_goes_back() {
     let sent = message("bob", 40, "alice", "hello", "queued", 0);
     screen.event(Event::Message { message: sent.clone() });
     let state = |screen: &mut Screen, state: &str| {
-        screen.event(Event::State { conversation: "bob".into(), id: sent.id.clone(), state: state.into() });
+        let (conversation, id, route) = ("bob".into(), sent.id.clone(), "tor".into());
+        screen.event(Event::State { conversation, id, state: state.into(), route });
     };
     state(&mut screen, "delivered");
-    assert!(screen.shows("✓✓ delivered"));
+    assert!(screen.shows("✓✓ delivered") && screen.shows(" t alice: hello"));
     // Late news, and the same message once more.
     state(&mut screen, "sent");
     screen.event(Event::Message { message: sent.clone() });

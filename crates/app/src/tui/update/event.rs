@@ -18,9 +18,9 @@ pub fn event(app: &mut App, out: &mut Vec<Effect>, event: Event) {
             }
         }
         Event::Message { message } => message_came(app, out, &message),
-        Event::State { conversation, id, state } => {
+        Event::State { conversation, id, state, route } => {
             if let Some(log) = app.logs.get_mut(&Place::Conversation(conversation)) {
-                log.advance(&id, &state);
+                log.advance(&id, &state, route);
             }
             app.refresh("status");
             app.refresh("conversations");

@@ -79,13 +79,13 @@ pub fn found(app: &mut App, query: &str, messages: Vec<MessageView>) {
         .into_iter()
         .map(|m| {
             let place = Place::Conversation(m.conversation.clone());
-            (m.sent_ms, hit(&m.from, &m.text, m.sent_ms, place, m.id))
+            (m.sent_ms, hit(app, &m.from, &m.text, m.sent_ms, place, m.id))
         })
         .collect();
     for (place, log) in app.logs.iter().filter(|(p, _)| matches!(p, Place::Room(_))) {
         let holds = |l: &&Line| words.iter().all(|w| l.text.to_lowercase().contains(w));
         let lines = log.lines.iter().filter(|l| !l.notice).filter(holds);
-        all.extend(lines.map(|l| (l.at_ms, hit(&l.from, &l.text, l.at_ms, place.clone(), l.id.clone()))));
+        all.extend(lines.map(|l| (l.at_ms, hit(app, &l.from, &l.text, l.at_ms, place.clone(), l.id.clone()))));
     }
     all.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
     if let Some(Dialog::Pick(pick)) = app.dialogs.last_mut()
@@ -97,9 +97,9 @@ pub fn found(app: &mut App, query: &str, messages: Vec<MessageView>) {
     }
 }
 
-fn hit(from: &str, said: &str, at_ms: u64, place: Place, id: String) -> Item {
+fn hit(app: &App, from: &str, said: &str, at_ms: u64, place: Place, id: String) -> Item {
     let label = format!("{from}: {}", text::one_line(said));
-    let detail = format!("{}  {}", place.name(), date_time(at_ms));
+    let detail = format!("{}  {}", place.name(), date_time(app.local(at_ms)));
     Item::new(label, detail, Press::Message(place, id))
 }
 
@@ -262,11 +262,11 @@ pub fn group_invites(app: &mut App) {
 }
 
 /// Invites that were made.
-pub fn invites(invites: Vec<InviteView>) -> Pick {
+pub fn invites(app: &App, invites: Vec<InviteView>) -> Pick {
     let items = invites.into_iter().map(|i| {
         let label = i.name.clone().unwrap_or_else(|| "for anybody".to_owned());
-        let detail = format!("{}, until {}", i.state, date_time(i.expires_ms));
-        let press = if i.state == "open" { Press::Page(Box::new(pages::invite(&i))) } else { Press::Close };
+        let detail = format!("{}, until {}", i.state, date_time(app.local(i.expires_ms)));
+        let press = if i.state == "open" { Press::Page(Box::new(pages::invite(app, &i))) } else { Press::Close };
         Item::new(label, detail, press)
     });
     Pick::new("Invites that you made", "Enter shows the link, and takes it back if you wish.", items.collect())

@@ -70,7 +70,7 @@ pub fn update(app: &mut App, now_ms: u64, input: Input) -> Vec<Effect> {
         }
         Input::Terminal(Event::FocusLost) => app.focused = false,
         Input::Terminal(Event::Key(_)) => {}
-        Input::Event(event) => event::event(app, &mut out, event),
+        Input::Event(event) => event::event(app, &mut out, *event),
         Input::Reply(then, answer) => reply::reply(app, &mut out, then, answer),
         Input::Dir(path, found) => lists::directory(app, path, found),
         Input::Exported(done) => match done {

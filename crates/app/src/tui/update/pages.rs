@@ -2,7 +2,7 @@
 
 use super::super::dialog::{Button, Item, Live, Page, Pick, Press, Prompt, Purpose, Row};
 use super::super::keys::{self, Action};
-use super::super::message::State;
+use super::super::message::{ROUTES, State};
 use super::super::state::{App, Then};
 use crate::cli::profile::show::{bytes, date_time};
 use crate::cli::{line, profile};
@@ -27,7 +27,12 @@ pub fn help() -> Page {
     let mut rows = vec![Row::Head("How far a message of yours got".to_owned())];
     rows.extend(State::LEGEND.map(|(s, what)| Row::Pair(format!("{} {}", s.mark(), s.word()), what.to_owned())));
     rows.extend([
-        Row::Dim("“w” on a chosen message says why it is not further. Times are UTC.".to_owned()),
+        Row::Dim("“w” on a chosen message says why it is not further.".to_owned()),
+        Row::Blank,
+        Row::Head("Which route carried a message".to_owned()),
+    ]);
+    rows.extend(ROUTES.map(|(letter, name, what)| Row::Pair(format!("12:30 {letter}"), format!("{name}: {what}"))));
+    rows.extend([
         Row::Blank,
         Row::Head("Marks".to_owned()),
         Row::Pair("• 3 new".to_owned(), "three messages that you have not seen".to_owned()),
@@ -119,11 +124,11 @@ pub fn invite_wait() -> Page {
 }
 
 /// An invite: its link whole, and its QR code.
-pub fn invite(invite: &InviteView) -> Page {
+pub fn invite(app: &App, invite: &InviteView) -> Page {
     let mut rows = vec![
         text(format!(
             "For one person, once, until {}. Whoever holds it can use it: give it on a way that you trust.",
-            date_time(invite.expires_ms)
+            date_time(app.local(invite.expires_ms))
         )),
         Row::Blank,
         Row::Link(invite.link.clone()),
@@ -181,9 +186,9 @@ pub fn words(name: &str, words: &str, verified: bool) -> Page {
 }
 
 /// Why a message is not delivered.
-pub fn why(reason: Option<&str>, since_ms: Option<u64>) -> Page {
+pub fn why(app: &App, reason: Option<&str>, since_ms: Option<u64>) -> Page {
     let mut rows = vec![text(reason.unwrap_or("It is delivered."))];
-    rows.extend(since_ms.map(|ms| Row::Dim(format!("since {} UTC", date_time(ms)))));
+    rows.extend(since_ms.map(|ms| Row::Dim(format!("since {}", date_time(app.local(ms))))));
     Page::new("Why is it not delivered?", rows, vec![close("close")])
 }
 

@@ -110,12 +110,12 @@ fn good(app: &mut App, out: &mut Vec<Effect>, then: Then, answer: Reply) {
 /// Answers that are shown.
 fn shown(app: &mut App, then: Then, answer: Reply) {
     match (then, answer) {
-        (Then::Invite, Reply::Invite(made)) => replace(app, Live::Invite, pages::invite(&made)),
+        (Then::Invite, Reply::Invite(made)) => replace(app, Live::Invite, pages::invite(app, &made)),
         (Then::Invites, Reply::Invites { invites }) => {
             if invites.is_empty() {
                 app.say("you have made no invites");
             } else {
-                app.dialogs.push(Dialog::Pick(Box::new(lists::invites(invites))));
+                app.dialogs.push(Dialog::Pick(Box::new(lists::invites(app, invites))));
             }
         }
         (Then::Words(name), Reply::Words { words, verified }) => {
@@ -126,7 +126,8 @@ fn shown(app: &mut App, then: Then, answer: Reply) {
             what => Dialog::Pick(Box::new(lists::members(&name, members, what))),
         }),
         (Then::Why, Reply::Why { text, since_ms }) => {
-            app.dialogs.push(Dialog::Page(pages::why(text.as_deref(), since_ms)));
+            let page = pages::why(app, text.as_deref(), since_ms);
+            app.dialogs.push(Dialog::Page(page));
         }
         (Then::Search(query), Reply::Messages { messages }) => lists::found(app, &query, messages),
         (Then::Network, Reply::Networks { networks }) => {

@@ -67,8 +67,8 @@ fn entry(paint: &mut Paint<'_, '_, '_>, area: Rect, place: &Place, chosen: bool)
     let when = app.last_active(place);
     let right = match new {
         0 if when == 0 => String::new(),
-        0 if day(when) == day(app.now_ms) => clock(when),
-        0 => day(when).get(5..).unwrap_or_default().to_owned(),
+        0 if day(app, when) == day(app, app.now_ms) => clock(app, when),
+        0 => day(app, when).get(5..).unwrap_or_default().to_owned(),
         n => format!("• {n} new"),
     };
     let (mark, badge, said) = about(app, place);

@@ -2,7 +2,7 @@
 
 use ratatui::style::Style;
 
-use super::super::message::{Line, Log, State};
+use super::super::message::{Line, Log, State, letter};
 use super::super::state::App;
 use super::super::text;
 use super::super::theme::Role;
@@ -19,25 +19,26 @@ pub struct Drawable {
     pub file: Option<(usize, String, bool)>,
 }
 
-/// `HH:MM`, UTC.
-pub fn clock(ms: u64) -> String {
-    date_time(ms).get(11..).unwrap_or_default().to_owned()
+/// `HH:MM` on the user's clock.
+pub fn clock(app: &App, ms: u64) -> String {
+    date_time(app.local(ms)).get(11..).unwrap_or_default().to_owned()
 }
 
-/// `YYYY-MM-DD`, UTC.
-pub fn day(ms: u64) -> String {
-    date_time(ms).get(..10).unwrap_or_default().to_owned()
+/// `YYYY-MM-DD` on the user's clock.
+pub fn day(app: &App, ms: u64) -> String {
+    date_time(app.local(ms)).get(..10).unwrap_or_default().to_owned()
 }
 
 /// The day's name and date.
-fn long_day(ms: u64, now_ms: u64) -> String {
+fn long_day(app: &App, ms: u64) -> String {
     const DAY: u64 = 86_400_000;
     const NAMES: [&str; 7] = ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
-    let name = usize::try_from(ms / DAY % 7).ok().and_then(|n| NAMES.get(n)).unwrap_or(&"");
-    match (now_ms / DAY).checked_sub(ms / DAY) {
+    let (that, today) = (app.local(ms) / DAY, app.local(app.now_ms) / DAY);
+    let name = usize::try_from(that % 7).ok().and_then(|n| NAMES.get(n)).unwrap_or(&"");
+    match today.checked_sub(that) {
         Some(0) => "Today".to_owned(),
         Some(1) => "Yesterday".to_owned(),
-        _ => format!("{name}, {}", day(ms)),
+        _ => format!("{name}, {}", day(app, ms)),
     }
 }
 
@@ -46,8 +47,8 @@ pub fn lines(app: &App, log: &Log, at: usize, cells: usize) -> Vec<Drawable> {
     let Some(line) = log.lines.get(at) else { return Vec::new() };
     let mut all = Vec::new();
     let before = at.checked_sub(1).and_then(|b| log.lines.get(b));
-    if before.is_none_or(|b| day(b.at_ms) != day(line.at_ms)) {
-        all.push(divider(&long_day(line.at_ms, app.now_ms), cells, app.theme().style(Role::Dim)));
+    if before.is_none_or(|b| day(app, b.at_ms) != day(app, line.at_ms)) {
+        all.push(divider(&long_day(app, line.at_ms), cells, app.theme().style(Role::Dim)));
     }
     if log.new_from == Some(line.number) {
         all.push(divider("new", cells, app.theme().style(Role::Unread)));
@@ -73,8 +74,9 @@ struct Writer<'a> {
     id: String,
 }
 
-/// Cells before a message's text: the mark of the chosen one, and the time.
-const INDENT: usize = 8;
+/// Cells before a message's text: the mark of the chosen one, the time, and the route's letter. The route stands where nobody's
+/// text or name can stand, so that nobody can write one.
+const INDENT: usize = 9;
 
 impl Writer<'_> {
     fn style(&self, role: Role) -> Style {
@@ -99,7 +101,8 @@ impl Writer<'_> {
 
     fn message(&self, log: &Log, line: &Line, all: &mut Vec<Drawable>) {
         let mark = if self.chosen { "▌" } else { " " };
-        let time = (format!("{mark}{} ", clock(line.at_ms)), self.style(Role::Dim));
+        let by = if line.notice { ' ' } else { letter(&line.route) };
+        let time = (format!("{mark}{} {by}", clock(self.app, line.at_ms)), self.style(Role::Dim));
         let room = self.cells.saturating_sub(INDENT + 1).max(4);
         if line.notice {
             let mut pieces = text::wrap(&line.text, room, 2).into_iter();

@@ -29,6 +29,11 @@ pub(super) fn state(word: &str) -> Markup {
     }
 }
 
+/// Which route carried a message.
+fn route(name: &str) -> Markup {
+    html! { @if !name.is_empty() { span.route title="The route that carried it" { (name) } } }
+}
+
 /// One of eight colours for a name: the same everywhere.
 pub(super) fn colour(name: &str) -> String {
     let sum = name.bytes().fold(0_u32, |s, b| s.wrapping_mul(31).wrapping_add(u32::from(b)));
@@ -62,6 +67,7 @@ fn message(cx: &Cx, m: &MessageView, all: &[MessageView], group: bool) -> Markup
                 @if m.edited && !m.deleted { span.dim { "edited" } }
                 @if m.expires_ms.is_some() { span.dim title="This message disappears" { "⏳" } }
                 @if m.you { (state(&m.state)) }
+                (route(&m.route))
             }
             @if let Some(id) = answered {
                 p.answered {
@@ -174,6 +180,7 @@ fn line(l: &RoomLineView) -> Markup {
                     @if l.you { span.vh { "You" } } @else { span class=(colour(&l.from)) { (l.from) } }
                     (time(l.at_ms))
                     @if l.you { (state(&l.state)) }
+                    (route(&l.route))
                 }
                 p.text { (l.text) }
             }

@@ -208,7 +208,7 @@ fn receipts_govern_what_is_shown_and_nothing_else() {
     let quiet = crate::Settings { delivery_receipts: false, read_receipts: false, ..Default::default() };
     let now = world.now;
     let person = world.of(bob);
-    let mut step = crate::Step { now, rng: &mut person.rng, store: &person.store };
+    let mut step = crate::Step { now, rng: &mut person.rng, store: &person.store, via: "" };
     person.messenger = Messenger::load(&mut step, quiet).unwrap();
     let second = world.say(alice, a, "two");
     world.pass(5_000);
@@ -238,7 +238,7 @@ fn a_file_is_offered_accepted_and_fetched_through_restarts() {
     world.of(alice).files.insert(e2ee::id::TransferId::new([0; 16]), Vec::new());
     let now = world.now;
     let person = world.of(alice);
-    let mut step = crate::Step { now, rng: &mut person.rng, store: &person.store };
+    let mut step = crate::Step { now, rng: &mut person.rng, store: &person.store, via: "" };
     let (_, transfer) = person.messenger.send_file(&mut step, a, &file).unwrap();
     person.files.insert(transfer, bytes.clone());
     world.pass(1_000);

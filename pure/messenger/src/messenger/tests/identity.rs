@@ -60,7 +60,7 @@ fn who_was_added_again_has_other_keys_and_is_bound_no_more() {
     let now = world.now;
     let person = world.of(bob);
     person.store = backup;
-    let mut step = Step { now, rng: &mut person.rng, store: &person.store };
+    let mut step = Step { now, rng: &mut person.rng, store: &person.store, via: "" };
     person.messenger = Messenger::load(&mut step, Settings::default()).unwrap();
     world.pass(3 * 86_400_000);
     world.say(bob, b, "back again");

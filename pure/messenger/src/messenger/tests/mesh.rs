@@ -7,7 +7,7 @@ use e2ee::mls::Floor;
 use super::world::*;
 use crate::NearWho;
 use crate::event::{Event, FileState};
-use crate::store::State;
+use crate::store::{State, Store};
 
 /// From now on this person reaches the hub or not, and is on that LAN.
 fn goes(world: &mut World, who: Who, online: bool, lan: Option<usize>) {
@@ -75,6 +75,33 @@ fn two_neighbours_talk_without_a_hub_and_each_message_is_shown_once() {
     let p = world.of(alice);
     let overview = &p.messenger.overview(&p.store).unwrap()[0];
     assert_eq!((overview.unacknowledged, overview.changing, overview.unstored), (0, false, 0));
+}
+
+/// The route of a message by its text, at this person.
+fn route(world: &mut World, who: Who, conversation: ConversationId, text: &str) -> String {
+    let all = world.of(who).store.history(&conversation, None, 100).unwrap();
+    all.into_iter().find(|m| m.message.text == text).map(|m| m.message.route).unwrap()
+}
+
+#[test]
+fn each_message_says_by_which_route_it_went_and_came() {
+    let mut world = World::new();
+    let (alice, bob) = (world.person("alice"), world.person("bob"));
+    let (a, b) = world.befriend(alice, bob);
+    world.say(alice, a, "by the hub");
+    world.pass(60_000);
+    goes(&mut world, alice, false, Some(0));
+    goes(&mut world, bob, false, Some(0));
+    world.say(alice, a, "by neighbours");
+    world.pass(60_000);
+    goes(&mut world, alice, false, None);
+    world.say(alice, a, "waiting");
+    world.settle();
+    for (text, by) in [("by the hub", "hub"), ("by neighbours", "lan")] {
+        assert_eq!(route(&mut world, alice, a, text), by, "as it went");
+        assert_eq!(route(&mut world, bob, b, text), by, "as it came");
+    }
+    assert_eq!(route(&mut world, alice, a, "waiting"), "", "it has not left");
 }
 
 //= DIRECT-023
@@ -335,7 +362,7 @@ fn a_file_goes_to_a_neighbour_and_to_the_hub_once_that_is_there() {
     };
     let now = world.now;
     let person = world.of(alice);
-    let mut step = crate::Step { now, rng: &mut person.rng, store: &person.store };
+    let mut step = crate::Step { now, rng: &mut person.rng, store: &person.store, via: "" };
     let (_, transfer) = person.messenger.send_file(&mut step, a, &file).unwrap();
     person.files.insert(transfer, bytes.clone());
     world.pass(5_000);

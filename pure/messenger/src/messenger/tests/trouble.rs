@@ -66,7 +66,7 @@ fn a_restored_profile_is_added_again_and_uses_no_index_twice() {
     let now = world.now;
     let person = world.of(bob);
     person.store = backup;
-    let mut step = Step { now, rng: &mut person.rng, store: &person.store };
+    let mut step = Step { now, rng: &mut person.rng, store: &person.store, via: "" };
     person.messenger = Messenger::load(&mut step, Settings::default()).unwrap();
     world.pass(2 * 86_400_000);
     world.say(bob, b, "three");
@@ -89,7 +89,7 @@ fn an_old_copy_of_a_profile_notices_that_it_is_old() {
     let now = world.now;
     let person = world.of(bob);
     person.store = old;
-    let mut step = Step { now, rng: &mut person.rng, store: &person.store };
+    let mut step = Step { now, rng: &mut person.rng, store: &person.store, via: "" };
     person.messenger = Messenger::load(&mut step, Settings::default()).unwrap();
     world.say(bob, b, "two");
     world.pass(2 * 86_400_000);
@@ -271,7 +271,7 @@ fn a_verified_contact_adds_again_and_an_unverified_one_does_not() {
         let now = world.now;
         let person = world.of(carol);
         person.store = backup;
-        let mut step = Step { now, rng: &mut person.rng, store: &person.store };
+        let mut step = Step { now, rng: &mut person.rng, store: &person.store, via: "" };
         person.messenger = Messenger::load(&mut step, Settings::default()).unwrap();
         world.pass(3 * 86_400_000);
         world.say(carol, in_group, "I am here");

@@ -116,7 +116,7 @@ impl World {
     pub(super) fn person(&mut self, name: &str) -> Who {
         let mut rng = ChaCha20Rng::seed_from_u64(self.rng.next_u64());
         let store = MemoryStore::default();
-        let mut step = Step { now: self.now, rng: &mut rng, store: &store };
+        let mut step = Step { now: self.now, rng: &mut rng, store: &store, via: "" };
         let mut messenger = Messenger::load(&mut step, Settings::default()).unwrap();
         messenger.set_my_name(&mut step, name).unwrap();
         self.people.push(Person {
@@ -153,7 +153,7 @@ impl World {
     ) -> Result<T, crate::Error> {
         let now = self.now;
         let person = self.of(who);
-        let mut step = Step { now, rng: &mut person.rng, store: &person.store };
+        let mut step = Step { now, rng: &mut person.rng, store: &person.store, via: "" };
         let result = f(&mut person.messenger, &mut step);
         self.take_outputs(who);
         result
@@ -164,7 +164,7 @@ impl World {
         loop {
             let person = self.of(who);
             let Some(output) = person.messenger.poll() else { break };
-            let mut step = Step { now, rng: &mut person.rng, store: &person.store };
+            let mut step = Step { now, rng: &mut person.rng, store: &person.store, via: "" };
             match output {
                 Output::Call { id, place, call, hub_only } => {
                     let hub = !person.messenger.place(place).unwrap().0.is_lan();
@@ -215,6 +215,7 @@ impl World {
         while let Some(asked) = self.of(who).open.pop_front() {
             let id = asked.id;
             let (hub, lan) = (online && asked.hub, near.filter(|_| asked.lan));
+            let via = if hub { "hub" } else { "lan" };
             let answered = match &asked.call {
                 _ if !hub && lan.is_none() => false,
                 Call::Put(sealed) => {
@@ -224,6 +225,7 @@ impl World {
                     let face = self.of(who).hub;
                     let outcome = hub.then(|| self.hubs[face].put(sealed));
                     self.does(who, |m, s| {
+                        s.via = via;
                         m.on_sent(s, id)?;
                         match outcome {
                             Some(outcome) => m.on_put(s, id, outcome),
@@ -234,14 +236,14 @@ impl World {
                 }
                 Call::Look(ids) => {
                     let boxes = self.found(ids, who, hub, lan);
-                    self.does(who, |m, s| m.on_boxes(s, id, boxes));
+                    self.brings(who, via, id, boxes);
                     true
                 }
                 Call::Get(ids) => {
                     let boxes = self.found(ids, who, hub, lan);
                     let any = !boxes.is_empty();
                     if any {
-                        self.does(who, |m, s| m.on_boxes(s, id, boxes));
+                        self.brings(who, via, id, boxes);
                     }
                     any
                 }
@@ -255,6 +257,13 @@ impl World {
         }
         self.of(who).open = waiting;
         false
+    }
+
+    fn brings(&mut self, who: Who, via: &'static str, id: CallId, boxes: Vec<VerifiedBox>) {
+        self.does(who, |m, s| {
+            s.via = via;
+            m.on_boxes(s, id, boxes)
+        });
     }
 
     /// What a request finds at the hub and on a LAN, which brings boxes out of order and twice.
@@ -334,7 +343,7 @@ impl World {
         let now = self.now;
         let person = self.of(who);
         person.open.clear();
-        let mut step = Step { now, rng: &mut person.rng, store: &person.store };
+        let mut step = Step { now, rng: &mut person.rng, store: &person.store, via: "" };
         person.messenger = Messenger::load(&mut step, Settings::default()).unwrap();
         self.take_outputs(who);
     }

@@ -29,6 +29,8 @@ pub enum Event {
         id: String,
         /// queued, sent, stored, delivered, read or cancelled.
         state: String,
+        /// The route that carried it so far; empty while it has not left.
+        route: String,
     },
     /// A message was edited, deleted, or got a reaction.
     Changed {

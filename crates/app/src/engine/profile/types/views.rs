@@ -73,6 +73,8 @@ pub struct RoomLineView {
     pub at_ms: u64,
     /// queued, sent, stored or received.
     pub state: String,
+    /// The route that carried it: onion, tor, tor+onion or direct; empty while it has not left, and of notices.
+    pub route: String,
 }
 
 /// A way to a hub.
@@ -256,6 +258,9 @@ pub struct MessageView {
     pub received_ms: u64,
     /// queued, sent, stored, delivered, read, cancelled or received.
     pub state: String,
+    /// The route that carried it on this side: onion, tor, tor+onion, direct or lan; empty where that is not known, and while
+    /// it has not left.
+    pub route: String,
     /// The message that it answers.
     pub reply_to: Option<String>,
     /// Whether its author changed it.
