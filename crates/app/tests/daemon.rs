@@ -202,3 +202,25 @@ fn a_face_that_stays_starts_the_daemon_and_takes_it_along() {
     // With it the key has gone.
     alice(None).fails(&["contacts"], 3, "no passphrase");
 }
+
+#[test]
+fn a_daemon_on_demand_stays_while_the_settings_say_so() {
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let alice = Person::new(home.path(), "alice", None);
+    alice.ok(&["config", "set", "stay", "true"]);
+    let mut face = alice.start(&["web", "--no-open", "--listen", "127.0.0.1:0"]);
+    let said = face.stderr.wait_for(SOON, |lines| lines.iter().find(|l| l.starts_with("Ctrl-C")).cloned());
+    assert!(said.as_ref().is_some_and(|l| l.contains("goes on without it")), "{said:?}");
+    face.signal("TERM");
+    assert_eq!(face.wait(SOON).code(), Some(0));
+    // A face that is not one of those that start a daemon finds it there; and no longer wants it to stay.
+    let mut rpc = Rpc::start(&alice);
+    rpc.ask(1, "status", &json!({}));
+    assert_eq!(rpc.answer(1)["result"]["stays"], true);
+    rpc.ask(2, "set", &json!({ "key": "stay", "value": "false" }));
+    assert_eq!(rpc.answer(2)["result"]["restart"], false);
+    rpc.ask(3, "status", &json!({}));
+    assert_eq!(rpc.answer(3)["result"]["stays"], false);
+    rpc.end();
+    alice.expect_no_daemon();
+}

@@ -220,6 +220,8 @@ pub struct Config {
     pub mouse: bool,
     /// Whether it tells of new messages by bell and notice.
     pub notify: bool,
+    /// Whether a daemon that was started on demand goes on when the last face is gone.
+    pub stay: bool,
 }
 
 impl Default for Config {
@@ -246,6 +248,7 @@ impl Default for Config {
             theme: Theme::Dark,
             mouse: true,
             notify: true,
+            stay: false,
         }
     }
 }
@@ -271,7 +274,7 @@ pub struct Setting {
 
 impl Config {
     /// All keys, in the order of the default file.
-    pub const KEYS: [&'static str; 21] = [
+    pub const KEYS: [&'static str; 22] = [
         "network",
         "route",
         "cover",
@@ -293,6 +296,7 @@ impl Config {
         "theme",
         "mouse",
         "notify",
+        "stay",
     ];
 
     /// Reads a file. What it does not say has its default.
@@ -394,13 +398,13 @@ impl Config {
             "floor" => Floor::WORDS,
             "accept_files" => AcceptFiles::WORDS,
             "theme" => Theme::WORDS,
-            "delivery_receipts" | "read_receipts" | "mouse" | "notify" => &["true", "false"],
+            "delivery_receipts" | "read_receipts" | "mouse" | "notify" | "stay" => &["true", "false"],
             _ => &[],
         }
     }
 
     fn is_switch(&self, key: &str) -> bool {
-        matches!(key, "delivery_receipts" | "read_receipts" | "mouse" | "notify")
+        matches!(key, "delivery_receipts" | "read_receipts" | "mouse" | "notify" | "stay")
     }
 
     fn apply(&mut self, key: &str, item: &Item) -> Result<(), String> {
@@ -426,6 +430,7 @@ impl Config {
             "theme" => self.theme = one_of(key, Theme::parse(text()?), Theme::WORDS)?,
             "mouse" => self.mouse = switch()?,
             "notify" => self.notify = switch()?,
+            "stay" => self.stay = switch()?,
             "delivery_receipts" => self.delivery_receipts = switch()?,
             "read_receipts" => self.read_receipts = switch()?,
             _ => return Err("unknown setting".to_owned()),

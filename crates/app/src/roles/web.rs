@@ -14,9 +14,9 @@ use zeroize::Zeroizing;
 use super::onion::{Site, authorized, kept_seed, site};
 use crate::cli::args_profile::ProfileArgs;
 use crate::cli::args_web::WebArgs;
-use crate::cli::profile::show::out;
+use crate::cli::profile::show::{UNREACHABLE, out};
 use crate::cli::profile::{Make, options};
-use crate::engine::profile::{Client, directory, passphrase};
+use crate::engine::profile::{Client, Command, Reply, directory, passphrase};
 use crate::exit::Failure;
 use crate::web::{Doors, Happened, Passphrase, Web, router};
 
@@ -56,6 +56,7 @@ pub async fn run(at: &ProfileArgs, args: WebArgs) -> Result<(), Failure> {
     let mut hosts = args.host.clone();
     hosts.push(address.to_string());
     hosts.extend(site.as_ref().map(|(_, site)| site.name.to_string()));
+    let stays = matches!(client.ask(Command::Status {}).await?, Reply::Status(status) if status.stays);
     let web = Web::new(client, events, profile, &path(&state)?, Doors::new(known));
     let door = Door::new(router(web.clone(), hosts), HttpLimits::default());
     door.serve(listener);
@@ -64,7 +65,7 @@ pub async fn run(at: &ProfileArgs, args: WebArgs) -> Result<(), Failure> {
         eprintln!("in Tor Browser:  http://{}/", site.name);
         (tor, site.service)
     });
-    say(&web, address)?;
+    say(&web, address, stays)?;
     if !args.no_open && std::io::stdout().is_terminal() {
         open(&state, &format!("http://{address}/#{}", web.code()))?;
     }
@@ -95,13 +96,14 @@ fn path(state: &StateDir) -> Result<String, Failure> {
     Ok(data_encoding::BASE32_NOPAD.encode(&secret[..16]).to_ascii_lowercase())
 }
 
-fn say(web: &Web, address: SocketAddr) -> Result<(), Failure> {
+fn say(web: &Web, address: SocketAddr, stays: bool) -> Result<(), Failure> {
     let code = web.code();
     out(&format!("http://{address}/#{code}"))?;
     eprintln!(
         "open this link; it lets one browser in, within 15 minutes. Without scripts: open http://{address}/ and type {code}"
     );
-    eprintln!("Ctrl-C ends the web face; your profile goes on as long as another face is open");
+    let then = if stays { "your profile goes on without it" } else { UNREACHABLE };
+    eprintln!("Ctrl-C ends the web face; {then}");
     Ok(())
 }
 

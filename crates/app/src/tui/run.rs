@@ -25,7 +25,7 @@ use super::view;
 use crate::cli::args_profile::{Format, ProfileArgs};
 use crate::cli::export::{self, Asked, Of};
 use crate::cli::line::colours;
-use crate::cli::profile::show::note;
+use crate::cli::profile::show::{UNREACHABLE, note};
 use crate::cli::profile::{Make, options};
 use crate::engine::now_ms;
 use crate::engine::profile::{self, Client, Event};
@@ -57,7 +57,10 @@ pub async fn run(at: &ProfileArgs, open: Option<Start>) -> Result<(), Failure> {
     if let Ok(client) = Arc::try_unwrap(client) {
         client.close().await;
     }
-    done
+    if !done? {
+        note(UNREACHABLE);
+    }
+    Ok(())
 }
 
 /// Attaches to the daemon of the profile, which is started if there is none.
@@ -140,7 +143,8 @@ impl Loop {
         Loop { screen, client, app, inputs, waiting, tasks: JoinSet::new() }
     }
 
-    async fn run(mut self, mut events: mpsc::Receiver<Event>, open: Option<Start>) -> Result<(), Failure> {
+    /// Until a person leaves; whether the profile goes on without a face.
+    async fn run(mut self, mut events: mpsc::Receiver<Event>, open: Option<Start>) -> Result<bool, Failure> {
         let first = start(&mut self.app, open);
         let mut leaving = self.effects(first);
         let mut keys = EventStream::new();
@@ -177,7 +181,7 @@ impl Loop {
             leaving = self.effects(effects);
         }
         self.tasks.shutdown().await;
-        Ok(())
+        Ok(self.app.status.is_some_and(|s| s.stays))
     }
 
     fn draw(&mut self) -> std::io::Result<()> {

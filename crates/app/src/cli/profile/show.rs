@@ -30,6 +30,10 @@ pub fn json(value: &impl Serialize) -> Result<(), Failure> {
     out(&line)
 }
 
+/// What a face says that leaves a profile which ends with its last face.
+pub const UNREACHABLE: &str =
+    "while no face is open nothing is received; `hushwing daemon`, or the setting `stay`, keeps you reachable";
+
 /// Something to know that is no data. Dim on a terminal.
 pub fn note(text: &str) {
     if crate::cli::line::colours(std::io::stderr().is_terminal()) {

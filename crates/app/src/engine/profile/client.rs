@@ -10,7 +10,7 @@ use vault::{Config, Profile, ProfileName, Vault};
 use wire::ErrorKind;
 use zeroize::Zeroizing;
 
-use super::run::Engine;
+use super::run::{Engine, Rest};
 use super::types::{Command, Event, Reply};
 use super::{demand, remote};
 use crate::exit::Failure;
@@ -129,7 +129,7 @@ pub struct Client {
 
 /// A profile that runs in this process.
 struct Here {
-    unstored: watch::Receiver<usize>,
+    rest: watch::Receiver<Rest>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -150,7 +150,7 @@ impl Client {
             return Ok(attached);
         }
         let (events, events_rx) = mpsc::channel(EVENTS);
-        let client = Client::start(&options, events)?;
+        let client = Client::start(&options, events, false)?;
         Ok((client, events_rx))
     }
 
@@ -167,25 +167,25 @@ impl Client {
     }
 
     /// Opens the profile in this process, for all faces: until one of them, or a signal, ends it; `on_demand` until the last
-    /// of them has gone, too.
+    /// of them has gone, too, unless the profile's settings say that it stays.
     ///
     /// # Errors
     /// Those of [`Client::open`]; a socket that cannot be made.
     pub async fn serve(options: Options, on_demand: bool, up: impl FnOnce()) -> Result<(), Failure> {
         let (events, events_rx) = mpsc::channel(EVENTS);
         let dir = directory(&options)?;
-        let client = Client::start(&options, events)?;
+        let client = Client::start(&options, events, !on_demand)?;
         // Nobody else has the profile now.
         let doors = remote::Doors::open(&dir)?;
         let stopped = crate::stop::asked();
         up();
-        let mut unstored = None;
+        let mut rest = None;
         if on_demand {
             demand::detach();
-            unstored = client.here.as_ref().map(|here| here.unstored.clone());
+            rest = client.here.as_ref().map(|here| here.rest.clone());
         }
         tokio::select! {
-            () = doors.serve(client.commands.clone(), events_rx, unstored) => {}
+            () = doors.serve(client.commands.clone(), events_rx, rest) => {}
             () = stopped => {}
         }
         client.close().await;
@@ -212,19 +212,19 @@ impl Client {
         Ok(true)
     }
 
-    fn start(options: &Options, events: mpsc::Sender<Event>) -> Result<Client, Failure> {
+    fn start(options: &Options, events: mpsc::Sender<Event>, resident: bool) -> Result<Client, Failure> {
         let (profile, vault, mut config) = open_profile(options)?;
         config.lan = options.lan.unwrap_or(config.lan);
         let (commands, incoming) = mpsc::channel(256);
-        let (unstored_tx, unstored) = watch::channel(0);
+        let (rest_tx, rest) = watch::channel(Rest::default());
         let (tor, scratch) = if config.lan == LanUse::Only { (None, None) } else { tor(&profile, &config)? };
-        let engine = Engine::start(profile, vault, config, tor, events, unstored_tx)?;
+        let engine = Engine::start(profile, vault, config, tor, events, rest_tx, resident)?;
         let task = tokio::spawn(async move {
             engine.run(incoming).await;
             // Tor's own files go after Tor.
             drop(scratch);
         });
-        Ok(Client { commands, here: Some(Here { unstored, task }) })
+        Ok(Client { commands, here: Some(Here { rest, task }) })
     }
 
     /// Asks for something, and waits for the answer. The events are to be read meanwhile.
@@ -243,8 +243,8 @@ impl Client {
         let _ = tokio::time::timeout(patience, self.ask(Command::Status {})).await;
         match &self.here {
             Some(here) => {
-                let mut unstored = here.unstored.clone();
-                tokio::time::timeout(patience, unstored.wait_for(|n| *n == 0)).await.is_ok_and(|r| r.is_ok())
+                let mut rest = here.rest.clone();
+                tokio::time::timeout(patience, rest.wait_for(|r| r.unstored == 0)).await.is_ok_and(|r| r.is_ok())
             }
             // The daemon goes on when we are gone.
             None => true,

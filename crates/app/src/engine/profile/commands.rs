@@ -436,6 +436,7 @@ impl Engine {
             connections,
             unstored: all.iter().map(|c| c.unstored).sum::<usize>() + self.near.node.untaken(),
             unacknowledged: all.iter().map(|c| c.unacknowledged).sum(),
+            stays: self.rest.borrow().stays,
         })
     }
 

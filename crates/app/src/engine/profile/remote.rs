@@ -19,6 +19,7 @@ use wire::ErrorKind;
 use super::client::{Asked, Refusal};
 use super::demand::{ALONE, UNSTORED};
 use super::kinds::{KINDS, code_of};
+use super::run::Rest;
 use super::types::{Command, Event, Reply};
 use crate::exit::Failure;
 
@@ -187,24 +188,24 @@ impl Doors {
         Ok(Doors { listener, path })
     }
 
-    /// Serves faces until one says stop; with a count of what is not at the hub also until there is no face for a moment and
-    /// nothing waits.
+    /// Serves faces until one says stop; on demand also until there is no face for a moment and nothing waits, unless the
+    /// profile stays.
     pub(super) async fn serve(
         &self,
         commands: mpsc::Sender<Asked>,
         mut events: mpsc::Receiver<Event>,
-        on_demand: Option<watch::Receiver<usize>>,
+        mut on_demand: Option<watch::Receiver<Rest>>,
     ) {
         let (all, _) = broadcast::channel(BEHIND);
         let (stop, mut stopped) = mpsc::channel(1);
         let mut faces = JoinSet::new();
         let mut alone = Instant::now();
         loop {
-            let waits = on_demand.as_ref().is_some_and(|unstored| *unstored.borrow() > 0);
-            let end = alone + if waits { UNSTORED } else { ALONE };
+            let rest = on_demand.as_mut().map(|rest| *rest.borrow_and_update());
+            let end = rest.filter(|r| !r.stays).map(|r| alone + if r.unstored > 0 { UNSTORED } else { ALONE });
             tokio::select! {
-                () = tokio::time::sleep_until(end), if on_demand.is_some() && faces.is_empty() => return,
-                () = all_stored(on_demand.clone()), if waits && faces.is_empty() => {}
+                () = until(end), if faces.is_empty() => return,
+                () = another(&mut on_demand), if faces.is_empty() => {}
                 accepted = self.listener.accept() => {
                     let Ok((stream, _)) = accepted else { continue };
                     if faces.len() < MAX_FACES && is_ours(&stream) {
@@ -223,12 +224,21 @@ impl Doors {
     }
 }
 
-/// When nothing of ours waits any more.
-async fn all_stored(unstored: Option<watch::Receiver<usize>>) {
-    let Some(mut unstored) = unstored else { return std::future::pending().await };
-    if unstored.wait_for(|n| *n == 0).await.is_err() {
-        std::future::pending::<()>().await;
+async fn until(end: Option<Instant>) {
+    match end {
+        Some(end) => tokio::time::sleep_until(end).await,
+        None => std::future::pending().await,
     }
+}
+
+/// When there is another [`Rest`].
+async fn another(rest: &mut Option<watch::Receiver<Rest>>) {
+    if let Some(rest) = rest
+        && rest.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending::<()>().await;
 }
 
 /// Whether the other end is this user.

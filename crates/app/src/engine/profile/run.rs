@@ -56,13 +56,24 @@ pub(super) struct Engine {
     pub(super) disk_tx: mpsc::Sender<Disk>,
     events: mpsc::Sender<Event>,
     lost_events: bool,
-    unstored: watch::Sender<usize>,
+    pub(super) rest: watch::Sender<Rest>,
+    /// Whether it was started to stay.
+    resident: bool,
     clock: Clock,
     /// Document time less the local clock, ms.
     offset_ms: i64,
     /// Whoever waits for an invite to be ready, or used.
     pub(super) waiting: HashMap<MessageId, Answer>,
     forget_at: Timestamp,
+}
+
+/// What to know before a profile is left alone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Rest {
+    /// Messages of ours that are not at the hub.
+    pub(super) unstored: usize,
+    /// Whether it goes on without faces.
+    pub(super) stays: bool,
 }
 
 impl Engine {
@@ -72,7 +83,8 @@ impl Engine {
         config: Config,
         tor: Option<Tor>,
         events: mpsc::Sender<Event>,
-        unstored: watch::Sender<usize>,
+        rest: watch::Sender<Rest>,
+        resident: bool,
     ) -> Result<Self, Failure> {
         let lan_use = config.lan;
         let session = config.keep == Keep::Session;
@@ -125,7 +137,8 @@ impl Engine {
             disk_tx,
             events,
             lost_events: false,
-            unstored,
+            rest,
+            resident,
             clock,
             offset_ms: 0,
             waiting: HashMap::new(),
@@ -330,8 +343,11 @@ impl Engine {
                 Output::Finish { transfer } => self.finish(transfer),
             }
         }
-        let unstored = self.messenger.unstored() + self.near.node.untaken();
-        self.unstored.send_if_modified(|old| std::mem::replace(old, unstored) != unstored);
+        let rest = Rest {
+            unstored: self.messenger.unstored() + self.near.node.untaken(),
+            stays: self.resident || self.config.stay,
+        };
+        self.rest.send_if_modified(|old| std::mem::replace(old, rest) != rest);
     }
 
     fn ensure_carriers(&mut self) {

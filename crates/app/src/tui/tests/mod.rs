@@ -212,6 +212,7 @@ pub fn status(name: &str) -> Status {
         connections: vec!["onion to hub 3f9a: connected".into()],
         unstored: 0,
         unacknowledged: 0,
+        stays: false,
     }
 }
 

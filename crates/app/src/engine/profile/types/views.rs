@@ -18,6 +18,8 @@ pub struct Status {
     pub unstored: usize,
     /// Messages of ours that not every recipient has.
     pub unacknowledged: usize,
+    /// Whether the profile goes on when the last face is gone.
+    pub stays: bool,
 }
 
 /// An open room. Whoever holds its link reads what is said there.
