@@ -19,6 +19,13 @@ pub(super) struct Command {
     then: Option<RoomKeys>,
 }
 
+impl Command {
+    /// Whether it ends with new keys, which we have.
+    pub(super) const fn changes_keys(&self) -> bool {
+        self.then.is_some()
+    }
+}
+
 impl Room {
     /// Whether we hold the owner's key.
     #[must_use]

@@ -5,6 +5,7 @@ use streams::{VerifiedBox, unpad};
 use wire::Timestamp;
 
 use super::follow::{Follow, Lane, Talker};
+use super::owner::Command;
 use super::{Call, JOIN_GRACE_MS, MAX_TALKERS, Purpose, Room, RoomEvent};
 use crate::Error;
 use crate::call::CallId;
@@ -295,6 +296,8 @@ impl Room {
                 if rekey.is_last() {
                     match self.next_keys.take() {
                         Some(keys) => self.switch(now, keys)?,
+                        // Our own order, read before the hub has told us that it is stored: the keys are at hand.
+                        None if self.command.as_ref().is_some_and(Command::changes_keys) => {}
                         None => self.event(RoomEvent::LockedOut),
                     }
                 }

@@ -373,6 +373,35 @@ fn re_keying_takes_along_whom_the_owner_chooses_and_old_links_die() {
 }
 
 #[test]
+fn an_owner_who_reads_the_own_order_before_it_is_stored_is_not_locked_out() {
+    let mut world = World::new(16);
+    let (owner, alice) = (world.join_owner(), world.join("alice"));
+    world.say(alice, "hi");
+    let mut rng = ChaCha20Rng::seed_from_u64(99);
+    world.clients[owner].room.rekey(world.now, &["alice".to_owned()], &mut rng).unwrap();
+    let client = &mut world.clients[owner];
+    while let Some(output) = client.room.poll() {
+        match output {
+            Output::Event(event) => client.events.push(event),
+            Output::Cancel(call) => drop(client.open.remove(&call)),
+            Output::Call(call, Call::Get(ids) | Call::Look(ids)) => drop(client.open.insert(call, ids)),
+            Output::Call(call, Call::Put(sealed)) => {
+                let outcome = world.hub.put(&sealed).unwrap();
+                // The get that waits for it is answered first.
+                let reading = client.open.iter().find(|(_, ids)| ids.contains(&sealed.id)).map(|(call, _)| *call);
+                client.open.remove(&reading.unwrap());
+                client.room.on_boxes(world.now, reading.unwrap(), vec![sealed.verify().unwrap()]).unwrap();
+                client.room.on_put(world.now, call, outcome).unwrap();
+            }
+        }
+    }
+    world.settle();
+    world.say(owner, "among ourselves");
+    assert!(world.clients[alice].texts().iter().any(|(_, t)| t == "among ourselves"));
+    assert!(!world.clients[owner].has(|e| *e == RoomEvent::LockedOut));
+}
+
+#[test]
 fn a_squatter_at_the_door_cannot_keep_others_out() {
     let mut world = World::new(12);
     // Somebody with the link has filled the first twenty indices of the door with junk.
