@@ -73,6 +73,17 @@ impl Web {
         }
     }
 
+    /// Makes a group, and leads to what there is to set about it; back to `otherwise` when it is refused.
+    async fn opened(&self, session: &Session, command: Command, otherwise: &str) -> Response {
+        match self.ask(command).await {
+            Ok(Reply::Contact { name }) => self.to(&format!("{}/about", at("c", &name))),
+            other => {
+                self.tell(session, other.map(|_| ""));
+                self.to(otherwise)
+            }
+        }
+    }
+
     /// Uses a link, and leads to whom or where it belongs.
     async fn follow(&self, session: &Session, link: &str, name: Option<String>, nick: Option<String>) -> Response {
         let used = self.use_link(link, name, nick).await;
@@ -121,13 +132,8 @@ async fn revoke(State(web): State<Arc<Web>>, form: Sent) -> Done {
 }
 
 async fn group(State(web): State<Arc<Web>>, form: Sent) -> Done {
-    match web.ask(Command::CreateGroup { title: form.get("title").trim().to_owned() }).await {
-        Ok(Reply::Contact { name }) => Ok(web.to(&format!("{}/about", at("c", &name)))),
-        other => {
-            web.tell(&form.session, other.map(|_| ""));
-            Ok(web.to("new"))
-        }
-    }
+    let command = Command::CreateGroup { title: form.get("title").trim().to_owned() };
+    Ok(web.opened(&form.session, command, "new").await)
 }
 
 async fn group_answer(State(web): State<Arc<Web>>, form: Sent) -> Done {
@@ -186,6 +192,11 @@ async fn talk(State(web): State<Arc<Web>>, Path((name, act)): Path<(String, Stri
         }
         "remove" => (Command::RemoveMember { group: name, member: form.get("member").to_owned() }, "removed", about),
         "refresh" => (Command::Refresh { conversation }, "new keys are on their way", about),
+        "check" => (Command::CheckOn { conversation }, "looking whether somebody has lost their place", about),
+        "restart" => {
+            let command = Command::RestartGroup { group: name, without: form.get("member").to_owned() };
+            return Ok(web.opened(&form.session, command, &about).await);
+        }
         "leave" => (Command::Leave { conversation }, "left", end),
         "forget" => (Command::Forget { conversation }, "removed from this profile", "./".to_owned()),
         _ => return Err(Trouble::none("there is nothing here")),
@@ -239,6 +250,11 @@ async fn in_room(State(web): State<Arc<Web>>, Path((name, act)): Path<(String, S
         "mute" => {
             let muted = form.get("muted") == "1";
             (Command::RoomMute { room, name: form.get("name").to_owned(), muted }, "", about)
+        }
+        "circuits" => (Command::RoomCircuits { room }, "moving to new circuits", about),
+        "rekey" => {
+            let names = form.fields.all("keep");
+            (Command::RoomRekey { room, names }, "new keys are on their way; links from before lead nowhere", about)
         }
         "leave" => (Command::LeaveRoom { room }, "you leave as soon as what you said is stored", "./".to_owned()),
         _ => return Err(Trouble::none("there is nothing here")),

@@ -20,6 +20,7 @@ try {
   await talk.room(alice, bob);
   await talk.look(alice);
   await talk.pages(alice);
+  await talk.trouble(alice, bob);
   await noscript(alice, bob);
   const complaints = [...alice.complaints, ...bob.complaints];
   check(complaints.length === 0, `no page complains: ${complaints.join("\n")}`);

@@ -206,6 +206,31 @@ export async function room(alice, bob) {
   told("an open room");
 }
 
+/** What an owner does about somebody who should not be in a room, and a member about one who holds a group up. */
+export async function trouble(alice, bob) {
+  await go(alice.page, "r/table/about");
+  const link = () => alice.page.locator("#link").inputValue();
+  const before = await link();
+  await alice.page.locator("#rekey summary").click();
+  check(await alice.page.locator("#rekey input[type=checkbox]").isChecked(), "who talks here may stay");
+  await alice.page.getByRole("button", { name: "New keys for these alone" }).click();
+  await alice.page.locator(".flash", { hasText: "links from before lead nowhere" }).waitFor();
+  await go(alice.page, "r/table");
+  await say(alice.page, "we two alone");
+  await said(bob.page, "we two alone");
+  await go(alice.page, "r/table/about");
+  check((await link()) !== before, "a room with new keys has another link");
+  told("new keys for a room");
+
+  await go(alice.page, "c/Choir/about");
+  await alice.page.getByText("Somebody holds this group up").click();
+  await alice.page.selectOption("#without", "bob");
+  await alice.page.getByRole("button", { name: "New group" }).click();
+  await alice.page.locator("h1", { hasText: "About Choir" }).waitFor();
+  await alice.page.locator("h2", { hasText: "Members (1)" }).waitFor();
+  told("a group that goes on without somebody");
+}
+
 export async function look(alice) {
   await go(alice.page, "search?q=monday");
   await alice.page.locator(".found", { hasText: "Monday at eight" }).waitFor();

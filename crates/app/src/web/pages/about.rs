@@ -100,8 +100,10 @@ pub(super) async fn panel(cx: &Cx, c: &ConversationView) -> Result<Markup, Troub
                     input #title name="title" value=(c.name) required maxlength="64";
                     button.plain { "Set" }
                 }))
-                (cx.button(&format!("{here}/refresh"), "plain", &[], "New keys"))
             }
+            (cx.button(&format!("{here}/refresh"), "plain", &[], "New keys"))
+            (cx.button(&format!("{here}/check"), "plain", &[], "Has somebody lost their place?"))
+            @if group && members.len() > 1 { (restart(cx, &members, &here)) }
             details {
                 summary { "Leave or remove" }
                 p.hint { "Leaving tells the others. Removing takes the history from this profile; nothing brings it back." }
@@ -110,6 +112,21 @@ pub(super) async fn panel(cx: &Cx, c: &ConversationView) -> Result<Markup, Troub
             }
         }
     })
+}
+
+/// A way out for a group that one member holds up.
+fn restart(cx: &Cx, members: &[MemberView], here: &str) -> Markup {
+    html! {
+        details {
+            summary { "Somebody holds this group up" }
+            p.hint { "A new group without them goes on. It begins without this one's history, and those of its members whom you know are invited." }
+            (cx.form(&format!("{here}/restart"), "row", &html! {
+                label for="without" { "Go on without" }
+                select #without name="member" { @for m in members.iter().filter(|m| !m.you) { option { (m.name) } } }
+                button.danger { "New group" }
+            }))
+        }
+    }
 }
 
 /// The safety words, which cost memory and time on purpose: they are shown where a person asks for them, and nowhere else.

@@ -120,13 +120,33 @@ fn panel(cx: &Cx, r: &RoomView, link: Option<&str>) -> Markup {
                 }
                 button.plain { "Take it" }
             }))
+            @if r.route.starts_with("tor") { (cx.button(&format!("{here}/circuits"), "plain", &[], "New circuits of Tor")) }
         }
+        @if r.owner { (rekey(cx, r, &here)) }
         section {
             h2 { "Export" }
             p.row { a.button.plain href=(format!("{here}/export")) download { "txt" } }
             p.hint { "What was said here while you were in; it is kept in memory only." }
         }
         section { (cx.button(&format!("{here}/leave"), "danger", &[], "Leave the room")) }
+    }
+}
+
+/// Who goes on when all links of before die.
+fn rekey(cx: &Cx, r: &RoomView, here: &str) -> Markup {
+    let others = r.people.iter().filter(|p| !p.you);
+    html! {
+        section #rekey {
+            h2 { "New keys" }
+            details {
+                summary { "Shut out whoever should not be here" }
+                p.hint { "Whom you tick gets new keys by itself. Everybody else, and every link of before, is out: readers who never said anything, too." }
+                (cx.form(&format!("{here}/rekey"), "floors", &html! {
+                    @for p in others { label { input type="checkbox" name="keep" value=(p.name) checked[!p.left && !p.muted]; (p.name) } }
+                    button.danger { "New keys for these alone" }
+                }))
+            }
+        }
     }
 }
 
