@@ -14,6 +14,9 @@ use tornet::Shared;
 
 tornet::supervisor!();
 
+/// What the programs log, for the story of a test that failed.
+const LOG: &str = "warn,net=debug,tor_hsclient=debug,tor_guardmgr=info,tor_dirmgr=info";
+
 /// A settings file by which the program joins the network.
 fn settings(network: &Shared, dir: &Path, engine: &str) -> String {
     let mut file = toml::Table::new();
@@ -33,6 +36,7 @@ fn settings(network: &Shared, dir: &Path, engine: &str) -> String {
 fn host(tor: &str, dir: &Path) -> (Process, String) {
     let mut command = hushwing();
     command.args(["host", "--serve", "--dir"]).arg(dir).args(["--tor-settings", tor]);
+    command.env("HUSHWING_LOG", "warn,net=debug,tor_hsservice=debug");
     let process = Process::spawn("host", command, Lines::default());
     let link = process.stdout.wait_for(LONG, |lines| lines.first().cloned());
     let link = link.unwrap_or_else(|| panic!("no link\n{}", process.stderr.all().join("\n")));
@@ -40,7 +44,9 @@ fn host(tor: &str, dir: &Path) -> (Process, String) {
 }
 
 fn guest(link: &str, nick: &str, tor: &str) -> Chat {
-    Chat::start(link, nick, &["--tor-settings", tor])
+    let mut command = hushwing();
+    command.args(["chat", link, "--json", "--nick", nick, "--tor-settings", tor]).env("HUSHWING_LOG", LOG);
+    Chat { nick: nick.into(), process: Process::spawn(nick, command, Lines::default()) }
 }
 
 fn expect_up(chat: &Chat) {

@@ -99,7 +99,11 @@ impl Arti {
             Address::Ip(socket) => socket.into_tor_addr_dangerously(),
         }
         .map_err(|_| TorError::Unreachable)?;
-        let stream = self.client.connect_with_prefs(target, &prefs).await.map_err(|e| refusal(e.kind()))?;
+        let stream = self.client.connect_with_prefs(target, &prefs).await.map_err(|e| {
+            // The kind names nobody; the error itself would.
+            tracing::debug!(kind = ?e.kind(), "no stream through Tor");
+            refusal(e.kind())
+        })?;
         Ok(Box::new(stream))
     }
 
