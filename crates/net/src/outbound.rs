@@ -291,6 +291,8 @@ impl Supervisor {
     async fn run(mut self) {
         let mut backoff = Backoff::new(self.config.backoff_min, self.config.backoff_max);
         let mut stopped = self.stopped.clone();
+        // Whether the last try took too long, and the one before it did not.
+        let mut slow = false;
         loop {
             self.report.send_replace(Status::Connecting);
             let (up_for, reason) = tokio::select! {
@@ -299,15 +301,23 @@ impl Supervisor {
                 connected = self.connect() => match connected {
                     Ok(link) => {
                         let since = Instant::now();
+                        slow = false;
                         let ended = self.serve_all(link).await;
                         let Some(reason) = ended else { break };
                         (since.elapsed(), reason)
                     }
-                    Err(error) => (Duration::ZERO, error.into()),
+                    Err(error) => {
+                        slow = error == Error::ConnectTimeout && !slow;
+                        (Duration::ZERO, error.into())
+                    }
                 },
             };
             if up_for >= self.config.stable_after {
                 backoff.reset();
+            }
+            // On a slow network Tor goes on with what it has begun, and the next try finds that done.
+            if let Some(tor) = self.config.dialer.tor_for(&self.config.address).filter(|_| !slow) {
+                tor.leave_circuits();
             }
             self.report.send_replace(Status::Down(reason));
             let wait = backoff.next(&mut rand::rng());

@@ -223,6 +223,30 @@ async fn dialers_share_no_circuit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_failed_is_tried_again_on_other_circuits() {
+    let network = network!();
+    let (host, _host) = start(&network, EngineKind::Arti).await;
+    let mut service = host.publish(service()).await.unwrap();
+    let mut incoming = service.take(PORT).unwrap();
+    let (tor, _tor) = start(&network, EngineKind::System).await;
+    let config = OutboundConfig {
+        dialer: Dialer::Tor(tor.dialer()),
+        backoff_max: Duration::from_secs(1),
+        ..OutboundConfig::new(service.address(PORT), identity(1).node_id(), Some(identity(2)))
+    };
+    let outbound = Outbound::spawn(config);
+    // The first stream comes to nothing, the second is looked at.
+    drop(eventually("dialled", incoming.recv()).await.unwrap());
+    let _second = eventually("dialled again", incoming.recv()).await.unwrap();
+    let name = service.name().to_string();
+    let name = name.trim_end_matches(".onion");
+    let circuits = network.ask_client().unwrap().ask("GETINFO circuit-status").unwrap();
+    let to_it = circuits.iter().filter(|line| line.contains(name) && line.contains("HSCR_JOINED"));
+    assert_eq!(to_it.count(), 2, "{circuits:?}");
+    eventually("ended", outbound.shutdown()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn links_move_to_new_circuits_without_being_down() {
     let network = network!();
     let (host, _host) = start(&network, EngineKind::Arti).await;

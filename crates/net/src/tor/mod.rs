@@ -40,13 +40,15 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Which streams may share circuits: those of one dialer between two renewals.
+/// Which streams may share circuits: those of one dialer between two renewals, while nothing goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Isolation {
     /// The dialer.
     group: u64,
     /// Counts renewals.
     generation: u64,
+    /// Counts what went wrong.
+    failures: u64,
 }
 
 /// What an engine does.
@@ -148,7 +150,8 @@ impl Tor {
     /// A dialer whose streams share circuits with no other dialer's.
     #[must_use]
     pub fn dialer(&self) -> TorDialer {
-        TorDialer { group: self.0.groups.fetch_add(1, Ordering::Relaxed), tor: self.clone() }
+        let group = self.0.groups.fetch_add(1, Ordering::Relaxed);
+        TorDialer { group, failures: Arc::default(), tor: self.clone() }
     }
 
     /// From now on new streams take new circuits. Links that follow [`Tor::renewals`] move over by themselves.
@@ -186,6 +189,7 @@ impl Tor {
 pub struct TorDialer {
     tor: Tor,
     group: u64,
+    failures: Arc<AtomicU64>,
 }
 
 impl fmt::Debug for TorDialer {
@@ -212,10 +216,20 @@ impl TorDialer {
             return Err(TorError::NoExits.into());
         }
         self.tor.ready().await?;
-        let isolation = Isolation { group: self.group, generation: *self.tor.0.generation.borrow() };
+        let isolation = Isolation {
+            group: self.group,
+            generation: *self.tor.0.generation.borrow(),
+            failures: self.failures.load(Ordering::Relaxed),
+        };
         tokio::time::timeout(CONNECT_TIMEOUT, self.tor.0.engine.connect(to, isolation))
             .await
             .map_err(|_| Error::ConnectTimeout)?
+    }
+
+    /// Something went wrong with a stream: the next one takes other circuits. A circuit to a service that is gone can look alive
+    /// for minutes, and every stream on it then fails like the first.
+    pub(crate) fn leave_circuits(&self) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether the settings allow to dial this.

@@ -107,7 +107,7 @@ impl System {
         let socks = self.socks().await?;
         // Tor keeps streams of different SOCKS users on different circuits (IsolateSOCKSAuth, its default).
         let user = format!("hushwing-{:016x}-{}", self.session, isolation.group);
-        let pass = isolation.generation.to_string();
+        let pass = format!("{}-{}", isolation.generation, isolation.failures);
         let connected = match to {
             Address::Onion(name, port) => {
                 Socks5Stream::connect_with_password(socks, (name.to_string(), port), &user, &pass).await
