@@ -1,5 +1,6 @@
 //! Starting a network.
 
+use std::cell::Cell;
 use std::fs;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,8 @@ const AUTHORITIES: u8 = 3;
 /// four seconds before it is not in it, and on a busy machine a tor takes five seconds to start.
 const LEADS: [u64; 4] = [13, 20, 30, 40];
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How often whoever lacks the directory is told to look again.
+const URGE_EVERY: Duration = Duration::from_secs(1);
 /// From the first consensus until everything must run.
 const PATIENCE: Duration = Duration::from_secs(40);
 /// What a tor loads before it can build circuits.
@@ -127,7 +130,15 @@ fn attempt(dir: &Path, options: &Options, lead: u64) -> Result<Tornet> {
     }
     client.start()?;
     nodes.push(client);
-    wait(deadline, &mut nodes, usable, "not all relays are in use")?;
+    let urged = Cell::new(Instant::now());
+    let ready = |nodes: &[Node]| {
+        if urged.get().elapsed() > URGE_EVERY {
+            urge(nodes);
+            urged.set(Instant::now());
+        }
+        usable(nodes)
+    };
+    wait(deadline, &mut nodes, ready, "not all relays are in use")?;
     let mut obfs4_lines = Vec::new();
     if common.obfs4proxy.is_some() {
         let arguments = |nodes: &[Node]| of(nodes, Kind::Bridge).map(Node::obfs4_arguments).collect::<Option<Vec<_>>>();
@@ -187,6 +198,14 @@ fn wait(deadline: Instant, nodes: &mut [Node], done: impl Fn(&[Node]) -> bool, o
         thread::sleep(LOOK_EVERY);
     }
     Ok(())
+}
+
+/// Who has asked in vain before the first consensus asks again after longer and longer pauses, of up to minutes: a new start of
+/// counting helps.
+fn urge(nodes: &[Node]) {
+    for node in nodes.iter().filter(|n| !n.has_directory()) {
+        let _ = node.control().and_then(|mut control| control.ask("SIGNAL RELOAD"));
+    }
 }
 
 /// Whether the client is connected and knows all relays, and each of them can hand the directory to others.

@@ -181,6 +181,8 @@ impl Node {
             };
         }
         if self.kind == Kind::Authority {
+            // Valid for as long as any network stands: a relay that misses a consensus would else hand out none that clients
+            // take, and they would wait for a minute or more.
             let Schedule { interval, .. } = common.schedule;
             for prefix in ["TestingV3AuthInitial", "V3Auth"] {
                 text += &format!(
@@ -189,7 +191,7 @@ impl Node {
             }
             text += &format!(
                 "DirPort {ip}:{directory}\nAuthoritativeDirectory 1\nV3AuthoritativeDirectory 1\n\
-                 V3AuthNIntervalsValid 3\nTestingDirAuthVoteHSDir *\nTestingDirAuthVoteGuard *\n\
+                 V3AuthNIntervalsValid 40\nTestingDirAuthVoteHSDir *\nTestingDirAuthVoteGuard *\n\
                  MinUptimeHidServDirectoryV2 0\nTestingMinExitFlagThreshold 0\n\
                  TestingAuthDirTimeToLearnReachability 0 minutes\nV3BandwidthsFile {}\n",
                 common.bandwidths.display()
