@@ -199,9 +199,10 @@ impl Node {
             text += if common.exits { "TestingDirAuthVoteExit *\n" } else { "" };
             // Arti takes the length of a time period from the first of these, C tor on a testing network uses 24 voting
             // intervals: they must agree. And both learn how long a circuit may take, which is so little on loopback
-            // that on a busy machine most of them would then fail: hence a floor.
+            // that on a busy machine most of them would then fail: hence a floor. And each directory keeps each descriptor, so
+            // that it does not matter from which consensus somebody reckons where it lies.
             text += &format!(
-                "ConsensusParams hsdir_interval={} cbtmintimeout=10000 cbtinitialtimeout=10000\n",
+                "ConsensusParams hsdir_interval={} hsdir_spread_store=8 cbtmintimeout=10000 cbtinitialtimeout=10000\n",
                 common.schedule.period_minutes()
             );
         }
