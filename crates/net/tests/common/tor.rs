@@ -12,8 +12,9 @@ use tornet::Shared;
 use wire::Address;
 use zeroize::Zeroizing;
 
-/// How long what needs a descriptor, an introduction and a rendezvous may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(100);
+/// How long what needs a descriptor, an introduction and a rendezvous may take. C tor that introduces itself to a service which is
+/// just going waits up to a minute for a rendezvous that does not come, and may do so twice.
+const PATIENCE: Duration = Duration::from_secs(240);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 pub const PORT: u16 = 7000;
 
