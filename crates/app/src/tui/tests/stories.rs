@@ -58,6 +58,19 @@ fn a_message_here_does_not_ring_but_in_an_unfocused_window_it_does() {
 }
 
 #[test]
+fn times_and_days_are_those_of_the_users_clock() {
+    let mut screen = alice(100, 24);
+    let said = |number, text: &str, ago| message("bob", number, "bob", text, "received", ago);
+    screen.history(vec![said(40, "good evening", 60), said(41, "good night", 0)]);
+    assert!(screen.shows(" 11:34 o bob: good evening") && screen.shows(" 12:34 o bob: good night"));
+    assert!(!screen.shows(" Yesterday "));
+    // Twelve hours to the east midnight lies between them.
+    screen.app.zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(12));
+    assert!(screen.shows(" 23:34 o bob: good evening") && screen.shows(" 00:34 o bob: good night"));
+    assert!(screen.shows(" Yesterday ") && screen.shows(" Today "));
+}
+
+#[test]
 fn a_retry_keeps_one_bubble_and_a_state_never_goes_back() {
     let mut screen = alice(100, 24);
     screen.history(vec![]);
