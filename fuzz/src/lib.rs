@@ -1,7 +1,8 @@
 //! What the fuzz targets share. Development only.
 //!
 //! # In this crate
-//! - [`edited`]: valid bytes with edits, so that a target gets past the first check without a corpus
+//! - [`edited`]: valid bytes with edits, so that a target gets past the first check without a
+//!   corpus
 //!
 //! # Not in this crate
 //! How targets are built and run: `cargo xtask fuzz`.
@@ -9,8 +10,9 @@
 //! # Invariants
 //! - Same input, same run: no clock, no randomness.
 
-/// `valid` with edits. The first byte of `edits`, if odd, cuts the end off by the next byte's count;
-/// then each three bytes are an offset (u16 big-endian, modulo the length) and a value to XOR there.
+/// `valid` with edits. The first byte of `edits`, if odd, cuts the end off by the next byte's
+/// count; then each three bytes are an offset (u16 big-endian, modulo the length) and a value to
+/// XOR there.
 #[must_use]
 pub fn edited(valid: &[u8], edits: &[u8]) -> Vec<u8> {
     let mut bytes = valid.to_vec();

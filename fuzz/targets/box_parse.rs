@@ -1,4 +1,5 @@
-//! Boxes, capabilities and padding from anybody. An edited box must not verify; single and batch checks must agree.
+//! Boxes, capabilities and padding from anybody. An edited box must not verify; single and batch
+//! checks must agree.
 #![no_main]
 
 use std::sync::LazyLock;

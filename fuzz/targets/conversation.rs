@@ -1,4 +1,5 @@
-//! What members and strangers put into private conversations: invites, their payloads, messages, parts, KeyPackages.
+//! What members and strangers put into private conversations: invites, their payloads, messages,
+//! parts, KeyPackages.
 #![no_main]
 
 use std::sync::OnceLock;

@@ -23,7 +23,9 @@ type Step = (&'static str, fn() -> Result<Outcome, String>);
 const STEPS: &[Step] = &[
     ("fmt", || pass(cargo().args(["fmt", "--all", "--check"]))),
     ("tidy", || tidy::main().map(|()| Outcome::Passed(Vec::new()))),
-    ("clippy", || pass(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))),
+    ("clippy", || {
+        pass(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+    }),
     ("typos", || with_tool("typos", in_root("typos", &[]))),
     ("deny", || with_tool("cargo-deny", deny("Cargo.toml"))),
     ("deny-fuzz", || with_tool("cargo-deny", deny("fuzz/Cargo.toml"))),
@@ -35,7 +37,10 @@ const STEPS: &[Step] = &[
 
 /// Runs all steps.
 pub(crate) fn main() -> Result<(), String> {
-    run_steps(STEPS, "advisories are not checked: their database is fetched by git; run `cargo deny check advisories`")
+    run_steps(
+        STEPS,
+        "advisories are not checked: their database is fetched by git; run `cargo deny check advisories`",
+    )
 }
 
 fn run_steps(steps: &[Step], note: &str) -> Result<(), String> {
@@ -93,7 +98,11 @@ fn deny(manifest: &str) -> Command {
 
 /// A step whose tool may be absent on a developer's machine, but not in CI.
 fn with_tool(tool: &str, mut command: Command) -> Result<Outcome, String> {
-    if installed(tool) { pass(&mut command) } else { absent(tool, std::env::var("CI").is_ok_and(|ci| ci == "true")) }
+    if installed(tool) {
+        pass(&mut command)
+    } else {
+        absent(tool, std::env::var("CI").is_ok_and(|ci| ci == "true"))
+    }
 }
 
 fn absent(tool: &str, in_ci: bool) -> Result<Outcome, String> {
@@ -117,7 +126,8 @@ fn is_nextest_summary(line: &str) -> bool {
 }
 
 fn doctest() -> Result<Outcome, String> {
-    let results = run::status_keeping(cargo().args(["test", "--doc", "--workspace"]), is_doctest_result)?;
+    let results =
+        run::status_keeping(cargo().args(["test", "--doc", "--workspace"]), is_doctest_result)?;
     let passed: u64 = results.iter().filter_map(|line| passed_in(line)).sum();
     Ok(Outcome::Passed(vec![format!("{passed} documentation tests passed")]))
 }
@@ -155,7 +165,9 @@ mod tests {
     #[test]
     fn summaries_are_recognised() {
         assert!(is_nextest_summary("     Summary [   4.321s] 12 tests run: 12 passed, 1 skipped"));
-        assert!(is_nextest_summary("Summary [   4.321s] 3/12 tests run: 2 passed, 1 failed, 1 skipped"));
+        assert!(is_nextest_summary(
+            "Summary [   4.321s] 3/12 tests run: 2 passed, 1 failed, 1 skipped"
+        ));
         assert!(!is_nextest_summary("        PASS [   0.004s] wire summary"));
         assert_eq!(passed_in("test result: ok. 3 passed; 0 failed; 0 ignored"), Some(3));
         assert!(!is_doctest_result("test result: FAILED. 1 passed; 1 failed"));
@@ -164,6 +176,9 @@ mod tests {
     #[test]
     fn a_row_names_step_result_time_and_reason() {
         let row = row("fmt", "FAILED", Duration::from_millis(1500), "why");
-        assert_eq!(row.split_whitespace().collect::<Vec<_>>(), ["fmt", "FAILED", "1.5", "s", "why"]);
+        assert_eq!(
+            row.split_whitespace().collect::<Vec<_>>(),
+            ["fmt", "FAILED", "1.5", "s", "why"]
+        );
     }
 }

@@ -1,11 +1,13 @@
-//! Fuzzing with a stable toolchain: libFuzzer needs coverage counters, which LLVM's own pass puts in.
+//! Fuzzing with a stable toolchain: libFuzzer needs coverage counters, which LLVM's own pass puts
+//! in.
 
 use std::path::Path;
 use std::process::Command;
 
 use crate::run;
 
-/// Options of the compiler: counters and compared values for libFuzzer; overflow checks come from the profile.
+/// Options of the compiler: counters and compared values for libFuzzer; overflow checks come from
+/// the profile.
 const RUSTFLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module \
     -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
@@ -42,7 +44,8 @@ fn parse<'a>(args: &[&'a str]) -> Result<(Option<&'a str>, u32), String> {
         match *arg {
             "--seconds" => {
                 let value = args.next().ok_or("--seconds wants a number")?;
-                seconds = value.parse().map_err(|_| format!("--seconds wants a number, not {value}"))?;
+                seconds =
+                    value.parse().map_err(|_| format!("--seconds wants a number, not {value}"))?;
             }
             name if !name.starts_with('-') && target.is_none() => target = Some(name),
             other => return Err(format!("fuzz does not know {other}")),
@@ -74,7 +77,8 @@ fn bins(manifest: &str) -> Vec<String> {
     names
 }
 
-/// The host's target triple. Named on the command line, it keeps the options away from build scripts.
+/// The host's target triple. Named on the command line, it keeps the options away from build
+/// scripts.
 fn host() -> Result<String, String> {
     let text = run::output(Command::new("rustc").arg("-vV"))?;
     let host = text.lines().find_map(|line| line.strip_prefix("host: "));
@@ -90,7 +94,8 @@ fn build(host: &str, which: &[&str]) -> Result<(), String> {
 
 fn fuzz(target: &str, seconds: u32) -> Result<(), String> {
     let root = run::root();
-    let (corpus, seeds) = (root.join("fuzz/corpus").join(target), root.join("fuzz/seeds").join(target));
+    let (corpus, seeds) =
+        (root.join("fuzz/corpus").join(target), root.join("fuzz/seeds").join(target));
     let artifacts = root.join("fuzz/artifacts").join(target);
     for dir in [&corpus, &artifacts] {
         std::fs::create_dir_all(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
@@ -114,12 +119,19 @@ fn fuzz(target: &str, seconds: u32) -> Result<(), String> {
     }
     eprintln!("{}", last_lines(&log, 60));
     let (program, dir) = (shorten(&program, &root), shorten(&artifacts, &root));
-    Err(format!("fuzz {target}: {}\nhint: repeat it with `{program} FILE`, FILE being the newest in {dir}", out.status))
+    Err(format!(
+        "fuzz {target}: {}\nhint: repeat it with `{program} FILE`, FILE being the newest in {dir}",
+        out.status
+    ))
 }
 
 /// `runs 1000, new inputs 7, peak MiB 29`
 fn stats(log: &str) -> String {
-    let names = [("number_of_executed_units", "runs"), ("new_units_added", "new inputs"), ("peak_rss_mb", "peak MiB")];
+    let names = [
+        ("number_of_executed_units", "runs"),
+        ("new_units_added", "new inputs"),
+        ("peak_rss_mb", "peak MiB"),
+    ];
     let value = |name: &str| {
         let line = log.lines().find_map(|l| l.strip_prefix("stat::")?.strip_prefix(name));
         line.map_or("?", |rest| rest.trim_start_matches(':').trim()).to_owned()
@@ -145,7 +157,9 @@ mod tests {
         assert_eq!(parse(&[]), Ok((None, DEFAULT_SECONDS)));
         assert_eq!(parse(&["frame", "--seconds", "5"]), Ok((Some("frame"), 5)));
         assert_eq!(parse(&["--seconds", "5", "frame"]), Ok((Some("frame"), 5)));
-        for bad in [&["--seconds"][..], &["--seconds", "x"], &["--seconds", "0"], &["a", "b"], &["--fast"]] {
+        for bad in
+            [&["--seconds"][..], &["--seconds", "x"], &["--seconds", "0"], &["a", "b"], &["--fast"]]
+        {
             assert!(parse(bad).is_err(), "{bad:?}");
         }
     }
@@ -159,8 +173,7 @@ mod tests {
 
     #[test]
     fn statistics_are_read_from_the_log() {
-        let log =
-            "#5 DONE\nstat::number_of_executed_units: 5\nstat::new_units_added:          2\nstat::peak_rss_mb: 30\n";
+        let log = "#5 DONE\nstat::number_of_executed_units: 5\nstat::new_units_added:          2\nstat::peak_rss_mb: 30\n";
         assert_eq!(stats(log), "runs 5, new inputs 2, peak MiB 30");
         assert_eq!(stats(""), "runs ?, new inputs ?, peak MiB ?");
         assert_eq!(last_lines("a\nb\nc", 2), "b\nc");
@@ -169,7 +182,10 @@ mod tests {
     #[test]
     fn every_target_has_its_source() {
         for target in targets().unwrap() {
-            assert!(run::root().join("fuzz/targets").join(format!("{target}.rs")).is_file(), "{target}");
+            assert!(
+                run::root().join("fuzz/targets").join(format!("{target}.rs")).is_file(),
+                "{target}"
+            );
         }
     }
 }

@@ -35,9 +35,11 @@ impl Graph {
 
     /// Reads the JSON of `cargo metadata --format-version 1`.
     pub(crate) fn parse(json: &str) -> Result<Self, String> {
-        let value: Value = serde_json::from_str(json).map_err(|e| format!("cargo metadata: {e}"))?;
+        let value: Value =
+            serde_json::from_str(json).map_err(|e| format!("cargo metadata: {e}"))?;
         let root = format!("{}/", text(&value["workspace_root"]));
-        let members: BTreeSet<String> = list(&value["workspace_members"]).iter().map(text).collect();
+        let members: BTreeSet<String> =
+            list(&value["workspace_members"]).iter().map(text).collect();
         let mut packages = BTreeMap::new();
         for package in list(&value["packages"]) {
             let id = text(&package["id"]);
@@ -82,7 +84,8 @@ impl Graph {
         package.normal.iter().filter_map(|id| self.packages.get(id))
     }
 
-    /// Everything that normal dependencies (and, if asked, build dependencies) reach from `package`.
+    /// Everything that normal dependencies (and, if asked, build dependencies) reach from
+    /// `package`.
     pub(crate) fn reach<'a>(&'a self, package: &'a Package, with_build: bool) -> Vec<&'a Package> {
         let mut seen = BTreeSet::new();
         let mut open = vec![package];

@@ -9,14 +9,19 @@ use crate::run;
 /// Writes THIRD-PARTY.md.
 pub(crate) fn main() -> Result<(), String> {
     let text = page(&Graph::load()?)?;
-    std::fs::write(run::root().join("THIRD-PARTY.md"), &text).map_err(|e| format!("THIRD-PARTY.md: {e}"))?;
-    println!("THIRD-PARTY.md: {} packages", text.lines().filter(|l| l.starts_with("| ")).count() - 2);
+    std::fs::write(run::root().join("THIRD-PARTY.md"), &text)
+        .map_err(|e| format!("THIRD-PARTY.md: {e}"))?;
+    println!(
+        "THIRD-PARTY.md: {} packages",
+        text.lines().filter(|l| l.starts_with("| ")).count() - 2
+    );
     Ok(())
 }
 
 fn page(graph: &Graph) -> Result<String, String> {
     let app = graph.members().find(|p| p.name == "hushwing").ok_or("there is no crate hushwing")?;
-    let shipped: BTreeSet<_> = graph.reach(app, true).into_iter().filter(|p| !p.member).map(key).collect();
+    let shipped: BTreeSet<_> =
+        graph.reach(app, true).into_iter().filter(|p| !p.member).map(key).collect();
     let all: BTreeSet<_> = graph.packages.values().filter(|p| !p.member).map(key).collect();
     let mut text = String::from(
         "# Third-party packages\n\nMade by `cargo xtask licenses` from the lock file. \

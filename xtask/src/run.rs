@@ -35,10 +35,16 @@ pub(crate) fn status(command: &mut Command) -> Result<(), String> {
 }
 
 /// Runs to the end, passes the output through and keeps the lines that `keep` wants.
-pub(crate) fn status_keeping(command: &mut Command, keep: fn(&str) -> bool) -> Result<Vec<String>, String> {
+pub(crate) fn status_keeping(
+    command: &mut Command,
+    keep: fn(&str) -> bool,
+) -> Result<Vec<String>, String> {
     let name = describe(command);
-    let mut child =
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(|e| format!("{name}: {e}"))?;
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|e| format!("{name}: {e}"))?;
     let (out, err) = (child.stdout.take(), child.stderr.take());
     let kept = std::thread::scope(|scope| {
         let side = scope.spawn(|| err.map_or(Vec::new(), |e| tee(e, &mut std::io::stderr(), keep)));

@@ -1,6 +1,7 @@
 //! The rules of this source tree that no compiler checks.
 //!
-//! Each check is a function over texts and returns offences, so that each has tests that make it fail.
+//! Each check is a function over texts and returns offences, so that each has tests that make it
+//! fail.
 
 mod arrows;
 mod crates;
@@ -81,10 +82,17 @@ fn check(graph: &Graph, files: &[File]) -> Vec<Offence> {
     .concat()
 }
 
-/// All text files that git tracks or would track. Files that are not UTF-8 (seeds of the fuzzer) are left out.
+/// All text files that git tracks or would track. Files that are not UTF-8 (seeds of the fuzzer)
+/// are left out.
 fn tree() -> Result<Vec<File>, String> {
     let mut git = std::process::Command::new("git");
-    git.current_dir(run::root()).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
+    git.current_dir(run::root()).args([
+        "ls-files",
+        "-z",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+    ]);
     let names = run::output(&mut git)?;
     let mut paths: Vec<&str> = names.split('\0').filter(|p| !p.is_empty()).collect();
     paths.sort_unstable();
@@ -124,7 +132,10 @@ mod tests {
     /// Every check takes part: one bad tree, one offence of each kind.
     #[test]
     fn all_checks_are_called() {
-        let graph = crate::graph::sample(&[("wire", "pure/wire/Cargo.toml", &["tokio"]), ("*tokio", "", &[])]);
+        let graph = crate::graph::sample(&[
+            ("wire", "pure/wire/Cargo.toml", &["tokio"]),
+            ("*tokio", "", &[]),
+        ]);
         let files = [
             file("pure/wire/src/lib.rs", "pub fn f() {}\n"),
             file("crates/app/src/tui/view.rs", "use server::Node;\n"),
@@ -133,7 +144,14 @@ mod tests {
             file("docs/a.md", concat!("made by ChatG", "PT\n")),
         ];
         let offences: Vec<String> = check(&graph, &files).iter().map(ToString::to_string).collect();
-        let says = ["must not reach `tokio`", "In this crate", "front end", "cited by no test", "801 lines", "word"];
+        let says = [
+            "must not reach `tokio`",
+            "In this crate",
+            "front end",
+            "cited by no test",
+            "801 lines",
+            "word",
+        ];
         for what in says {
             assert!(offences.iter().any(|o| o.contains(what)), "{what}: {offences:#?}");
         }

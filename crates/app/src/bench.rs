@@ -79,7 +79,8 @@ fn per_second(count: usize, time: Duration) -> f64 {
 /// CPU time of the calling thread, as the system counts it (in ticks of 10 ms).
 fn thread_cpu() -> Duration {
     let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap_or_default();
-    // After the command's closing parenthesis: state is field 3, utime and stime are fields 14 and 15.
+    // After the command's closing parenthesis: state is field 3, utime and stime are fields 14 and
+    // 15.
     let fields: Vec<u64> = stat
         .rsplit(')')
         .next()
@@ -100,5 +101,8 @@ fn resident_mib() -> f64 {
 }
 
 fn broken(what: impl std::fmt::Display) -> Failure {
-    Failure::other(format!("the benchmark broke off: {what}"), "run it again with -vv and report what it says")
+    Failure::other(
+        format!("the benchmark broke off: {what}"),
+        "run it again with -vv and report what it says",
+    )
 }

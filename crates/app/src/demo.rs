@@ -75,13 +75,15 @@ pub async fn run(args: DemoArgs, verbose: bool) -> Result<(), Failure> {
         args.mean_delay
     );
     let link = network.link();
-    let join = JoinAs::parse(&link).map_err(|e| Failure::new(ErrorKind::Bug, e, "please report this"))?;
+    let join =
+        JoinAs::parse(&link).map_err(|e| Failure::new(ErrorKind::Bug, e, "please report this"))?;
     let interactive = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let talk = talk(&join, args.messages, verbose, interactive);
     let show = async {
         if interactive {
             let style = Style::detect(false, true, verbose);
-            let (commands, events) = Session::start(options(&join, Nick::random(&mut rand::rng())))?;
+            let (commands, events) =
+                Session::start(options(&join, Nick::random(&mut rand::rng())))?;
             let (tally, chat) = tokio::join!(talk, line::run(commands, events, style));
             chat?;
             tally
@@ -126,8 +128,15 @@ fn options(join: &JoinAs, nick: Nick) -> Options {
 }
 
 /// Two talkers take turns; each must hear all that the other says, once.
-async fn talk(join: &JoinAs, messages: u32, verbose: bool, interactive: bool) -> Result<Tally, Failure> {
-    let name = |text: &str| Nick::new(text).map_err(|e| Failure::new(ErrorKind::Bug, e, "please report this"));
+async fn talk(
+    join: &JoinAs,
+    messages: u32,
+    verbose: bool,
+    interactive: bool,
+) -> Result<Tally, Failure> {
+    let name = |text: &str| {
+        Nick::new(text).map_err(|e| Failure::new(ErrorKind::Bug, e, "please report this"))
+    };
     let (alice, mut alice_events) = Session::start(options(join, name("alice")?))?;
     let (bob, mut bob_events) = Session::start(options(join, name("bob")?))?;
     // Somebody who sits there sees the talk in the room itself, at a pace for reading.
@@ -220,8 +229,12 @@ fn count(tally: &mut Tally, event: &Event, verbose: bool) {
 fn report(tally: &Tally, packets: u64) {
     let mut stored = tally.stored_ms.clone();
     stored.sort_unstable();
-    let at = |part: usize| stored.get(stored.len().saturating_sub(1) * part / 100).copied().unwrap_or(0);
-    eprintln!("what travelled: {} messages said, {} heard, {} shown twice", tally.said, tally.heard, tally.twice);
+    let at =
+        |part: usize| stored.get(stored.len().saturating_sub(1) * part / 100).copied().unwrap_or(0);
+    eprintln!(
+        "what travelled: {} messages said, {} heard, {} shown twice",
+        tally.said, tally.heard, tally.twice
+    );
     let shortest = tally.paths.iter().min().copied().unwrap_or(0);
     let longest = tally.paths.iter().max().copied().unwrap_or(0);
     eprintln!(

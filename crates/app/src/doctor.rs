@@ -38,10 +38,19 @@ struct Report {
 }
 
 impl Report {
-    fn add(&mut self, piece: impl Into<String>, since: Instant, result: Result<String, String>) -> bool {
+    fn add(
+        &mut self,
+        piece: impl Into<String>,
+        since: Instant,
+        result: Result<String, String>,
+    ) -> bool {
         let ok = result.is_ok();
-        let finding =
-            Finding { piece: piece.into(), ok, detail: result.unwrap_or_else(|e| e), ms: since.elapsed().as_millis() };
+        let finding = Finding {
+            piece: piece.into(),
+            ok,
+            detail: result.unwrap_or_else(|e| e),
+            ms: since.elapsed().as_millis(),
+        };
         if !self.json {
             let mark = if ok { "ok  " } else { "FAIL" };
             println!("{mark} {} — {} ({} ms)", finding.piece, finding.detail, finding.ms);
@@ -88,7 +97,9 @@ async fn local_network(names: &[String], report: &mut Report) {
     let found = net::lan::interfaces(&allowed).map_err(|e| e.to_string());
     let some = found.as_ref().is_ok_and(|found| !found.is_empty());
     let told = match &found {
-        Ok(found) if some => Ok(found.iter().map(|i| i.name.as_str()).collect::<Vec<_>>().join(", ")),
+        Ok(found) if some => {
+            Ok(found.iter().map(|i| i.name.as_str()).collect::<Vec<_>>().join(", "))
+        }
         Ok(_) => Err("no interface that may be used has an address".to_owned()),
         Err(error) => Err(error.clone()),
     };
@@ -97,12 +108,22 @@ async fn local_network(names: &[String], report: &mut Report) {
         let since = Instant::now();
         let Probe { multicast, tcp } = net::lan::probe(&interface).await;
         let heard = match multicast {
-            Heard::Yes => Ok("is heard on its own interface; other devices may still drop it".to_owned()),
-            Heard::No => Err("goes out and does not come in: a firewall drops UDP port 54545".to_owned()),
-            Heard::CannotSend => Err("cannot be sent: a firewall refuses it, or the interface has none".to_owned()),
+            Heard::Yes => {
+                Ok("is heard on its own interface; other devices may still drop it".to_owned())
+            }
+            Heard::No => {
+                Err("goes out and does not come in: a firewall drops UDP port 54545".to_owned())
+            }
+            Heard::CannotSend => {
+                Err("cannot be sent: a firewall refuses it, or the interface has none".to_owned())
+            }
         };
         report.add(format!("{LAN} {}: multicast", interface.name), since, heard);
-        let reached = if tcp { Ok("can be connected to".to_owned()) } else { Err("cannot be connected to".to_owned()) };
+        let reached = if tcp {
+            Ok("can be connected to".to_owned())
+        } else {
+            Err("cannot be connected to".to_owned())
+        };
         report.add(format!("{LAN} {}: TCP", interface.name), since, reached);
     }
 }
@@ -187,7 +208,11 @@ async fn knock(dialer: &Dialer, address: Address, id: NodeId) -> Result<String, 
 }
 
 /// One echo through relays and hub and back.
-async fn echo(place: &e2ee::NetworkPlace, dialer: &Dialer, key: Option<Arc<EnrolmentKey>>) -> Result<String, String> {
+async fn echo(
+    place: &e2ee::NetworkPlace,
+    dialer: &Dialer,
+    key: Option<Arc<EnrolmentKey>>,
+) -> Result<String, String> {
     let mut carrier = OnionCarrier::start(OnionOptions {
         pointer: place.network_pointer(),
         hub: place.hub,
@@ -210,7 +235,12 @@ async fn echo(place: &e2ee::NetworkPlace, dialer: &Dialer, key: Option<Arc<Enrol
             }
         }
     };
-    match tokio::time::timeout(if matches!(dialer, Dialer::Direct) { PATIENCE } else { TOR_PATIENCE }, answered).await {
+    match tokio::time::timeout(
+        if matches!(dialer, Dialer::Direct) { PATIENCE } else { TOR_PATIENCE },
+        answered,
+    )
+    .await
+    {
         Ok(after) => Ok(format!("an echo came back after {} ms", after.as_millis())),
         Err(_) => Err(last),
     }

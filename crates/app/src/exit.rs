@@ -27,7 +27,10 @@ impl Failure {
     #[must_use]
     #[allow(clippy::needless_pass_by_value, reason = "used as map_err argument")]
     pub fn stdout(error: std::io::Error) -> Self {
-        Failure::other(format!("cannot write to stdout: {error}"), "keep the reading end of the pipe open")
+        Failure::other(
+            format!("cannot write to stdout: {error}"),
+            "keep the reading end of the pipe open",
+        )
     }
 
     /// The exit code that `hushwing --help` documents.
@@ -38,14 +41,17 @@ impl Failure {
             Some(ErrorKind::LocalConfig) => 3,
             Some(ErrorKind::LocalStorage) => 4,
             Some(ErrorKind::Network) => 5,
-            Some(ErrorKind::RelayMisbehaved | ErrorKind::HubMisbehaved | ErrorKind::PeerMisbehaved) => 6,
+            Some(
+                ErrorKind::RelayMisbehaved | ErrorKind::HubMisbehaved | ErrorKind::PeerMisbehaved,
+            ) => 6,
             Some(ErrorKind::Unsupported) => 7,
             Some(_) => 70,
         }
     }
 }
 
-/// What the exit code of another process of this program says of whose fault it was; for 6 that is one of three.
+/// What the exit code of another process of this program says of whose fault it was; for 6 that is
+/// one of three.
 #[must_use]
 pub const fn kind_of(code: i32) -> Option<ErrorKind> {
     match code {
@@ -70,8 +76,12 @@ impl From<server::Error> for Failure {
             _ if matches!(error, server::Error::Net(_)) => {
                 "stop the program that uses the port, or choose another address with --listen or the --…port options"
             }
-            ErrorKind::LocalConfig => "see the command's --help, or --print-config for a commented settings file",
-            ErrorKind::LocalStorage => "check that the --dir can be written and is used by one process only",
+            ErrorKind::LocalConfig => {
+                "see the command's --help, or --print-config for a commented settings file"
+            }
+            ErrorKind::LocalStorage => {
+                "check that the --dir can be written and is used by one process only"
+            }
             _ => "please report this with the output of -vv",
         };
         Failure::new(error.kind(), error, hint)

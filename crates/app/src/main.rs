@@ -4,7 +4,8 @@
 //! - `cli`: the command line and the line mode; `roles`: directory, relay, hub, `up`
 //! - `tui`: the full-screen face of a profile
 //! - `engine`: drives the room over the network; front ends see its `Command` and `Event` only
-//! - `demo`, `doctor`, `bench`: shows, finds and measures; `selfcheck`: is this the program it should be
+//! - `demo`, `doctor`, `bench`: shows, finds and measures; `selfcheck`: is this the program it
+//!   should be
 //! - `payload`, `trace`: the network document, a packet's way
 //!
 //! # Not in this crate
@@ -14,7 +15,10 @@
 //! - stdout is data; everything else goes to stderr.
 //! - Every error ends with a `hint:` and a documented exit code.
 
-#![allow(unreachable_pub, reason = "a program exports nothing; `pub` marks what other modules may use")]
+#![allow(
+    unreachable_pub,
+    reason = "a program exports nothing; `pub` marks what other modules may use"
+)]
 
 mod bench;
 mod cli;
@@ -68,10 +72,11 @@ fn start(cli: Cli) -> Result<(), Failure> {
     };
     // Before there are threads.
     let scratch = roles::confine::enter(&mut command)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(no_threads)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(no_threads)?;
     let result = runtime.block_on(run(command, cli.verbose > 0));
-    // A blocked read of stdin must not hold the process for long; but threads that are still busy must not run into the
-    // clean-up of C libraries at the process's end.
+    // A blocked read of stdin must not hold the process for long; but threads that are still busy
+    // must not run into the clean-up of C libraries at the process's end.
     runtime.shutdown_timeout(PATIENCE);
     drop(scratch);
     result
@@ -131,17 +136,19 @@ async fn run(command: Command, verbose: bool) -> Result<(), Failure> {
 }
 
 /// Crates that may log.
-const OURS: &[&str] = &["hushwing", "server", "net", "vault", "messenger", "mesh", "mix", "hub", "jail"];
+const OURS: &[&str] =
+    &["hushwing", "server", "net", "vault", "messenger", "mesh", "mix", "hub", "jail"];
 
-/// Warnings and errors by default; `-v` what happens, `-vv` everything of ours. Never to stdout. Other people's crates do not
-/// log: what they would say of addresses is not ours to check.
+/// Warnings and errors by default; `-v` what happens, `-vv` everything of ours. Never to stdout.
+/// Other people's crates do not log: what they would say of addresses is not ours to check.
 fn init_logging(verbose: u8) {
     let level = match verbose {
         0 => "warn",
         1 => "info",
         _ => "debug",
     };
-    let filter = OURS.iter().fold("off".to_owned(), |filter, name| format!("{filter},{name}={level}"));
+    let filter =
+        OURS.iter().fold("off".to_owned(), |filter, name| format!("{filter},{name}={level}"));
     let filter = tracing_subscriber::EnvFilter::try_from_env("HUSHWING_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(filter));
     tracing_subscriber::fmt()

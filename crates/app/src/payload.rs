@@ -64,16 +64,27 @@ pub async fn fetch(
     network: &NetworkId,
     key: Option<&EnrolmentKey>,
 ) -> Result<VerifiedDocument, String> {
-    let limits = LinkLimits { connect_timeout: PATIENCE, handshake_timeout: PATIENCE, ..LinkLimits::default() };
-    let link =
-        net::connect_with(dialer, directory.address, directory.id, None, &limits).await.map_err(|e| e.to_string())?;
+    let limits = LinkLimits {
+        connect_timeout: PATIENCE,
+        handshake_timeout: PATIENCE,
+        ..LinkLimits::default()
+    };
+    let link = net::connect_with(dialer, directory.address, directory.id, None, &limits)
+        .await
+        .map_err(|e| e.to_string())?;
     let (mut reader, mut writer) = link.split();
     writer.send(&document_request(None, key)).await.map_err(|e| e.to_string())?;
-    let answer = tokio::time::timeout(PATIENCE, reader.read()).await.map_err(|_| "does not answer".to_owned())?;
+    let answer = tokio::time::timeout(PATIENCE, reader.read())
+        .await
+        .map_err(|_| "does not answer".to_owned())?;
     let bytes = match (answer.map_err(|e| e.to_string())?, key) {
         (Some(Frame::Document(bytes)), _) => bytes,
-        (Some(Frame::SealedDocument(sealed)), Some(key)) => key.open(&sealed).map_err(|e| e.to_string())?,
-        (Some(Frame::Refused(RefusedReason::NotEnrolled)), None) => return Err(NOT_ENROLLED.to_owned()),
+        (Some(Frame::SealedDocument(sealed)), Some(key)) => {
+            key.open(&sealed).map_err(|e| e.to_string())?
+        }
+        (Some(Frame::Refused(RefusedReason::NotEnrolled)), None) => {
+            return Err(NOT_ENROLLED.to_owned());
+        }
         (Some(Frame::Refused(RefusedReason::NotEnrolled)), Some(_)) => {
             return Err("does not know this client key".to_owned());
         }
@@ -87,7 +98,11 @@ pub async fn fetch(
 ///
 /// # Errors
 /// A wrong link; no directory that gives a good document to this key.
-pub async fn payload(link: &str, key: Option<&EnrolmentKey>, tor: &TorArgs) -> Result<serde_json::Value, Failure> {
+pub async fn payload(
+    link: &str,
+    key: Option<&EnrolmentKey>,
+    tor: &TorArgs,
+) -> Result<serde_json::Value, Failure> {
     let join = parse_link(link)?;
     let (dialer, _scratch) = tor.dialer_for(join.place()).await?;
     fetch_any(&dialer, join.place(), key).await
@@ -105,7 +120,9 @@ pub async fn fetch_any(
     let mut why = "the link names none".to_owned();
     for directory in &place.directories {
         match fetch(dialer, directory, &place.network, key).await {
-            Ok(document) => return Ok(serde_json::to_value(describe(&document)).unwrap_or_default()),
+            Ok(document) => {
+                return Ok(serde_json::to_value(describe(&document)).unwrap_or_default());
+            }
             Err(error) => why = error,
         }
     }
@@ -129,7 +146,10 @@ fn describe(document: &VerifiedDocument) -> Payload {
         keys: node
             .keys
             .iter()
-            .map(|k| PayloadKey { epoch: k.epoch, fingerprint: HEXLOWER.encode(&Sha256::digest(&k.key)) })
+            .map(|k| PayloadKey {
+                epoch: k.epoch,
+                fingerprint: HEXLOWER.encode(&Sha256::digest(&k.key)),
+            })
             .collect(),
     });
     Payload {

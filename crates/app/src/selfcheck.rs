@@ -1,7 +1,8 @@
 //! `hushwing self-check`: whether this program is, byte by byte, the one that it should be.
 //!
-//! It finds damage, and an exchange by somebody who did not think of it. Whoever can write the program *and* the file that it is
-//! compared with changes both; and an altered program need not ask. The threat model says so.
+//! It finds damage, and an exchange by somebody who did not think of it. Whoever can write the
+//! program *and* the file that it is compared with changes both; and an altered program need not
+//! ask. The threat model says so.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -89,7 +90,11 @@ pub fn run(args: &SelfCheckArgs) -> Result<(), Failure> {
 
 fn program() -> Result<PathBuf, Failure> {
     std::env::current_exe().map_err(|e| {
-        Failure::new(ErrorKind::LocalStorage, format!("cannot find this program's file: {e}"), "is /proc mounted?")
+        Failure::new(
+            ErrorKind::LocalStorage,
+            format!("cannot find this program's file: {e}"),
+            "is /proc mounted?",
+        )
     })
 }
 
@@ -106,12 +111,14 @@ fn listed(program: &Path) -> Option<PathBuf> {
     }
     let beside = program.with_file_name(BESIDE);
     // One that cannot even be looked at is no reason to go on without it.
-    (!matches!(beside.symlink_metadata(), Err(e) if e.kind() == std::io::ErrorKind::NotFound)).then_some(beside)
+    (!matches!(beside.symlink_metadata(), Err(e) if e.kind() == std::io::ErrorKind::NotFound))
+        .then_some(beside)
 }
 
 /// SHA-256 of what runs, in hexadecimal: not of what lies under its name by now.
 fn sum() -> Result<String, Failure> {
-    let running = if cfg!(target_os = "linux") { PathBuf::from("/proc/self/exe") } else { program()? };
+    let running =
+        if cfg!(target_os = "linux") { PathBuf::from("/proc/self/exe") } else { program()? };
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 64 * 1024];
     let read = File::open(running).and_then(|mut file| {
@@ -123,7 +130,11 @@ fn sum() -> Result<String, Failure> {
         }
     });
     read.map_err(|e| {
-        Failure::new(ErrorKind::LocalStorage, format!("cannot read this program's file: {e}"), "make it readable")
+        Failure::new(
+            ErrorKind::LocalStorage,
+            format!("cannot read this program's file: {e}"),
+            "make it readable",
+        )
     })?;
     Ok(data_encoding::HEXLOWER.encode(&hasher.finalize()))
 }
@@ -153,7 +164,8 @@ fn compare(program: &Path, sum: &str, list: &Path) -> Result<(), Failure> {
     }
 }
 
-/// The sum of the program `name` in a list as `sha256sum` writes it; a list of one line is taken whatever name is in it.
+/// The sum of the program `name` in a list as `sha256sum` writes it; a list of one line is taken
+/// whatever name is in it.
 fn expected<'a>(list: &'a str, name: &str) -> Option<&'a str> {
     let sums: Vec<(&str, &str)> = list.lines().filter_map(entry).collect();
     let named = sums.iter().find(|(_, path)| path.rsplit('/').next() == Some(name));

@@ -2,8 +2,9 @@
 
 use std::future::Future;
 
-/// Ends on Ctrl+C or SIGTERM: once is enough. It listens from the call on, not from its first poll: call it before anything says that
-/// the program is up, and keep it, for a signal that comes between two listeners is lost.
+/// Ends on Ctrl+C or SIGTERM: once is enough. It listens from the call on, not from its first poll:
+/// call it before anything says that the program is up, and keep it, for a signal that comes
+/// between two listeners is lost.
 pub fn asked() -> impl Future<Output = ()> {
     #[cfg(unix)]
     let signals = {

@@ -68,7 +68,8 @@ impl TorArgs {
     /// The settings file that is used, if one is.
     #[must_use]
     pub fn file(&self) -> Option<PathBuf> {
-        let named = self.tor_settings.clone().or_else(|| std::env::var_os(SETTINGS_VAR).map(PathBuf::from));
+        let named =
+            self.tor_settings.clone().or_else(|| std::env::var_os(SETTINGS_VAR).map(PathBuf::from));
         named.filter(|path| !path.as_os_str().is_empty())
     }
 
@@ -97,7 +98,8 @@ impl TorArgs {
         Ok(settings)
     }
 
-    /// Starts Tor, and waits until it is connected, showing how far it is. Keys for restricted services are handed to it.
+    /// Starts Tor, and waits until it is connected, showing how far it is. Keys for restricted
+    /// services are handed to it.
     ///
     /// # Errors
     /// Settings, files, and what stops Tor.
@@ -128,11 +130,15 @@ impl TorArgs {
         Ok(tor)
     }
 
-    /// A dialer that leads to a place: through Tor when it has onion addresses only. Tor's state goes with what comes along.
+    /// A dialer that leads to a place: through Tor when it has onion addresses only. Tor's state
+    /// goes with what comes along.
     ///
     /// # Errors
     /// As [`TorArgs::start`].
-    pub async fn dialer_for(&self, place: &NetworkPlace) -> Result<(Dialer, Option<jail::Scratch>), Failure> {
+    pub async fn dialer_for(
+        &self,
+        place: &NetworkPlace,
+    ) -> Result<(Dialer, Option<jail::Scratch>), Failure> {
         if !place.directories.iter().all(|d| d.address.is_onion()) {
             return Ok((Dialer::Direct, None));
         }
@@ -152,7 +158,11 @@ impl TorArgs {
         let read = |path: &PathBuf| {
             let text = std::fs::read_to_string(path).map(Zeroizing::new).map_err(|e| {
                 let text = format!("cannot read {}: {e}", path.display());
-                Failure::new(ErrorKind::LocalConfig, text, "name the file with the key that you were given")
+                Failure::new(
+                    ErrorKind::LocalConfig,
+                    text,
+                    "name the file with the key that you were given",
+                )
             })?;
             text.parse().map_err(|e: TorError| failure(e.into()))
         };
@@ -168,7 +178,8 @@ pub async fn ready(tor: &Tor) -> Result<(), Failure> {
     let mut status = tor.status();
     let bar = std::io::stderr().is_terminal().then(|| {
         let style = indicatif::ProgressStyle::with_template("{msg}  {bar:30} {pos} %");
-        indicatif::ProgressBar::new(100).with_style(style.unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()))
+        indicatif::ProgressBar::new(100)
+            .with_style(style.unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()))
     });
     let mut told_blocked = false;
     let mut told_start = false;
@@ -224,13 +235,18 @@ pub fn failure(error: net::Error) -> Failure {
     }
 }
 
-/// Makes a key for a restricted onion service: the secret half goes into a new file, the public half comes back.
+/// Makes a key for a restricted onion service: the secret half goes into a new file, the public
+/// half comes back.
 ///
 /// # Errors
 /// A name that is none; a file that cannot be made.
 pub fn make_client_key(onion: &str, out: &Path) -> Result<String, Failure> {
     let name: OnionName = onion.trim().parse().map_err(|_| {
-        Failure::new(ErrorKind::LocalConfig, "this is no onion name", "56 letters and digits, and .onion")
+        Failure::new(
+            ErrorKind::LocalConfig,
+            "this is no onion name",
+            "56 letters and digits, and .onion",
+        )
     })?;
     let key = ClientKey::new(name, Zeroizing::new(rand::random()));
     let public = key.public().map_err(|e| failure(e.into()))?;

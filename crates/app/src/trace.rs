@@ -1,4 +1,5 @@
-//! `hushwing trace`: sends one packet through a network with tallies, and verifies offline which nodes processed it.
+//! `hushwing trace`: sends one packet through a network with tallies, and verifies offline which
+//! nodes processed it.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -66,7 +67,9 @@ impl ReceiptFile {
 
     /// The receipt, if every part has its form.
     fn receipt(&self) -> Option<Receipt> {
-        let bytes = |text: &str| -> Option<[u8; 32]> { HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok() };
+        let bytes = |text: &str| -> Option<[u8; 32]> {
+            HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()
+        };
         if self.version != 1 || self.hops.len() > usize::from(wire::limits::MAX_HOPS) {
             return None;
         }
@@ -95,7 +98,8 @@ impl ReceiptFile {
 /// Sends and verifies, or only verifies.
 ///
 /// # Errors
-/// No answer (5), a network without tallies (7), a receipt that is none (3), hops that did otherwise (6).
+/// No answer (5), a network without tallies (7), a receipt that is none (3), hops that did
+/// otherwise (6).
 pub async fn run(args: TraceArgs) -> Result<(), Failure> {
     let receipt = if args.what.trim().starts_with("hushwing:") {
         let receipt = send(&args).await?;
@@ -189,8 +193,8 @@ fn read(path: &Path) -> Result<Receipt, Failure> {
         )
     };
     let file = std::fs::File::open(path).map_err(|e| bad(e.to_string()))?;
-    let parsed: ReceiptFile =
-        serde_json::from_reader(std::io::Read::take(file, MAX_FILE)).map_err(|e| bad(e.to_string()))?;
+    let parsed: ReceiptFile = serde_json::from_reader(std::io::Read::take(file, MAX_FILE))
+        .map_err(|e| bad(e.to_string()))?;
     parsed.receipt().ok_or_else(|| bad("a part of it has not its form".to_owned()))
 }
 
@@ -204,10 +208,17 @@ fn lines(receipt: &Receipt, told: &Result<Vec<Tally>, Fault>) -> String {
             Err(_) => "?".to_owned(),
         };
         let (id, processing, delay) = (hop.node.short(), hop.processing, hop.delay_ms);
-        let _ = writeln!(text, "{}  {role:<5} {id}  {processing:<8}  planned delay {delay} ms  tally {tally}", n + 1);
+        let _ = writeln!(
+            text,
+            "{}  {role:<5} {id}  {processing:<8}  planned delay {delay} ms  tally {tally}",
+            n + 1
+        );
     }
     let _ = match told {
-        Ok(_) => writeln!(text, "verified: exactly these {count} hops processed the packet, in this order"),
+        Ok(_) => writeln!(
+            text,
+            "verified: exactly these {count} hops processed the packet, in this order"
+        ),
         Err(fault) => writeln!(text, "NOT verified: {fault}"),
     };
     text
@@ -219,7 +230,8 @@ fn json(receipt: &Receipt, told: &Result<Vec<Tally>, Fault>) -> String {
         .iter()
         .enumerate()
         .map(|(n, hop)| {
-            let tally = told.as_ref().ok().and_then(|t| t.get(n)).map(|t| HEXLOWER.encode(t.as_bytes()));
+            let tally =
+                told.as_ref().ok().and_then(|t| t.get(n)).map(|t| HEXLOWER.encode(t.as_bytes()));
             serde_json::json!({
                 "hop": n + 1,
                 "role": if n + 1 == receipt.hops.len() { "hub" } else { "relay" },

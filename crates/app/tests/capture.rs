@@ -40,7 +40,8 @@ fn chat(world: &World, route: &str) -> usize {
     }
     let events = alice.events();
     let paths = events.iter().filter(|e| e["event"] == "path").filter_map(|e| e["text"].as_str());
-    let mut sizes: Vec<&str> = paths.filter_map(|t| t.split_once(" bytes")?.0.rsplit(' ').next()).collect();
+    let mut sizes: Vec<&str> =
+        paths.filter_map(|t| t.split_once(" bytes")?.0.rsplit(' ').next()).collect();
     sizes.dedup();
     assert!(sizes.len() <= 1, "{sizes:?}");
     alice.leave();
@@ -48,7 +49,8 @@ fn chat(world: &World, route: &str) -> usize {
     sizes.first().map_or(0, |size| size.parse().expect("a number of bytes"))
 }
 
-/// Every 12 bytes of what the link holds: keys and ids are longer, so that a part of one would show as well.
+/// Every 12 bytes of what the link holds: keys and ids are longer, so that a part of one would show
+/// as well.
 fn link_parts(link: &str) -> Vec<Vec<u8>> {
     let data = link.split('#').nth(1).expect("a link has a fragment");
     let bytes = data_encoding::BASE64URL_NOPAD.decode(data.as_bytes()).expect("base64url");
@@ -62,7 +64,11 @@ fn assert_nothing_in_clear(connections: &[Recorded], link: &str) {
     for connection in connections {
         for bytes in [&connection.sent, &connection.received] {
             for secret in [MARKER, NICK, "elephant", "quetzal", "hushwing:room"] {
-                assert!(!holds(bytes, secret.as_bytes()), "{secret} in clear on the way to {}", connection.to);
+                assert!(
+                    !holds(bytes, secret.as_bytes()),
+                    "{secret} in clear on the way to {}",
+                    connection.to
+                );
             }
             let found = bytes.windows(12).any(|w| parts.contains(w));
             assert!(!found, "a part of the link in clear on the way to {}", connection.to);
@@ -74,8 +80,9 @@ fn assert_nothing_in_clear(connections: &[Recorded], link: &str) {
 fn assert_tls(connections: &[Recorded]) {
     for connection in connections {
         for bytes in [&connection.sent, &connection.received] {
-            let records =
-                records(bytes).unwrap_or_else(|at| panic!("no TLS at byte {at} on a connection to {}", connection.to));
+            let records = records(bytes).unwrap_or_else(|at| {
+                panic!("no TLS at byte {at} on a connection to {}", connection.to)
+            });
             let first = records.iter().position(|r| r.kind == 23).unwrap_or(records.len());
             let clear = &records[first..];
             assert!(clear.iter().all(|r| r.kind == 23), "{}: {clear:?}", connection.to);
@@ -99,7 +106,8 @@ fn the_searching_finds_what_is_there() {
 fn an_onion_chat_shows_nothing_but_tls_records_of_one_size() {
     let recorder = Recorder::default();
     let mut world = recorded_world(&recorder);
-    // Before any client: each of four nodes has a link to the three others and one to the directory.
+    // Before any client: each of four nodes has a link to the three others and one to the
+    // directory.
     let nodes_only = 4 * 4;
     recorder.wait_connections(nodes_only, SOON);
     let packet = chat(&world, "onion");
@@ -112,8 +120,8 @@ fn an_onion_chat_shows_nothing_but_tls_records_of_one_size() {
     assert_nothing_in_clear(&connections, &link);
     assert_tls(&connections);
 
-    // Between nodes: besides handshakes, pings and goodbyes there are packets of one size. Packets that leave
-    // together share TLS records, so a batch is cut where a record is not full.
+    // Between nodes: besides handshakes, pings and goodbyes there are packets of one size. Packets
+    // that leave together share TLS records, so a batch is cut where a record is not full.
     let mut batches: BTreeMap<usize, usize> = BTreeMap::new();
     for connection in connections[..nodes_only].iter().filter(|c| c.to != "directory") {
         for batch in batches_of(&records(&connection.sent).expect("checked above")) {
@@ -124,7 +132,10 @@ fn an_onion_chat_shows_nothing_but_tls_records_of_one_size() {
     let (small, long): (Vec<_>, Vec<_>) = batches.iter().partition(|(bytes, _)| **bytes < 1_000);
     let frame = *long.first().expect("packets travelled").0;
     let frames: usize = long.iter().map(|(bytes, times)| *bytes / frame * *times).sum();
-    assert!((packet..packet + 64).contains(&frame), "a frame of {frame} holds a packet of {packet}");
+    assert!(
+        (packet..packet + 64).contains(&frame),
+        "a frame of {frame} holds a packet of {packet}"
+    );
     assert!(long.iter().all(|(bytes, _)| *bytes % frame == 0), "{long:?}");
     assert!(small.len() <= 6, "{small:?}");
     // 60 messages pass three relays and come back by three.
@@ -140,7 +151,10 @@ fn a_direct_chat_shows_no_content() {
     let link = world.link().to_owned();
     world.stop();
     let connections = recorder.connections();
-    assert!(connections.iter().any(|c| c.to == "hub" && c.sent.len() > 30 * 2_048), "the hub took no boxes");
+    assert!(
+        connections.iter().any(|c| c.to == "hub" && c.sent.len() > 30 * 2_048),
+        "the hub took no boxes"
+    );
     assert_nothing_in_clear(&connections, &link);
     assert_tls(&connections);
 }

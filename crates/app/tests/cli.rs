@@ -59,19 +59,28 @@ fn help_of_all_commands() {
         insta::assert_snapshot!(format!("help-primary-{helper}"), help.stdout);
     }
     // What is listed is what there is.
-    let listed = help.stdout.lines().skip_while(|l| *l != "Commands:").skip(1).take_while(|l| !l.is_empty());
+    let listed =
+        help.stdout.lines().skip_while(|l| *l != "Commands:").skip(1).take_while(|l| !l.is_empty());
     for line in listed.filter(|l| !l.starts_with("   ")) {
         let command = line.split_whitespace().next().unwrap_or_default();
         // Those of a profile are in `profile_cli`.
         let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots");
         let elsewhere = dir.join(format!("profile_cli__help-{command}.snap")).exists();
-        assert!(command == "help" || elsewhere || COMMANDS.contains(&command), "{command} has no snapshot");
+        assert!(
+            command == "help" || elsewhere || COMMANDS.contains(&command),
+            "{command} has no snapshot"
+        );
     }
 }
 
 #[test]
 fn wrong_command_lines_end_with_2() {
-    for args in [&["fly"][..], &["chat", "--nick"], &["up", "--relays", "0"], &["relay", "--listen", "here"]] {
+    for args in [
+        &["fly"][..],
+        &["chat", "--nick"],
+        &["up", "--relays", "0"],
+        &["relay", "--listen", "here"],
+    ] {
         let ended = run(args);
         assert_eq!(ended.code, 2, "{ended:?}");
         assert!(ended.stdout.is_empty() && ended.stderr.contains("error: "), "{ended:?}");
@@ -84,7 +93,11 @@ fn without_a_command_it_asks() {
     insta::assert_snapshot!("question", empty.stderr);
     assert_fails(&empty, 3, &["demo", "chat", "relay"]);
     assert_fails(&run_with_input([""; 0], "fly\n"), 3, &["Invalid mode: fly"]);
-    assert_fails(&run_with_input([""; 0], "chat\nhushwing:room#nothing\n"), 3, &["Room link", "no room link"]);
+    assert_fails(
+        &run_with_input([""; 0], "chat\nhushwing:room#nothing\n"),
+        3,
+        &["Room link", "no room link"],
+    );
     let escape = run_with_input([""; 0], "\x1b[31mred\n");
     assert_fails(&escape, 3, &["Invalid mode: "]);
     assert!(!escape.stderr.contains('\x1b'), "{escape:?}");
@@ -119,7 +132,8 @@ fn a_taken_port_is_named_with_a_remedy() {
 fn a_wrong_address() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     // 192.0.2.0/24 belongs to no machine (RFC 5737).
-    let ended = run(["directory", "--dir", &text(&dir.path().join("d")), "--listen", "192.0.2.1:7777"]);
+    let ended =
+        run(["directory", "--dir", &text(&dir.path().join("d")), "--listen", "192.0.2.1:7777"]);
     assert_fails(&ended, 3, &["not one of this machine", "--listen"]);
 }
 
@@ -131,7 +145,11 @@ fn a_settings_file() {
         let printed = run([role, "--print-config"]);
         assert_eq!((printed.code, printed.stderr.as_str()), (0, ""));
         insta::assert_snapshot!(format!("print-config-{role}"), printed.stdout);
-        std::fs::write(&file, "# a comment\n\nlisten = \"127.0.0.1:0\"\nlissen = \"127.0.0.1:0\"\n").expect("a file");
+        std::fs::write(
+            &file,
+            "# a comment\n\nlisten = \"127.0.0.1:0\"\nlissen = \"127.0.0.1:0\"\n",
+        )
+        .expect("a file");
         let ended = run([role, "--config", &text(&file), "--dir", &text(&dir.path().join(role))]);
         assert_fails(&ended, 3, &["lissen", "line 4"]);
         assert_fails(&run([role, "--config", "/nowhere/at/all"]), 3, &["cannot read"]);
@@ -144,7 +162,9 @@ fn a_printed_settings_file_starts_the_role() {
     let printed = run(["directory", "--print-config"]).stdout;
     // All settings switched on, at their defaults.
     let on = |l: &str| match l.strip_prefix('#') {
-        Some(rest) if !rest.starts_with(' ') && rest.contains(" = ") && !rest.starts_with("announce") => {
+        Some(rest)
+            if !rest.starts_with(' ') && rest.contains(" = ") && !rest.starts_with("announce") =>
+        {
             format!("{rest}\n")
         }
         _ => format!("{l}\n"),
@@ -155,9 +175,15 @@ fn a_printed_settings_file_starts_the_role() {
     std::fs::write(&file, settings).expect("a file");
     let mut command = hushwing();
     let listen = format!("127.0.0.1:{}", free_port());
-    command.args(["directory", "--config", &text(&file), "--listen", &listen, "--dir"]).arg(dir.path().join("d"));
+    command
+        .args(["directory", "--config", &text(&file), "--listen", &listen, "--dir"])
+        .arg(dir.path().join("d"));
     let mut directory = Process::spawn("directory", command, Lines::default());
-    assert!(directory.stderr.wait_line(0, "directory is up", SOON).is_some(), "{:?}", directory.stderr.all());
+    assert!(
+        directory.stderr.wait_line(0, "directory is up", SOON).is_some(),
+        "{:?}",
+        directory.stderr.all()
+    );
     // Nothing but the pointer is data.
     let pointer = directory.stdout.wait_for(SOON, |l| l.first().cloned()).expect("a pointer");
     assert!(pointer.starts_with("hushwing:net#"), "{pointer}");
@@ -182,7 +208,11 @@ fn the_demo_without_a_terminal() {
     let demo = run(["demo", "--messages", "3", "--mean-delay", "1"]);
     assert_eq!(demo.code, 0, "{demo:?}");
     assert_eq!(demo.stdout.lines().count(), 6, "{demo:?}");
-    for part in ["6 messages said, 6 heard, 0 shown twice", "path lengths 3 to 3 relays", "until stored: median"] {
+    for part in [
+        "6 messages said, 6 heard, 0 shown twice",
+        "path lengths 3 to 3 relays",
+        "until stored: median",
+    ] {
         assert!(demo.stderr.contains(part), "{part}: {demo:?}");
     }
 }
@@ -206,8 +236,13 @@ fn a_chat_in_a_pipe() {
     assert!(carol.stderr.contains("no command /nosuch"), "{carol:?}");
     // Carol saw Bob's line, perhaps: nothing else may be on her stdout.
     assert!(["", "bob: hello\n"].contains(&carol.stdout.as_str()), "{carol:?}");
-    let expected =
-        ["bob: hello", "carol: DUMMY: a text like any other", "carol: ␛[31mred␇", "carol:   indented", "carol: /etc"];
+    let expected = [
+        "bob: hello",
+        "carol: DUMMY: a text like any other",
+        "carol: ␛[31mred␇",
+        "carol:   indented",
+        "carol: /etc",
+    ];
     let last = reader.stdout.wait_line(0, "carol: /etc", SOON);
     assert_eq!(last, Some(4), "{:?}", reader.stdout.all());
     assert!(reader.stderr.wait_line(0, "carol has left", SOON).is_some());
@@ -264,7 +299,8 @@ fn on_a_terminal(line: &str, colour: bool) -> Option<String> {
 fn colours_on_a_terminal_and_none_with_no_color() {
     let world = World::new().start();
     let reader = world.join("reader");
-    let line = format!("{} chat '{}' --plain --nick tty", env!("CARGO_BIN_EXE_hushwing"), world.link());
+    let line =
+        format!("{} chat '{}' --plain --nick tty", env!("CARGO_BIN_EXE_hushwing"), world.link());
     let is_colour = |seen: &str| seen.contains("\x1b[2m") || seen.contains("\x1b[1;3");
     let Some(coloured) = on_a_terminal(&line, true) else { return };
     assert!(is_colour(&coloured), "{coloured:?}");
@@ -279,11 +315,18 @@ fn logs_in_a_pipe_have_no_colours() {
     let mut command = hushwing();
     let dir = tempfile::tempdir().expect("a temporary directory");
     let listen = format!("127.0.0.1:{}", free_port());
-    command.env_remove("NO_COLOR").args(["directory", "-vv", "--listen", &listen, "--dir"]).arg(dir.path().join("d"));
+    command
+        .env_remove("NO_COLOR")
+        .args(["directory", "-vv", "--listen", &listen, "--dir"])
+        .arg(dir.path().join("d"));
     let mut directory = Process::spawn("directory", command, Lines::default());
     assert!(directory.stderr.wait_line(0, "document published", SOON).is_some());
     directory.stop();
-    assert!(directory.stderr.all().iter().all(|l| !l.contains('\x1b')), "{:?}", directory.stderr.all());
+    assert!(
+        directory.stderr.all().iter().all(|l| !l.contains('\x1b')),
+        "{:?}",
+        directory.stderr.all()
+    );
 }
 
 #[test]
@@ -295,7 +338,8 @@ fn the_doctor_names_what_is_broken() {
     assert!(well.stdout.lines().all(|l| l.starts_with("ok ")), "{well:?}");
     assert!(well.stdout.contains("an echo came back"), "{well:?}");
     let json = run(["doctor", &link, "--json"]);
-    let findings: serde_json::Value = serde_json::from_str(&json.stdout).expect("JSON and nothing else");
+    let findings: serde_json::Value =
+        serde_json::from_str(&json.stdout).expect("JSON and nothing else");
     assert!(findings.as_array().is_some_and(|f| f.len() >= 7), "{json:?}");
 
     // A relay that hangs: it is still listed, and does not answer.
@@ -358,9 +402,16 @@ fn a_stranger_is_never_listed() {
     let listen = format!("127.0.0.1:{}", free_port());
     let mut command = hushwing();
     command.args(["relay", "--listen", &listen, "--token", &"0".repeat(64), "--network"]);
-    command.arg(world.path().join("directory/network")).arg("--dir").arg(world.path().join("stranger"));
+    command
+        .arg(world.path().join("directory/network"))
+        .arg("--dir")
+        .arg(world.path().join("stranger"));
     let mut stranger = Process::spawn("stranger", command, Lines::default());
-    assert!(stranger.stderr.wait_line(0, "does not admit us", SOON).is_some(), "{:?}", stranger.stderr.all());
+    assert!(
+        stranger.stderr.wait_line(0, "does not admit us", SOON).is_some(),
+        "{:?}",
+        stranger.stderr.all()
+    );
     // A document that is made after the refusal does not list it either.
     let mark = world.mark();
     world.relay(1).restart();
@@ -376,7 +427,8 @@ fn a_stranger_is_never_listed() {
 fn up_keeps_its_room_with_a_dir() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let mut links = Vec::new();
-    let (hub, directory, relay) = (free_port().to_string(), free_port().to_string(), free_port().to_string());
+    let (hub, directory, relay) =
+        (free_port().to_string(), free_port().to_string(), free_port().to_string());
     for _ in 0..2 {
         let mut command = hushwing();
         command.args(["up", "--relays", "2", "--hub-port", &hub, "--directory-port", &directory]);

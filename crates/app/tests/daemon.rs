@@ -12,7 +12,11 @@ use serde_json::json;
 
 fn start(person: &Person) -> Process {
     let daemon = person.start(&["daemon"]);
-    assert!(daemon.stderr.wait_line(0, "up; other commands", SOON).is_some(), "{:?}", daemon.stderr.all());
+    assert!(
+        daemon.stderr.wait_line(0, "up; other commands", SOON).is_some(),
+        "{:?}",
+        daemon.stderr.all()
+    );
     daemon
 }
 
@@ -45,7 +49,9 @@ fn what_one_face_does_the_others_show() {
     two.event("state", |e| e["id"] == id && e["state"] == "stored" && e["route"] == "onion");
     bob.send("alice", "hello both");
     for face in [&one, &two] {
-        face.event("message", |e| e["message"]["text"] == "hello both" && e["message"]["route"] == "onion");
+        face.event("message", |e| {
+            e["message"]["text"] == "hello both" && e["message"]["route"] == "onion"
+        });
     }
     // A refusal is the same through the socket as without it.
     alice.fails(&["send", "nobody", "hi"], 3, "nobody here is called nobody");
@@ -63,7 +69,12 @@ fn what_one_face_does_the_others_show() {
 #[test]
 fn a_daemon_that_was_killed_is_in_nobodys_way_and_asks_for_no_passphrase_twice() {
     let home = tempfile::tempdir().expect("a temporary directory");
-    let alice = |passphrase| Person { name: "alice", home: home.path().to_owned(), passphrase, namespace: None };
+    let alice = |passphrase| Person {
+        name: "alice",
+        home: home.path().to_owned(),
+        passphrase,
+        namespace: None,
+    };
     alice(Some("correct horse")).ok(&["init", "--name", "alice"]);
     let mut daemon = start(&alice(Some("correct horse")));
     // Whoever attaches is this user: the daemon knows the passphrase.
@@ -104,14 +115,22 @@ fn a_room_is_heard_by_all_faces_and_stays_until_it_is_left() {
         face.event("room", |e| e["room"]["unseen"] == 1 && e["room"]["name"] == "table");
     }
     one.ask(2, "room_seen", &json!({ "room": "table", "up_to": 1_000 }));
-    two.event("room", |e| e["room"]["unseen"] == 0 && e["room"]["people"].as_array().is_some_and(|p| p.len() == 2));
+    two.event("room", |e| {
+        e["room"]["unseen"] == 0 && e["room"]["people"].as_array().is_some_and(|p| p.len() == 2)
+    });
     // The owner mutes, and guests are refused to.
     two.ask(2, "room_mute", &json!({ "room": "table", "name": "bo", "muted": true }));
     guest.event("room_line", |e| e["line"]["text"].as_str().is_some_and(|t| t.contains("muted")));
     one.ask(3, "room_route", &json!({ "room": "table", "route": "pigeon" }));
-    assert!(one.answer(3)["error"]["message"].as_str().is_some_and(|m| m.contains("no such route")));
+    assert!(
+        one.answer(3)["error"]["message"].as_str().is_some_and(|m| m.contains("no such route"))
+    );
     one.ask(4, "say", &json!({ "room": "nowhere", "text": "x" }));
-    assert!(one.answer(4)["error"]["message"].as_str().is_some_and(|m| m.contains("there is no room nowhere")));
+    assert!(
+        one.answer(4)["error"]["message"]
+            .as_str()
+            .is_some_and(|m| m.contains("there is no room nowhere"))
+    );
     drop((one, two));
 
     // It is entered again when the profile starts, and no more once it was left.
@@ -119,7 +138,9 @@ fn a_room_is_heard_by_all_faces_and_stays_until_it_is_left() {
     drop(daemon);
     let daemon = start(&alice);
     let mut again = Rpc::start(&alice);
-    again.event("room", |e| e["room"]["name"] == "table" && e["room"]["you"] == "al" && e["room"]["owner"] == true);
+    again.event("room", |e| {
+        e["room"]["name"] == "table" && e["room"]["you"] == "al" && e["room"]["owner"] == true
+    });
     again.ask(1, "leave_room", &json!({ "room": "table" }));
     again.event("room_left", |e| e["room"] == "table");
     drop(again);
@@ -140,24 +161,42 @@ fn settings_are_read_and_changed_from_any_face() {
     let mut rpc = Rpc::start(&alice);
     rpc.ask(1, "settings", &json!({}));
     let settings = rpc.answer(1)["result"]["settings"].clone();
-    let of = |key: &str| settings.as_array().and_then(|all| all.iter().find(|s| s["key"] == key).cloned()).expect(key);
+    let of = |key: &str| {
+        settings
+            .as_array()
+            .and_then(|all| all.iter().find(|s| s["key"] == key).cloned())
+            .expect(key)
+    };
     assert_eq!((&of("route")["value"], &of("route")["restart"]), (&json!("onion"), &json!(true)));
-    assert_eq!((&of("network")["value"], &of("floor")["restart"]), (&json!(world.link()), &json!(false)));
+    assert_eq!(
+        (&of("network")["value"], &of("floor")["restart"]),
+        (&json!(world.link()), &json!(false))
+    );
 
     rpc.ask(2, "set", &json!({ "key": "file_limit", "value": "1MiB" }));
     assert_eq!(rpc.answer(2)["result"]["restart"], false);
     rpc.ask(3, "set", &json!({ "key": "entry", "value": "random" }));
     assert_eq!(rpc.answer(3)["result"]["restart"], true);
     rpc.ask(4, "set", &json!({ "key": "entry", "value": "lots" }));
-    assert!(rpc.answer(4)["error"]["message"].as_str().is_some_and(|m| m.contains("`entry` takes")));
-    let file = std::fs::read_to_string(home.path().join("alice/config.toml")).expect("the settings");
-    assert!(file.contains("file_limit = \"1MiB\"") && file.contains("entry = \"random\""), "{file}");
+    assert!(
+        rpc.answer(4)["error"]["message"].as_str().is_some_and(|m| m.contains("`entry` takes"))
+    );
+    let file =
+        std::fs::read_to_string(home.path().join("alice/config.toml")).expect("the settings");
+    assert!(
+        file.contains("file_limit = \"1MiB\"") && file.contains("entry = \"random\""),
+        "{file}"
+    );
     // What was changed counts at once.
     let large = home.path().join("large");
     std::fs::write(&large, vec![0; 2 << 20]).expect("a file");
     rpc.end();
     alice.befriend(&bob);
-    alice.fails(&["send", "bob", "--file", large.to_str().expect("a path")], 3, "larger than the limit of 1MiB");
+    alice.fails(
+        &["send", "bob", "--file", large.to_str().expect("a path")],
+        3,
+        "larger than the limit of 1MiB",
+    );
 
     let mut rpc = Rpc::start(&alice);
     rpc.event("network", |e| e["online"] == true);
@@ -175,14 +214,22 @@ fn settings_are_read_and_changed_from_any_face() {
 #[test]
 fn a_face_that_stays_starts_the_daemon_and_takes_it_along() {
     let home = tempfile::tempdir().expect("a temporary directory");
-    let alice = |passphrase| Person { name: "alice", home: home.path().to_owned(), passphrase, namespace: None };
+    let alice = |passphrase| Person {
+        name: "alice",
+        home: home.path().to_owned(),
+        passphrase,
+        namespace: None,
+    };
     alice(Some("correct horse")).ok(&["init", "--name", "alice"]);
-    let face = |passphrase| alice(passphrase).start(&["web", "--no-open", "--listen", "127.0.0.1:0"]);
+    let face =
+        |passphrase| alice(passphrase).start(&["web", "--no-open", "--listen", "127.0.0.1:0"]);
     let mut wrong = face(Some("wrong horse"));
     assert_eq!(wrong.wait(SOON).code(), Some(3), "{:?}", wrong.stderr.all());
     assert!(wrong.stderr.all().join("\n").contains("hint: "), "{:?}", wrong.stderr.all());
 
-    let link = |face: &Process| face.stdout.wait_for(SOON, |lines| lines.first().cloned()).expect("a link");
+    let link = |face: &Process| {
+        face.stdout.wait_for(SOON, |lines| lines.first().cloned()).expect("a link")
+    };
     // Two at once: one of them starts it, and both are there.
     let (mut first, mut other) = (face(Some("correct horse")), face(Some("correct horse")));
     link(&first);
@@ -209,11 +256,13 @@ fn a_daemon_on_demand_stays_while_the_settings_say_so() {
     let alice = Person::new(home.path(), "alice", None);
     alice.ok(&["config", "set", "stay", "true"]);
     let mut face = alice.start(&["web", "--no-open", "--listen", "127.0.0.1:0"]);
-    let said = face.stderr.wait_for(SOON, |lines| lines.iter().find(|l| l.starts_with("Ctrl-C")).cloned());
+    let said =
+        face.stderr.wait_for(SOON, |lines| lines.iter().find(|l| l.starts_with("Ctrl-C")).cloned());
     assert!(said.as_ref().is_some_and(|l| l.contains("goes on without it")), "{said:?}");
     face.signal("TERM");
     assert_eq!(face.wait(SOON).code(), Some(0));
-    // A face that is not one of those that start a daemon finds it there; and no longer wants it to stay.
+    // A face that is not one of those that start a daemon finds it there; and no longer wants it to
+    // stay.
     let mut rpc = Rpc::start(&alice);
     rpc.ask(1, "status", &json!({}));
     assert_eq!(rpc.answer(1)["result"]["stays"], true);

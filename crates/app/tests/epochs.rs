@@ -7,7 +7,8 @@ use common::{SOON, World};
 /// Epochs of the documents published so far.
 fn epochs(world: &World) -> usize {
     let log = world.roles().find(|r| r.name == "directory").expect("there is one").log.all();
-    let mut epochs: Vec<&str> = log.iter().filter_map(|l| l.split("epoch=").nth(1)?.split(' ').next()).collect();
+    let mut epochs: Vec<&str> =
+        log.iter().filter_map(|l| l.split("epoch=").nth(1)?.split(' ').next()).collect();
     epochs.dedup();
     epochs.len()
 }
@@ -29,14 +30,16 @@ fn a_chat_goes_on_across_epochs_and_a_restarted_relay() {
         said += 1;
         if epochs(&world) > before && !killed {
             killed = true;
-            // Its keys of this epoch are on disk, with its replay journal: it goes on within the epoch.
+            // Its keys of this epoch are on disk, with its replay journal: it goes on within the
+            // epoch.
             world.relay(1).kill();
             world.relay(1).restart();
         }
     }
     println!("{said} pings and pongs across {} epochs", epochs(&world) - before);
     for (chat, from, what) in [(&bob, "alice", "ping"), (&alice, "bob", "pong")] {
-        let expected: Vec<_> = (0..said).map(|n| (from.to_owned(), format!("{what} {n}"))).collect();
+        let expected: Vec<_> =
+            (0..said).map(|n| (from.to_owned(), format!("{what} {n}"))).collect();
         assert_eq!(chat.messages(), expected);
     }
     alice.leave();

@@ -40,7 +40,8 @@ impl Temp {
 
 /// A network of one process, up.
 fn up(temp: &Temp, more: &[&str]) -> Process {
-    let args = [&["up", "--relay-port", "0", "--hub-port", "0", "--directory-port", "0"], more].concat();
+    let args =
+        [&["up", "--relay-port", "0", "--hub-port", "0", "--directory-port", "0"], more].concat();
     let process = temp.start(&args);
     let link = process.stdout.wait_for(SOON, |l| l.first().cloned());
     assert!(link.is_some_and(|l| l.starts_with("hushwing:room#")), "{:?}", process.stderr.all());
@@ -52,7 +53,13 @@ fn up(temp: &Temp, more: &[&str]) -> Process {
 fn ends(process: &mut Process, signal: &str, code: i32) {
     process.signal(signal);
     let status = process.wait(SOON);
-    assert_eq!(status.code(), Some(code), "{} on SIG{signal}: {:?}", process.name, process.stderr.all());
+    assert_eq!(
+        status.code(),
+        Some(code),
+        "{} on SIG{signal}: {:?}",
+        process.name,
+        process.stderr.all()
+    );
 }
 
 #[cfg(unix)]
@@ -63,9 +70,12 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 fn up_leaves_nothing_after_one_signal() {
-    for (signal, more) in
-        [("INT", &[][..]), ("TERM", &[]), ("INT", &["--sandbox", "on"]), ("TERM", &["--sandbox", "on"])]
-    {
+    for (signal, more) in [
+        ("INT", &[][..]),
+        ("TERM", &[]),
+        ("INT", &["--sandbox", "on"]),
+        ("TERM", &["--sandbox", "on"]),
+    ] {
         let temp = Temp::new();
         let mut process = up(&temp, more);
         let [name] = temp.names().try_into().expect("one directory");
@@ -124,7 +134,11 @@ fn roles_end_by_one_signal_and_keep_their_files_to_themselves() {
     for signal in ["INT", "TERM"] {
         let temp = Temp::new();
         let mut chat = temp.start(&["chat", &link, "--nick", "alice", "--json"]);
-        assert!(chat.stdout.wait_line(0, r#""event":"joined""#, SOON).is_some(), "{:?}", chat.stderr.all());
+        assert!(
+            chat.stdout.wait_line(0, r#""event":"joined""#, SOON).is_some(),
+            "{:?}",
+            chat.stderr.all()
+        );
         ends(&mut chat, signal, 0);
         temp.is_empty(signal);
     }
@@ -158,8 +172,15 @@ fn private_below(dir: &Path) {
 fn confines() -> bool {
     let directory = Temp::new();
     let state = directory.0.path().join("d").display().to_string();
-    let mut process =
-        directory.start(&["directory", "--sandbox", "require", "--dir", &state, "--listen", "127.0.0.1:0"]);
+    let mut process = directory.start(&[
+        "directory",
+        "--sandbox",
+        "require",
+        "--dir",
+        &state,
+        "--listen",
+        "127.0.0.1:0",
+    ]);
     let up = process.stderr.wait_line(0, "directory is up", SOON).is_some();
     if up {
         process.stop();
@@ -176,12 +197,20 @@ fn a_chat_over_confined_relays_and_hub() {
     }
     let mut world = World::new().sandbox("require").start();
     for role in world.roles() {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", role.process().id())).expect("it runs");
+        let status = std::fs::read_to_string(format!("/proc/{}/status", role.process().id()))
+            .expect("it runs");
         let seccomp = status.lines().find_map(|l| l.strip_prefix("Seccomp:")).map(str::trim);
         assert_eq!(seccomp, Some("2"), "{}: filters", role.name);
-        assert!(status.lines().any(|l| l.starts_with("NoNewPrivs:") && l.ends_with('1')), "{}", role.name);
+        assert!(
+            status.lines().any(|l| l.starts_with("NoNewPrivs:") && l.ends_with('1')),
+            "{}",
+            role.name
+        );
         // All its threads, those of the store too.
-        for task in std::fs::read_dir(format!("/proc/{}/task", role.process().id())).expect("it runs").flatten() {
+        for task in std::fs::read_dir(format!("/proc/{}/task", role.process().id()))
+            .expect("it runs")
+            .flatten()
+        {
             let status = std::fs::read_to_string(task.path().join("status")).unwrap_or_default();
             assert!(status.is_empty() || status.contains("Seccomp:\t2"), "{}: {status}", role.name);
         }
@@ -224,12 +253,24 @@ fn a_confined_role_waits_for_its_network_and_then_no_longer_needs_the_file() {
     assert!(relay.stderr.wait_line(0, "waiting for", SOON).is_some());
     let listen = format!("127.0.0.1:{port}");
     let mut directory = temp.start(&["directory", "--dir", &at("directory"), "--listen", &listen]);
-    assert!(relay.stderr.wait_line(0, "admitted by the directory", SOON).is_some(), "{:?}", relay.stderr.all());
+    assert!(
+        relay.stderr.wait_line(0, "admitted by the directory", SOON).is_some(),
+        "{:?}",
+        relay.stderr.all()
+    );
     let mut relay = relay;
     ends(&mut relay, "INT", 0);
     directory.stop();
     // One that waits ends by one signal as well, and says that it has not begun.
-    let mut waiting = temp.start(&["hub", "--dir", &at("hub"), "--network", &at("nowhere"), "--token", &at("nowhere")]);
+    let mut waiting = temp.start(&[
+        "hub",
+        "--dir",
+        &at("hub"),
+        "--network",
+        &at("nowhere"),
+        "--token",
+        &at("nowhere"),
+    ]);
     assert!(waiting.stderr.wait_line(0, "waiting for", SOON).is_some());
     ends(&mut waiting, "TERM", 1);
 }
@@ -257,7 +298,10 @@ fn without_lockable_memory_there_is_a_warning_and_no_failure() {
     let limited = |drop: &str| {
         let script = format!("ulimit -l 0 && exec {drop} {program} contacts");
         let mut command = Command::new("sh");
-        command.args(["-c", &script]).env("HUSHWING_HOME", &alice.home).env("HUSHWING_PROFILE", "alice");
+        command
+            .args(["-c", &script])
+            .env("HUSHWING_HOME", &alice.home)
+            .env("HUSHWING_PROFILE", "alice");
         command.env("NO_COLOR", "1").env_remove("HUSHWING_LOG").output().expect("a shell")
     };
     let drop = "setpriv --inh-caps=-ipc_lock --bounding-set=-ipc_lock";
@@ -268,7 +312,9 @@ fn without_lockable_memory_there_is_a_warning_and_no_failure() {
     let stderr = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success(), "{stderr}");
     if !stderr.contains("cannot be locked") && unlimited() {
-        println!("SKIPPED: this user may lock memory whatever the limit is, and there is no setpriv");
+        println!(
+            "SKIPPED: this user may lock memory whatever the limit is, and there is no setpriv"
+        );
         return;
     }
     assert!(stderr.contains("cannot be locked") && stderr.contains("ulimit -l"), "{stderr}");
@@ -287,7 +333,11 @@ fn an_altered_program_refuses_to_start() {
     let program = dir.path().join("hushwing");
     std::fs::copy(env!("CARGO_BIN_EXE_hushwing"), &program).expect("a copy");
     let run = |args: &[&str]| {
-        let done = Command::new(&program).args(args).env("NO_COLOR", "1").env_remove("HUSHWING_LOG").output();
+        let done = Command::new(&program)
+            .args(args)
+            .env("NO_COLOR", "1")
+            .env_remove("HUSHWING_LOG")
+            .output();
         let done = done.expect("it starts");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (done.status.code(), text(&done.stdout), text(&done.stderr))
@@ -297,7 +347,9 @@ fn an_altered_program_refuses_to_start() {
     assert_eq!((code, line.len()), (Some(0), 64 + 2 + "hushwing\n".len()), "{line}");
     assert_eq!(std::fs::read_to_string(&list).expect("written"), line);
     // As the system's own tool sees it, where there is one.
-    if let Ok(checked) = Command::new("sha256sum").args(["-c", "hushwing.sha256"]).current_dir(dir.path()).output() {
+    if let Ok(checked) =
+        Command::new("sha256sum").args(["-c", "hushwing.sha256"]).current_dir(dir.path()).output()
+    {
         assert!(checked.status.success(), "{checked:?}");
     }
     assert_eq!(run(&["self-check"]).0, Some(0));
@@ -317,6 +369,10 @@ fn an_altered_program_refuses_to_start() {
     std::fs::remove_file(&list).expect("removed");
     assert_eq!(run(&["relay", "--print-config"]).0, Some(0), "nothing to compare with");
     let mut named = Command::new(&program);
-    let named = named.args(["relay", "--print-config"]).env("HUSHWING_SHA256", &list).output().expect("it starts");
+    let named = named
+        .args(["relay", "--print-config"])
+        .env("HUSHWING_SHA256", &list)
+        .output()
+        .expect("it starts");
     assert_eq!(named.status.code(), Some(4));
 }

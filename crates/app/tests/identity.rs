@@ -15,7 +15,8 @@ fn three() -> (World, tempfile::TempDir, [Person; 3]) {
     let world = World::new().start();
     let home = tempfile::tempdir().expect("a temporary directory");
     let alice = Person::new(home.path(), "alice", Some(&world));
-    let (bob, carol) = (Person::new(home.path(), "bob", None), Person::new(home.path(), "carol", None));
+    let (bob, carol) =
+        (Person::new(home.path(), "bob", None), Person::new(home.path(), "carol", None));
     alice.befriend(&bob);
     alice.befriend(&carol);
     (world, home, [alice, bob, carol])
@@ -24,7 +25,15 @@ fn three() -> (World, tempfile::TempDir, [Person; 3]) {
 /// A new OpenPGP key: fingerprint, file of the secret key, file of the public key.
 fn key(of: &Person, user_id: &str) -> (String, String, String) {
     let dir = of.home.join(format!("{}-pgp", of.name));
-    let args = ["identity", "pgp-key", "--out", &dir.display().to_string(), "--user-id", user_id, "--no-passphrase"];
+    let args = [
+        "identity",
+        "pgp-key",
+        "--out",
+        &dir.display().to_string(),
+        "--user-id",
+        user_id,
+        "--no-passphrase",
+    ];
     let fingerprint = of.ok(&args).trim().to_owned();
     let file = |kind| dir.join(format!("{fingerprint}.{kind}.asc"));
     let mode = |file: &Path| file.metadata().expect("the key").permissions().mode() & 0o777;
@@ -41,7 +50,10 @@ fn verify(at: &Person, contact: &str, signed: &str, cert: &str) -> Finished {
 fn refuses(at: &Person, contact: &str, signed: &str, cert: &str, code: i32, says: &str) {
     let done = verify(at, contact, signed, cert);
     assert_eq!(done.code, code, "{done:?}");
-    assert!(done.stderr.contains(says) && done.stderr.contains("hint: "), "{says:?} is missing: {done:?}");
+    assert!(
+        done.stderr.contains(says) && done.stderr.contains("hint: "),
+        "{says:?} is missing: {done:?}"
+    );
     assert_eq!(at.ok(&["identity", "list"]), "", "nothing was bound");
 }
 
@@ -56,10 +68,15 @@ fn a_contact_is_bound_to_the_key_that_signed_their_statement() {
     bob.ok(&["identity", "pgp-sign", "alice", "--key", &secret, "--out", &file]);
     let signed = std::fs::read_to_string(&file).expect("the signed statement");
     assert!(signed.contains(bob.ok(&["identity", "statement", "alice"]).trim_end()), "{signed}");
-    bob.fails(&["identity", "pgp-sign", "alice", "--key", &secret, "--out", &file], 3, "is there already");
+    bob.fails(
+        &["identity", "pgp-sign", "alice", "--key", &secret, "--out", &file],
+        3,
+        "is there already",
+    );
     bob.fails(&["identity", "pgp-sign", "alice", "--key", &cert], 3, "no secret OpenPGP key");
 
-    // Altered; by another key; for another contact; alice's own, given back; and things that are no signature.
+    // Altered; by another key; for another contact; alice's own, given back; and things that are no
+    // signature.
     let altered = signed.replacen("signer: ", "signer: 0", 1);
     refuses(&alice, "bob", &altered, &cert, 6, "altered");
     refuses(&alice, "bob", &signed, &eves_cert, 6, "by another key");
@@ -71,16 +88,29 @@ fn a_contact_is_bound_to_the_key_that_signed_their_statement() {
     refuses(&alice, "bob", "hello", &cert, 3, "no clear-signed text");
     refuses(&alice, "bob", &signed, &secret, 3, "this is a secret key");
     refuses(&alice, "bob", &signed, &file, 3, "no OpenPGP key");
-    alice.fails(&["identity", "pgp-verify", "bob", "/nowhere", "--cert", &cert], 3, "cannot be read");
-    alice.fails(&["identity", "pgp-verify", "dave", &file, "--cert", &cert], 3, "nobody here is called dave");
+    alice.fails(
+        &["identity", "pgp-verify", "bob", "/nowhere", "--cert", &cert],
+        3,
+        "cannot be read",
+    );
+    alice.fails(
+        &["identity", "pgp-verify", "dave", &file, "--cert", &cert],
+        3,
+        "nobody here is called dave",
+    );
 
-    assert_eq!(alice.ok(&["identity", "pgp-verify", "bob", &file, "--cert", &cert]), format!("{fingerprint}\n"));
+    assert_eq!(
+        alice.ok(&["identity", "pgp-verify", "bob", &file, "--cert", &cert]),
+        format!("{fingerprint}\n")
+    );
     let mark = format!("pgp:{fingerprint}");
     assert!(alice.ok(&["contacts"]).lines().any(|l| l.starts_with("bob  ") && l.contains(&mark)));
     assert_eq!(alice.ok(&["identity", "list"]), format!("bob  {mark}\n"));
     let listed = alice.json(&["identity", "list", "--json"]);
     assert_eq!((listed.len(), listed[0]["fingerprint"].as_str()), (1, Some(fingerprint.as_str())));
-    assert!(alice.ok(&["history", "bob"]).contains(&format!("bound to the OpenPGP key {fingerprint}")));
+    assert!(
+        alice.ok(&["history", "bob"]).contains(&format!("bound to the OpenPGP key {fingerprint}"))
+    );
 
     // Words that differ take it away; so does forgetting.
     alice.ok(&["verify", "bob", "--no"]);
@@ -90,7 +120,8 @@ fn a_contact_is_bound_to_the_key_that_signed_their_statement() {
     assert!(!alice.ok(&["contacts"]).contains("pgp:"));
     alice.fails(&["identity", "forget", "bob"], 3, "bound to no OpenPGP key");
 
-    // Another invite is another conversation, with other keys: what was signed for the first is worth nothing there.
+    // Another invite is another conversation, with other keys: what was signed for the first is
+    // worth nothing there.
     alice.ok(&["name", "bob", "bob before"]);
     bob.ok(&["name", "alice", "alice before"]);
     alice.befriend(&bob);
@@ -106,11 +137,22 @@ fn a_key_with_a_passphrase() {
     bob.fails(&args, 3, "no passphrase");
     assert!(!dir.exists());
     let mut command = bob.command(&args);
-    let made = command.env("HUSHWING_PGP_PASSPHRASE", "correct horse").output().expect("the program starts");
+    let made = command
+        .env("HUSHWING_PGP_PASSPHRASE", "correct horse")
+        .output()
+        .expect("the program starts");
     assert!(made.status.success(), "{made:?}");
     assert_eq!(std::fs::read_dir(&dir).expect("the keys").count(), 2);
-    bob.fails(&["identity", "pgp-key", "--out", "/dev/null/x", "--user-id", "B", "--no-passphrase"], 4, "cannot write");
-    bob.fails(&["identity", "pgp-key", "--out", "x", "--user-id", "", "--no-passphrase"], 3, "a user id has");
+    bob.fails(
+        &["identity", "pgp-key", "--out", "/dev/null/x", "--user-id", "B", "--no-passphrase"],
+        4,
+        "cannot write",
+    );
+    bob.fails(
+        &["identity", "pgp-key", "--out", "x", "--user-id", "", "--no-passphrase"],
+        3,
+        "a user id has",
+    );
 }
 
 /// The real gpg with a home of its own.
@@ -121,7 +163,17 @@ struct Gpg {
 impl Gpg {
     fn run(&self, args: &[&str], input: &str) -> Finished {
         let mut command = Command::new("gpg");
-        command.args(["--batch", "--yes", "--no-tty", "--pinentry-mode", "loopback", "--passphrase", ""]).args(args);
+        command
+            .args([
+                "--batch",
+                "--yes",
+                "--no-tty",
+                "--pinentry-mode",
+                "loopback",
+                "--passphrase",
+                "",
+            ])
+            .args(args);
         command.env("GNUPGHOME", &self.home).env("LC_ALL", "C");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("gpg starts");
@@ -130,7 +182,11 @@ impl Gpg {
         drop(stdin);
         let done = child.wait_with_output().expect("gpg ends");
         let text = |bytes| String::from_utf8(bytes).expect("text");
-        Finished { code: done.status.code().unwrap_or(-1), stdout: text(done.stdout), stderr: text(done.stderr) }
+        Finished {
+            code: done.status.code().unwrap_or(-1),
+            stdout: text(done.stdout),
+            stderr: text(done.stderr),
+        }
     }
 
     fn ok(&self, args: &[&str], input: &str) -> Finished {
@@ -143,19 +199,28 @@ impl Gpg {
 impl Drop for Gpg {
     fn drop(&mut self) {
         // Its agent would outlive the test.
-        let _ = Command::new("gpgconf").args(["--kill", "all"]).env("GNUPGHOME", &self.home).status();
+        let _ =
+            Command::new("gpgconf").args(["--kill", "all"]).env("GNUPGHOME", &self.home).status();
     }
 }
 
 /// gpg, in a directory whose path is short enough for its sockets.
 fn gpg() -> Option<(tempfile::TempDir, Gpg)> {
-    let installed = Command::new("gpg").arg("--version").stdout(Stdio::null()).status().is_ok_and(|s| s.success());
+    let installed = Command::new("gpg")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status()
+        .is_ok_and(|s| s.success());
     if !installed {
         println!("skipped: gpg is not installed");
         return None;
     }
-    let dir = tempfile::Builder::new().prefix("hw-gpg").tempdir_in("/tmp").expect("a temporary directory");
-    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o700)).expect("a private directory");
+    let dir = tempfile::Builder::new()
+        .prefix("hw-gpg")
+        .tempdir_in("/tmp")
+        .expect("a temporary directory");
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o700))
+        .expect("a private directory");
     let home = dir.path().to_owned();
     Some((dir, Gpg { home }))
 }
@@ -167,7 +232,8 @@ fn gpg_reads_what_we_make_and_we_read_what_gpg_makes() {
     let (fingerprint, secret, cert) = key(&bob, "Bob <bob@example.org>");
     let signed = bob.ok(&["identity", "pgp-sign", "alice", "--key", &secret]);
 
-    // gpg imports the key, knows its fingerprint, and finds the signature good; an altered one it does not.
+    // gpg imports the key, knows its fingerprint, and finds the signature good; an altered one it
+    // does not.
     gpg.ok(&["--import", &cert], "");
     let listed = gpg.ok(&["--with-colons", "--list-keys"], "").stdout;
     assert!(listed.contains(&format!("fpr:::::::::{fingerprint}:")), "{listed}");
@@ -178,8 +244,9 @@ fn gpg_reads_what_we_make_and_we_read_what_gpg_makes() {
     assert!(bad.code != 0 && bad.stderr.contains("BAD signature"), "{bad:?}");
     // It can sign with our secret key, and encrypt to it.
     gpg.ok(&["--import", &secret], "");
-    let secret_words =
-        gpg.ok(&["--armor", "--trust-model", "always", "--encrypt", "-r", &fingerprint], "for bob").stdout;
+    let secret_words = gpg
+        .ok(&["--armor", "--trust-model", "always", "--encrypt", "-r", &fingerprint], "for bob")
+        .stdout;
     assert_eq!(gpg.ok(&["--decrypt"], &secret_words).stdout, "for bob");
     let statement = bob.ok(&["identity", "statement", "alice"]);
     let by_gpg = gpg.ok(&["--clearsign", "-u", &fingerprint], &statement).stdout;
@@ -187,13 +254,16 @@ fn gpg_reads_what_we_make_and_we_read_what_gpg_makes() {
     alice.ok(&["identity", "forget", "bob"]);
 
     // Keys of gpg's own making: the primary signs; a subkey signs; RSA.
-    for (name, algorithm, usage) in
-        [("ed", "ed25519", "cert,sign"), ("sub", "ed25519", "cert"), ("rsa", "rsa2048", "cert,sign")]
-    {
+    for (name, algorithm, usage) in [
+        ("ed", "ed25519", "cert,sign"),
+        ("sub", "ed25519", "cert"),
+        ("rsa", "rsa2048", "cert,sign"),
+    ] {
         let user = format!("Bob {name} <{name}@example.org>");
         gpg.ok(&["--quick-generate-key", &user, algorithm, usage, "2y"], "");
         let listed = gpg.ok(&["--with-colons", "--list-keys", &user], "").stdout;
-        let print = |l: &str| l.strip_prefix("fpr:::::::::").map(|l| l.trim_end_matches(':').to_owned());
+        let print =
+            |l: &str| l.strip_prefix("fpr:::::::::").map(|l| l.trim_end_matches(':').to_owned());
         let theirs = listed.lines().find_map(print).expect("a fingerprint");
         if name == "sub" {
             gpg.ok(&["--quick-add-key", &theirs, "ed25519", "sign", "1y"], "");
@@ -222,7 +292,9 @@ fn gpg_reads_what_we_make_and_we_read_what_gpg_makes() {
 
         // Revoked: gpg made the certificate for that with the key.
         let revocation = gpg.home.join(format!("openpgp-revocs.d/{theirs}.rev"));
-        let text = std::fs::read_to_string(revocation).expect("a revocation").replace(":-----BEGIN", "-----BEGIN");
+        let text = std::fs::read_to_string(revocation)
+            .expect("a revocation")
+            .replace(":-----BEGIN", "-----BEGIN");
         gpg.ok(&["--import"], &text);
         let revoked = home.path().join(format!("{name}.revoked.asc")).display().to_string();
         gpg.ok(&["--armor", "--output", &revoked, "--export", &theirs], "");
@@ -230,12 +302,23 @@ fn gpg_reads_what_we_make_and_we_read_what_gpg_makes() {
     }
 
     // A key whose time is over, and a hash that people can forge.
-    let late = ["--faked-system-time", "20200101T000000", "--quick-generate-key", "Late", "ed25519", "cert,sign", "1y"];
+    let late = [
+        "--faked-system-time",
+        "20200101T000000",
+        "--quick-generate-key",
+        "Late",
+        "ed25519",
+        "cert,sign",
+        "1y",
+    ];
     gpg.ok(&late, "");
     let expired = home.path().join("late.asc").display().to_string();
     gpg.ok(&["--armor", "--output", &expired, "--export", "Late"], "");
-    let signed = gpg.ok(&["--faked-system-time", "20200201T000000", "--clearsign", "-u", "Late"], &statement).stdout;
+    let signed = gpg
+        .ok(&["--faked-system-time", "20200201T000000", "--clearsign", "-u", "Late"], &statement)
+        .stdout;
     refuses(&alice, "bob", &signed, &expired, 3, "has expired");
-    let weak = gpg.ok(&["--digest-algo", "SHA1", "--clearsign", "-u", &fingerprint], &statement).stdout;
+    let weak =
+        gpg.ok(&["--digest-algo", "SHA1", "--clearsign", "-u", &fingerprint], &statement).stdout;
     refuses(&alice, "bob", &weak, &cert, 6, "the signature is bad");
 }

@@ -1,4 +1,5 @@
-//! The outbox survives death at any instruction: both sides are killed again and again, and nothing is lost or doubled.
+//! The outbox survives death at any instruction: both sides are killed again and again, and nothing
+//! is lost or doubled.
 
 mod common;
 
@@ -15,8 +16,13 @@ fn texts(history: &[Value]) -> Vec<&str> {
 }
 
 /// Where two histories differ first.
-fn difference<'a>(a: &[&'a str], b: &[&'a str]) -> Option<(usize, Option<&'a str>, Option<&'a str>)> {
-    (0..a.len().max(b.len())).map(|n| (n, a.get(n).copied(), b.get(n).copied())).find(|(_, a, b)| a != b)
+fn difference<'a>(
+    a: &[&'a str],
+    b: &[&'a str],
+) -> Option<(usize, Option<&'a str>, Option<&'a str>)> {
+    (0..a.len().max(b.len()))
+        .map(|n| (n, a.get(n).copied(), b.get(n).copied()))
+        .find(|(_, a, b)| a != b)
 }
 
 //= DIRECT-009
@@ -40,7 +46,8 @@ fn a_thousand_messages_through_kill_9_on_both_sides() {
         alice.ask("send", json!({ "to": "bob", "text": text }));
         said.push(text);
         if rng.next_u32().is_multiple_of(PER_DEATH) {
-            // At any moment of what goes on just then: encrypting, committing, putting, acknowledging.
+            // At any moment of what goes on just then: encrypting, committing, putting,
+            // acknowledging.
             alice.request("send", json!({ "to": "bob", "text": format!("perhaps {n}") }));
             alice.crash();
             deaths += 1;
@@ -51,11 +58,14 @@ fn a_thousand_messages_through_kill_9_on_both_sides() {
         }
     }
     assert!(deaths > 20, "{deaths} deaths show little");
-    let sure = |all: &[Value]| texts(all).iter().filter(|t| t.starts_with("message")).count() == MESSAGES;
+    let sure =
+        |all: &[Value]| texts(all).iter().filter(|t| t.starts_with("message")).count() == MESSAGES;
     let heard = bob.wait_history("alice", LONG, sure);
-    let delivered = |all: &[Value]| all.iter().filter(|m| m["you"] == true).all(|m| m["state"] == "delivered");
+    let delivered =
+        |all: &[Value]| all.iter().filter(|m| m["you"] == true).all(|m| m["state"] == "delivered");
     let kept = alice.wait_history("bob", LONG, delivered);
-    // Everything that is in one history is in the other: once, and in the order in which it was said.
+    // Everything that is in one history is in the other: once, and in the order in which it was
+    // said.
     assert_eq!(difference(&texts(&heard), &texts(&kept)), None);
     let certain: Vec<_> = texts(&heard).into_iter().filter(|t| t.starts_with("message")).collect();
     let said: Vec<_> = said.iter().map(String::as_str).collect();

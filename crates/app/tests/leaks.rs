@@ -15,7 +15,8 @@ struct Forbidden {
     text: String,
 }
 
-/// The room's secrets as somebody would print them: parts of the text and of its bytes, in hexadecimal and as lists.
+/// The room's secrets as somebody would print them: parts of the text and of its bytes, in
+/// hexadecimal and as lists.
 fn of_link(link: &str) -> Vec<Forbidden> {
     let data = link.split('#').nth(1).expect("a link has a fragment");
     let bytes = data_encoding::BASE64URL_NOPAD.decode(data.as_bytes()).expect("base64url");
@@ -26,11 +27,10 @@ fn of_link(link: &str) -> Vec<Forbidden> {
         .map(|w| Forbidden { what: "link", text: String::from_utf8_lossy(w).into_owned() })
         .collect();
     // A node's short name is 8 digits of its id, which is public; anything longer is not said.
-    all.extend(
-        hex.as_bytes()
-            .windows(20)
-            .map(|w| Forbidden { what: "link in hexadecimal", text: String::from_utf8_lossy(w).into_owned() }),
-    );
+    all.extend(hex.as_bytes().windows(20).map(|w| Forbidden {
+        what: "link in hexadecimal",
+        text: String::from_utf8_lossy(w).into_owned(),
+    }));
     all.extend(bytes.windows(6).map(|w| {
         let list: Vec<String> = w.iter().map(ToString::to_string).collect();
         Forbidden { what: "link as a list", text: list.join(", ") }
@@ -56,7 +56,8 @@ fn tells_address(line: &str) -> bool {
 fn the_searching_finds_what_is_there() {
     let link = "hushwing:room#AAECAwQFBgcICQoLDA0ODxAREhMUFRYX";
     let forbidden = of_link(link);
-    for bad in ["x AAECAwQFBgcICQoLDA0O", "key 000102030405060708090a0b0c", "[0, 1, 2, 3, 4, 5, 6]"] {
+    for bad in ["x AAECAwQFBgcICQoLDA0O", "key 000102030405060708090a0b0c", "[0, 1, 2, 3, 4, 5, 6]"]
+    {
         assert!(leak(&[bad.to_owned()], &forbidden).is_some(), "{bad}");
     }
     assert!(leak(&["relay 00010203 is up".to_owned()], &forbidden).is_none());
@@ -74,7 +75,9 @@ fn no_log_of_any_role_tells_anything() {
             for (speaker, nick) in NICKS.iter().enumerate() {
                 let text = format!("{MARKER} {speaker} {n}");
                 chats[speaker].say(&text);
-                for (reader, chat) in chats.iter().enumerate().filter(|(reader, _)| *reader != speaker) {
+                for (reader, chat) in
+                    chats.iter().enumerate().filter(|(reader, _)| *reader != speaker)
+                {
                     let _ = reader;
                     chat.expect_message(nick, &text, SOON);
                 }
@@ -110,7 +113,8 @@ fn no_log_of_any_role_tells_anything() {
         forbidden.push(Forbidden { what: "nick or message", text: text.to_owned() });
     }
     world.stop();
-    let mut logs: Vec<(String, Vec<String>)> = world.roles().map(|r| (r.name.clone(), r.log.all())).collect();
+    let mut logs: Vec<(String, Vec<String>)> =
+        world.roles().map(|r| (r.name.clone(), r.log.all())).collect();
     logs.push(("doctor".to_owned(), doctor.stderr.lines().map(str::to_owned).collect()));
     for chat in chats {
         logs.push((chat.nick.clone(), chat.process.stderr.all()));

@@ -67,10 +67,16 @@ fn count(lines: &[String], texts: &mut HashMap<String, usize>) {
     for line in lines {
         let value: Value = serde_json::from_str(line).expect("JSON");
         let event = &value["params"];
-        if event["event"] == "message" && event["message"]["you"] == false && event["message"]["kind"] == "text" {
-            *texts.entry(event["message"]["text"].as_str().expect("a text").to_owned()).or_default() += 1;
+        if event["event"] == "message"
+            && event["message"]["you"] == false
+            && event["message"]["kind"] == "text"
+        {
+            *texts
+                .entry(event["message"]["text"].as_str().expect("a text").to_owned())
+                .or_default() += 1;
         }
-        let notice = event["text"].as_str().filter(|_| event["event"] == "notice").unwrap_or_default();
+        let notice =
+            event["text"].as_str().filter(|_| event["event"] == "notice").unwrap_or_default();
         assert!(!notice.contains("were not shown"), "the test reads too slowly");
     }
 }
@@ -85,7 +91,12 @@ fn all_shown(rpc: &Rpc, wanted: impl Iterator<Item = String>, patience: Duration
         wanted.iter().all(|t| texts.contains_key(t)).then_some(())
     });
     let missing = wanted.iter().filter(|t| !texts.contains_key(*t)).count();
-    assert!(done.is_some(), "{missing} of {} are missing: {:?}", wanted.len(), rpc.process.stderr.all());
+    assert!(
+        done.is_some(),
+        "{missing} of {} are missing: {:?}",
+        wanted.len(),
+        rpc.process.stderr.all()
+    );
     assert!(texts.values().all(|n| *n == 1), "shown twice: {texts:?}");
 }
 
@@ -190,7 +201,8 @@ fn along_a_line_a_message_travels_its_hops_and_no_further() {
     running.into_iter().for_each(|r| drop(r.end()));
 }
 
-/// Whoever is cut off and comes back brings what was said and fetches what was missed, through loss and delay.
+/// Whoever is cut off and comes back brings what was said and fetches what was missed, through loss
+/// and delay.
 #[test]
 fn who_was_away_brings_and_fetches_over_a_bad_wifi() {
     if !can() {
@@ -225,14 +237,19 @@ fn who_was_away_brings_and_fetches_over_a_bad_wifi() {
         id += 1;
         a.ask(id, "mesh", &json!({}));
         let given = a.answer(id)["result"]["neighbours"].clone();
-        let given =
-            given.as_array().and_then(|n| n.iter().find(|n| n["name"] == "ben")).map(|n| n["given"]["boxes"].clone());
+        let given = given
+            .as_array()
+            .and_then(|n| n.iter().find(|n| n["name"] == "ben"))
+            .map(|n| n["given"]["boxes"].clone());
         if given.and_then(|g| g.as_u64()).unwrap_or(0) >= 100 {
             break;
         }
         assert!(Instant::now() < end);
         let lines = b.process.stdout.all().len();
-        let _ = b.process.stdout.wait_for(Duration::from_millis(200), |l| (l.len() > lines).then_some(()));
+        let _ = b
+            .process
+            .stdout
+            .wait_for(Duration::from_millis(200), |l| (l.len() > lines).then_some(()));
     }
     lab.cut(0);
     lab.join(2);
@@ -273,7 +290,8 @@ fn messages_travel_on_a_stick() {
     ann.fails(&["bundle", "in", &back], 3, "ends in the middle");
 }
 
-/// The same conversation by the hub and by the LAN: each message is shown once; what only the LAN had reaches the hub.
+/// The same conversation by the hub and by the LAN: each message is shown once; what only the LAN
+/// had reaches the hub.
 #[test]
 fn mesh_and_hub_at_once_show_everything_once() {
     let world = World::new().start();
@@ -299,7 +317,8 @@ fn mesh_and_hub_at_once_show_everything_once() {
     b.end();
 }
 
-/// What was said to a group on the LAN reaches a member elsewhere through the hub: a reader brings it there.
+/// What was said to a group on the LAN reaches a member elsewhere through the hub: a reader brings
+/// it there.
 #[test]
 fn a_reader_brings_to_the_hub_what_its_author_cannot() {
     let world = World::new().start();
@@ -314,7 +333,9 @@ fn a_reader_brings_to_the_hub_what_its_author_cannot() {
     a.answer(1);
     for (n, (rpc, name)) in [(&mut b, "ben"), (&mut c, "cem")].into_iter().enumerate() {
         a.ask(10 + n as u64, "invite_to_group", &json!({ "group": "table", "contact": name }));
-        let token = rpc.event("group_invite", |e| e["invite"]["title"] == "table")["invite"]["token"].clone();
+        let token =
+            rpc.event("group_invite", |e| e["invite"]["title"] == "table")["invite"]["token"]
+                .clone();
         rpc.ask(1, "answer_group_invite", &json!({ "token": token, "accept": true }));
         rpc.event("opened", |e| e["conversation"] == "table");
     }
@@ -345,14 +366,17 @@ fn a_file_goes_over_the_lan_and_survives_a_kill() {
     let (ann, ben) = (&ann, &ben);
     befriend(ann, ben);
     let file = home.path().join("film");
-    let bytes: Vec<u8> = (0..3_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let bytes: Vec<u8> =
+        (0..3_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     std::fs::write(&file, &bytes).expect("written");
     let (mut a, mut b) = (lan(ann), lan(ben));
     near(&a, "ben");
     a.ask(1, "send_file", &json!({ "to": "ben", "path": file }));
     let offered = b.event("file", |e| e["file"]["state"] == "offered");
     b.ask(1, "accept_file", &json!({ "transfer": offered["file"]["transfer"] }));
-    b.event("file", |e| e["file"]["state"] == "moving" && e["file"]["done"].as_u64() > Some(300_000));
+    b.event("file", |e| {
+        e["file"]["state"] == "moving" && e["file"]["done"].as_u64() > Some(300_000)
+    });
     a.process.kill();
     let a = lan(ann);
     b.process.kill();

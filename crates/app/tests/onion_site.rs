@@ -60,32 +60,47 @@ fn a_configuration_is_written_once_and_again_the_same() {
     assert_eq!((again.code, &again.stdout), (0, &first.stdout));
     assert_eq!(files(Path::new(&sites.at("out"))), written);
 
-    let lines: Vec<(&str, &str)> = first.stdout.lines().filter_map(|l| l.split_once('\t')).collect();
+    let lines: Vec<(&str, &str)> =
+        first.stdout.lines().filter_map(|l| l.split_once('\t')).collect();
     assert_eq!(
         lines.iter().map(|(dir, _)| (*dir).to_owned()).collect::<Vec<_>>(),
         [sites.at("blog"), sites.at("shop")]
     );
     for (name, (_, url)) in ["blog", "shop"].iter().zip(&lines) {
-        let onion = url.strip_prefix("http://").and_then(|u| u.strip_suffix('/')).expect("an address");
-        let hostname = std::fs::read_to_string(sites.at(&format!("out/onion/{name}/hostname"))).expect("a name");
+        let onion =
+            url.strip_prefix("http://").and_then(|u| u.strip_suffix('/')).expect("an address");
+        let hostname = std::fs::read_to_string(sites.at(&format!("out/onion/{name}/hostname")))
+            .expect("a name");
         assert_eq!(hostname, format!("{onion}\n"));
         let pattern = onion.replace('.', "\\.");
         let nginx = std::fs::read_to_string(sites.at("out/nginx.conf")).expect("nginx.conf");
         assert!(nginx.contains(&format!("server_name ~^{pattern}$;")), "{nginx}");
-        for header in ["X-Frame-Options", "X-Content-Type-Options", "Referrer-Policy", "Content-Security-Policy"] {
+        for header in [
+            "X-Frame-Options",
+            "X-Content-Type-Options",
+            "Referrer-Policy",
+            "Content-Security-Policy",
+        ] {
             assert!(nginx.contains(&format!("add_header {header} ")), "{header}");
         }
     }
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        let mode = |p: &str| std::fs::metadata(sites.at(p)).expect("it is there").permissions().mode() & 0o777;
-        assert_eq!((mode("out/onion/blog"), mode("out/onion/blog/hs_ed25519_secret_key")), (0o700, 0o600));
+        let mode = |p: &str| {
+            std::fs::metadata(sites.at(p)).expect("it is there").permissions().mode() & 0o777
+        };
+        assert_eq!(
+            (mode("out/onion/blog"), mode("out/onion/blog/hs_ed25519_secret_key")),
+            (0o700, 0o600)
+        );
         assert_eq!(mode("state/keys/blog/onion-key"), 0o600);
     }
     // Beside its two folders it has left everything as it was.
-    let mut names: Vec<_> =
-        std::fs::read_dir(sites.dir.path()).expect("a folder").map(|e| e.expect("one").file_name()).collect();
+    let mut names: Vec<_> = std::fs::read_dir(sites.dir.path())
+        .expect("a folder")
+        .map(|e| e.expect("one").file_name())
+        .collect();
     names.sort();
     assert_eq!(names, ["blog", "out", "shop", "state"]);
     assert_eq!(files(Path::new(&sites.at("blog"))).len(), 1);
@@ -99,7 +114,8 @@ fn accepts(command: &mut Command) -> bool {
             false
         }
         Ok(ended) => {
-            let said = String::from_utf8_lossy(&ended.stderr) + String::from_utf8_lossy(&ended.stdout);
+            let said =
+                String::from_utf8_lossy(&ended.stderr) + String::from_utf8_lossy(&ended.stdout);
             assert!(ended.status.success(), "{command:?}: {said}");
             true
         }
@@ -114,17 +130,32 @@ fn tor_takes_its_part_and_the_keys() {
     let data = sites.at("data");
     let defaults = sites.at("defaults");
     std::fs::write(&defaults, "").expect("a file");
-    let check = ["--verify-config", "-f", &torrc, "--defaults-torrc", &defaults, "--DataDirectory", &data];
+    let check =
+        ["--verify-config", "-f", &torrc, "--defaults-torrc", &defaults, "--DataDirectory", &data];
     if !accepts(Command::new("tor").args(check)) {
         return;
     }
-    // Tor reads the keys only when it runs: without a network it makes the service from them and keeps the name.
+    // Tor reads the keys only when it runs: without a network it makes the service from them and
+    // keeps the name.
     let before = files(Path::new(&sites.at("out/onion")));
     let mut command = Command::new("tor");
-    command.args(["-f", &torrc, "--defaults-torrc", &defaults, "--DataDirectory", &data, "--DisableNetwork", "1"]);
+    command.args([
+        "-f",
+        &torrc,
+        "--defaults-torrc",
+        &defaults,
+        "--DataDirectory",
+        &data,
+        "--DisableNetwork",
+        "1",
+    ]);
     command.args(["--SocksPort", "0", "--Log", "notice stdout"]);
     let mut tor = Process::spawn("tor", command, Lines::default());
-    assert!(tor.stdout.wait_line(0, "DisableNetwork is set", SOON).is_some(), "{:?}", tor.stdout.all());
+    assert!(
+        tor.stdout.wait_line(0, "DisableNetwork is set", SOON).is_some(),
+        "{:?}",
+        tor.stdout.all()
+    );
     // It may not listen for signals yet.
     tor.kill();
     let after = files(Path::new(&sites.at("out/onion")));
@@ -163,14 +194,26 @@ fn what_is_no_site_is_refused_with_a_hint() {
     ] {
         let ended = sites.emit("out", dirs);
         assert_eq!(ended.code, 3, "{ended:?}");
-        assert!(ended.stdout.is_empty() && ended.stderr.contains(says) && ended.stderr.contains("hint: "), "{ended:?}");
+        assert!(
+            ended.stdout.is_empty()
+                && ended.stderr.contains(says)
+                && ended.stderr.contains("hint: "),
+            "{ended:?}"
+        );
     }
     assert_eq!(run(["onion-site"]).code, 2);
     // A folder with the keys in it is never served, and no key is written into a site.
     let ended = sites.emit("blog/out", &["blog"]);
     assert!(ended.code == 3 && ended.stderr.contains("--emit-config"), "{ended:?}");
     assert!(!Path::new(&sites.at("blog/out/onion")).exists());
-    let args = ["onion-site", "--state", &sites.at("state"), "--tor-settings", "/nowhere/at/all", &sites.at("blog")];
+    let args = [
+        "onion-site",
+        "--state",
+        &sites.at("state"),
+        "--tor-settings",
+        "/nowhere/at/all",
+        &sites.at("blog"),
+    ];
     let ended = run(args);
     assert!(ended.code == 3 && ended.stderr.contains("hint: "), "{ended:?}");
 }
@@ -191,15 +234,34 @@ fn a_hub_answers_http_and_logs_nobody() {
     let port = free_port();
     let dir = tempfile::tempdir().expect("a temporary directory");
     let mut command = hushwing();
-    command.args(["hub", "-vv", "--listen", "127.0.0.1:0", "--http", &format!("127.0.0.1:{port}"), "--network"]);
-    command.arg(network.join("network")).arg("--token").arg(network.join("token")).arg("--dir").arg(dir.path());
+    command.args([
+        "hub",
+        "-vv",
+        "--listen",
+        "127.0.0.1:0",
+        "--http",
+        &format!("127.0.0.1:{port}"),
+        "--network",
+    ]);
+    command
+        .arg(network.join("network"))
+        .arg("--token")
+        .arg(network.join("token"))
+        .arg("--dir")
+        .arg(dir.path());
     let mut hub = Process::spawn("hub-http", command, Lines::default());
-    assert!(hub.stderr.wait_line(0, "HTTP at http://127.0.0.1:", SOON).is_some(), "{:?}", hub.stderr.all());
+    assert!(
+        hub.stderr.wait_line(0, "HTTP at http://127.0.0.1:", SOON).is_some(),
+        "{:?}",
+        hub.stderr.all()
+    );
     let ping = http(port, "GET /ping HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     assert!(ping.starts_with("HTTP/1.1 200 OK\r\n") && ping.ends_with("{\"ok\":true}"), "{ping}");
     let key = std::fs::read_to_string(dir.path().join("http-key")).expect("a key");
     let id = "5e".repeat(32);
-    let get = format!("GET /boxes/{id} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}Connection: close\r\n\r\n");
+    let get = format!(
+        "GET /boxes/{id} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}Connection: close\r\n\r\n"
+    );
     let none = http(port, &get.replace('\n', "\r\n").replace("\r\r\n", "\r\n"));
     assert!(none.starts_with("HTTP/1.1 404"), "{none}");
     assert!(hub.stderr.wait_line(0, "/boxes/{id}", SOON).is_some(), "{:?}", hub.stderr.all());

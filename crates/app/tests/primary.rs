@@ -11,7 +11,11 @@ use serde_json::Value;
 /// A primary whose relays keep their keys below `runtime` while they live.
 fn primary(runtime: &Path, more: &[&str]) -> (Process, String) {
     let mut command = hushwing();
-    command.env("XDG_RUNTIME_DIR", runtime).env("TMPDIR", runtime).args(["primary", "--mean-delay", "2"]).args(more);
+    command
+        .env("XDG_RUNTIME_DIR", runtime)
+        .env("TMPDIR", runtime)
+        .args(["primary", "--mean-delay", "2"])
+        .args(more);
     let process = Process::spawn("primary", command, Lines::default());
     let link = process.stdout.wait_for(SOON, |lines| lines.first().cloned()).expect("a link");
     (process, link)
@@ -31,7 +35,9 @@ fn payload(link: &str, more: &[&str]) -> Value {
 fn relays(payload: &Value) -> Vec<(String, String, String)> {
     let nodes = payload["nodes"].as_array().expect("nodes").iter().filter(|n| n["role"] == "relay");
     let text = |v: &Value| v.as_str().expect("text").to_owned();
-    nodes.map(|n| (text(&n["id"]), text(&n["addresses"][0]), text(&n["keys"][0]["fingerprint"]))).collect()
+    nodes
+        .map(|n| (text(&n["id"]), text(&n["addresses"][0]), text(&n["keys"][0]["fingerprint"])))
+        .collect()
 }
 
 fn entries(dir: &Path) -> usize {
@@ -60,7 +66,8 @@ fn a_chat_goes_on_over_three_cycles_and_of_old_relays_nothing_is_left() {
     }
     println!("{said} pings and pongs over {} cycles", cycles(&primary));
     for (chat, from, what) in [(&bob, "alice", "ping"), (&alice, "bob", "pong")] {
-        let expected: Vec<_> = (0..said).map(|n| (from.to_owned(), format!("{what} {n}"))).collect();
+        let expected: Vec<_> =
+            (0..said).map(|n| (from.to_owned(), format!("{what} {n}"))).collect();
         assert_eq!(chat.messages(), expected, "none lost, none twice, in order");
     }
     let before = relays(&payloads[0]);
@@ -68,7 +75,10 @@ fn a_chat_goes_on_over_three_cycles_and_of_old_relays_nothing_is_left() {
     assert!(payloads.len() >= 3 && before.len() >= 4 && after.len() >= 4);
     for old in &before {
         assert!(after.iter().all(|n| n.0 != old.0 && n.2 != old.2), "a key lives on");
-        assert!(after.iter().any(|n| n.1 == old.1) || TcpStream::connect(&old.1).is_err(), "an old address answers");
+        assert!(
+            after.iter().any(|n| n.1 == old.1) || TcpStream::connect(&old.1).is_err(),
+            "an old address answers"
+        );
     }
     alice.leave();
     bob.leave();
@@ -93,14 +103,18 @@ fn a_sealed_payload_opens_for_the_enrolled_only_and_the_trace_verifies_offline()
     assert_eq!(run(["primary", "enroll", "--out", &other_key]).code, 4, "no key is overwritten");
     let publics = file("publics");
     std::fs::write(&publics, &bob_public).expect("written");
-    let (mut primary, link) =
-        primary(runtime.path(), &["--nodes", "4", "--enrolled", alice_public.trim(), "--enrolled", &publics]);
+    let (mut primary, link) = primary(
+        runtime.path(),
+        &["--nodes", "4", "--enrolled", alice_public.trim(), "--enrolled", &publics],
+    );
 
     let (one, two) = (payload(&link, &["--key", &alice_key]), payload(&link, &["--key", &bob_key]));
     assert_eq!(one["hash"], two["hash"], "the same signed document for all");
     assert_eq!((&one["sealed"], &one["tally"]), (&true.into(), &true.into()));
     assert!(one["nodes"].as_array().expect("nodes").iter().all(|n| n["processing"].is_string()));
-    for refused in [vec!["primary", "payload", &link], vec!["primary", "payload", &link, "--key", &other_key]] {
+    for refused in
+        [vec!["primary", "payload", &link], vec!["primary", "payload", &link, "--key", &other_key]]
+    {
         let ended = run(refused);
         assert_eq!(ended.code, 5, "{ended:?}");
         assert!(ended.stdout.is_empty() && ended.stderr.contains("hint: "), "{ended:?}");
@@ -127,9 +141,14 @@ fn a_sealed_payload_opens_for_the_enrolled_only_and_the_trace_verifies_offline()
     // The network is gone: what follows is offline.
     let again = run(["trace", &receipt]);
     assert_eq!((again.code, &again.stdout), (0, &sent.stdout), "{again:?}");
-    assert_eq!(again.stdout.lines().filter(|l| l.contains("planned delay")).count(), 4, "{again:?}");
+    assert_eq!(
+        again.stdout.lines().filter(|l| l.contains("planned delay")).count(),
+        4,
+        "{again:?}"
+    );
     assert!(again.stdout.contains("verified: exactly these 4 hops"), "{again:?}");
-    let told: Value = serde_json::from_str(&run(["trace", &receipt, "--json"]).stdout).expect("JSON");
+    let told: Value =
+        serde_json::from_str(&run(["trace", &receipt, "--json"]).stdout).expect("JSON");
     assert_eq!((&told["verified"], &told["hops"][3]["role"]), (&true.into(), &"hub".into()));
     assert_eq!(told["hops"][3]["tally"], told["final_processed"]);
     spoilt_receipts(&receipt, &file("spoilt.json"));
@@ -139,7 +158,8 @@ type Change<'a> = &'a dyn Fn(&mut Vec<Value>);
 
 /// A hop missing, doubled, in another place, or altered: exit code 6, and what happened.
 fn spoilt_receipts(receipt: &str, spoilt: &str) {
-    let good: Value = serde_json::from_str(&std::fs::read_to_string(receipt).expect("there")).expect("JSON");
+    let good: Value =
+        serde_json::from_str(&std::fs::read_to_string(receipt).expect("there")).expect("JSON");
     let hops = good["hops"].as_array().expect("hops").clone();
     let with = |change: Change<'_>| {
         let mut hops = hops.clone();
@@ -161,7 +181,10 @@ fn spoilt_receipts(receipt: &str, spoilt: &str) {
     for (change, says) in cases {
         let ended = with(change);
         assert_eq!(ended.code, 6, "{ended:?}");
-        assert!(ended.stderr.contains(says) && ended.stderr.contains("hint: "), "{says}: {ended:?}");
+        assert!(
+            ended.stderr.contains(says) && ended.stderr.contains("hint: "),
+            "{says}: {ended:?}"
+        );
         assert!(ended.stdout.contains("NOT verified"), "{ended:?}");
     }
     std::fs::write(spoilt, "{}").expect("written");
@@ -172,7 +195,10 @@ fn spoilt_receipts(receipt: &str, spoilt: &str) {
 fn relay_dirs(dir: &Path) -> usize {
     let Ok(entries) = std::fs::read_dir(dir) else { return 0 };
     let is_relay = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with("hushwing-node-");
-    entries.flatten().map(|e| if is_relay(&e.file_name()) { 1 } else { relay_dirs(&e.path()) }).sum()
+    entries
+        .flatten()
+        .map(|e| if is_relay(&e.file_name()) { 1 } else { relay_dirs(&e.path()) })
+        .sum()
 }
 
 #[test]
@@ -193,7 +219,10 @@ fn stopped_in_the_middle_of_a_cycle_it_leaves_nothing_either() {
 fn the_demo_runs_to_its_end_and_leaves_nothing() {
     let runtime = tempfile::tempdir().expect("a directory");
     let mut command = hushwing();
-    command.env("XDG_RUNTIME_DIR", runtime.path()).env("TMPDIR", runtime.path()).args(["primary", "demo"]);
+    command
+        .env("XDG_RUNTIME_DIR", runtime.path())
+        .env("TMPDIR", runtime.path())
+        .args(["primary", "demo"]);
     let mut demo = Process::spawn("demo", command, Lines::default());
     let status = demo.wait(SOON);
     assert_eq!(status.code(), Some(0), "{:?}\n{:?}", demo.stdout.all(), demo.stderr.all());

@@ -7,13 +7,16 @@ use common::{SOON, World, run};
 use person::Person;
 
 const COMMANDS: &[&str] = &[
-    "init", "invite", "invites", "revoke", "accept", "contacts", "groups", "members", "verify", "name", "floor",
-    "timer", "leave", "forget", "send", "recv", "talk", "history", "search", "edit", "delete", "react", "cancel",
-    "why", "group", "identity", "files", "fetch", "refuse", "export", "backup", "restore", "mesh", "nearby", "bundle",
-    "config", "wipe", "daemon", "rpc", "web",
+    "init", "invite", "invites", "revoke", "accept", "contacts", "groups", "members", "verify",
+    "name", "floor", "timer", "leave", "forget", "send", "recv", "talk", "history", "search",
+    "edit", "delete", "react", "cancel", "why", "group", "identity", "files", "fetch", "refuse",
+    "export", "backup", "restore", "mesh", "nearby", "bundle", "config", "wipe", "daemon", "rpc",
+    "web",
 ];
-const IDENTITY_COMMANDS: &[&str] = &["statement", "pgp-sign", "pgp-verify", "pgp-key", "list", "forget"];
-const GROUP_COMMANDS: &[&str] = &["create", "invite", "invites", "join", "remove", "rename", "rekey", "restart"];
+const IDENTITY_COMMANDS: &[&str] =
+    &["statement", "pgp-sign", "pgp-verify", "pgp-key", "list", "forget"];
+const GROUP_COMMANDS: &[&str] =
+    &["create", "invite", "invites", "join", "remove", "rename", "rekey", "restart"];
 
 /// A network with two who know each other.
 fn two() -> (World, tempfile::TempDir, Person, Person) {
@@ -69,7 +72,10 @@ fn two_people_talk() {
     let answer = bob.json(&["send", "alice", "hello alice", "--reply-to", &first[..8], "--json"]);
     assert_ne!(answer[0]["state"], "queued");
     let got = alice.json(&["recv", "--wait", "60", "--count", "1", "--json", "--from", "bob"]);
-    assert_eq!((got[0]["text"].as_str(), got[0]["reply_to"].as_str()), (Some("hello alice"), Some(first.as_str())));
+    assert_eq!(
+        (got[0]["text"].as_str(), got[0]["reply_to"].as_str()),
+        (Some("hello alice"), Some(first.as_str()))
+    );
     let said = alice.json(&["history", "bob", "--json", "--limit", "2"]);
     assert_eq!(said.len(), 2);
     assert!(alice.ok(&["history", "bob"]).contains(" alice: hello bob"));
@@ -103,8 +109,12 @@ fn messages_are_changed() {
     alice.send("bob", "done");
     assert_eq!(bob.recv(1), ["alice: done"]);
     let seen = bob.json(&["history", "alice", "--json"]);
-    let find = |id: &str| seen.iter().find(|m| m["id"] == id).unwrap_or_else(|| panic!("{id}: {seen:?}"));
-    assert_eq!((find(&one)["text"].as_str(), find(&one)["edited"].as_bool()), (Some("hello bob"), Some(true)));
+    let find =
+        |id: &str| seen.iter().find(|m| m["id"] == id).unwrap_or_else(|| panic!("{id}: {seen:?}"));
+    assert_eq!(
+        (find(&one)["text"].as_str(), find(&one)["edited"].as_bool()),
+        (Some("hello bob"), Some(true))
+    );
     assert_eq!(find(&two)["deleted"], true);
     bob.send("alice", "done too");
     assert_eq!(alice.recv(1), ["bob: done too"]);
@@ -124,7 +134,11 @@ fn what_cannot_leave_says_why() {
     for n in 1..=3 {
         world.relay(n).kill();
     }
-    let late = alice.fails(&["send", "bob", "are you there?", "--timeout", "2s"], 5, "is not stored yet: ");
+    let late = alice.fails(
+        &["send", "bob", "are you there?", "--timeout", "2s"],
+        5,
+        "is not stored yet: ",
+    );
     assert!(late.stderr.contains("it stays queued"), "{late:?}");
     let queued = alice.json(&["send", "bob", "queued", "--queue", "--json"]);
     let id = queued[0]["id"].as_str().expect("an id");
@@ -157,7 +171,11 @@ fn a_file_goes_over() {
     let to = home.path().join("got");
     let path = bob.ok(&["fetch", transfer, "--to", &to.display().to_string()]);
     assert_eq!(std::fs::read(path.trim()).expect("the file"), bytes);
-    assert!(bob.ok(&["files"]).contains("  picture.bin  49 KiB  from alice  done"), "{}", bob.ok(&["files"]));
+    assert!(
+        bob.ok(&["files"]).contains("  picture.bin  49 KiB  from alice  done"),
+        "{}",
+        bob.ok(&["files"])
+    );
     alice.fails(&["send", "bob", "--file", "/nowhere/at/all"], 3, "cannot be read");
     bob.fails(&["fetch", "ffffffff"], 3, "no file has such an id");
     alice.ok(&["send", "bob", "--file", &file.display().to_string()]);
@@ -176,18 +194,26 @@ fn an_export_is_whole_private_and_overwrites_nothing() {
         let name = file.display().to_string();
         bob.ok(&["export", "alice", "--format", format, "--out", &name]);
         let text = std::fs::read_to_string(&file).expect("the export");
-        let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().expect("the export").permissions());
+        let mode = std::os::unix::fs::PermissionsExt::mode(
+            &file.metadata().expect("the export").permissions(),
+        );
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(bob.ok(&["export", "alice", "--format", format]), text);
         bob.fails(&["export", "alice", "--format", format, "--out", &name], 3, "is there already");
         bob.ok(&["export", "alice", "--format", format, "--out", &name, "--force"]);
         match format {
             "html" => {
-                assert!(text.contains("&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;more&quot;"), "{text}");
+                assert!(
+                    text.contains("&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;more&quot;"),
+                    "{text}"
+                );
                 assert!(!text.contains("<script"), "{text}");
             }
             "jsonl" => text.lines().for_each(|l| {
-                assert_eq!(serde_json::from_str::<serde_json::Value>(l).expect("JSON")["conversation"], "alice");
+                assert_eq!(
+                    serde_json::from_str::<serde_json::Value>(l).expect("JSON")["conversation"],
+                    "alice"
+                );
             }),
             _ => assert!(text.contains("alice: <script>"), "{text}"),
         }
@@ -203,11 +229,15 @@ fn a_group_of_two() {
     alice.ok(&["group", "invite", "Owls", "bob"]);
     let _ = bob.ok(&["recv"]);
     let invites = bob.json(&["group", "invites", "--json"]);
-    assert_eq!((invites[0]["title"].as_str(), invites[0]["from"].as_str()), (Some("Owls"), Some("alice")));
+    assert_eq!(
+        (invites[0]["title"].as_str(), invites[0]["from"].as_str()),
+        (Some("Owls"), Some("alice"))
+    );
     let mut letting_in = alice.start(&["recv", "--follow"]);
     bob.ok(&["group", "join", &invites[0]["token"].as_str().expect("a token")[..8]]);
     // Alice lets him in while `join` still runs, or later.
-    let is_in = (0..20).any(|_| !bob.ok(&["groups"]).is_empty() || !bob.ok(&["recv", "--wait", "1s"]).is_empty());
+    let is_in = (0..20)
+        .any(|_| !bob.ok(&["groups"]).is_empty() || !bob.ok(&["recv", "--wait", "1s"]).is_empty());
     assert!(is_in, "{:?}", letting_in.stderr.all());
     letting_in.signal("INT");
     assert_eq!(letting_in.wait(SOON).code(), Some(0));
@@ -230,11 +260,19 @@ fn talk_in_a_pipe() {
     talking.write("hello alice\n//etc\n/nosuch\n/who\n");
     assert_eq!(alice.recv(2), ["bob: hello alice", "bob: /etc"]);
     alice.send("bob", "two\nlines");
-    assert!(talking.stdout.wait_line(0, "alice: two", SOON).is_some(), "{:?}", talking.stderr.all());
+    assert!(
+        talking.stdout.wait_line(0, "alice: two", SOON).is_some(),
+        "{:?}",
+        talking.stderr.all()
+    );
     talking.write("/react last 👍\n/edit last hello, alice\n/words\n");
     let file = home.path().join("talk.html").display().to_string();
     talking.write(&format!("/export {file}\n/help\n"));
-    assert!(talking.stderr.wait_line(0, "messages written to", SOON).is_some(), "{:?}", talking.stderr.all());
+    assert!(
+        talking.stderr.wait_line(0, "messages written to", SOON).is_some(),
+        "{:?}",
+        talking.stderr.all()
+    );
     talking.write("/quit\n");
     assert_eq!(talking.wait(SOON).code(), Some(0), "{:?}", talking.stderr.all());
     assert_eq!(talking.stdout.all(), ["alice: two", "    lines"]);
@@ -250,9 +288,13 @@ fn settings_are_shown_and_changed() {
     let home = tempfile::tempdir().expect("a temporary directory");
     let alice = Person::new(home.path(), "alice", None);
     let defaults = alice.ok(&["config", "show", "--defaults"]);
-    for line in
-        ["route = \"onion\"", "send_delay = \"off\"", "dummies = \"off\"", "box_sizes = \"uniform\"", "tor = \"arti\""]
-    {
+    for line in [
+        "route = \"onion\"",
+        "send_delay = \"off\"",
+        "dummies = \"off\"",
+        "box_sizes = \"uniform\"",
+        "tor = \"arti\"",
+    ] {
         assert!(defaults.lines().any(|l| l == line), "{line}");
     }
     alice.ok(&["config", "set", "send_delay", "0.5s-3s"]);
@@ -280,7 +322,12 @@ fn one_process_for_a_profile() {
 #[test]
 fn a_passphrase_and_a_backup() {
     let home = tempfile::tempdir().expect("a temporary directory");
-    let alice = |passphrase| Person { name: "alice", home: home.path().to_owned(), passphrase, namespace: None };
+    let alice = |passphrase| Person {
+        name: "alice",
+        home: home.path().to_owned(),
+        passphrase,
+        namespace: None,
+    };
     alice(None).fails(&["contacts"], 3, "there is no profile alice");
     alice(Some("correct horse")).ok(&["init", "--name", "alice"]);
     alice(Some("correct horse")).fails(&["init"], 3, "there already");
@@ -307,13 +354,20 @@ fn an_invite_that_nobody_waits_for() {
     bob.fails(&["accept", "hushwing:nonsense"], 3, "this is no invite");
     let link = alice.ok(&["invite", "--as", "robert", "--name-for-me", "al", "--expires", "1h"]);
     let listed = alice.json(&["invites", "--json"]);
-    assert_eq!((listed[0]["state"].as_str(), listed[0]["link"].as_str()), (Some("open"), Some(link.trim())));
+    assert_eq!(
+        (listed[0]["state"].as_str(), listed[0]["link"].as_str()),
+        (Some("open"), Some(link.trim()))
+    );
     assert_eq!(bob.ok(&["accept", link.trim()]), "al\n");
     bob.send("al", "here I am");
     assert_eq!(alice.recv(1), ["robert: here I am"]);
     // Taken back.
     let link = alice.ok(&["invite"]);
-    let open = alice.json(&["invites", "--json"]).into_iter().find(|i| i["state"] == "open").expect("an invite");
+    let open = alice
+        .json(&["invites", "--json"])
+        .into_iter()
+        .find(|i| i["state"] == "open")
+        .expect("an invite");
     alice.ok(&["revoke", &open["id"].as_str().expect("an id")[..8]]);
     let states = alice.json(&["invites", "--json"]);
     assert!(states.iter().any(|i| i["id"] == open["id"] && i["state"] == "revoked"), "{states:?}");

@@ -19,7 +19,8 @@ fn root() -> &'static Path {
 fn the_documented_schema_is_the_programs() {
     let printed = run(["rpc", "--schema"]);
     assert_eq!((printed.code, printed.stderr.as_str()), (0, ""));
-    let documented = std::fs::read_to_string(root().join("docs/rpc.schema.json")).expect("docs/rpc.schema.json");
+    let documented =
+        std::fs::read_to_string(root().join("docs/rpc.schema.json")).expect("docs/rpc.schema.json");
     assert!(
         printed.stdout == documented,
         "docs/rpc.schema.json is out of date: hushwing rpc --schema > docs/rpc.schema.json"
@@ -45,13 +46,16 @@ fn a_conversation_by_rpc() {
         a.ask(n, "send", &json!({ "to": "bob", "text": format!("number {n}") }));
     }
     for n in 10..20 {
-        b.event("message", |e| e["message"]["text"] == format!("number {n}") && e["message"]["you"] == false);
+        b.event("message", |e| {
+            e["message"]["text"] == format!("number {n}") && e["message"]["you"] == false
+        });
     }
     // In the order of the lines.
     b.ask(3, "history", &json!({ "conversation": "alice" }));
     let history = b.answer(3);
     let all = history["result"]["messages"].as_array().expect("messages").iter();
-    let texts: Vec<_> = all.filter(|m| m["kind"] == "text").filter_map(|m| m["text"].as_str()).collect();
+    let texts: Vec<_> =
+        all.filter(|m| m["kind"] == "text").filter_map(|m| m["text"].as_str()).collect();
     assert_eq!(texts, (10..20).map(|n| format!("number {n}")).collect::<Vec<_>>());
     // A batch, a notification in it, and all that can be wrong.
     b.write(

@@ -34,17 +34,23 @@ fn of_class(len: usize) -> BoxBytes {
 
 /// Length of the frame that puts a box of this class.
 fn put_frame(len: usize) -> usize {
-    let request = Request { access: AccessKey::new([9; 16]), operation: Operation::Put(of_class(len)) };
+    let request =
+        Request { access: AccessKey::new([9; 16]), operation: Operation::Put(of_class(len)) };
     Frame::HubRequest(RequestId(1 << 32), request).to_bytes().expect("a frame").len()
 }
 
 /// Length of the frame that brings one box of this class.
 fn box_frame(len: usize) -> usize {
-    let response = Response { boot: BootId::new([9; 16]), answer: Answer::Boxes(vec![of_class(len)]), tally: None };
+    let response = Response {
+        boot: BootId::new([9; 16]),
+        answer: Answer::Boxes(vec![of_class(len)]),
+        tally: None,
+    };
     Frame::HubResponse(RequestId(1 << 32), response).to_bytes().expect("a frame").len()
 }
 
-/// The shortest that a frame with a box can be: whatever is shorter is a `get`, an answer without boxes, a ping.
+/// The shortest that a frame with a box can be: whatever is shorter is a `get`, an answer without
+/// boxes, a ping.
 fn shortest() -> usize {
     put_frame(512).min(box_frame(512))
 }
@@ -52,15 +58,19 @@ fn shortest() -> usize {
 /// What left together, and how often, as far as there is a box in it.
 fn long_batches(bytes: &[u8]) -> BTreeMap<usize, usize> {
     let mut batches = BTreeMap::new();
-    for batch in batches_of(&records(bytes).expect("TLS")).into_iter().filter(|b| *b >= shortest()) {
+    for batch in batches_of(&records(bytes).expect("TLS")).into_iter().filter(|b| *b >= shortest())
+    {
         *batches.entry(batch).or_default() += 1;
     }
     batches
 }
 
-/// How often a frame of each class left by itself. What is left over shared its batch with another frame, as when a link
-/// has just come up, and must be rare.
-fn classes(batches: &BTreeMap<usize, usize>, frame: impl Fn(usize) -> usize) -> BTreeMap<usize, usize> {
+/// How often a frame of each class left by itself. What is left over shared its batch with another
+/// frame, as when a link has just come up, and must be rare.
+fn classes(
+    batches: &BTreeMap<usize, usize>,
+    frame: impl Fn(usize) -> usize,
+) -> BTreeMap<usize, usize> {
     let alone = LADDER.into_iter().filter_map(|class| Some((class, *batches.get(&frame(class))?)));
     let alone: BTreeMap<usize, usize> = alone.collect();
     let (all, exact) = (batches.values().sum::<usize>(), alone.values().sum::<usize>());
@@ -81,10 +91,11 @@ fn events(chat: &Chat, kind: &str) -> Vec<serde_json::Value> {
 //= SHAPE-001
 #[test]
 fn messages_of_1_to_4000_bytes_have_four_sizes_on_the_ladder_and_one_without() {
-    let texts: Vec<String> = [1, 40, 400, 480, 500, 900, 1_000, 1_500, 1_900, 2_000, 2_500, 3_999, 4_000]
-        .into_iter()
-        .map(|len| "x".repeat(len))
-        .collect();
+    let texts: Vec<String> =
+        [1, 40, 400, 480, 500, 900, 1_000, 1_500, 1_900, 2_000, 2_500, 3_999, 4_000]
+            .into_iter()
+            .map(|len| "x".repeat(len))
+            .collect();
     for (sizes, expected) in [("ladder", &LADDER[..]), ("uniform", &[2_048])] {
         let recorder = Recorder::default();
         let mut world = recorded_world(&recorder, "");
@@ -92,7 +103,16 @@ fn messages_of_1_to_4000_bytes_have_four_sizes_on_the_ladder_and_one_without() {
         reader.expect_up();
         let mut alice = world.chat_with(
             "alice",
-            &["--route", "direct", "--box-sizes", sizes, "--send-delay", "5ms-20ms", "--dummies", "off"],
+            &[
+                "--route",
+                "direct",
+                "--box-sizes",
+                sizes,
+                "--send-delay",
+                "5ms-20ms",
+                "--dummies",
+                "off",
+            ],
         );
         for text in &texts {
             alice.say(text);
@@ -133,7 +153,8 @@ fn dummies_come_from_both_ends_are_as_long_as_boxes_and_are_shown_to_nobody() {
         links.filter(|c| long_batches(side(c)).get(&frame).is_some_and(|n| *n >= 20)).count()
     };
     let idle = recorder.wait(SOON, |all| {
-        hub(all, |c| &c.sent, put_frame(2_048)) >= 1 && hub(all, |c| &c.received, box_frame(2_048)) >= 2
+        hub(all, |c| &c.sent, put_frame(2_048)) >= 1
+            && hub(all, |c| &c.received, box_frame(2_048)) >= 2
     });
     assert!(idle, "no dummies: {}", alice.story());
     for chat in [&alice, &bob] {
@@ -179,7 +200,9 @@ fn a_delay_holds_boxes_back_and_never_the_person() {
     alice.expect_stored(5, SOON);
     let states: Vec<(u64, String)> = events(&alice, "state")
         .iter()
-        .map(|e| (e["message"].as_u64().unwrap_or(0), e["state"].as_str().unwrap_or_default().to_owned()))
+        .map(|e| {
+            (e["message"].as_u64().unwrap_or(0), e["state"].as_str().unwrap_or_default().to_owned())
+        })
         .collect();
     let first_sent = states.iter().position(|(_, s)| s == "sent").expect("sent");
     let queued = states[..first_sent].iter().filter(|(_, s)| s == "queued").count();
@@ -231,7 +254,8 @@ fn a_profile_shapes_its_direct_route_and_readers_on_the_onion_route_get_all() {
     set(&bob, &[("floor", "anywhere"), ("box_sizes", "ladder")]);
     alice.befriend(&bob);
     // Three of each class: one may share its batch with another frame.
-    let texts = [1, 600, 1_400, 3_000, 2, 601, 1_401, 3_001, 3, 602, 1_402, 3_002].map(|len| "x".repeat(len));
+    let texts = [1, 600, 1_400, 3_000, 2, 601, 1_401, 3_001, 3, 602, 1_402, 3_002]
+        .map(|len| "x".repeat(len));
     for text in &texts {
         alice.send("bob", text);
     }
@@ -241,7 +265,8 @@ fn a_profile_shapes_its_direct_route_and_readers_on_the_onion_route_get_all() {
     for link in recorder.connections().iter().filter(|c| c.to == "hub") {
         let batches = long_batches(&link.sent);
         for class in LADDER {
-            *found.entry(class).or_insert(0) += batches.get(&put_frame(class)).copied().unwrap_or(0);
+            *found.entry(class).or_insert(0) +=
+                batches.get(&put_frame(class)).copied().unwrap_or(0);
         }
     }
     println!("boxes of each class that left alone: {found:?}");

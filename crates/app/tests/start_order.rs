@@ -40,7 +40,9 @@ fn a_client_waits_for_relays() {
     let bob = world.chat("bob");
     alice.say("early words");
     alice.expect("word of missing relays", SOON, |e| {
-        e["event"] == "network" && e["up"] == false && e["text"].as_str().is_some_and(|t| t.contains("too few relays"))
+        e["event"] == "network"
+            && e["up"] == false
+            && e["text"].as_str().is_some_and(|t| t.contains("too few relays"))
     });
     for n in [3, 1, 2] {
         world.relay(n).start();
@@ -61,7 +63,9 @@ fn a_client_that_starts_first_of_all_converges() {
     let mut alice = world.chat("alice");
     let bob = world.chat("bob");
     alice.say("is anybody there?");
-    alice.expect("word of the missing directory", SOON, |e| e["event"] == "network" && e["up"] == false);
+    alice.expect("word of the missing directory", SOON, |e| {
+        e["event"] == "network" && e["up"] == false
+    });
     world.relay(2).start();
     world.hub().start();
     world.relay(1).start();

@@ -1,4 +1,5 @@
-//! Ten thousand messages through three relays while a relay and the hub die: none lost, none shown twice.
+//! Ten thousand messages through three relays while a relay and the hub die: none lost, none shown
+//! twice.
 
 mod common;
 
@@ -19,7 +20,8 @@ fn ten_thousand_messages_survive_a_relay_and_a_hub() {
     let began = Instant::now();
     let mut talkers: Vec<_> = (0..TALKERS).map(|t| world.join(&format!("talker{t}"))).collect();
     for talker in &mut talkers {
-        // A pipe that is full waits in a thread of its own; its end lets the talker leave when all is stored.
+        // A pipe that is full waits in a thread of its own; its end lets the talker leave when all
+        // is stored.
         let mut stdin = talker.process.take_stdin();
         std::thread::spawn(move || {
             for n in 0..EACH {
@@ -31,7 +33,13 @@ fn ten_thousand_messages_survive_a_relay_and_a_hub() {
     }
     let arrived = |count: usize| {
         let there = reader.wait_messages(count, LONG);
-        assert!(there, "{} of {count} after {:?}\n{}", reader.messages().len(), began.elapsed(), reader.story());
+        assert!(
+            there,
+            "{} of {count} after {:?}\n{}",
+            reader.messages().len(),
+            began.elapsed(),
+            reader.story()
+        );
     };
     arrived(ALL * 3 / 10);
     println!("3 of 10 are there after {:.1} s; a relay dies", began.elapsed().as_secs_f64());
@@ -54,7 +62,8 @@ fn ten_thousand_messages_survive_a_relay_and_a_hub() {
         took.as_secs_f64(),
         ALL as f64 / took.as_secs_f64()
     );
-    // The answer comes after everything that was shown before it: what is shown twice would be here.
+    // The answer comes after everything that was shown before it: what is shown twice would be
+    // here.
     reader.say("/who");
     reader.expect("list of talkers", LONG, |e| e["event"] == "who");
 
@@ -65,7 +74,11 @@ fn ten_thousand_messages_survive_a_relay_and_a_hub() {
     assert_eq!(by_talker.len(), TALKERS);
     let expected: Vec<String> = (0..EACH).map(|n| format!("message {n:04}")).collect();
     for (talker, texts) in by_talker {
-        assert!(texts == expected, "{talker}: {} messages, not each once and in order", texts.len());
+        assert!(
+            texts == expected,
+            "{talker}: {} messages, not each once and in order",
+            texts.len()
+        );
     }
     assert!(reader.events().iter().all(|e| e["event"] != "gap"), "{}", reader.story());
     reader.leave();

@@ -1,4 +1,5 @@
-//! Conversations carried over Tor: hosted rooms, hidden hubs and relays, floors. A private Tor network, real processes.
+//! Conversations carried over Tor: hosted rooms, hidden hubs and relays, floors. A private Tor
+//! network, real processes.
 
 mod common;
 mod person;
@@ -45,7 +46,9 @@ fn host(tor: &str, dir: &Path) -> (Process, String) {
 
 fn guest(link: &str, nick: &str, tor: &str) -> Chat {
     let mut command = hushwing();
-    command.args(["chat", link, "--json", "--nick", nick, "--tor-settings", tor]).env("HUSHWING_LOG", LOG);
+    command
+        .args(["chat", link, "--json", "--nick", nick, "--tor-settings", tor])
+        .env("HUSHWING_LOG", LOG);
     Chat { nick: nick.into(), process: Process::spawn(nick, command, Lines::default()) }
 }
 
@@ -112,7 +115,8 @@ fn contacts_talk_over_a_hosted_hub() {
     assert_eq!(alice.ok(&["verify", "bob"]), bob.ok(&["verify", "alice"]));
     alice.send("bob", "over six relays");
     assert_eq!(bob.recv(1), ["alice: over six relays"]);
-    // A conversation that may use Tor alone goes on; one that may use only the relays waits, and says why.
+    // A conversation that may use Tor alone goes on; one that may use only the relays waits, and
+    // says why.
     alice.ok(&["floor", "bob", "tor"]);
     let sent = alice.send("bob", "by tor alone");
     assert_eq!(bob.recv(1), ["alice: by tor alone"]);
@@ -125,14 +129,20 @@ fn connected(trace: &Path) -> Vec<(IpAddr, u16)> {
     let text = std::fs::read_to_string(trace).expect("the trace");
     let number = |line: &str| -> Option<(IpAddr, u16)> {
         let port = line.split("htons(").nth(1)?.split(')').next()?.parse().ok()?;
-        let address = line.split("inet_addr(\"").nth(1).or_else(|| line.split("inet_pton(AF_INET6, \"").nth(1))?;
+        let address = line
+            .split("inet_addr(\"")
+            .nth(1)
+            .or_else(|| line.split("inet_pton(AF_INET6, \"").nth(1))?;
         Some((address.split('"').next()?.parse().ok()?, port))
     };
-    text.lines().filter(|l| l.contains("sin_port") || l.contains("sin6_port")).filter_map(number).collect()
+    text.lines()
+        .filter(|l| l.contains("sin_port") || l.contains("sin6_port"))
+        .filter_map(number)
+        .collect()
 }
 
-/// From start-up on, and also while the hub is away, a chat over Tor opens sockets to guards and to nobody else: no DNS, no direct
-/// connection.
+/// From start-up on, and also while the hub is away, a chat over Tor opens sockets to guards and to
+/// nobody else: no DNS, no direct connection.
 #[test]
 fn nothing_but_guards_is_dialled() {
     if Command::new("strace").arg("-V").output().is_err() {
@@ -149,10 +159,15 @@ fn nothing_but_guards_is_dialled() {
     let trace = dir.path().join("trace");
     let mut command = Command::new("strace");
     // Without the filter every call of every thread would stop it, and Tor would be slow.
-    command.args(["-f", "--seccomp-bpf", "-qq", "-e", "trace=connect,sendto,sendmsg,sendmmsg", "-o"]).arg(&trace);
+    command
+        .args(["-f", "--seccomp-bpf", "-qq", "-e", "trace=connect,sendto,sendmsg,sendmmsg", "-o"])
+        .arg(&trace);
     command.arg(env!("CARGO_BIN_EXE_hushwing"));
-    command.args(["chat", &link, "--json", "--nick", "alice", "--tor-settings", &arti]).env("NO_COLOR", "1");
-    let mut alice = Chat { nick: "alice".into(), process: Process::spawn("alice", command, Lines::default()) };
+    command
+        .args(["chat", &link, "--json", "--nick", "alice", "--tor-settings", &arti])
+        .env("NO_COLOR", "1");
+    let mut alice =
+        Chat { nick: "alice".into(), process: Process::spawn("alice", command, Lines::default()) };
     expect_up(&alice);
     alice.say("one");
     alice.expect_stored(1, LONG);
@@ -160,7 +175,9 @@ fn nothing_but_guards_is_dialled() {
     first.kill();
     alice.say("two");
     alice.expect("the loss", LONG, |e| {
-        e["event"] == "network" && e["up"] == false && e["text"].as_str().is_some_and(|t| t.contains("gone"))
+        e["event"] == "network"
+            && e["up"] == false
+            && e["text"].as_str().is_some_and(|t| t.contains("gone"))
     });
     let (mut again, _) = host(&arti, &home);
     // Tor gives up the old introduction points one by one, and asks for new ones.
@@ -170,7 +187,10 @@ fn nothing_but_guards_is_dialled() {
 
     let guards: Vec<(IpAddr, u16)> = network.guards().map(|g| (g.ip(), g.port())).collect();
     let seen = connected(&trace);
-    assert!(seen.iter().any(|to| guards.contains(to)), "no guard was dialled: the trace shows nothing");
+    assert!(
+        seen.iter().any(|to| guards.contains(to)),
+        "no guard was dialled: the trace shows nothing"
+    );
     let others: Vec<_> = seen.iter().filter(|to| !guards.contains(to)).collect();
     assert_eq!(others, Vec::<&(IpAddr, u16)>::new());
 }
@@ -183,10 +203,13 @@ fn without_tor_messages_wait_and_say_why() {
     let dead = "engine = \"system\"\nsocks = \"127.0.0.1:1\"\ncontrol = \"127.0.0.1:1\"\n";
     std::fs::write(&file, dead).expect("the settings file");
     let world = common::World::new().start();
-    let mut alice = world.chat_with("alice", &["--route", "tor", "--tor-settings", &file.display().to_string()]);
+    let mut alice = world
+        .chat_with("alice", &["--route", "tor", "--tor-settings", &file.display().to_string()]);
     alice.say("hello");
     alice.expect("the reason", LONG, |e| {
-        e["event"] == "network" && e["up"] == false && e["text"].as_str().is_some_and(|t| t.contains("no running tor"))
+        e["event"] == "network"
+            && e["up"] == false
+            && e["text"].as_str().is_some_and(|t| t.contains("no running tor"))
     });
     // The relays and the hub would have answered at once.
     let mut bob = world.join("bob");
@@ -203,7 +226,8 @@ fn without_tor_messages_wait_and_say_why() {
     bob.leave();
 }
 
-/// A directory, relays and a hub that have no address but an onion one; a client reaches them by both routes.
+/// A directory, relays and a hub that have no address but an onion one; a client reaches them by
+/// both routes.
 #[test]
 fn hidden_relays_and_a_hidden_hub() {
     let Some(network) = tornet::shared() else { return };
@@ -212,18 +236,26 @@ fn hidden_relays_and_a_hidden_hub() {
     let at = |name: &str| dir.path().join(name).display().to_string();
     let start = |name: &str, role: &str, more: &[&str]| {
         let mut command = hushwing();
-        command.args([role, "-v", "--tor-only", "--tor-settings", &arti, "--dir", &at(name)]).args(more);
+        command
+            .args([role, "-v", "--tor-only", "--tor-settings", &arti, "--dir", &at(name)])
+            .args(more);
         Process::spawn(name, command, Lines::default())
     };
     let says = |process: &Process, part: &str| {
         let found = process.stderr.wait_line(0, part, LONG);
-        assert!(found.is_some(), "{}: no {part:?}\n{}", process.name, process.stderr.all().join("\n"));
+        assert!(
+            found.is_some(),
+            "{}: no {part:?}\n{}",
+            process.name,
+            process.stderr.all().join("\n")
+        );
     };
     let directory = start("directory", "directory", &["--mean-delay", "5"]);
     says(&directory, "directory is up");
     let (file, token) = (at("directory/network"), at("directory/token"));
     let admission = ["--network", file.as_str(), "--token", token.as_str()];
-    let mut nodes: Vec<Process> = (1..=3).map(|n| start(&format!("relay-{n}"), "relay", &admission)).collect();
+    let mut nodes: Vec<Process> =
+        (1..=3).map(|n| start(&format!("relay-{n}"), "relay", &admission)).collect();
     nodes.push(start("hub", "hub", &admission));
     nodes.iter().for_each(|node| says(node, "admitted by the directory"));
     says(&directory, "relays=3 hubs=1");
@@ -271,26 +303,46 @@ fn a_restricted_host_is_found_with_a_key_only() {
         .args(["--tor-settings", &arti, "--authorized"])
         .arg(&admitted);
     let closed = Process::spawn("host", command, Lines::default());
-    assert!(closed.stdout.wait_for(LONG, |l| l.first().cloned()).is_some(), "{:?}", closed.stderr.all());
+    assert!(
+        closed.stdout.wait_for(LONG, |l| l.first().cloned()).is_some(),
+        "{:?}",
+        closed.stderr.all()
+    );
     let mut alice = Chat::start(&link, "alice", &["--tor-settings", &arti, "--onion-key", &key]);
     let mut eve = guest(&link, "eve", &arti);
     eve.say("let me in");
     expect_up(&alice);
     alice.say("only us");
     alice.expect_stored(1, LONG);
-    assert!(!eve.events().iter().any(|e| e["event"] == "network" && e["up"] == true), "{}", eve.story());
+    assert!(
+        !eve.events().iter().any(|e| e["event"] == "network" && e["up"] == true),
+        "{}",
+        eve.story()
+    );
     eve.process.kill();
     alice.leave();
 }
 
-/// Relays that are onion services and live for a while: talk goes on across a change, and a packet's way can be proved.
+/// Relays that are onion services and live for a while: talk goes on across a change, and a
+/// packet's way can be proved.
 #[test]
 fn a_pool_of_hidden_relays_renews_itself() {
     let Some(network) = tornet::shared() else { return };
     let dir = tempfile::tempdir().expect("a directory");
     let arti = settings(&network, dir.path(), "arti");
     let mut command = hushwing();
-    command.args(["primary", "--tor", "--nodes", "3", "--cycle", "30s", "--mean-delay", "1", "--tor-settings", &arti]);
+    command.args([
+        "primary",
+        "--tor",
+        "--nodes",
+        "3",
+        "--cycle",
+        "30s",
+        "--mean-delay",
+        "1",
+        "--tor-settings",
+        &arti,
+    ]);
     let mut primary = Process::spawn("primary", command, Lines::default());
     let link = primary.stdout.wait_for(LONG, |lines| lines.first().cloned());
     let link = link.unwrap_or_else(|| panic!("no link\n{}", primary.stderr.all().join("\n")));
@@ -301,7 +353,10 @@ fn a_pool_of_hidden_relays_renews_itself() {
     alice.say("before");
     bob.expect_message("alice", "before", LONG);
     let traced = common::run(["trace", &link, "--tor-settings", &arti]);
-    assert!(traced.code == 0 && traced.stdout.contains("verified: exactly these 4 hops"), "{traced:?}");
+    assert!(
+        traced.code == 0 && traced.stdout.contains("verified: exactly these 4 hops"),
+        "{traced:?}"
+    );
     let cycled = primary.stderr.wait_line(0, "cycle 1: 3 new relays", LONG);
     assert!(cycled.is_some(), "{}", primary.stderr.all().join("\n"));
     bob.say("after");
@@ -321,11 +376,19 @@ fn a_folder_is_an_onion_site() {
     std::fs::create_dir(&site).expect("a folder");
     std::fs::write(site.join("index.html"), "<p>an owl</p>").expect("a page");
     let mut command = hushwing();
-    command.args(["onion-site", "--tor-settings", &arti, "--state"]).arg(dir.path().join("state")).arg(&site);
+    command
+        .args(["onion-site", "--tor-settings", &arti, "--state"])
+        .arg(dir.path().join("state"))
+        .arg(&site);
     let mut serving = Process::spawn("onion-site", command, Lines::default());
     let line = serving.stdout.wait_for(LONG, |lines| lines.first().cloned());
     let line = line.unwrap_or_else(|| panic!("no address\n{}", serving.stderr.all().join("\n")));
-    let name = line.split("http://").nth(1).and_then(|u| u.strip_suffix('/')).expect("an address").to_owned();
+    let name = line
+        .split("http://")
+        .nth(1)
+        .and_then(|u| u.strip_suffix('/'))
+        .expect("an address")
+        .to_owned();
     let page = format!("GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n");
     let answer = through_tor(&network, &name, &page);
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("<p>an owl</p>"), "{answer}");
@@ -333,7 +396,8 @@ fn a_folder_is_an_onion_site() {
     serving.stop();
 }
 
-/// A profile's web face as an onion service: holders of its key find it, and the passphrase opens it.
+/// A profile's web face as an onion service: holders of its key find it, and the passphrase opens
+/// it.
 #[test]
 fn a_web_face_is_found_with_its_key_and_opened_by_its_passphrase() {
     let Some(network) = tornet::shared() else { return };
@@ -350,11 +414,22 @@ fn a_web_face_is_found_with_its_key_and_opened_by_its_passphrase() {
         "--tor-settings",
         &arti,
     ]);
-    command.env("HUSHWING_HOME", dir.path().join("home")).env("HUSHWING_WEB_PASSPHRASE", "correct horse");
+    command
+        .env("HUSHWING_HOME", dir.path().join("home"))
+        .env("HUSHWING_WEB_PASSPHRASE", "correct horse");
     let mut web = Process::spawn("web", command, Lines::default());
-    assert!(web.stdout.wait_for(LONG, |lines| lines.first().cloned()).is_some(), "{:?}", web.stderr.all());
+    assert!(
+        web.stdout.wait_for(LONG, |lines| lines.first().cloned()).is_some(),
+        "{:?}",
+        web.stderr.all()
+    );
     let said = |part: &str| {
-        let line = web.stderr.all().into_iter().find(|l| l.contains(part)).unwrap_or_else(|| panic!("no {part}"));
+        let line = web
+            .stderr
+            .all()
+            .into_iter()
+            .find(|l| l.contains(part))
+            .unwrap_or_else(|| panic!("no {part}"));
         line.split(part).nth(1).expect("a rest").trim().to_owned()
     };
     let name = said("in Tor Browser:  http://").trim_end_matches('/').to_owned();
@@ -372,17 +447,25 @@ fn a_web_face_is_found_with_its_key_and_opened_by_its_passphrase() {
     // Another name leads nowhere, through Tor as on this machine.
     assert!(ask(&page("", "GET", "/", "evil.example")).starts_with("HTTP/1.1 421"));
     let wrong = ask(&page("code=wrong+horse", "POST", "/login", &name));
-    assert!(wrong.starts_with("HTTP/1.1 403") && !wrong.to_lowercase().contains("set-cookie"), "{wrong}");
+    assert!(
+        wrong.starts_with("HTTP/1.1 403") && !wrong.to_lowercase().contains("set-cookie"),
+        "{wrong}"
+    );
     let right = ask(&page("code=correct+horse", "POST", "/login", &name));
-    assert!(right.starts_with("HTTP/1.1 303") && right.to_lowercase().contains("set-cookie: hushwing="), "{right}");
+    assert!(
+        right.starts_with("HTTP/1.1 303") && right.to_lowercase().contains("set-cookie: hushwing="),
+        "{right}"
+    );
     // Guessing is slowed down for everybody: an onion service knows no addresses.
-    let tries: Vec<String> = (0..7).map(|_| ask(&page("code=guess", "POST", "/login", &name))).collect();
+    let tries: Vec<String> =
+        (0..7).map(|_| ask(&page("code=guess", "POST", "/login", &name))).collect();
     assert!(tries[6].starts_with("HTTP/1.1 429"), "{}", tries[6]);
     web.signal("TERM");
     assert_eq!(web.wait(SOON).code(), Some(0));
 }
 
-/// One request to port 80 of an onion service, by the network's C tor client; tried again until the service is found.
+/// One request to port 80 of an onion service, by the network's C tor client; tried again until the
+/// service is found.
 fn through_tor(network: &Shared, name: &str, request: &str) -> String {
     through_tor_with(network, name, request, None)
 }
@@ -394,7 +477,8 @@ fn through_tor_with(network: &Shared, name: &str, request: &str, key: Option<&st
     let mut settings = net::tor::TorSettings::new(std::env::temp_dir());
     settings.engine = net::tor::EngineKind::System;
     (settings.socks, settings.control) = (Some(network.socks()), Some(network.control()));
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let asking = async {
         let tor = net::tor::Tor::start(settings).await.expect("the running tor");
         if let Some(key) = key {

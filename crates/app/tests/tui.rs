@@ -1,4 +1,5 @@
-//! The full screen as a person uses it: in a terminal, by keys. The terminal is a `tmux` of the test's own.
+//! The full screen as a person uses it: in a terminal, by keys. The terminal is a `tmux` of the
+//! test's own.
 
 mod common;
 mod person;
@@ -22,9 +23,12 @@ impl Tmux {
         let server = format!("hushwing-{}-{}", std::process::id(), person.name);
         let tmux = Tmux { server, dir };
         let command = person.command(&[&["chat"], args].concat());
-        let quoted = |text: &std::ffi::OsStr| format!("'{}'", text.to_string_lossy().replace('\'', r"'\''"));
+        let quoted =
+            |text: &std::ffi::OsStr| format!("'{}'", text.to_string_lossy().replace('\'', r"'\''"));
         let mut line = String::from("env -u NO_COLOR");
-        for (name, value) in command.get_envs().filter(|(n, _)| n.to_string_lossy().starts_with("HUSHWING_")) {
+        for (name, value) in
+            command.get_envs().filter(|(n, _)| n.to_string_lossy().starts_with("HUSHWING_"))
+        {
             if let Some(value) = value {
                 line.push_str(&format!(" {}={}", name.to_string_lossy(), quoted(value)));
             }
@@ -34,8 +38,11 @@ impl Tmux {
             line.push_str(&format!(" {}", quoted(arg)));
         }
         let script = tmux.dir.path().join("run.sh");
-        std::fs::write(&script, format!("echo before\n{line}\necho \"ended with $?\"\nexec sleep 600\n"))
-            .expect("a script");
+        std::fs::write(
+            &script,
+            format!("echo before\n{line}\necho \"ended with $?\"\nexec sleep 600\n"),
+        )
+        .expect("a script");
         let script = script.display().to_string();
         tmux.tmux(&["new-session", "-d", "-x", "100", "-y", "30", "sh", &script]);
         tmux.tmux(&["set-option", "-g", "escape-time", "0"]);
@@ -144,7 +151,9 @@ fn two_talk_one_of_them_on_the_full_screen() {
     screen.shows("Do anything, go anywhere");
     screen.types("bob");
     screen.keys(&["Enter"]);
-    screen.until("bob's head", |s| s.lines().any(|l| l.contains("│ bob [") && l.contains("? unverified")));
+    screen.until("bob's head", |s| {
+        s.lines().any(|l| l.contains("│ bob [") && l.contains("? unverified"))
+    });
 
     // He writes; she answers, in one line and in two.
     bob.send("alice", "hello alice");
@@ -184,7 +193,10 @@ fn two_talk_one_of_them_on_the_full_screen() {
     screen.types("/quit");
     screen.keys(&["Enter"]);
     let after = screen.shows("ended with 0");
-    assert!(after.contains("before") && !after.contains("Chats"), "the screen is as it was\n{after}");
+    assert!(
+        after.contains("before") && !after.contains("Chats"),
+        "the screen is as it was\n{after}"
+    );
     // What was read is read for the other faces as well.
     assert_eq!(alice.ok(&["recv"]), "");
 }
@@ -201,7 +213,12 @@ fn from_nothing_to_the_first_message_in_three_steps() {
     let link = inviting.stdout.wait_for(SOON, |l| l.first().cloned()).expect("a link");
 
     // A profile that does not exist yet, with a passphrase that nobody has to be asked for.
-    let dave = Person { name: "dave", home: home.path().to_owned(), passphrase: Some("a few words"), namespace: None };
+    let dave = Person {
+        name: "dave",
+        home: home.path().to_owned(),
+        passphrase: Some("a few words"),
+        namespace: None,
+    };
     let screen = Tmux::open(&dave, &[]);
     screen.shows("What is your name?");
     let mut steps = 0;
@@ -235,7 +252,9 @@ fn a_signal_gives_the_terminal_back() {
     let screen = Tmux::open(&alice, &[]);
     screen.shows("Chats");
     let shell = screen.tmux(&["display-message", "-p", "#{pane_pid}"]);
-    let children = Command::new("sh").args(["-c", &format!("cat /proc/{0}/task/{0}/children", shell.trim())]).output();
+    let children = Command::new("sh")
+        .args(["-c", &format!("cat /proc/{0}/task/{0}/children", shell.trim())])
+        .output();
     let child = String::from_utf8_lossy(&children.expect("a shell").stdout).trim().to_owned();
     let killed = Command::new("sh").args(["-c", &format!("kill -TERM {child}")]).status();
     assert!(killed.expect("a shell").success());

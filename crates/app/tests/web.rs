@@ -1,4 +1,5 @@
-//! The face for browsers, driven through Debian's chromium. The stories themselves are in `tests/web`, in the browser's language.
+//! The face for browsers, driven through Debian's chromium. The stories themselves are in
+//! `tests/web`, in the browser's language.
 
 mod common;
 mod person;
@@ -24,7 +25,9 @@ fn stories() -> PathBuf {
 
 /// Whether there is a browser, and what drives it. In CI there must be.
 fn can_browse() -> bool {
-    let has = |program: &str| Command::new(program).arg("--version").output().is_ok_and(|o| o.status.success());
+    let has = |program: &str| {
+        Command::new(program).arg("--version").output().is_ok_and(|o| o.status.success())
+    };
     let missing = if !has("chromium") || !has("node") {
         "install chromium and Node.js"
     } else if !stories().join("node_modules").is_dir() {
@@ -44,7 +47,8 @@ fn two_people_in_two_browsers() {
     }
     let world = World::new().start();
     let home = tempfile::tempdir().expect("a temporary directory");
-    let person = |name| Person { name, home: home.path().to_owned(), passphrase: None, namespace: None };
+    let person =
+        |name| Person { name, home: home.path().to_owned(), passphrase: None, namespace: None };
     let (alice, bob) = (person("alice"), person("bob"));
     alice.ok(&["init", "--no-passphrase", "--network", world.link()]);
     alice.ok(&["config", "set", "floor", "anywhere"]);
@@ -52,7 +56,10 @@ fn two_people_in_two_browsers() {
     let ((mut alices, alices_link), (mut bobs, bobs_link)) = (start(&alice), start(&bob));
 
     let mut node = Command::new("node");
-    node.arg("stories.mjs").current_dir(stories()).env("ALICE", &alices_link).env("BOB", &bobs_link);
+    node.arg("stories.mjs")
+        .current_dir(stories())
+        .env("ALICE", &alices_link)
+        .env("BOB", &bobs_link);
     let mut node = Process::spawn("stories", node, Lines::default());
     let status = node.wait(LONG * 2);
     let said = node.stdout.all().join("\n");
@@ -69,7 +76,8 @@ fn two_people_in_two_browsers() {
     // What was said there is what the command line shows.
     assert!(bob.ok(&["history", "alice"]).contains("Hello Alice, here is Bob"));
     // Files that were handed over do not stay once they are sent.
-    let left: Vec<_> = std::fs::read_dir(home.path().join("bob/outgoing")).into_iter().flatten().collect();
+    let left: Vec<_> =
+        std::fs::read_dir(home.path().join("bob/outgoing")).into_iter().flatten().collect();
     assert!(left.len() <= 1, "{left:?}");
 }
 
@@ -105,7 +113,11 @@ fn a_guest_of_an_open_room_needs_nothing_but_a_browser() {
     let status = node.wait(LONG);
     let said = node.stdout.all().join("\n");
     println!("{said}");
-    assert!(status.success() && said.ends_with("ok  guests come and go"), "{said}\n{:?}", node.stderr.all());
+    assert!(
+        status.success() && said.ends_with("ok  guests come and go"),
+        "{said}\n{:?}",
+        node.stderr.all()
+    );
     // Whoever leaves the page leaves the room.
     chat.expect("dora's leave", SOON, |e| e["event"] == "left" && e["name"] == "dora");
     host.signal("TERM");
@@ -127,7 +139,14 @@ fn two_neighbours_meet_in_their_browsers_without_any_network() {
     for (i, name) in ["ann", "ben"].into_iter().enumerate() {
         let namespace = Some(lab.node(i).namespace().to_owned());
         let person = Person { name, home: home.path().to_owned(), passphrase: None, namespace };
-        let web = person.start(&["web", "--no-open", "--listen", "127.0.0.1:0", "--no-passphrase", "--lan-only"]);
+        let web = person.start(&[
+            "web",
+            "--no-open",
+            "--listen",
+            "127.0.0.1:0",
+            "--no-passphrase",
+            "--lan-only",
+        ]);
         let link = web.stdout.wait_for(SOON, |lines| lines.first().cloned());
         let link = link.unwrap_or_else(|| panic!("no link: {:?}", web.stderr.all()));
         let mut node = lab.node(i).command("node");

@@ -1,16 +1,17 @@
 //! System calls: seccomp.
 //!
-//! Two filters. The first is the list of what may be called; a call that is not in it does not exist (`ENOSYS`), so that
-//! libraries fall back to an older one. The second answers `EPERM` to calls by which a process gains rights or reaches others, so
-//! that an attempt is told from an old kernel. Nothing is killed: a library's odd call must not end a relay.
+//! Two filters. The first is the list of what may be called; a call that is not in it does not
+//! exist (`ENOSYS`), so that libraries fall back to an older one. The second answers `EPERM` to
+//! calls by which a process gains rights or reaches others, so that an attempt is told from an old
+//! kernel. Nothing is killed: a library's odd call must not end a relay.
 
 mod list;
 
 use std::collections::BTreeMap;
 
 use seccompiler::{
-    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule,
+    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition,
+    SeccompFilter, SeccompRule,
 };
 
 use crate::error::Refusal;
@@ -30,13 +31,18 @@ const NAMESPACES: u64 = 0x7E02_0000;
 
 /// Filters the calls of all threads. Returns whether the kernel could.
 pub(crate) fn restrict(policy: &Policy) -> Result<bool, Refusal> {
-    let compiled = compile(allowed(policy).map_err(refused)?, SeccompAction::Allow, libc::ENOSYS, true)
-        .and_then(|allow| Ok((allow, compile(denied(policy)?, SeccompAction::Allow, libc::EPERM, false)?)));
+    let compiled =
+        compile(allowed(policy).map_err(refused)?, SeccompAction::Allow, libc::ENOSYS, true)
+            .and_then(|allow| {
+                Ok((allow, compile(denied(policy)?, SeccompAction::Allow, libc::EPERM, false)?))
+            });
     let (allow, deny) = compiled.map_err(refused)?;
     match seccompiler::apply_filter_all_threads(&allow) {
         Ok(()) => {}
         // Built without filters, or without seccomp at all.
-        Err(seccompiler::Error::Seccomp(e)) if matches!(e.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS)) => {
+        Err(seccompiler::Error::Seccomp(e))
+            if matches!(e.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS)) =>
+        {
             return Ok(false);
         }
         Err(e) => return Err(refused(e)),
@@ -45,8 +51,14 @@ pub(crate) fn restrict(policy: &Policy) -> Result<bool, Refusal> {
     Ok(true)
 }
 
-/// A filter in which the rules allow and the rest fails (`listed`), or the rules fail and the rest is allowed.
-fn compile(rules: Rules, allow: SeccompAction, errno: i32, listed: bool) -> Result<BpfProgram, BackendError> {
+/// A filter in which the rules allow and the rest fails (`listed`), or the rules fail and the rest
+/// is allowed.
+fn compile(
+    rules: Rules,
+    allow: SeccompAction,
+    errno: i32,
+    listed: bool,
+) -> Result<BpfProgram, BackendError> {
     let fail = SeccompAction::Errno(errno.unsigned_abs());
     let (unlisted, listed) = if listed { (fail, allow) } else { (allow, fail) };
     SeccompFilter::new(rules, unlisted, listed, std::env::consts::ARCH.try_into()?)?.try_into()
@@ -70,7 +82,9 @@ fn allowed(policy: &Policy) -> Result<Rules, BackendError> {
     }
     // Limits of this process alone.
     rules.insert(libc::SYS_prlimit64, vec![rule(&[(0, SeccompCmpOp::Eq, 0)])?]);
-    let options = list::PRCTL.iter().map(|option| rule(&[(0, SeccompCmpOp::Eq, u64::from(option.unsigned_abs()))]));
+    let options = list::PRCTL
+        .iter()
+        .map(|option| rule(&[(0, SeccompCmpOp::Eq, u64::from(option.unsigned_abs()))]));
     rules.insert(libc::SYS_prctl, options.collect::<Result<_, _>>()?);
     // The second filter comes after the first, and closes this.
     rules.insert(libc::SYS_seccomp, Vec::new());
@@ -83,13 +97,16 @@ fn denied(policy: &Policy) -> Result<Rules, BackendError> {
         rules.insert(libc::SYS_execve, Vec::new());
     }
     // Typing into the terminal that started us.
-    let typing = [libc::TIOCSTI, libc::TIOCLINUX].map(|request| rule(&[(1, SeccompCmpOp::Eq, request)]));
+    let typing =
+        [libc::TIOCSTI, libc::TIOCLINUX].map(|request| rule(&[(1, SeccompCmpOp::Eq, request)]));
     rules.insert(libc::SYS_ioctl, typing.into_iter().collect::<Result<_, _>>()?);
     rules.insert(libc::SYS_socket, sockets(&policy.network)?);
     if policy.network != Network::Any {
         // Sending as the way to connect: landlock's rules for ports do not see it everywhere.
         let fast = libc::MSG_FASTOPEN.unsigned_abs().into();
-        for (call, flags) in [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)] {
+        for (call, flags) in
+            [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)]
+        {
             rules.insert(call, vec![rule(&[(flags, masked(fast), fast)])?]);
         }
     }
@@ -99,32 +116,53 @@ fn denied(policy: &Policy) -> Result<Rules, BackendError> {
 /// Which sockets are refused.
 fn sockets(network: &Network) -> Result<Vec<SeccompRule>, BackendError> {
     let other_than = |domains: &[i32]| {
-        rule(&domains.iter().map(|d| (0, SeccompCmpOp::Ne, d.unsigned_abs().into())).collect::<Vec<_>>())
+        rule(
+            &domains
+                .iter()
+                .map(|d| (0, SeccompCmpOp::Ne, d.unsigned_abs().into()))
+                .collect::<Vec<_>>(),
+        )
     };
-    let of =
-        |domain: i32, more: &[Test]| rule(&[&[(0, SeccompCmpOp::Eq, domain.unsigned_abs().into())], more].concat());
+    let of = |domain: i32, more: &[Test]| {
+        rule(&[&[(0, SeccompCmpOp::Eq, domain.unsigned_abs().into())], more].concat())
+    };
     // Below the flags for not blocking and for closing.
     let kind = |kind: i32| (1, masked(0xF), u64::from(kind.unsigned_abs()));
     let mut rules = Vec::new();
     match network {
         Network::None => rules.push(other_than(&[libc::AF_UNIX])?),
         Network::Any => {
-            rules.push(other_than(&[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK])?);
+            rules.push(other_than(&[
+                libc::AF_UNIX,
+                libc::AF_INET,
+                libc::AF_INET6,
+                libc::AF_NETLINK,
+            ])?);
             for domain in [libc::AF_INET, libc::AF_INET6] {
                 for raw in [libc::SOCK_RAW, PACKET] {
                     rules.push(of(domain, &[kind(raw)])?);
                 }
             }
-            rules.push(of(libc::AF_NETLINK, &[(2, SeccompCmpOp::Ne, libc::NETLINK_ROUTE.unsigned_abs().into())])?);
+            rules.push(of(
+                libc::AF_NETLINK,
+                &[(2, SeccompCmpOp::Ne, libc::NETLINK_ROUTE.unsigned_abs().into())],
+            )?);
         }
         Network::Ports { .. } => {
             rules.push(other_than(&[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6])?);
             let tcp = libc::IPPROTO_TCP.unsigned_abs().into();
             for domain in [libc::AF_INET, libc::AF_INET6] {
-                for other in [libc::SOCK_DGRAM, libc::SOCK_RAW, libc::SOCK_SEQPACKET, libc::SOCK_DCCP, PACKET] {
+                for other in [
+                    libc::SOCK_DGRAM,
+                    libc::SOCK_RAW,
+                    libc::SOCK_SEQPACKET,
+                    libc::SOCK_DCCP,
+                    PACKET,
+                ] {
                     rules.push(of(domain, &[kind(other)])?);
                 }
-                // Multipath TCP and the like are streams that landlock takes for none of its business.
+                // Multipath TCP and the like are streams that landlock takes for none of its
+                // business.
                 rules.push(of(domain, &[(2, SeccompCmpOp::Ne, 0), (2, SeccompCmpOp::Ne, tcp)])?);
             }
         }
@@ -140,11 +178,12 @@ fn masked(mask: u64) -> SeccompCmpOp {
     SeccompCmpOp::MaskedEq(mask)
 }
 
-/// A rule of comparisons that must all hold. Only the lower half of an argument counts: the kernel looks no further in these calls.
+/// A rule of comparisons that must all hold. Only the lower half of an argument counts: the kernel
+/// looks no further in these calls.
 fn rule(tests: &[Test]) -> Result<SeccompRule, BackendError> {
-    let conditions = tests
-        .iter()
-        .map(|(argument, how, value)| SeccompCondition::new(*argument, SeccompCmpArgLen::Dword, how.clone(), *value));
+    let conditions = tests.iter().map(|(argument, how, value)| {
+        SeccompCondition::new(*argument, SeccompCmpArgLen::Dword, how.clone(), *value)
+    });
     SeccompRule::new(conditions.collect::<Result<_, _>>()?)
 }
 
@@ -163,8 +202,12 @@ mod tests {
         for network in [Network::Any, ports, Network::None] {
             for exec in [vec![], vec!["/usr/bin/tor".into()]] {
                 let policy = Policy { network: network.clone(), exec, ..Policy::default() };
-                let allow = compile(allowed(&policy).unwrap(), SeccompAction::Allow, libc::ENOSYS, true).unwrap();
-                let deny = compile(denied(&policy).unwrap(), SeccompAction::Allow, libc::EPERM, false).unwrap();
+                let allow =
+                    compile(allowed(&policy).unwrap(), SeccompAction::Allow, libc::ENOSYS, true)
+                        .unwrap();
+                let deny =
+                    compile(denied(&policy).unwrap(), SeccompAction::Allow, libc::EPERM, false)
+                        .unwrap();
                 // The kernel takes 4096 instructions in a filter.
                 assert!(allow.len() < 1500 && deny.len() < 1500, "{} {}", allow.len(), deny.len());
             }
@@ -173,7 +216,11 @@ mod tests {
 
     #[test]
     fn nothing_dangerous_is_on_the_list_of_what_is_allowed() {
-        let policy = Policy { exec: vec!["/usr/bin/tor".into()], network: Network::Any, ..Policy::default() };
+        let policy = Policy {
+            exec: vec!["/usr/bin/tor".into()],
+            network: Network::Any,
+            ..Policy::default()
+        };
         let allowed = allowed(&policy).unwrap();
         let denied = always(list::DENIED);
         let both: Vec<_> = denied.keys().filter(|call| allowed.contains_key(*call)).collect();

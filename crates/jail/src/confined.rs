@@ -17,7 +17,8 @@ pub struct Confined {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Missing {
-    /// The kernel has no landlock, or it is switched off: files are protected by their permissions alone.
+    /// The kernel has no landlock, or it is switched off: files are protected by their permissions
+    /// alone.
     Landlock,
     /// The kernel or the architecture has no seccomp: all system calls are open.
     Seccomp,
@@ -28,9 +29,13 @@ pub enum Missing {
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Missing::Landlock => "no landlock in this kernel: only permissions protect other files from this process",
+            Missing::Landlock => {
+                "no landlock in this kernel: only permissions protect other files from this process"
+            }
             Missing::Seccomp => "no seccomp here: all system calls are open to this process",
-            Missing::Ports => "landlock of this kernel knows no ports: this process can connect anywhere",
+            Missing::Ports => {
+                "landlock of this kernel knows no ports: this process can connect anywhere"
+            }
         })
     }
 }
@@ -65,19 +70,23 @@ impl fmt::Display for Confined {
     }
 }
 
-/// Confines this thread, those that it will start, and (seccomp) all others of the process, for good.
+/// Confines this thread, those that it will start, and (seccomp) all others of the process, for
+/// good.
 ///
 /// Call it before other threads are started: landlock does not reach those that run already.
 ///
 /// # Errors
-/// [`Error::Path`] when a directory to be written cannot be opened; then nothing is confined. A kernel that lacks the means, or a
-/// container that refuses them, is no error: see [`Confined::missing`].
+/// [`Error::Path`] when a directory to be written cannot be opened; then nothing is confined. A
+/// kernel that lacks the means, or a container that refuses them, is no error: see
+/// [`Confined::missing`].
 pub fn enter(policy: &Policy) -> Result<Confined, Error> {
     let mut missing = Vec::new();
     let landlock = given(landlock(policy))?.flatten();
     match landlock {
         None => missing.push(Missing::Landlock),
-        Some(abi) if abi < 4 && matches!(policy.network, Network::Ports { .. }) => missing.push(Missing::Ports),
+        Some(abi) if abi < 4 && matches!(policy.network, Network::Ports { .. }) => {
+            missing.push(Missing::Ports)
+        }
         Some(_) => {}
     }
     // Last: from here on the calls that landlock needs are refused.

@@ -1,22 +1,25 @@
 //! Confinement of a role's process, and the traces that it leaves.
 //!
 //! # In this crate
-//! - [`Policy`], [`enter`]: which files, ports and programs the process may still reach; landlock and seccomp enforce it
+//! - [`Policy`], [`enter`]: which files, ports and programs the process may still reach; landlock
+//!   and seccomp enforce it
 //! - [`Confined`]: what the kernel really gave
 //! - [`harden`], [`keep_files_private`]: no core dump, no debugger, no file that others can read
-//! - [`Scratch`]: a private temporary directory that does not outlive its owner, nor its owner's crash
+//! - [`Scratch`]: a private temporary directory that does not outlive its owner, nor its owner's
+//!   crash
 //!
 //! # Not in this crate
 //! Which role needs what: that is with the roles. Containers and units: `packaging/`.
 //!
 //! # Invariants
-//! - A kernel without landlock or seccomp is reported and never an error: whoever insists looks at [`Confined::missing`].
+//! - A kernel without landlock or seccomp is reported and never an error: whoever insists looks at
+//!   [`Confined::missing`].
 //! - What was taken away is never given back, not even to the process itself.
 //! - A sweep removes only what is ours, has our name, is no link, and has no living owner.
 //!
 //! # Threads
-//! Landlock confines the thread that calls [`enter`] and those that it starts afterwards. So enter before the runtime is
-//! built. Seccomp is set for all threads at once.
+//! Landlock confines the thread that calls [`enter`] and those that it starts afterwards. So enter
+//! before the runtime is built. Seccomp is set for all threads at once.
 
 mod confined;
 mod error;

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, NetPort, PathBeneath, PathFd, PathFdError, Ruleset,
-    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, make_bitflags,
-    path_beneath_rules,
+    ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, NetPort, PathBeneath, PathFd,
+    PathFdError, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError,
+    RulesetStatus, Scope, make_bitflags, path_beneath_rules,
 };
 
 use crate::error::{Error, Refusal};
@@ -14,9 +14,10 @@ use crate::{Network, Policy};
 /// The newest landlock that this code was tried with. An older one enforces what it knows.
 const KNOWN: ABI = ABI::V6;
 
-/// What every role needs: randomness; itself, as it stands when it enters; and the name of this run of the machine, by which a relay
-/// knows whether its journal is whole.
-const ESSENTIAL: [&str; 4] = ["/dev/urandom", "/dev/random", "/proc/self", "/proc/sys/kernel/random/boot_id"];
+/// What every role needs: randomness; itself, as it stands when it enters; and the name of this run
+/// of the machine, by which a relay knows whether its journal is whole.
+const ESSENTIAL: [&str; 4] =
+    ["/dev/urandom", "/dev/random", "/proc/self", "/proc/sys/kernel/random/boot_id"];
 
 /// What a started program needs besides itself.
 const LIBRARIES: [&str; 5] = ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache"];
@@ -33,13 +34,15 @@ fn writing() -> BitFlags<AccessFs> {
         })
 }
 
-/// Restricts this thread and its future children. Returns the ABI version in force, `None` on a kernel without.
+/// Restricts this thread and its future children. Returns the ABI version in force, `None` on a
+/// kernel without.
 pub(crate) fn restrict(policy: &Policy) -> Result<Option<u32>, Refusal> {
     let mut rules = base(policy).map_err(|e| refused(&e))?;
     for path in &policy.write {
         rules = writable(rules, path)?;
     }
-    let status = finish(rules, policy).and_then(RulesetCreated::restrict_self).map_err(|e| refused(&e))?;
+    let status =
+        finish(rules, policy).and_then(RulesetCreated::restrict_self).map_err(|e| refused(&e))?;
     match (status.ruleset, status.landlock) {
         (RulesetStatus::NotEnforced, _) => Ok(None),
         (_, LandlockStatus::Available { effective_abi, kernel_abi }) => {
@@ -50,7 +53,9 @@ pub(crate) fn restrict(policy: &Policy) -> Result<Option<u32>, Refusal> {
 }
 
 fn base(policy: &Policy) -> Result<RulesetCreated, RulesetError> {
-    let mut rules = Ruleset::default().handle_access(AccessFs::from_all(KNOWN))?.scope(Scope::from_all(KNOWN))?;
+    let mut rules = Ruleset::default()
+        .handle_access(AccessFs::from_all(KNOWN))?
+        .scope(Scope::from_all(KNOWN))?;
     if policy.network != Network::Any {
         rules = rules.handle_access(AccessNet::from_all(KNOWN))?;
     }
@@ -74,7 +79,10 @@ fn finish(rules: RulesetCreated, policy: &Policy) -> Result<RulesetCreated, Rule
         .add_rules(path_beneath_rules(&policy.empty, AccessFs::RemoveDir))?;
     if !policy.exec.is_empty() {
         let running = reading() | AccessFs::Execute;
-        rules = rules.add_rules(path_beneath_rules(policy.exec.iter().map(std::path::PathBuf::as_path), running))?;
+        rules = rules.add_rules(path_beneath_rules(
+            policy.exec.iter().map(std::path::PathBuf::as_path),
+            running,
+        ))?;
         rules = rules.add_rules(path_beneath_rules(LIBRARIES, running))?;
     }
     if let Network::Ports { connect, listen } = &policy.network {

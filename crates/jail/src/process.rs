@@ -16,7 +16,8 @@ pub fn harden() {
     }
 }
 
-/// Files that this process makes from now on are for its user alone, also those of libraries that ask for more.
+/// Files that this process makes from now on are for its user alone, also those of libraries that
+/// ask for more.
 pub fn keep_files_private() {
     #[cfg(unix)]
     {

@@ -10,10 +10,12 @@ use crate::Error;
 /// How the names of scratch directories begin.
 pub const PREFIX: &str = "hushwing-";
 
-/// The file in it that its owner holds locked for as long as it lives. The system lets go of a dead owner's lock.
+/// The file in it that its owner holds locked for as long as it lives. The system lets go of a dead
+/// owner's lock.
 const LOCK: &str = "lock";
 
-/// Directories that one sweep removes at most: whoever fills the temporary directory must not hold us up.
+/// Directories that one sweep removes at most: whoever fills the temporary directory must not hold
+/// us up.
 const SWEEP: usize = 1024;
 
 /// Attempts to remove a directory in which threads that are about to end still make files.
@@ -26,7 +28,8 @@ const TRIES: u32 = 16;
 #[derive(Debug)]
 pub struct Scratch {
     path: PathBuf,
-    /// Locked. Last to be dropped: the directory must be gone before another may take it for abandoned.
+    /// Locked. Last to be dropped: the directory must be gone before another may take it for
+    /// abandoned.
     _lock: File,
 }
 
@@ -68,8 +71,8 @@ impl Scratch {
         &self.path
     }
 
-    /// Where scratch directories are made: `XDG_RUNTIME_DIR` if that is this user's and closed to others (it lies in memory and goes
-    /// with the session), else the system's temporary directory.
+    /// Where scratch directories are made: `XDG_RUNTIME_DIR` if that is this user's and closed to
+    /// others (it lies in memory and goes with the session), else the system's temporary directory.
     #[must_use]
     pub fn base() -> PathBuf {
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
@@ -78,11 +81,12 @@ impl Scratch {
 
     /// Removes the scratch directories in `base` whose owners are gone. Returns how many.
     ///
-    /// One in use stays, and so does all that belongs to another user, is a link, is open to others, or has another
-    /// name.
+    /// One in use stays, and so does all that belongs to another user, is a link, is open to
+    /// others, or has another name.
     pub fn sweep(base: &Path) -> usize {
         let Ok(entries) = std::fs::read_dir(base) else { return 0 };
-        let named = entries.flatten().filter(|e| e.file_name().to_string_lossy().starts_with(PREFIX));
+        let named =
+            entries.flatten().filter(|e| e.file_name().to_string_lossy().starts_with(PREFIX));
         let ours = named.map(|e| e.path()).filter(|path| is_ours(path)).take(SWEEP);
         ours.filter(|path| remove_abandoned(path)).count()
     }
@@ -136,17 +140,20 @@ fn remove_abandoned(path: &Path) -> bool {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(
         &mut options,
-        rustix::fs::OFlags::NOFOLLOW.bits().cast_signed() | rustix::fs::OFlags::NONBLOCK.bits().cast_signed(),
+        rustix::fs::OFlags::NOFOLLOW.bits().cast_signed()
+            | rustix::fs::OFlags::NONBLOCK.bits().cast_signed(),
     );
     match options.open(path.join(LOCK)) {
         Ok(lock) => lock.try_lock().is_ok() && remove(path).is_ok(),
-        // Its owner died between two steps, or is about to lock it: an empty one can go either way, a full one is not ours.
+        // Its owner died between two steps, or is about to lock it: an empty one can go either way,
+        // a full one is not ours.
         Err(e) if e.kind() == io::ErrorKind::NotFound => std::fs::remove_dir(path).is_ok(),
         Err(_) => false,
     }
 }
 
-/// Removes the directory, the lock file last: what is left after a crash in here is still known as ours.
+/// Removes the directory, the lock file last: what is left after a crash in here is still known as
+/// ours.
 fn remove(path: &Path) -> io::Result<()> {
     for entry in std::fs::read_dir(path)? {
         let entry = entry?;
@@ -172,8 +179,10 @@ mod tests {
     use super::*;
 
     fn names(base: &Path) -> Vec<String> {
-        let mut all: Vec<_> =
-            std::fs::read_dir(base).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        let mut all: Vec<_> = std::fs::read_dir(base)
+            .unwrap()
+            .map(|e| e.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
         all.sort();
         all
     }
@@ -214,7 +223,8 @@ mod tests {
         let empty = base.path().join("hushwing-empty");
         std::fs::create_dir(&empty).unwrap();
         #[cfg(unix)]
-        std::fs::set_permissions(&empty, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        std::fs::set_permissions(&empty, std::os::unix::fs::PermissionsExt::from_mode(0o700))
+            .unwrap();
         assert_eq!(Scratch::sweep(base.path()), 2);
         assert!(!left.exists() && !empty.exists());
         assert!(used.path().join("file").exists());
@@ -234,12 +244,16 @@ mod tests {
         std::fs::create_dir(&victim).unwrap();
         std::fs::write(victim.join(LOCK), b"").unwrap();
         std::fs::write(victim.join("file"), b"x").unwrap();
-        let mode = |path: &Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+        let mode = |path: &Path, mode| {
+            std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap()
+        };
         mode(&victim, 0o700);
         // A link with our name to a directory that looks like ours.
         std::os::unix::fs::symlink(&victim, base.path().join("hushwing-link")).unwrap();
         // Open to others, another name, no lock but something in it, a lock that is a link.
-        for (name, open) in [("hushwing-open", 0o755), ("other-dir", 0o700), ("hushwing-full", 0o700)] {
+        for (name, open) in
+            [("hushwing-open", 0o755), ("other-dir", 0o700), ("hushwing-full", 0o700)]
+        {
             let path = base.path().join(name);
             std::fs::create_dir(&path).unwrap();
             std::fs::write(path.join("file"), b"x").unwrap();

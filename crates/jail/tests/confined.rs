@@ -1,5 +1,5 @@
-//! What a confined process can do and what it cannot. Each policy is tried in a process of its own: this test program
-//! again, running one test.
+//! What a confined process can do and what it cannot. Each policy is tried in a process of its own:
+//! this test program again, running one test.
 #![allow(unsafe_code, reason = "calls that no library offers are made by their number")]
 #![cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 
@@ -17,7 +17,8 @@ use jail::{Confined, Missing, Network, Policy, enter};
 const BASE: &str = "JAIL_TEST_BASE";
 const ENTERED: &str = "entered: ";
 
-/// Runs the test `what` of this program again, in which [`base`] finds `base`; it must pass. Its output.
+/// Runs the test `what` of this program again, in which [`base`] finds `base`; it must pass. Its
+/// output.
 fn in_a_child(what: &str, base: &Path, more: &[(&str, String)]) -> String {
     let done = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", what, "--nocapture", "--test-threads=1"])
@@ -49,7 +50,10 @@ fn enter_and_say(policy: &Policy) -> Confined {
 fn landlock(confined: &Confined, least: u32) -> bool {
     let there = confined.landlock().is_some_and(|abi| abi >= least);
     if !there {
-        println!("SKIPPED: landlock of ABI {least} is needed, this kernel has {:?}", confined.landlock());
+        println!(
+            "SKIPPED: landlock of ABI {least} is needed, this kernel has {:?}",
+            confined.landlock()
+        );
     }
     there
 }
@@ -69,7 +73,11 @@ fn child_of_a_store() {
     let Some(base) = base() else { return };
     let home = base.join("home");
     let passwd = std::fs::File::open("/etc/passwd").unwrap();
-    let policy = Policy { write: vec![home.clone()], read: vec![base.join("settings")], ..Policy::default() };
+    let policy = Policy {
+        write: vec![home.clone()],
+        read: vec![base.join("settings")],
+        ..Policy::default()
+    };
     let confined = enter_and_say(&Policy { network: Network::Any, ..policy });
     assert!(confined.seccomp(), "every kernel of ours has it");
 
@@ -84,12 +92,17 @@ fn child_of_a_store() {
     assert_eq!(std::fs::read(home.join("box")).unwrap(), b"a B");
     assert_eq!(std::fs::read_dir(&home).unwrap().count(), 3);
     assert_eq!(std::fs::read(base.join("settings")).unwrap(), b"settings");
-    std::fs::remove_file(home.join("box")).and_then(|()| std::fs::remove_dir(home.join("boxes"))).unwrap();
+    std::fs::remove_file(home.join("box"))
+        .and_then(|()| std::fs::remove_dir(home.join("boxes")))
+        .unwrap();
     let mut random = [0; 32];
     std::fs::File::open("/dev/urandom").unwrap().read_exact(&mut random).unwrap();
     assert_ne!(random, [0; 32]);
     // By this a relay knows that its journal of replays is whole.
-    assert_eq!(std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap().trim().len(), 36);
+    assert_eq!(
+        std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap().trim().len(),
+        36
+    );
     // Threads, and TCP between them.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -106,7 +119,11 @@ fn child_of_a_store() {
 
     // What nobody should.
     assert!(Command::new("/bin/true").status().is_err(), "no second process");
-    assert_eq!(Command::new("/bin/true").exec().kind(), ErrorKind::PermissionDenied, "nor another program in this one");
+    assert_eq!(
+        Command::new("/bin/true").exec().kind(),
+        ErrorKind::PermissionDenied,
+        "nor another program in this one"
+    );
     forbidden_calls();
     if landlock(&confined, 1) {
         kind(std::fs::read("/etc/passwd"), ErrorKind::PermissionDenied);
@@ -114,14 +131,22 @@ fn child_of_a_store() {
         kind(std::fs::read(base.join("secret")), ErrorKind::PermissionDenied);
         kind(std::fs::write(base.join("elsewhere"), b"x"), ErrorKind::PermissionDenied);
         kind(std::fs::write(base.join("settings"), b"x"), ErrorKind::PermissionDenied);
-        kind(std::fs::rename(base.join("settings"), home.join("settings")), ErrorKind::PermissionDenied);
+        kind(
+            std::fs::rename(base.join("settings"), home.join("settings")),
+            ErrorKind::PermissionDenied,
+        );
         // A link out of the allowed directory leads nowhere, and none can be made.
         kind(std::fs::read(home.join("link")), ErrorKind::PermissionDenied);
         kind(symlink("/etc/passwd", home.join("another")), ErrorKind::PermissionDenied);
         kind(std::fs::read("/proc/1/environ"), ErrorKind::PermissionDenied);
-        kind(std::fs::read(Path::new("/proc/self/root").join("etc/passwd")), ErrorKind::PermissionDenied);
+        kind(
+            std::fs::read(Path::new("/proc/self/root").join("etc/passwd")),
+            ErrorKind::PermissionDenied,
+        );
         // It holds in threads that were started afterwards.
-        std::thread::spawn(|| kind(std::fs::read("/etc/passwd"), ErrorKind::PermissionDenied)).join().unwrap();
+        std::thread::spawn(|| kind(std::fs::read("/etc/passwd"), ErrorKind::PermissionDenied))
+            .join()
+            .unwrap();
     }
     // What was open before stays open.
     assert!(passwd.read_at(&mut [0; 8], 0).unwrap() > 0);
@@ -149,7 +174,8 @@ fn forbidden_calls() {
         libc::SYS_seccomp,
         libc::SYS_execveat,
     ] {
-        // SAFETY: refused before its arguments are looked at; and null pointers are refused by the kernel, not followed.
+        // SAFETY: refused before its arguments are looked at; and null pointers are refused by the
+        // kernel, not followed.
         let answer = unsafe { libc::syscall(call, 0, 0, 0, 0, 0, 0) };
         let error = std::io::Error::last_os_error().raw_os_error();
         assert_eq!((answer, error), (-1, Some(libc::EPERM)), "call {call}");
@@ -169,7 +195,14 @@ fn forbidden_calls() {
     // Memory becomes no code.
     // SAFETY: a fresh mapping at an address of the system's choice.
     let code = unsafe {
-        libc::mmap(std::ptr::null_mut(), 4096, libc::PROT_EXEC, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0)
+        libc::mmap(
+            std::ptr::null_mut(),
+            4096,
+            libc::PROT_EXEC,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        )
     };
     assert_eq!(code, libc::MAP_FAILED);
 }
@@ -210,7 +243,8 @@ fn without_network_no_socket_leaves_the_machine() {
 #[test]
 fn child_with_one_port() {
     let Some(_) = base() else { return };
-    let [allowed, other] = ["ALLOWED", "OTHER"].map(|name| std::env::var(name).unwrap().parse::<u16>().unwrap());
+    let [allowed, other] =
+        ["ALLOWED", "OTHER"].map(|name| std::env::var(name).unwrap().parse::<u16>().unwrap());
     let network = Network::Ports { connect: vec![allowed], listen: vec![] };
     let confined = enter_and_say(&Policy { network, ..Policy::default() });
     kind(UdpSocket::bind("127.0.0.1:0"), ErrorKind::PermissionDenied);
@@ -223,7 +257,10 @@ fn child_with_one_port() {
         rustix::io::Errno::PERM,
     );
     TcpStream::connect(("127.0.0.1", allowed)).unwrap();
-    assert_eq!(confined.missing().contains(&Missing::Ports), confined.landlock().is_some_and(|abi| abi < 4));
+    assert_eq!(
+        confined.missing().contains(&Missing::Ports),
+        confined.landlock().is_some_and(|abi| abi < 4)
+    );
     if landlock(&confined, 4) {
         kind(TcpStream::connect(("127.0.0.1", other)), ErrorKind::PermissionDenied);
         kind(TcpListener::bind(("127.0.0.1", other)), ErrorKind::PermissionDenied);
@@ -235,13 +272,21 @@ fn only_the_ports_of_the_policy_can_be_reached() {
     let base = tempfile::tempdir().unwrap();
     let [one, two] = [(), ()].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     let port = |l: &TcpListener| l.local_addr().unwrap().port().to_string();
-    in_a_child("child_with_one_port", base.path(), &[("ALLOWED", port(&one)), ("OTHER", port(&two))]);
+    in_a_child(
+        "child_with_one_port",
+        base.path(),
+        &[("ALLOWED", port(&one)), ("OTHER", port(&two))],
+    );
 }
 
 #[test]
 fn child_that_starts_a_program() {
     let Some(base) = base() else { return };
-    let policy = Policy { exec: vec!["/bin/cat".into()], read: vec![base.join("settings")], ..Policy::default() };
+    let policy = Policy {
+        exec: vec!["/bin/cat".into()],
+        read: vec![base.join("settings")],
+        ..Policy::default()
+    };
     let confined = enter_and_say(&policy);
     let shown = Command::new("/bin/cat").arg(base.join("settings")).output().unwrap();
     assert_eq!(shown.stdout, b"settings", "{shown:?}");
@@ -271,13 +316,32 @@ fn tor() -> Option<PathBuf> {
 #[test]
 fn child_that_starts_tor() {
     let (Some(base), Some(tor)) = (base(), tor()) else { return };
-    let policy =
-        Policy { exec: vec![tor.clone()], write: vec![base.clone()], network: Network::Any, ..Policy::default() };
+    let policy = Policy {
+        exec: vec![tor.clone()],
+        write: vec![base.clone()],
+        network: Network::Any,
+        ..Policy::default()
+    };
     enter_and_say(&policy);
     let data = base.join("data");
     let mut running = Command::new(tor)
-        .args(["--defaults-torrc", "/dev/null", "--ignore-missing-torrc", "-f", "/dev/null", "--DisableNetwork", "1"])
-        .args(["--SocksPort", "127.0.0.1:auto", "--ControlPort", "127.0.0.1:auto", "--Log", "notice stdout"])
+        .args([
+            "--defaults-torrc",
+            "/dev/null",
+            "--ignore-missing-torrc",
+            "-f",
+            "/dev/null",
+            "--DisableNetwork",
+            "1",
+        ])
+        .args([
+            "--SocksPort",
+            "127.0.0.1:auto",
+            "--ControlPort",
+            "127.0.0.1:auto",
+            "--Log",
+            "notice stdout",
+        ])
         .arg("--DataDirectory")
         .arg(&data)
         .stdout(Stdio::piped())
@@ -308,7 +372,11 @@ fn a_private_tor_runs_confined() {
 fn child_that_removes_a_scratch_directory() {
     let Some(base) = base() else { return };
     let scratch = jail::Scratch::new_in(&base).unwrap();
-    let policy = Policy { write: vec![scratch.path().to_owned()], empty: vec![base.clone()], ..Policy::default() };
+    let policy = Policy {
+        write: vec![scratch.path().to_owned()],
+        empty: vec![base.clone()],
+        ..Policy::default()
+    };
     let confined = enter_and_say(&policy);
     std::fs::write(scratch.path().join("key"), b"x").unwrap();
     drop(scratch);
@@ -324,7 +392,8 @@ fn a_scratch_directory_is_removed_from_within() {
     std::fs::create_dir(base.path().join("other")).unwrap();
     std::fs::write(base.path().join("other/file"), b"x").unwrap();
     in_a_child("child_that_removes_a_scratch_directory", base.path(), &[]);
-    let left: Vec<_> = std::fs::read_dir(base.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    let left: Vec<_> =
+        std::fs::read_dir(base.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(left, ["other"]);
 }
 
@@ -336,7 +405,10 @@ fn child_that_is_hardened() {
     println!("\n{ENTERED}hardened");
     let limits = rustix::process::getrlimit(rustix::process::Resource::Core);
     assert_eq!((limits.current, limits.maximum), (Some(0), Some(0)));
-    assert_eq!(rustix::process::dumpable_behavior().unwrap(), rustix::process::DumpableBehavior::NotDumpable);
+    assert_eq!(
+        rustix::process::dumpable_behavior().unwrap(),
+        rustix::process::DumpableBehavior::NotDumpable
+    );
     let base = base().unwrap();
     std::fs::write(base.join("file"), b"x").unwrap();
     let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(base.join("file")).unwrap());

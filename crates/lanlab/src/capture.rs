@@ -77,7 +77,11 @@ impl Capture {
             .more
             .wait_timeout_while(self.seen.lock(), PATIENCE, |bytes| !seen(bytes))
             .unwrap_or_else(PoisonError::into_inner);
-        assert!(!late.timed_out(), "not seen in {} bytes of packets after {PATIENCE:?}", bytes.len());
+        assert!(
+            !late.timed_out(),
+            "not seen in {} bytes of packets after {PATIENCE:?}",
+            bytes.len()
+        );
     }
 
     /// Ends it: everything that was recorded, a pcap file.

@@ -33,14 +33,16 @@ pub fn available() -> bool {
     *AVAILABLE.get_or_init(|| {
         let name = format!("{PREFIX}{}-try", std::process::id());
         let made = run("ip", &["netns", "add", &name]).is_ok();
-        let bridged = made && run("ip", &["-n", &name, "link", "add", "name", "b", "type", "bridge"]).is_ok();
+        let bridged =
+            made && run("ip", &["-n", &name, "link", "add", "name", "b", "type", "bridge"]).is_ok();
         let _ = run("ip", &["netns", "del", &name]);
         bridged
     })
 }
 
 impl Lab {
-    /// `n` machines on one bridge: machine `i` has `eth0` with 10.77.0.(i + 1)/24 and a link-local address of IPv6.
+    /// `n` machines on one bridge: machine `i` has `eth0` with 10.77.0.(i + 1)/24 and a link-local
+    /// address of IPv6.
     ///
     /// # Panics
     /// When the system refuses.
@@ -55,8 +57,9 @@ impl Lab {
         lab
     }
 
-    /// `n` machines in a line: machine `i` and the next share a link of their own, 10.77.i.0/24, on which the first has
-    /// `right` with 10.77.i.1 and the next `left` with 10.77.i.2. Nobody forwards.
+    /// `n` machines in a line: machine `i` and the next share a link of their own, 10.77.i.0/24, on
+    /// which the first has `right` with 10.77.i.1 and the next `left` with 10.77.i.2. Nobody
+    /// forwards.
     ///
     /// # Panics
     /// When the system refuses.
@@ -66,7 +69,8 @@ impl Lab {
         let mut lab = Lab::new(n, links);
         for link in 0..links {
             let right = lab.plug(link, link, "right", Ipv4Addr::new(10, 77, link, 1));
-            let left = lab.plug(link, link.saturating_add(1), "left", Ipv4Addr::new(10, 77, link, 2));
+            let left =
+                lab.plug(link, link.saturating_add(1), "left", Ipv4Addr::new(10, 77, link, 2));
             lab.cables.push(vec![right, left]);
         }
         lab.settle();
@@ -88,8 +92,8 @@ impl Lab {
         &self.nodes
     }
 
-    /// Pulls a cable: on a bridge that of machine `i`, in a line that between machine `i` and the next. Both ends lose their
-    /// carrier and keep their addresses.
+    /// Pulls a cable: on a bridge that of machine `i`, in a line that between machine `i` and the
+    /// next. Both ends lose their carrier and keep their addresses.
     ///
     /// # Panics
     /// When there is none.
@@ -115,7 +119,8 @@ impl Lab {
     /// `n` machines without cables, and bridges.
     fn new(n: u8, bridges: u8) -> Lab {
         sweep();
-        let name = format!("{PREFIX}{}-{}", std::process::id(), LABS.fetch_add(1, Ordering::Relaxed));
+        let name =
+            format!("{PREFIX}{}-{}", std::process::id(), LABS.fetch_add(1, Ordering::Relaxed));
         let switch = format!("{name}-switch");
         // From here on dropping it removes what there is.
         let mut lab = Lab { switch, nodes: Vec::new(), cables: Vec::new() };
@@ -126,7 +131,21 @@ impl Lab {
         for bridge in 0..bridges {
             // Without snooping a bridge passes multicast to all, as a plain switch does.
             let bridge = format!("b{bridge}");
-            must("ip", &["-n", &lab.switch, "link", "add", "name", &bridge, "type", "bridge", "mcast_snooping", "0"]);
+            must(
+                "ip",
+                &[
+                    "-n",
+                    &lab.switch,
+                    "link",
+                    "add",
+                    "name",
+                    &bridge,
+                    "type",
+                    "bridge",
+                    "mcast_snooping",
+                    "0",
+                ],
+            );
             must("ip", &["-n", &lab.switch, "link", "set", &bridge, "up"]);
         }
         lab
@@ -137,16 +156,25 @@ impl Lab {
         let node = &mut self.nodes[usize::from(node)];
         let port = format!("p{bridge}-{address}").replace("10.77.", "");
         let peer = ["peer", "name", interface, "netns", node.namespace()];
-        must("ip", &[&["-n", &self.switch, "link", "add", "name", &port, "type", "veth"][..], &peer].concat());
-        must("ip", &["-n", &self.switch, "link", "set", &port, "master", &format!("b{bridge}"), "up"]);
+        must(
+            "ip",
+            &[&["-n", &self.switch, "link", "add", "name", &port, "type", "veth"][..], &peer]
+                .concat(),
+        );
+        must(
+            "ip",
+            &["-n", &self.switch, "link", "set", &port, "master", &format!("b{bridge}"), "up"],
+        );
         node.attach(interface, address);
         port
     }
 
     /// Waits until all addresses can be used and all ports forward.
     fn settle(&self) {
-        let ready =
-            || self.nodes.iter().all(Node::is_settled) && self.cables.iter().flatten().all(|p| self.forwards(p));
+        let ready = || {
+            self.nodes.iter().all(Node::is_settled)
+                && self.cables.iter().flatten().all(|p| self.forwards(p))
+        };
         wait(ready, "a machine has no carrier or no link-local address of IPv6");
     }
 

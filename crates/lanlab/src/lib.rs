@@ -10,9 +10,10 @@
 //! Anything of ours that speaks (`net::lan`); anything that ships.
 //!
 //! # Invariants
-//! - The machine's own network is neither touched nor reachable: all interfaces are made inside namespaces, and there is
-//!   no default route.
-//! - All is removed when the [`Lab`] is dropped, processes inside too; what a killed test left, the next one removes.
+//! - The machine's own network is neither touched nor reachable: all interfaces are made inside
+//!   namespaces, and there is no default route.
+//! - All is removed when the [`Lab`] is dropped, processes inside too; what a killed test left, the
+//!   next one removes.
 //! - Whatever fails panics and says what: this is for tests.
 
 mod capture;

@@ -21,15 +21,18 @@ impl Node {
     pub(crate) fn new(namespace: String) -> Node {
         must("ip", &["netns", "add", &namespace]);
         must("ip", &["-n", &namespace, "link", "set", "lo", "up"]);
-        // The system checks for a second or two whether an address of IPv6 is free: here it is. Where /proc cannot be
-        // written, the lab waits.
+        // The system checks for a second or two whether an address of IPv6 is free: here it is.
+        // Where /proc cannot be written, the lab waits.
         let settings = "echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad";
         let _ = run("ip", &["netns", "exec", &namespace, "sh", "-c", settings]);
         Node { namespace, interfaces: Vec::new() }
     }
 
     pub(crate) fn attach(&mut self, interface: &str, address: Ipv4Addr) {
-        must("ip", &["-n", &self.namespace, "addr", "add", &format!("{address}/24"), "dev", interface]);
+        must(
+            "ip",
+            &["-n", &self.namespace, "addr", "add", &format!("{address}/24"), "dev", interface],
+        );
         must("ip", &["-n", &self.namespace, "link", "set", interface, "up"]);
         self.interfaces.push((interface.to_owned(), address));
     }
@@ -42,7 +45,19 @@ impl Node {
     }
 
     fn link_local(&self, interface: &str) -> Option<Ipv6Addr> {
-        let show = ["-n", &self.namespace, "-6", "-o", "addr", "show", "dev", interface, "scope", "link", "-tentative"];
+        let show = [
+            "-n",
+            &self.namespace,
+            "-6",
+            "-o",
+            "addr",
+            "show",
+            "dev",
+            interface,
+            "scope",
+            "link",
+            "-tentative",
+        ];
         let said = run("ip", &show).ok()?;
         let address = said.split_whitespace().skip_while(|word| *word != "inet6").nth(1)?;
         address.split('/').next()?.parse().ok()
@@ -86,23 +101,29 @@ impl Node {
         command
     }
 
-    /// What happens to packets that it sends, on all its interfaces, in the words of `tc netem`: `loss 5% delay 200ms`.
-    /// Replaces what was said before. False when this kernel has no `netem`: then [`Node::lose`] loses without delay.
+    /// What happens to packets that it sends, on all its interfaces, in the words of `tc netem`:
+    /// `loss 5% delay 200ms`. Replaces what was said before. False when this kernel has no `netem`:
+    /// then [`Node::lose`] loses without delay.
     #[must_use]
     pub fn netem(&self, what: &str) -> bool {
         self.interfaces.iter().all(|(interface, _)| {
-            let args = ["-n", &self.namespace, "qdisc", "replace", "dev", interface, "root", "netem"];
+            let args =
+                ["-n", &self.namespace, "qdisc", "replace", "dev", interface, "root", "netem"];
             let args: Vec<&str> = args.into_iter().chain(what.split_whitespace()).collect();
             run("tc", &args).is_ok()
         })
     }
 
-    /// Loses so many percent of the packets that come in, at random: works where there is no `netem`.
+    /// Loses so many percent of the packets that come in, at random: works where there is no
+    /// `netem`.
     ///
     /// # Panics
     /// When there is no `nft`.
     pub fn lose(&self, percent: u8) {
-        self.firewall("input", &format!("iifname != \"lo\" numgen random mod 100 < {percent} drop"));
+        self.firewall(
+            "input",
+            &format!("iifname != \"lo\" numgen random mod 100 < {percent} drop"),
+        );
     }
 
     /// Drops all multicast by UDP that comes in, its own too, as many firewalls do.

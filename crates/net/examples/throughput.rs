@@ -1,7 +1,7 @@
 //! How many packets a link carries: `cargo run --release -p net --example throughput [PACKETS]`.
 //!
-//! One thread does everything: sealing, sending, receiving and opening, so that the figure is what one core does as
-//! a relay that takes each packet in and sends it on, mixing excepted.
+//! One thread does everything: sealing, sending, receiving and opening, so that the figure is what
+//! one core does as a relay that takes each packet in and sends it on, mixing excepted.
 
 use std::time::Instant;
 
@@ -14,10 +14,13 @@ const LEN: usize = 14_500;
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let packets: u32 = std::env::args().nth(1).map_or(Ok(100_000), |n| n.parse())?;
     let me = Identity::generate(&mut rand::rng());
-    let listener = Listener::bind(([127, 0, 0, 1], 0).into(), &me, ListenerLimits::default()).await?;
+    let listener =
+        Listener::bind(([127, 0, 0, 1], 0).into(), &me, ListenerLimits::default()).await?;
     let limits = LinkLimits::default();
-    let (link, incoming) =
-        tokio::join!(connect(listener.local_addr().into(), me.node_id(), None, &limits), listener.accept());
+    let (link, incoming) = tokio::join!(
+        connect(listener.local_addr().into(), me.node_id(), None, &limits),
+        listener.accept()
+    );
     let (_reader, mut writer) = link?.split();
     let (mut reader, _writer) = incoming?.link.split();
     let started = Instant::now();
@@ -44,8 +47,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let started = Instant::now();
     let rounds = 200;
     for _ in 0..rounds {
-        let (link, incoming) =
-            tokio::join!(connect(listener.local_addr().into(), me.node_id(), Some(&me), &limits), listener.accept());
+        let (link, incoming) = tokio::join!(
+            connect(listener.local_addr().into(), me.node_id(), Some(&me), &limits),
+            listener.accept()
+        );
         let _ = (link?, incoming?);
     }
     let each = started.elapsed().as_secs_f64() / f64::from(rounds);

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use rand::{Rng, RngExt as _};
 
-/// Exponential back-off with jitter over the whole range, so that a crowd does not come back at one time.
+/// Exponential back-off with jitter over the whole range, so that a crowd does not come back at one
+/// time.
 #[derive(Debug, Clone)]
 pub(crate) struct Backoff {
     min: Duration,
@@ -25,7 +26,9 @@ impl Backoff {
     pub(crate) fn next(&mut self, rng: &mut impl Rng) -> Duration {
         self.ceiling = self.ceiling.saturating_mul(2).min(self.max);
         let millis = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
-        Duration::from_millis(rng.random_range(millis(self.min)..=millis(self.ceiling).max(millis(self.min))))
+        Duration::from_millis(
+            rng.random_range(millis(self.min)..=millis(self.ceiling).max(millis(self.min))),
+        )
     }
 }
 

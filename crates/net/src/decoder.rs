@@ -8,8 +8,8 @@ const FIRST_RESERVE: usize = 16 * 1024;
 /// Capacity of the reused body buffer that an idle link may keep.
 const KEEP: usize = 1024;
 
-/// An incremental frame parser. Raw bodies (packets, replies, documents) are collected in the vector that the
-/// frame will own; others are parsed where they lie when they came in one piece.
+/// An incremental frame parser. Raw bodies (packets, replies, documents) are collected in the
+/// vector that the frame will own; others are parsed where they lie when they came in one piece.
 #[derive(Default)]
 pub(crate) struct Decoder {
     header: [u8; HEADER_LEN],
@@ -36,7 +36,8 @@ impl Decoder {
         self.header_have > 0
     }
 
-    /// Announced body length of the frame that has begun, bytes; zero while its header is incomplete.
+    /// Announced body length of the frame that has begun, bytes; zero while its header is
+    /// incomplete.
     pub(crate) fn announced(&self) -> usize {
         self.current.map_or(0, |h| h.body_len())
     }
@@ -102,8 +103,8 @@ impl Decoder {
         Ok(Some(frame))
     }
 
-    /// Room for `more` bytes of a body of `len`: at once for a packet of usual size, else no more than as much
-    /// again as has come.
+    /// Room for `more` bytes of a body of `len`: at once for a packet of usual size, else no more
+    /// than as much again as has come.
     fn reserve(&mut self, len: usize, more: usize) {
         let have = self.body.len();
         if more > 0 && self.body.capacity().saturating_sub(have) < more {
@@ -116,7 +117,9 @@ impl Decoder {
         let bytes = std::mem::take(&mut self.body);
         let [a, b, c, d, ..] = self.prefix;
         match kind {
-            FrameKind::Packet => Frame::Packet { epoch: u32::from_be_bytes([a, b, c, d]), packet: bytes },
+            FrameKind::Packet => {
+                Frame::Packet { epoch: u32::from_be_bytes([a, b, c, d]), packet: bytes }
+            }
             FrameKind::Reply => Frame::Reply { surb_id: self.prefix, padded: bytes },
             _ => Frame::Document(bytes),
         }

@@ -47,7 +47,8 @@ pub enum Error {
     /// Whoever answered does not hold the expected key (`LINK-002`).
     #[error("another key than the expected one answered")]
     WrongKey,
-    /// The other side does not speak this protocol: TLS 1.3, X25519MLKEM768, raw Ed25519 keys, the ALPN name.
+    /// The other side does not speak this protocol: TLS 1.3, X25519MLKEM768, raw Ed25519 keys, the
+    /// ALPN name.
     #[error("the other side does not speak this protocol")]
     Protocol,
     /// A frame is not what its header or its type demands.
@@ -84,9 +85,10 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Error::PortInUse { .. } | Error::PortNotPermitted { .. } | Error::NotOurAddress | Error::Listen(_) => {
-                ErrorKind::LocalConfig
-            }
+            Error::PortInUse { .. }
+            | Error::PortNotPermitted { .. }
+            | Error::NotOurAddress
+            | Error::Listen(_) => ErrorKind::LocalConfig,
             Error::WrongKey => ErrorKind::PeerMisbehaved,
             Error::Protocol => ErrorKind::Unsupported,
             Error::Frame(error) => error.kind(),
@@ -151,7 +153,10 @@ mod tests {
         let io = |kind| io::Error::from(kind);
         assert_eq!(Error::dial(&io(io::ErrorKind::ConnectionRefused)), Error::Refused);
         assert_eq!(Error::dial(&io(io::ErrorKind::HostUnreachable)), Error::Unreachable);
-        assert_eq!(Error::listen(&io(io::ErrorKind::PermissionDenied), 80), Error::PortNotPermitted { port: 80 });
+        assert_eq!(
+            Error::listen(&io(io::ErrorKind::PermissionDenied), 80),
+            Error::PortNotPermitted { port: 80 }
+        );
         let alert = io::Error::new(io::ErrorKind::InvalidData, rustls::Error::HandshakeNotComplete);
         assert_eq!(Error::handshake(&alert), Error::Protocol);
         assert_eq!(Error::handshake(&io(io::ErrorKind::UnexpectedEof)), Error::HandshakeClosed);

@@ -2,27 +2,42 @@
 //!
 //! # In this crate
 //! - [`Identity`]: the Ed25519 key that a node proves on its links
-//! - [`Link`]: frames over TLS 1.3 with pinned raw public keys and X25519MLKEM768 (`LINK-001` to `LINK-004`)
+//! - [`Link`]: frames over TLS 1.3 with pinned raw public keys and X25519MLKEM768 (`LINK-001` to
+//!   `LINK-004`)
 //! - [`Listener`]: the accepting side, with bounds on everything a stranger can take
 //! - [`connect`]: one link to one peer; [`Outbound`]: one that comes back by itself
 //! - [`lan`]: neighbours: beacons by multicast, links without a server
-//! - [`Dialer`], [`Transport`]: what carries the bytes below TLS; TCP today, a proxy or Tor by the same seam
+//! - [`Dialer`], [`Transport`]: what carries the bytes below TLS; TCP today, a proxy or Tor by the
+//!   same seam
 //!
 //! # Not in this crate
-//! What frames mean (`wire`, `mix`, `hub`), who may connect to whom (`server`, `messenger`), DNS (nowhere).
+//! What frames mean (`wire`, `mix`, `hub`), who may connect to whom (`server`, `messenger`), DNS
+//! (nowhere).
 //!
 //! # Invariants
 //! - No name is ever resolved: a [`wire::Address`] is an IP address and a port.
 //! - A peer whose key is not the expected one receives no frame and delivers none.
-//! - Nothing is allocated for a frame before its header is accepted, and then no more than about twice what has
-//!   arrived; an idle link holds no buffer of ours.
+//! - Nothing is allocated for a frame before its header is accepted, and then no more than about
+//!   twice what has arrived; an idle link holds no buffer of ours.
 //! - Every wait on the other side has a limit ([`LinkLimits`]).
 //! - No error, log line or `Debug` contains a key, an id, an address or a byte of a frame.
 
-#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::as_conversions)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::as_conversions
+)]
 #![cfg_attr(
     test,
-    allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::as_conversions)
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::as_conversions
+    )
 )]
 
 mod backoff;

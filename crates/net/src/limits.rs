@@ -42,7 +42,8 @@ impl Default for LinkLimits {
 /// What strangers may take of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListenerLimits {
-    /// Connections at one time, those in their handshake included. One more is closed at once. 4,096.
+    /// Connections at one time, those in their handshake included. One more is closed at once.
+    /// 4,096.
     pub max_connections: usize,
     /// Connections at one time from one IPv4 address or IPv6 /64. One more is closed at once.
     /// Loopback is exempt: Tor, proxies and trials come from there. 64.

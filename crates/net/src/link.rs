@@ -53,7 +53,8 @@ impl Link {
     /// Makes a link over a transport that leads to `expect`. With `me`, proves who we are.
     ///
     /// # Errors
-    /// [`Error::WrongKey`], [`Error::Protocol`], [`Error::HandshakeTimeout`], [`Error::HandshakeClosed`].
+    /// [`Error::WrongKey`], [`Error::Protocol`], [`Error::HandshakeTimeout`],
+    /// [`Error::HandshakeClosed`].
     pub async fn connect_over(
         transport: Box<dyn Transport>,
         expect: NodeId,
@@ -68,7 +69,8 @@ impl Link {
         config: Arc<ClientConfig>,
         limits: &LinkLimits,
     ) -> Result<Link> {
-        let handshake = TlsConnector::from(config).connect(tls::no_name(), Buffered::new(transport));
+        let handshake =
+            TlsConnector::from(config).connect(tls::no_name(), Buffered::new(transport));
         let mut stream = tokio::time::timeout(limits.handshake_timeout, handshake)
             .await
             .map_err(|_| Error::HandshakeTimeout)?
@@ -81,7 +83,11 @@ impl Link {
     ///
     /// # Errors
     /// [`Error::Protocol`], [`Error::HandshakeTimeout`], [`Error::HandshakeClosed`].
-    pub async fn accept_over(transport: Box<dyn Transport>, me: &Identity, limits: &LinkLimits) -> Result<Link> {
+    pub async fn accept_over(
+        transport: Box<dyn Transport>,
+        me: &Identity,
+        limits: &LinkLimits,
+    ) -> Result<Link> {
         Link::accept_configured(transport, tls::server_config(me)?, limits, None).await
     }
 
@@ -111,12 +117,16 @@ impl Link {
         if session.alpn_protocol() != Some(tls::ALPN) {
             return Err(Error::Protocol);
         }
-        let peer = session.peer_certificates().and_then(|keys| keys.first()).and_then(|key| tls::node_of(key));
+        let peer = session
+            .peer_certificates()
+            .and_then(|keys| keys.first())
+            .and_then(|key| tls::node_of(key));
         let shared = Arc::new(Shared { stream: Mutex::new(stream), _permit: permit });
         Ok(Link { shared, limits: *limits, role, peer })
     }
 
-    /// The key that the other side proved: always there for a client, and for a server when the client showed one.
+    /// The key that the other side proved: always there for a client, and for a server when the
+    /// client showed one.
     #[must_use]
     pub const fn peer(&self) -> Option<NodeId> {
         self.peer
@@ -136,13 +146,19 @@ impl Link {
     }
 }
 
-/// Connects to the node `expect` at `address`, by TCP. With `me`, proves who we are; clients show no key.
+/// Connects to the node `expect` at `address`, by TCP. With `me`, proves who we are; clients show
+/// no key.
 ///
 /// # Errors
 /// [`Error::Refused`], [`Error::Unreachable`], [`Error::ConnectTimeout`]: no connection;
 /// [`Error::WrongKey`]: somebody else answers; [`Error::Protocol`], [`Error::HandshakeTimeout`],
 /// [`Error::HandshakeClosed`]: no Hushwing node answers, or it is full.
-pub async fn connect(address: Address, expect: NodeId, me: Option<&Identity>, limits: &LinkLimits) -> Result<Link> {
+pub async fn connect(
+    address: Address,
+    expect: NodeId,
+    me: Option<&Identity>,
+    limits: &LinkLimits,
+) -> Result<Link> {
     connect_with(&Dialer::Direct, address, expect, me, limits).await
 }
 

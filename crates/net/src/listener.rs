@@ -23,7 +23,8 @@ const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 /// A link that somebody opened to us.
 #[derive(Debug)]
 pub struct Incoming {
-    /// The link. Its place among the listener's connections is given back when both its halves are gone.
+    /// The link. Its place among the listener's connections is given back when both its halves are
+    /// gone.
     pub link: Link,
     /// The key that the other side proved, if it showed one.
     pub peer: Option<NodeId>,
@@ -54,15 +55,36 @@ impl Listener {
     /// Listens at `address`, port 0 for any free port, as `me`. Call it inside a tokio runtime.
     ///
     /// # Errors
-    /// [`Error::PortInUse`], [`Error::PortNotPermitted`], [`Error::NotOurAddress`], [`Error::Listen`].
-    #[allow(clippy::unused_async, reason = "registering a socket needs the runtime, which `async` makes plain")]
-    pub async fn bind(address: SocketAddr, me: &Identity, limits: ListenerLimits) -> Result<Listener> {
-        Listener::over(listen(address, None).map_err(|e| Error::listen(&e, address.port()))?, me, limits)
+    /// [`Error::PortInUse`], [`Error::PortNotPermitted`], [`Error::NotOurAddress`],
+    /// [`Error::Listen`].
+    #[allow(
+        clippy::unused_async,
+        reason = "registering a socket needs the runtime, which `async` makes plain"
+    )]
+    pub async fn bind(
+        address: SocketAddr,
+        me: &Identity,
+        limits: ListenerLimits,
+    ) -> Result<Listener> {
+        Listener::over(
+            listen(address, None).map_err(|e| Error::listen(&e, address.port()))?,
+            me,
+            limits,
+        )
     }
 
-    /// As [`Listener::bind`], for this link alone: what it answers passes no router, so that nobody behind one gets a link.
-    pub(crate) fn bind_near(address: SocketAddr, me: &Identity, limits: ListenerLimits) -> Result<Listener> {
-        Listener::over(listen(address, Some(1)).map_err(|e| Error::listen(&e, address.port()))?, me, limits)
+    /// As [`Listener::bind`], for this link alone: what it answers passes no router, so that nobody
+    /// behind one gets a link.
+    pub(crate) fn bind_near(
+        address: SocketAddr,
+        me: &Identity,
+        limits: ListenerLimits,
+    ) -> Result<Listener> {
+        Listener::over(
+            listen(address, Some(1)).map_err(|e| Error::listen(&e, address.port()))?,
+            me,
+            limits,
+        )
     }
 
     fn over(socket: TcpListener, me: &Identity, limits: ListenerLimits) -> Result<Listener> {
@@ -70,17 +92,26 @@ impl Listener {
         Listener::start(Source::Tcp(socket), local, me, limits)
     }
 
-    /// Takes the streams that come to an onion service, as `me`. They all seem to come from this machine, so the bound per
-    /// address does not apply. Call it inside a tokio runtime.
+    /// Takes the streams that come to an onion service, as `me`. They all seem to come from this
+    /// machine, so the bound per address does not apply. Call it inside a tokio runtime.
     ///
     /// # Errors
     /// [`Error::Bug`] when our own configuration of TLS is wrong.
     #[allow(clippy::unused_async, reason = "as `bind`")]
-    pub async fn onion(incoming: OnionIncoming, me: &Identity, limits: ListenerLimits) -> Result<Listener> {
+    pub async fn onion(
+        incoming: OnionIncoming,
+        me: &Identity,
+        limits: ListenerLimits,
+    ) -> Result<Listener> {
         Listener::start(Source::Onion(incoming), SocketAddr::from(([0, 0, 0, 0], 0)), me, limits)
     }
 
-    fn start(source: Source, local: SocketAddr, me: &Identity, limits: ListenerLimits) -> Result<Listener> {
+    fn start(
+        source: Source,
+        local: SocketAddr,
+        me: &Identity,
+        limits: ListenerLimits,
+    ) -> Result<Listener> {
         let config = tls::server_config(me)?;
         let permits = Permits::new(&limits);
         let (out, incoming) = mpsc::channel(limits.backlog.max(1));
@@ -89,7 +120,8 @@ impl Listener {
         Ok(Listener { local, incoming: Mutex::new(incoming), permits, accepting })
     }
 
-    /// Where it listens; `0.0.0.0:0` when the streams come from an onion service, which listens nowhere on this machine.
+    /// Where it listens; `0.0.0.0:0` when the streams come from an onion service, which listens
+    /// nowhere on this machine.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.local
@@ -101,7 +133,8 @@ impl Listener {
         self.permits.held()
     }
 
-    /// The next link whose handshake is done. May be called from several tasks, and dropped at any time.
+    /// The next link whose handshake is done. May be called from several tasks, and dropped at any
+    /// time.
     ///
     /// # Errors
     /// [`Error::Broken`] when the runtime is shutting down.
@@ -116,7 +149,11 @@ fn listen(address: SocketAddr, hops: Option<u32>) -> std::io::Result<TcpListener
     if let Some(hops) = hops {
         // Accepted sockets inherit it.
         let socket = socket2::SockRef::from(&socket);
-        if address.is_ipv4() { socket.set_ttl_v4(hops)? } else { socket.set_unicast_hops_v6(hops)? }
+        if address.is_ipv4() {
+            socket.set_ttl_v4(hops)?
+        } else {
+            socket.set_unicast_hops_v6(hops)?
+        }
     }
     // So that a restart does not wait for the last connections' TIME_WAIT. On Windows the option
     // would mean that others may take the port from us.
@@ -194,7 +231,11 @@ impl Acceptor {
         }
     }
 
-    fn handshake(&self, stream: Box<dyn Transport>, permit: Permit) -> impl Future<Output = ()> + Send + 'static {
+    fn handshake(
+        &self,
+        stream: Box<dyn Transport>,
+        permit: Permit,
+    ) -> impl Future<Output = ()> + Send + 'static {
         let (config, limits, out) = (self.config.clone(), self.limits.link, self.out.clone());
         async move {
             match Link::accept_configured(stream, config, &limits, Some(permit)).await {

@@ -32,8 +32,8 @@ pub struct OutboundConfig {
     pub hello: Vec<Frame>,
     /// Frames that may wait to be sent. 1,024.
     pub queue: usize,
-    /// Frames that came in and that [`Outbound::recv`] has not fetched; when full, the link is read no
-    /// further until there is room. 64.
+    /// Frames that came in and that [`Outbound::recv`] has not fetched; when full, the link is read
+    /// no further until there is room. 64.
     pub incoming: usize,
     /// A frame that waited longer is dropped. 30 s.
     pub max_age: Duration,
@@ -128,8 +128,8 @@ impl From<Error> for DownReason {
 pub enum Status {
     /// An attempt is under way.
     Connecting,
-    /// The handshake is done and the hello is sent. Counts the links so far: another number is another link, on which
-    /// nothing of the old one is known.
+    /// The handshake is done and the hello is sent. Counts the links so far: another number is
+    /// another link, on which nothing of the old one is known.
     Up(u64),
     /// There is no link; the next attempt comes by itself.
     Down(DownReason),
@@ -161,8 +161,8 @@ impl fmt::Debug for OutboundSender {
 }
 
 impl OutboundSender {
-    /// Queues a frame. It is sent when the link is up, unless it waits longer than `max_age`; frames that a link
-    /// had taken when it broke may be lost.
+    /// Queues a frame. It is sent when the link is up, unless it waits longer than `max_age`;
+    /// frames that a link had taken when it broke may be lost.
     ///
     /// # Errors
     /// [`Full`]: the frame is dropped.
@@ -171,7 +171,8 @@ impl OutboundSender {
     }
 }
 
-/// A supervised link to one peer. Dropping it sends what is queued, if the link is up, and closes it.
+/// A supervised link to one peer. Dropping it sends what is queued, if the link is up, and closes
+/// it.
 pub struct Outbound {
     sender: OutboundSender,
     incoming: mpsc::Receiver<Frame>,
@@ -217,7 +218,8 @@ impl Outbound {
         self.sender.clone()
     }
 
-    /// The next frame that came in, pings and pongs excepted; `None` after shutdown. May be dropped at any time.
+    /// The next frame that came in, pings and pongs excepted; `None` after shutdown. May be dropped
+    /// at any time.
     pub async fn recv(&mut self) -> Option<Frame> {
         self.incoming.recv().await
     }
@@ -251,7 +253,8 @@ impl Outbound {
         self.sender.0.connects.load(Ordering::Relaxed)
     }
 
-    /// Sends what is queued, for at most two seconds and only if the link is up, says goodbye and ends.
+    /// Sends what is queued, for at most two seconds and only if the link is up, says goodbye and
+    /// ends.
     pub async fn shutdown(mut self) {
         self.sender.0.queue.close();
         let _ = self.stop.send(true);
@@ -315,7 +318,8 @@ impl Supervisor {
             if up_for >= self.config.stable_after {
                 backoff.reset();
             }
-            // On a slow network Tor goes on with what it has begun, and the next try finds that done.
+            // On a slow network Tor goes on with what it has begun, and the next try finds that
+            // done.
             if let Some(tor) = self.config.dialer.tor_for(&self.config.address).filter(|_| !slow) {
                 tor.leave_circuits();
             }
@@ -334,11 +338,19 @@ impl Supervisor {
     async fn connect(&self) -> Result<(LinkReader, LinkWriter)> {
         let config = &self.config;
         let mut limits = config.limits;
-        limits.idle_timeout = limits.idle_timeout.min(config.ping_after.saturating_add(config.pong_timeout));
+        limits.idle_timeout =
+            limits.idle_timeout.min(config.ping_after.saturating_add(config.pong_timeout));
         if config.dialer.tor_for(&config.address).is_some() {
             limits.handshake_timeout = limits.handshake_timeout.max(TOR_HANDSHAKE);
         }
-        let link = connect_with(&config.dialer, config.address, config.expect, config.me.as_ref(), &limits).await?;
+        let link = connect_with(
+            &config.dialer,
+            config.address,
+            config.expect,
+            config.me.as_ref(),
+            &limits,
+        )
+        .await?;
         let (reader, mut writer) = link.split();
         let hello = self.shared.hello.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for frame in &hello {
@@ -348,8 +360,8 @@ impl Supervisor {
         Ok((reader, writer))
     }
 
-    /// Until there is no link, with the reason; `None` when we are told to stop. When Tor's circuits are renewed, a new
-    /// link takes the place of the old one before that is closed.
+    /// Until there is no link, with the reason; `None` when we are told to stop. When Tor's
+    /// circuits are renewed, a new link takes the place of the old one before that is closed.
     async fn serve_all(&mut self, link: (LinkReader, LinkWriter)) -> Option<DownReason> {
         let mut link = link;
         loop {
@@ -390,7 +402,8 @@ impl Supervisor {
         ended
     }
 
-    /// A new link on new circuits, once they are due; for ever if the link does not run through Tor.
+    /// A new link on new circuits, once they are due; for ever if the link does not run through
+    /// Tor.
     async fn renewed(&self) -> (LinkReader, LinkWriter) {
         let Some(dialer) = self.config.dialer.tor_for(&self.config.address) else {
             return std::future::pending().await;
@@ -407,7 +420,12 @@ impl Supervisor {
         }
     }
 
-    async fn read(&self, mut reader: LinkReader, started: Instant, received: &AtomicU64) -> DownReason {
+    async fn read(
+        &self,
+        mut reader: LinkReader,
+        started: Instant,
+        received: &AtomicU64,
+    ) -> DownReason {
         loop {
             let frame = match reader.read().await {
                 Ok(Some(frame)) => frame,
@@ -430,7 +448,12 @@ impl Supervisor {
         }
     }
 
-    async fn write(&self, writer: &mut LinkWriter, started: Instant, received: &AtomicU64) -> DownReason {
+    async fn write(
+        &self,
+        writer: &mut LinkWriter,
+        started: Instant,
+        received: &AtomicU64,
+    ) -> DownReason {
         let ping_after = millis(self.config.ping_after);
         // When we last sent, and when we last asked for a sign of life, in ms since `started`.
         let (mut sent, mut asked) = (0, 0);
@@ -447,7 +470,8 @@ impl Supervisor {
             }
             let heard = received.load(Ordering::Relaxed).max(asked);
             let due = sent.min(heard).saturating_add(ping_after);
-            let due_at = started.checked_add(Duration::from_millis(due)).unwrap_or_else(Instant::now);
+            let due_at =
+                started.checked_add(Duration::from_millis(due)).unwrap_or_else(Instant::now);
             tokio::select! {
                 () = self.shared.queue.filled() => {}
                 () = tokio::time::sleep_until(due_at) => {

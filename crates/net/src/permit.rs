@@ -29,7 +29,11 @@ pub(crate) struct Permit {
 
 impl Permits {
     pub(crate) fn new(limits: &ListenerLimits) -> Self {
-        Permits { counts: Arc::default(), max: limits.max_connections, max_per_ip: limits.max_per_ip }
+        Permits {
+            counts: Arc::default(),
+            max: limits.max_connections,
+            max_per_ip: limits.max_per_ip,
+        }
     }
 
     pub(crate) fn held(&self) -> usize {

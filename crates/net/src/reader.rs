@@ -101,7 +101,9 @@ impl LinkReader {
         let now = Instant::now();
         let in_frame = self.decoder.in_frame();
         let (since, limit, error) = match self.waiting {
-            Waiting::RestOfFrame(since) if in_frame => (since, self.frame_limit(), Error::FrameTimeout),
+            Waiting::RestOfFrame(since) if in_frame => {
+                (since, self.frame_limit(), Error::FrameTimeout)
+            }
             _ if in_frame => {
                 self.waiting = Waiting::RestOfFrame(now);
                 (now, self.frame_limit(), Error::FrameTimeout)
@@ -113,7 +115,8 @@ impl LinkReader {
                 (now, self.limits.idle_timeout, Error::IdleTimeout)
             }
         };
-        let deadline = since.checked_add(limit).unwrap_or_else(|| now + Duration::from_secs(86_400));
+        let deadline =
+            since.checked_add(limit).unwrap_or_else(|| now + Duration::from_secs(86_400));
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         if timer.deadline() != deadline {
             timer.as_mut().reset(deadline);

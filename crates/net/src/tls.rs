@@ -7,14 +7,15 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::client::{AlwaysResolvesClientRawPublicKeys, ResolvesClientCert, Resumption};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls13_signature_with_raw_key};
 use rustls::pki_types::{
-    CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, SubjectPublicKeyInfoDer, UnixTime,
+    CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, SubjectPublicKeyInfoDer,
+    UnixTime,
 };
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{AlwaysResolvesServerRawPublicKeys, NoServerSessionStorage};
 use rustls::sign::CertifiedKey;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, PeerIncompatible, ServerConfig,
-    SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, PeerIncompatible,
+    ServerConfig, SignatureScheme,
 };
 use wire::NodeId;
 use zeroize::Zeroizing;
@@ -36,11 +37,14 @@ static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| {
     })
 });
 
-/// DER before the 32 bytes of an Ed25519 public key in a SubjectPublicKeyInfo (RFC 8410, section 4).
-const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+/// DER before the 32 bytes of an Ed25519 public key in a SubjectPublicKeyInfo (RFC 8410, section
+/// 4).
+const SPKI_PREFIX: [u8; 12] =
+    [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 /// DER before the 32 bytes of an Ed25519 seed in a PKCS #8 key (RFC 8410, section 7).
-const PKCS8_PREFIX: [u8; 16] =
-    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+const PKCS8_PREFIX: [u8; 16] = [
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+];
 
 fn spki(id: &NodeId) -> Vec<u8> {
     let mut der = SPKI_PREFIX.to_vec();
@@ -119,8 +123,10 @@ fn verify(
     )
 }
 
-const TLS12_IS_OFF: rustls::Error = rustls::Error::PeerIncompatible(PeerIncompatible::Tls12NotOffered);
-const NOT_THE_KEY: rustls::Error = rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure);
+const TLS12_IS_OFF: rustls::Error =
+    rustls::Error::PeerIncompatible(PeerIncompatible::Tls12NotOffered);
+const NOT_THE_KEY: rustls::Error =
+    rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure);
 
 /// Accepts one server key and no other (`LINK-002`).
 #[derive(Debug)]
@@ -188,7 +194,11 @@ impl ClientCertVerifier for AnyNode {
         more: &[CertificateDer<'_>],
         _: UnixTime,
     ) -> std::result::Result<ClientCertVerified, rustls::Error> {
-        if more.is_empty() && node_of(key).is_some() { Ok(ClientCertVerified::assertion()) } else { Err(NOT_THE_KEY) }
+        if more.is_empty() && node_of(key).is_some() {
+            Ok(ClientCertVerified::assertion())
+        } else {
+            Err(NOT_THE_KEY)
+        }
     }
 
     fn verify_tls12_signature(

@@ -24,13 +24,14 @@ pub enum Dialer {
     Direct,
     /// Everything through Tor. Never opens a socket of its own.
     Tor(TorDialer),
-    /// Onion addresses through Tor, IP addresses straight: for nodes whose own address is no secret.
+    /// Onion addresses through Tor, IP addresses straight: for nodes whose own address is no
+    /// secret.
     Split(TorDialer),
 }
 
 impl Dialer {
-    /// The address to use of a node that has several: the first that this dialer reaches, onion addresses before others
-    /// when everything goes through Tor.
+    /// The address to use of a node that has several: the first that this dialer reaches, onion
+    /// addresses before others when everything goes through Tor.
     #[must_use]
     pub fn pick(&self, addresses: &[Address]) -> Option<Address> {
         let ip = addresses.iter().find(|a| !a.is_onion());
@@ -46,10 +47,13 @@ impl Dialer {
     /// Connects.
     ///
     /// # Errors
-    /// [`Error::Refused`], [`Error::Unreachable`], [`Error::ConnectTimeout`], [`Error::Tor`], [`Error::Io`].
+    /// [`Error::Refused`], [`Error::Unreachable`], [`Error::ConnectTimeout`], [`Error::Tor`],
+    /// [`Error::Io`].
     pub async fn dial(&self, address: Address, limits: &LinkLimits) -> Result<Box<dyn Transport>> {
         match (self, address) {
-            (Dialer::Tor(tor), address) | (Dialer::Split(tor), address @ Address::Onion(..)) => tor.dial(address).await,
+            (Dialer::Tor(tor), address) | (Dialer::Split(tor), address @ Address::Onion(..)) => {
+                tor.dial(address).await
+            }
             (Dialer::Direct, Address::Onion(..)) => Err(TorError::NeedsTor.into()),
             (Dialer::Direct | Dialer::Split(_), Address::Ip(socket)) => {
                 let connecting = TcpStream::connect(socket);
@@ -98,7 +102,11 @@ impl Buffered {
 }
 
 impl AsyncRead for Buffered {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.position >= this.buffer.len() {
             this.buffer.clear();
@@ -122,7 +130,11 @@ impl AsyncRead for Buffered {
 }
 
 impl AsyncWrite for Buffered {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.get_mut().io).poll_write(cx, bytes)
     }
 

@@ -61,8 +61,8 @@ impl LinkWriter {
         self.flush().await
     }
 
-    /// Queues one frame, and sends what is queued when that is much. When the future is dropped, the frame
-    /// is queued all the same.
+    /// Queues one frame, and sends what is queued when that is much. When the future is dropped,
+    /// the frame is queued all the same.
     ///
     /// # Errors
     /// [`Error::Frame`]: the frame is over its limit and nothing of it was queued; the link goes on.
@@ -121,13 +121,18 @@ impl LinkWriter {
     /// One step that ends as soon as the other side takes anything.
     async fn step(
         &mut self,
-        mut action: impl FnMut(Pin<&mut TlsStream<Buffered>>, &[u8], &mut Context<'_>) -> Poll<io::Result<usize>>,
+        mut action: impl FnMut(
+            Pin<&mut TlsStream<Buffered>>,
+            &[u8],
+            &mut Context<'_>,
+        ) -> Poll<io::Result<usize>>,
     ) -> Result<usize> {
         if let Some(error) = self.failed {
             return Err(error);
         }
         let rest = self.buffer.get(self.position..).unwrap_or_default();
-        let action = std::future::poll_fn(|cx| action(Pin::new(&mut *self.shared.lock()), rest, cx));
+        let action =
+            std::future::poll_fn(|cx| action(Pin::new(&mut *self.shared.lock()), rest, cx));
         let result = match tokio::time::timeout(self.write_timeout, action).await {
             Ok(Ok(taken)) => Ok(taken),
             Ok(Err(error)) => Err(Error::stream(&error)),

@@ -17,7 +17,10 @@ fn resident() -> Option<usize> {
 /// Links that the limit on open files allows, both ends in this process.
 fn affordable(wanted: usize) -> usize {
     let text = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let files = text.lines().find(|l| l.starts_with("Max open files")).and_then(|l| l.split_whitespace().nth(3));
+    let files = text
+        .lines()
+        .find(|l| l.starts_with("Max open files"))
+        .and_then(|l| l.split_whitespace().nth(3));
     let files = files.and_then(|n| n.parse().ok()).unwrap_or(1024usize);
     wanted.min(files.saturating_sub(64) / 2)
 }

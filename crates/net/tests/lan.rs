@@ -1,5 +1,5 @@
-//! Neighbours in network namespaces. On each machine runs this test program again: a puppet that does what its test tells it
-//! line by line, and says what it saw.
+//! Neighbours in network namespaces. On each machine runs this test program again: a puppet that
+//! does what its test tells it line by line, and says what it saw.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeSet;
@@ -52,7 +52,8 @@ impl Puppet {
     /// The rest of the next line that begins with `what`; those before are skipped.
     fn hears(&self, what: &str) -> String {
         loop {
-            let line = self.said.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("never said: {what}"));
+            let line =
+                self.said.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("never said: {what}"));
             if let Some(rest) = line.strip_prefix(what) {
                 return rest.trim().to_owned();
             }
@@ -71,7 +72,11 @@ impl Puppet {
             let heard = self.hears(&format!("heard {text} "));
             let (claimed, from) = heard.split_once(" from ").unwrap();
             let from: SocketAddr = from.parse().unwrap();
-            assert_eq!(from.ip(), claimed.parse::<IpAddr>().unwrap(), "seen from where it was sent");
+            assert_eq!(
+                from.ip(),
+                claimed.parse::<IpAddr>().unwrap(),
+                "seen from where it was sent"
+            );
             from
         };
         let (one, two) = (from(), from());
@@ -110,11 +115,15 @@ impl Stage {
         match words[..] {
             ["interfaces", ref name @ ..] => {
                 let all = lan::interfaces(&Stage::allowed(name.first().copied())).unwrap();
-                all.iter().map(|i| format!("{} {:?} {:?}", i.name, i.v4, i.v6)).collect::<Vec<_>>().join(", ")
+                all.iter()
+                    .map(|i| format!("{} {:?} {:?}", i.name, i.v4, i.v6))
+                    .collect::<Vec<_>>()
+                    .join(", ")
             }
             ["open", ref name @ ..] => {
-                let (beacons, warnings) =
-                    Beacons::open(&lan::interfaces(&Stage::allowed(name.first().copied())).unwrap());
+                let (beacons, warnings) = Beacons::open(
+                    &lan::interfaces(&Stage::allowed(name.first().copied())).unwrap(),
+                );
                 let beacons = Arc::new(beacons);
                 self.beacons = Some(beacons.clone());
                 tokio::spawn(async move {
@@ -151,14 +160,16 @@ impl Stage {
             }
             ["listen"] => {
                 let all = lan::interfaces(&Allowed::Private).unwrap();
-                let (port, listeners) = lan::listen(&identity(self.n), &all, ListenerLimits::default()).await.unwrap();
+                let (port, listeners) =
+                    lan::listen(&identity(self.n), &all, ListenerLimits::default()).await.unwrap();
                 for listener in listeners {
                     assert_eq!(listener.local_addr().port(), port);
                     let listener = Arc::new(listener);
                     self.listeners.push(listener.clone());
                     tokio::spawn(async move {
                         while let Ok(incoming) = listener.accept().await {
-                            let who = (1..9).find(|n| incoming.peer == Some(identity(*n).node_id()));
+                            let who =
+                                (1..9).find(|n| incoming.peer == Some(identity(*n).node_id()));
                             println!("> link of {who:?}");
                             std::mem::forget(incoming.link);
                         }
@@ -168,7 +179,14 @@ impl Stage {
             }
             ["dial", to, who] => {
                 let expect = identity(who.parse().unwrap()).node_id();
-                match lan::dial(to.parse().unwrap(), expect, &identity(self.n), &LinkLimits::default()).await {
+                match lan::dial(
+                    to.parse().unwrap(),
+                    expect,
+                    &identity(self.n),
+                    &LinkLimits::default(),
+                )
+                .await
+                {
                     Ok(link) => {
                         self.links.push(link);
                         "linked".to_owned()
@@ -234,7 +252,8 @@ fn packets(pcap: &[u8]) -> Vec<Packet> {
         let Some((frame, after)) = after.split_at_checked(length) else { break };
         rest = after;
         let ip = &frame[14..];
-        let port = |at: usize| ip.get(at..at + 2).map_or(0, |p| u16::from_be_bytes(p.try_into().unwrap()));
+        let port =
+            |at: usize| ip.get(at..at + 2).map_or(0, |p| u16::from_be_bytes(p.try_into().unwrap()));
         let v4 = |at: usize| IpAddr::from(<[u8; 4]>::try_from(&ip[at..at + 4]).unwrap());
         let v6 = |at: usize| IpAddr::from(<[u8; 16]>::try_from(&ip[at..at + 16]).unwrap());
         let (from, to, ttl, protocol, to_port) = match frame[12..14] {
@@ -287,7 +306,9 @@ fn a_beacon_goes_to_the_group_and_passes_no_router() {
     let mut alice = Puppet::on(lab.node(0), 1);
     alice.does("open");
     alice.does("say hello");
-    let ours = |pcap: &[u8]| packets(pcap).into_iter().filter(|p| contains(&p.bytes, "hello")).collect::<Vec<_>>();
+    let ours = |pcap: &[u8]| {
+        packets(pcap).into_iter().filter(|p| contains(&p.bytes, "hello")).collect::<Vec<_>>()
+    };
     capture.wait(|pcap| ours(pcap).len() == 2);
 
     let mut seen = BTreeSet::new();
@@ -383,7 +404,8 @@ fn a_link_shows_both_keys_by_ipv4_and_ipv6() {
         assert_eq!(bob.hears("link of"), "Some(1)");
         assert!(alice.does(&format!("dial {at} 7")).contains("another key"));
     }
-    let calls: Vec<_> = packets(&capture.finish()).into_iter().filter(|p| p.to_port == 45454).collect();
+    let calls: Vec<_> =
+        packets(&capture.finish()).into_iter().filter(|p| p.to_port == 45454).collect();
     assert!(calls.iter().any(|p| p.to.is_ipv4()) && calls.iter().any(|p| p.to.is_ipv6()));
     assert!(calls.iter().all(|p| p.protocol == TCP && p.ttl == 1), "none passes a router");
 }
@@ -408,7 +430,9 @@ fn a_sender_that_cannot_be_a_neighbour_is_not_heard() {
     }
     let lab = Lab::bridge(2);
     let (mut alice, mut bob) = (Puppet::on(lab.node(0), 1), Puppet::on(lab.node(1), 2));
-    let ip = |node: &Node, args: &str| assert!(node.command("ip").args(args.split(' ')).status().unwrap().success());
+    let ip = |node: &Node, args: &str| {
+        assert!(node.command("ip").args(args.split(' ')).status().unwrap().success())
+    };
     ip(lab.node(1), "route add 203.0.113.0/24 dev eth0");
     bob.does("open");
     alice.does("open");
@@ -475,7 +499,9 @@ fn a_lab_leaves_nothing_behind() {
         println!("netem: {netem}");
         lab.node(0).lose(5);
         until(|| {
-            let pids = std::process::Command::new("ip").args(["netns", "pids", lab.node(0).namespace()]).output();
+            let pids = std::process::Command::new("ip")
+                .args(["netns", "pids", lab.node(0).namespace()])
+                .output();
             !pids.unwrap().stdout.is_empty()
         });
         panic!("a test fails");

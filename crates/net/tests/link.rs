@@ -20,14 +20,17 @@ async fn frames_go_both_ways_and_both_keys_are_known() {
     let listener = listener(ListenerLimits::default()).await;
     let me = identity(2);
     let to = listener.local_addr().into();
-    let (link, incoming) =
-        tokio::join!(connect(to, identity(1).node_id(), Some(&me), &LinkLimits::DEFAULT), accept(&listener));
+    let (link, incoming) = tokio::join!(
+        connect(to, identity(1).node_id(), Some(&me), &LinkLimits::DEFAULT),
+        accept(&listener)
+    );
     let link = link.unwrap();
     assert_eq!(link.peer(), Some(identity(1).node_id()));
     assert_eq!(incoming.peer, Some(me.node_id()));
     let (mut reader, mut writer) = link.split();
     let (mut far_reader, mut far_writer) = incoming.link.split();
-    let frames: Vec<_> = (0..100).map(|n| packet(n, 14_500)).chain([Frame::Document(vec![7; 3_000_000])]).collect();
+    let frames: Vec<_> =
+        (0..100).map(|n| packet(n, 14_500)).chain([Frame::Document(vec![7; 3_000_000])]).collect();
     let sending = async {
         for frame in &frames {
             writer.feed(frame).await.unwrap();
@@ -53,9 +56,14 @@ async fn frames_go_both_ways_and_both_keys_are_known() {
 #[tokio::test]
 async fn another_key_than_the_expected_is_refused() {
     let listener = listener(ListenerLimits::default()).await;
-    let error = soon(connect(listener.local_addr().into(), identity(9).node_id(), None, &LinkLimits::DEFAULT))
-        .await
-        .unwrap_err();
+    let error = soon(connect(
+        listener.local_addr().into(),
+        identity(9).node_id(),
+        None,
+        &LinkLimits::DEFAULT,
+    ))
+    .await
+    .unwrap_err();
     assert_eq!(error, Error::WrongKey);
     assert_eq!(error.kind(), ErrorKind::PeerMisbehaved);
 }
@@ -107,17 +115,23 @@ async fn a_client_that_shows_a_key_and_does_not_hold_it_gets_no_link() {
     let listener = listener(ListenerLimits::default()).await;
     let mut config = good_config();
     let key = impostor(&identity(2), &identity(3));
-    config.client_auth_cert_resolver = std::sync::Arc::new(AlwaysResolvesClientRawPublicKeys::new(key));
+    config.client_auth_cert_resolver =
+        std::sync::Arc::new(AlwaysResolvesClientRawPublicKeys::new(key));
     // TLS 1.3: the client is done before the server has judged; what it writes goes nowhere.
     let mut raw = raw_connect(listener.local_addr(), config).await.unwrap();
     let mut end = Vec::new();
     let error = soon(raw.read_to_end(&mut end)).await.unwrap_err();
-    assert!(error.to_string().contains("DecryptError") || error.to_string().contains("alert"), "{error}");
+    assert!(
+        error.to_string().contains("DecryptError") || error.to_string().contains("alert"),
+        "{error}"
+    );
     assert_eq!(listener.connections(), 0);
     let mut config = good_config();
     let key = impostor(&identity(2), &identity(2));
-    config.client_auth_cert_resolver = std::sync::Arc::new(AlwaysResolvesClientRawPublicKeys::new(key));
-    let (raw, incoming) = tokio::join!(raw_connect(listener.local_addr(), config), accept(&listener));
+    config.client_auth_cert_resolver =
+        std::sync::Arc::new(AlwaysResolvesClientRawPublicKeys::new(key));
+    let (raw, incoming) =
+        tokio::join!(raw_connect(listener.local_addr(), config), accept(&listener));
     assert!(raw.is_ok());
     assert_eq!(incoming.peer, Some(identity(2).node_id()));
 }
@@ -159,11 +173,13 @@ async fn other_protocol_names_are_refused() {
 #[tokio::test]
 async fn tls_1_2_is_refused() {
     let listener = listener(ListenerLimits::default()).await;
-    // A ClientHello of TLS 1.2: two cipher suites, X25519, Ed25519 signatures, no supported_versions.
+    // A ClientHello of TLS 1.2: two cipher suites, X25519, Ed25519 signatures, no
+    // supported_versions.
     let mut hello = vec![0x03, 0x03];
     hello.extend([5; 32]);
     hello.extend([0, 0, 4, 0xc0, 0x2b, 0xc0, 0x2f, 1, 0]);
-    let extensions = [0, 10, 0, 4, 0, 2, 0, 29, 0, 13, 0, 4, 0, 2, 8, 7, 0, 23, 0, 0, 0, 11, 0, 2, 1, 0];
+    let extensions =
+        [0, 10, 0, 4, 0, 2, 0, 29, 0, 13, 0, 4, 0, 2, 8, 7, 0, 23, 0, 0, 0, 11, 0, 2, 1, 0];
     hello.extend([0, extensions.len() as u8]);
     hello.extend(extensions);
     let mut record = vec![22, 3, 1, 0, hello.len() as u8 + 4, 1, 0, 0, hello.len() as u8];
@@ -185,7 +201,8 @@ async fn no_ticket_is_issued() {
     let store = std::sync::Arc::new(rustls::client::ClientSessionMemoryCache::new(8));
     config.resumption = rustls::client::Resumption::store(store);
     for _ in 0..2 {
-        let (raw, incoming) = tokio::join!(raw_connect(listener.local_addr(), config.clone()), accept(&listener));
+        let (raw, incoming) =
+            tokio::join!(raw_connect(listener.local_addr(), config.clone()), accept(&listener));
         let mut raw = raw.unwrap();
         let (_, mut writer) = incoming.link.split();
         writer.send(&Frame::Pong).await.unwrap();
@@ -200,7 +217,8 @@ async fn no_ticket_is_issued() {
 #[tokio::test]
 async fn an_oversize_header_ends_the_link() {
     let listener = listener(ListenerLimits::default()).await;
-    let (raw, incoming) = tokio::join!(raw_connect(listener.local_addr(), good_config()), accept(&listener));
+    let (raw, incoming) =
+        tokio::join!(raw_connect(listener.local_addr(), good_config()), accept(&listener));
     let mut raw = raw.unwrap();
     raw.write_all(&[1, 0xff, 0xff, 0xff]).await.unwrap();
     let (mut reader, _writer) = incoming.link.split();
@@ -219,14 +237,19 @@ async fn garbage_inside_tls_and_instead_of_tls_ends_the_link() {
     let _ = soon(tcp.read_to_end(&mut answer)).await;
     assert!(answer.len() < 20, "an alert at most");
 
-    let (raw, incoming) = tokio::join!(raw_connect(listener.local_addr(), good_config()), accept(&listener));
+    let (raw, incoming) =
+        tokio::join!(raw_connect(listener.local_addr(), good_config()), accept(&listener));
     let mut raw = raw.unwrap();
     raw.write_all(&[0xee; 3000]).await.unwrap();
     let (mut reader, _writer) = incoming.link.split();
-    assert_eq!(soon(reader.read()).await.unwrap_err(), Error::Frame(wire::Error::UnknownKind(0xee)));
+    assert_eq!(
+        soon(reader.read()).await.unwrap_err(),
+        Error::Frame(wire::Error::UnknownKind(0xee))
+    );
 
     // A record that no key of this link made.
-    let (raw, incoming) = tokio::join!(raw_connect(listener.local_addr(), good_config()), accept(&listener));
+    let (raw, incoming) =
+        tokio::join!(raw_connect(listener.local_addr(), good_config()), accept(&listener));
     let (tcp, _session) = raw.unwrap().into_inner();
     let mut tcp = tcp;
     tcp.write_all(&[23, 3, 3, 0, 32]).await.unwrap();
@@ -239,7 +262,8 @@ async fn garbage_inside_tls_and_instead_of_tls_ends_the_link() {
 #[tokio::test]
 async fn frames_byte_by_byte_and_five_hundred_in_one_write() {
     let listener = listener(ListenerLimits::default()).await;
-    let (raw, incoming) = tokio::join!(raw_connect(listener.local_addr(), good_config()), accept(&listener));
+    let (raw, incoming) =
+        tokio::join!(raw_connect(listener.local_addr(), good_config()), accept(&listener));
     let mut raw = raw.unwrap();
     let (mut reader, _writer) = incoming.link.split();
     let sending = async {
@@ -270,7 +294,8 @@ async fn a_frame_that_stalls_or_drips_is_cut_off() {
     let listener = listener(limits).await;
     // Stalls within the header, and within the body.
     for part in [2, 100] {
-        let (raw, incoming) = tokio::join!(raw_connect(listener.local_addr(), good_config()), accept(&listener));
+        let (raw, incoming) =
+            tokio::join!(raw_connect(listener.local_addr(), good_config()), accept(&listener));
         let mut raw = raw.unwrap();
         raw.write_all(&packet(1, 500).to_bytes().unwrap()[..part]).await.unwrap();
         let (mut reader, writer) = incoming.link.split();
@@ -281,7 +306,8 @@ async fn a_frame_that_stalls_or_drips_is_cut_off() {
         assert_eq!(listener.connections(), 0);
     }
     // Drips: each byte is progress, and none of it extends the time.
-    let (raw, incoming) = tokio::join!(raw_connect(listener.local_addr(), good_config()), accept(&listener));
+    let (raw, incoming) =
+        tokio::join!(raw_connect(listener.local_addr(), good_config()), accept(&listener));
     let mut raw = raw.unwrap();
     let drip = async {
         for byte in packet(1, 500).to_bytes().unwrap() {
@@ -304,7 +330,8 @@ async fn a_frame_that_stalls_or_drips_is_cut_off() {
 async fn a_silent_link_is_closed_though_reads_are_dropped_meanwhile() {
     let limits = ListenerLimits { link: short(), ..Default::default() };
     let listener = listener(limits).await;
-    let (raw, incoming) = tokio::join!(raw_connect(listener.local_addr(), good_config()), accept(&listener));
+    let (raw, incoming) =
+        tokio::join!(raw_connect(listener.local_addr(), good_config()), accept(&listener));
     let mut raw = raw.unwrap();
     raw.write_all(&Frame::Ping.to_bytes().unwrap()).await.unwrap();
     let (mut reader, _writer) = incoming.link.split();
@@ -327,7 +354,8 @@ async fn a_silent_link_is_closed_though_reads_are_dropped_meanwhile() {
 async fn a_peer_that_takes_nothing_is_given_up() {
     let limits = ListenerLimits { link: short(), ..Default::default() };
     let listener = listener(limits).await;
-    let (raw, incoming) = tokio::join!(raw_connect(listener.local_addr(), good_config()), accept(&listener));
+    let (raw, incoming) =
+        tokio::join!(raw_connect(listener.local_addr(), good_config()), accept(&listener));
     let _raw = raw.unwrap();
     let (_reader, mut writer) = incoming.link.split();
     let frame = packet(1, 60_000);
@@ -376,7 +404,8 @@ async fn a_goodbye_differs_from_a_cut() {
 
     // Our own writer says goodbye after what it had queued.
     let me = LinkLimits::default();
-    let (link, incoming) = tokio::join!(connect(to.into(), identity(1).node_id(), None, &me), accept(&listener));
+    let (link, incoming) =
+        tokio::join!(connect(to.into(), identity(1).node_id(), None, &me), accept(&listener));
     let (_, mut writer) = link.unwrap().split();
     writer.feed(&Frame::Ping).await.unwrap();
     writer.close().await.unwrap();
@@ -391,7 +420,8 @@ async fn a_frame_over_its_limit_is_refused_and_the_link_goes_on() {
     let listener = listener(ListenerLimits::default()).await;
     let me = LinkLimits::default();
     let to = listener.local_addr().into();
-    let (link, incoming) = tokio::join!(connect(to, identity(1).node_id(), None, &me), accept(&listener));
+    let (link, incoming) =
+        tokio::join!(connect(to, identity(1).node_id(), None, &me), accept(&listener));
     let (_reader, mut writer) = link.unwrap().split();
     assert!(matches!(writer.send(&packet(0, 70_000)).await, Err(Error::Frame(_))));
     writer.send(&Frame::Ping).await.unwrap();
@@ -404,7 +434,8 @@ async fn what_cannot_be_reached_is_told_apart() {
     let limits = short();
     // A port that was just free: nobody listens.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let nobody = soon(connect(free.into(), identity(1).node_id(), None, &limits)).await.unwrap_err();
+    let nobody =
+        soon(connect(free.into(), identity(1).node_id(), None, &limits)).await.unwrap_err();
     assert_eq!(nobody, Error::Refused);
     // Somebody who accepts and says nothing.
     let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -422,13 +453,15 @@ async fn what_cannot_be_reached_is_told_apart() {
         stream
     };
     let expect = identity(1).node_id();
-    let (error, _stream) = soon(async { tokio::join!(connect(to.into(), expect, None, &limits), answering) }).await;
+    let (error, _stream) =
+        soon(async { tokio::join!(connect(to.into(), expect, None, &limits), answering) }).await;
     assert_eq!(error.unwrap_err(), Error::Protocol);
     // Somebody who closes.
     let full = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let to = full.local_addr().unwrap();
     let closing = async { drop(full.accept().await.unwrap()) };
-    let (error, ()) = soon(async { tokio::join!(connect(to.into(), expect, None, &limits), closing) }).await;
+    let (error, ()) =
+        soon(async { tokio::join!(connect(to.into(), expect, None, &limits), closing) }).await;
     assert_eq!(error.unwrap_err(), Error::HandshakeClosed);
 }
 
@@ -437,8 +470,12 @@ async fn debug_of_everything_says_nothing() {
     let listener = listener(ListenerLimits::default()).await;
     let me = LinkLimits::default();
     let to = listener.local_addr().into();
-    let (link, incoming) = tokio::join!(connect(to, identity(1).node_id(), None, &me), accept(&listener));
-    assert_eq!(format!("{listener:?} {incoming:?}"), "Listener Incoming { link: Link(Server), peer: None }");
+    let (link, incoming) =
+        tokio::join!(connect(to, identity(1).node_id(), None, &me), accept(&listener));
+    assert_eq!(
+        format!("{listener:?} {incoming:?}"),
+        "Listener Incoming { link: Link(Server), peer: None }"
+    );
     let (reader, writer) = link.unwrap().split();
     assert_eq!(format!("{reader:?} {writer:?}"), "LinkReader LinkWriter");
 }

@@ -19,7 +19,8 @@ async fn a_taken_port_is_named() {
     assert_eq!(error.kind(), ErrorKind::LocalConfig);
     assert!(error.to_string().contains(&at.port().to_string()));
     let elsewhere = "192.0.2.1:0".parse().unwrap();
-    let error = Listener::bind(elsewhere, &identity(2), ListenerLimits::default()).await.unwrap_err();
+    let error =
+        Listener::bind(elsewhere, &identity(2), ListenerLimits::default()).await.unwrap_err();
     assert_eq!(error, Error::NotOurAddress);
 }
 
@@ -85,8 +86,10 @@ async fn stalled_handshakes_block_nobody_and_end() {
         stalled.push(TcpStream::connect(listener.local_addr()).await.unwrap());
     }
     let expect = identity(1).node_id();
-    let (good, incoming) =
-        tokio::join!(connect(listener.local_addr().into(), expect, None, &LinkLimits::DEFAULT), accept(&listener));
+    let (good, incoming) = tokio::join!(
+        connect(listener.local_addr().into(), expect, None, &LinkLimits::DEFAULT),
+        accept(&listener)
+    );
     assert!(good.is_ok());
     drop(incoming);
     for mut tcp in stalled {
@@ -106,8 +109,10 @@ async fn when_too_many_shake_hands_the_oldest_goes() {
         stalled.push(TcpStream::connect(listener.local_addr()).await.unwrap());
     }
     let expect = identity(1).node_id();
-    let (good, _incoming) =
-        tokio::join!(connect(listener.local_addr().into(), expect, None, &LinkLimits::DEFAULT), accept(&listener));
+    let (good, _incoming) = tokio::join!(
+        connect(listener.local_addr().into(), expect, None, &LinkLimits::DEFAULT),
+        accept(&listener)
+    );
     assert!(good.is_ok());
     let mut end = Vec::new();
     let _ = soon(stalled[0].read_to_end(&mut end)).await;
@@ -119,7 +124,8 @@ async fn links_outlive_the_listener() {
     let listener = listener(ListenerLimits::default()).await;
     let to = listener.local_addr();
     let me = LinkLimits::default();
-    let (link, incoming) = tokio::join!(connect(to.into(), identity(1).node_id(), None, &me), accept(&listener));
+    let (link, incoming) =
+        tokio::join!(connect(to.into(), identity(1).node_id(), None, &me), accept(&listener));
     drop(listener);
     let (mut reader, _writer) = link.unwrap().split();
     let (_reader, mut writer) = incoming.link.split();

@@ -24,7 +24,8 @@ async fn until(outbound: &Outbound, wanted: impl Fn(Status) -> bool) -> Status {
 async fn rebind(at: SocketAddr) -> Listener {
     soon(async {
         loop {
-            if let Ok(listener) = Listener::bind(at, &identity(1), ListenerLimits::default()).await {
+            if let Ok(listener) = Listener::bind(at, &identity(1), ListenerLimits::default()).await
+            {
                 break listener;
             }
             tokio::task::yield_now().await;
@@ -37,7 +38,10 @@ async fn rebind(at: SocketAddr) -> Listener {
 async fn the_hello_comes_first_and_frames_go_both_ways() {
     let listener = listener(ListenerLimits::default()).await;
     let hello = Frame::Attach(ClientToken::new([4; 32]));
-    let config = OutboundConfig { hello: vec![hello.clone()], ..config(listener.local_addr(), identity(1).node_id()) };
+    let config = OutboundConfig {
+        hello: vec![hello.clone()],
+        ..config(listener.local_addr(), identity(1).node_id())
+    };
     let mut outbound = Outbound::spawn(config);
     for n in 0..10 {
         outbound.try_send(Frame::Registered(n)).unwrap();
@@ -74,7 +78,10 @@ async fn the_hello_comes_first_and_frames_go_both_ways() {
 async fn it_comes_back_after_a_restart_with_its_queue() {
     let first = listener(ListenerLimits::default()).await;
     let at = first.local_addr();
-    let hello = OutboundConfig { hello: vec![Frame::GetDocument(None)], ..config(at, identity(1).node_id()) };
+    let hello = OutboundConfig {
+        hello: vec![Frame::GetDocument(None)],
+        ..config(at, identity(1).node_id())
+    };
     let outbound = Outbound::spawn(hello);
     let incoming = accept(&first).await;
     until(&outbound, Status::is_up).await;
@@ -101,8 +108,11 @@ async fn it_comes_back_after_a_restart_with_its_queue() {
 #[tokio::test]
 async fn while_it_is_down_the_queue_is_bounded_and_ages() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let config =
-        OutboundConfig { queue: 3, max_age: Duration::from_millis(200), ..config(free, identity(1).node_id()) };
+    let config = OutboundConfig {
+        queue: 3,
+        max_age: Duration::from_millis(200),
+        ..config(free, identity(1).node_id())
+    };
     let outbound = Outbound::spawn(config);
     until(&outbound, |s| s == Status::Down(DownReason::Refused)).await;
     for n in 0..3 {

@@ -1,4 +1,5 @@
-//! Both engines of Tor on a private network: real authorities, relays and directories, all on loopback.
+//! Both engines of Tor on a private network: real authorities, relays and directories, all on
+//! loopback.
 
 mod common;
 
@@ -7,7 +8,10 @@ use std::time::Duration;
 use common::identity;
 use common::tor::*;
 use net::tor::{ClientKey, EngineKind, PluggableTransport, Tor, TorError, TorSettings, onion_name};
-use net::{Dialer, Error, LinkLimits, Listener, ListenerLimits, Outbound, OutboundConfig, Status, connect_with};
+use net::{
+    Dialer, Error, LinkLimits, Listener, ListenerLimits, Outbound, OutboundConfig, Status,
+    connect_with,
+};
 use wire::{Address, Frame, Sensitive};
 use zeroize::Zeroizing;
 
@@ -71,7 +75,8 @@ async fn a_link_runs_over_an_onion_service() {
     let (host, _dir) = start(&network, EngineKind::Arti).await;
     let mut service = host.publish(service()).await.unwrap();
     let incoming = service.take(PORT).unwrap();
-    let listener = Listener::onion(incoming, &identity(1), ListenerLimits::default()).await.unwrap();
+    let listener =
+        Listener::onion(incoming, &identity(1), ListenerLimits::default()).await.unwrap();
     let accepting = tokio::spawn(async move {
         let incoming = listener.accept().await.unwrap();
         assert_eq!(incoming.peer, Some(identity(2).node_id()));
@@ -84,7 +89,8 @@ async fn a_link_runs_over_an_onion_service() {
     let limits = LinkLimits { handshake_timeout: Duration::from_secs(30), ..LinkLimits::default() };
     let (expect, me) = (identity(1).node_id(), identity(2));
     let to = service.address(PORT);
-    let link = until("linked", async || connect_with(&dialer, to, expect, Some(&me), &limits).await).await;
+    let link =
+        until("linked", async || connect_with(&dialer, to, expect, Some(&me), &limits).await).await;
     assert_eq!(link.peer(), Some(expect));
     let (mut reader, mut writer) = link.split();
     let frame = Frame::Packet { epoch: 7, packet: vec![9; 9000] };
@@ -146,7 +152,13 @@ async fn a_private_tor_that_is_killed_comes_back_with_its_service() {
 
     let [pid] = processes(&dir)[..] else { panic!("one tor of ours runs") };
     let mut status = private.status();
-    assert!(std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
+    assert!(
+        std::process::Command::new("kill")
+            .args(["-9", &pid.to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
     eventually("noticed", status.wait_for(|s| !s.ready)).await.unwrap();
     eventually("ready again", private.ready()).await.unwrap();
     assert!(processes(&dir).iter().all(|p| *p != pid));
@@ -182,7 +194,8 @@ async fn who_has_no_key_does_not_find_a_restricted_service() {
         settings.clients = vec![key.public().unwrap()];
         let service = echo(host, settings).await;
         let refused = guest.dialer().dial(service.address(PORT)).await.err();
-        let expected = [TorError::OnionKey, TorError::OnionUnreachable].map(|e| Some(Error::Tor(e)));
+        let expected =
+            [TorError::OnionKey, TorError::OnionUnreachable].map(|e| Some(Error::Tor(e)));
         assert!(expected.contains(&refused), "{refused:?}");
         // Another key does not help.
         guest.add_client_key(key).await.unwrap();
@@ -212,7 +225,9 @@ async fn dialers_share_no_circuit() {
         .filter(|line| line.contains(name.trim_end_matches(".onion")))
         .filter_map(|line| {
             let line = line.strip_prefix("stream-status=").unwrap_or(line);
-            let [stream, "SUCCEEDED", circuit, ..] = line.split(' ').collect::<Vec<_>>()[..] else { return None };
+            let [stream, "SUCCEEDED", circuit, ..] = line.split(' ').collect::<Vec<_>>()[..] else {
+                return None;
+            };
             Some((stream.parse().unwrap(), circuit.parse().unwrap()))
         })
         .collect();
@@ -251,7 +266,10 @@ async fn links_move_to_new_circuits_without_being_down() {
     let network = network!();
     let (host, _host) = start(&network, EngineKind::Arti).await;
     let mut service = host.publish(service()).await.unwrap();
-    let listener = Listener::onion(service.take(PORT).unwrap(), &identity(1), ListenerLimits::default()).await.unwrap();
+    let listener =
+        Listener::onion(service.take(PORT).unwrap(), &identity(1), ListenerLimits::default())
+            .await
+            .unwrap();
     tokio::spawn(async move {
         while let Ok(incoming) = listener.accept().await {
             tokio::spawn(async move {
@@ -278,7 +296,11 @@ async fn links_move_to_new_circuits_without_being_down() {
             let Status::Up(before) = *status.borrow_and_update() else { panic!("{outbound:?}") };
             tor.renew();
             eventually("moved", status.changed()).await.unwrap();
-            assert_eq!(*status.borrow_and_update(), Status::Up(before + 1), "straight from one link to the next");
+            assert_eq!(
+                *status.borrow_and_update(),
+                Status::Up(before + 1),
+                "straight from one link to the next"
+            );
         }
         eventually("ended", outbound.shutdown()).await;
     }
@@ -296,7 +318,8 @@ async fn through_a_bridge_nothing_else_is_touched() {
     eventually("ready", tor.ready()).await.unwrap();
     let mut stream = dial(&tor.dialer(), service.address(PORT)).await;
     goes_both_ways(&mut *stream).await;
-    // Besides the bridge, this process talks to the running tor, by its control port and its streams to us.
+    // Besides the bridge, this process talks to the running tor, by its control port and its
+    // streams to us.
     let peers = peers(std::process::id());
     assert!(peers.contains(&network.bridges()[0].or), "{peers:?}");
     assert!(network.guards().all(|guard| !peers.contains(&guard)), "{peers:?}");
@@ -315,7 +338,8 @@ async fn obfs4_carries_arti_to_a_bridge() {
     let dir = tempfile::tempdir().unwrap();
     let mut settings = settings(&network, &dir, EngineKind::Arti);
     settings.bridges = network.obfs4_lines().to_vec();
-    settings.transports = vec![PluggableTransport { name: "obfs4".into(), path: "/usr/bin/obfs4proxy".into() }];
+    settings.transports =
+        vec![PluggableTransport { name: "obfs4".into(), path: "/usr/bin/obfs4proxy".into() }];
     let tor = Tor::start(settings).await.unwrap();
     eventually("ready", tor.ready()).await.unwrap();
     let mut stream = dial(&tor.dialer(), service.address(PORT)).await;
@@ -376,7 +400,10 @@ async fn a_network_that_does_not_answer_is_said_to_be_blocked() {
     assert!(!tor.dialer().reaches(&to));
     assert_eq!(tor.dialer().dial(to).await.err(), Some(Error::Tor(TorError::NoExits)));
     let limits = LinkLimits::default();
-    assert_eq!(Dialer::Tor(tor.dialer()).dial(to, &limits).await.err(), Some(Error::Tor(TorError::NoExits)));
+    assert_eq!(
+        Dialer::Tor(tor.dialer()).dial(to, &limits).await.err(),
+        Some(Error::Tor(TorError::NoExits))
+    );
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! Durable puts per second through the hub's core and the embedded store, and the memory that this takes.
+//! Durable puts per second through the hub's core and the embedded store, and the memory that this
+//! takes.
 //!
 //! A plain program, for what is measured changes the store: `cargo bench -p server --bench store`.
 
@@ -19,9 +20,17 @@ const NOW: Timestamp = Timestamp::from_millis(1_000);
 const BOXES: u32 = 131_072;
 
 fn hub(store: FjallStore) -> Hub<FjallStore> {
-    let limits = ClassLimits { puts_per_second: u32::MAX, gets_per_second: u32::MAX, ..ClassLimits::default() };
-    let connection =
-        ConnectionLimits { puts_per_second: u32::MAX, gets_per_second: u32::MAX, burst_seconds: 1000, max_watchers: 1 };
+    let limits = ClassLimits {
+        puts_per_second: u32::MAX,
+        gets_per_second: u32::MAX,
+        ..ClassLimits::default()
+    };
+    let connection = ConnectionLimits {
+        puts_per_second: u32::MAX,
+        gets_per_second: u32::MAX,
+        burst_seconds: 1000,
+        max_watchers: 1,
+    };
     let keys = vec![(KEY, AccessClass::Member, limits)];
     Hub::new(HubConfig { keys, connection, ..HubConfig::new(BootId::new([0; 16])) }, store)
 }
@@ -42,11 +51,15 @@ fn run(batch: u32) {
     let directory = tempfile::tempdir().expect("a directory");
     let before = resident_kib();
     let store = FjallStore::open(directory.path(), &StoreConfig::default()).expect("a store");
-    println!("opened empty: {} KiB resident above the bench's own", resident_kib().saturating_sub(before));
+    println!(
+        "opened empty: {} KiB resident above the bench's own",
+        resident_kib().saturating_sub(before)
+    );
     let mut hub = hub(store);
     let (mut taken, mut stored) = (Duration::ZERO, 0u32);
     for first in (0..BOXES).step_by(batch as usize) {
-        let requests: Vec<_> = (first..first + batch).map(|n| client::put(KEY, &sealed(n))).collect();
+        let requests: Vec<_> =
+            (first..first + batch).map(|n| client::put(KEY, &sealed(n))).collect();
         let begun = Instant::now();
         for (n, request) in (0..).zip(requests) {
             hub.submit(NOW, AskId(n), Asker::Onion, request);
@@ -59,7 +72,10 @@ fn run(batch: u32) {
         taken += begun.elapsed();
     }
     let rate = f64::from(stored) / taken.as_secs_f64();
-    println!("batch {batch}: {rate:.0} boxes/s durable and verified; {} KiB resident", resident_kib());
+    println!(
+        "batch {batch}: {rate:.0} boxes/s durable and verified; {} KiB resident",
+        resident_kib()
+    );
     let ids: Vec<_> = (0..256).map(|n| sealed(n * 7).id).collect();
     let begun = Instant::now();
     assert_eq!(hub.store().get(&ids).expect("a working store").len(), ids.len());
@@ -67,7 +83,10 @@ fn run(batch: u32) {
     let begun = Instant::now();
     let missing: Vec<_> = (0..=255u8).map(|n| streams::BoxId::new([n; 32])).collect();
     assert!(hub.store().get(&missing).expect("a working store").is_empty());
-    println!("batch {batch}: get {hit:?} a box that is there, {:?} one that is not", begun.elapsed() / 256);
+    println!(
+        "batch {batch}: get {hit:?} a box that is there, {:?} one that is not",
+        begun.elapsed() / 256
+    );
     drop(hub);
     let begun = Instant::now();
     let store = FjallStore::open(directory.path(), &StoreConfig::default()).expect("a store");

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 
 use hub::shaping::Span;
 use serde::Deserialize;
-use wire::document::{CoverLevel, CoverRates, GeometrySpec, Mixing, PacketScheme, PathPolicy, Processing, Region};
+use wire::document::{
+    CoverLevel, CoverRates, GeometrySpec, Mixing, PacketScheme, PathPolicy, Processing, Region,
+};
 
 use crate::Error;
 
@@ -155,13 +157,21 @@ impl HubConfig {
     /// # Errors
     /// [`Error::Config`] when the setting is no span of up to a day.
     pub fn dummies(&self) -> Result<Option<Span>, Error> {
-        let bad =
-            || Error::Config("dummies_seconds takes two numbers of seconds, the smaller first, up to 86400".to_owned());
+        let bad = || {
+            Error::Config(
+                "dummies_seconds takes two numbers of seconds, the smaller first, up to 86400"
+                    .to_owned(),
+            )
+        };
         let Some([min, max]) = self.dummies_seconds else { return Ok(None) };
         if !(0.0..=86_400.0).contains(&min) || !(0.0..=86_400.0).contains(&max) {
             return Err(bad());
         }
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0.0..=86,400.0 was checked")]
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "0.0..=86,400.0 was checked"
+        )]
         let ms = |seconds: f64| (seconds * 1_000.0).round() as u64;
         Span::new(ms(min), ms(max)).map(Some).ok_or_else(bad)
     }
@@ -251,7 +261,8 @@ impl DirectoryConfig {
             return bad("at most 4096 clients can be enrolled");
         }
         let geometry = mix::geometry::spec_for(self.scheme.into(), self.max_relays)?;
-        // Loopix wants a sender's rate at least twice a hop's: slots of 1/s (normal) and 1/4 s (low).
+        // Loopix wants a sender's rate at least twice a hop's: slots of 1/s (normal) and 1/4 s
+        // (low).
         let mixing = Mixing {
             mean_delay_ms: self.mean_delay_ms,
             max_delay_ms: self.max_delay_ms,
@@ -260,7 +271,11 @@ impl DirectoryConfig {
             default_level: self.cover.into(),
             mix_loops: self.mix_loops_per_minute.saturating_mul(1000) / 60,
         };
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0.0..=1.0 was checked")]
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "0.0..=1.0 was checked"
+        )]
         let forward_ppm = (self.forward_probability * 1_000_000.0).round() as u32;
         let paths = PathPolicy {
             min_relays: self.min_relays,
@@ -299,7 +314,10 @@ mod tests {
 
     #[test]
     fn the_commented_files_parse_and_show_the_defaults() {
-        assert_eq!(parse::<DirectoryConfig>(DIRECTORY_EXAMPLE).unwrap(), DirectoryConfig::default());
+        assert_eq!(
+            parse::<DirectoryConfig>(DIRECTORY_EXAMPLE).unwrap(),
+            DirectoryConfig::default()
+        );
         assert_eq!(parse::<RelayConfig>(RELAY_EXAMPLE).unwrap(), RelayConfig::default());
         assert_eq!(parse::<HubConfig>(HUB_EXAMPLE).unwrap(), HubConfig::default());
 
@@ -324,7 +342,10 @@ mod tests {
         assert!(parse::<RelayConfig>("lisen = \"127.0.0.1:1\"").is_err());
         assert!(parse::<RelayConfig>("listen = \"somewhere\"").is_err());
         assert!(parse::<RelayConfig>("processing = \"md5\"").is_err());
-        assert_eq!(parse::<HubConfig>("processing = \"sha3-256\"").unwrap().processing, Processing::Sha3_256);
+        assert_eq!(
+            parse::<HubConfig>("processing = \"sha3-256\"").unwrap().processing,
+            Processing::Sha3_256
+        );
         for text in [
             "epoch_seconds = 0",
             "min_relays = 4",

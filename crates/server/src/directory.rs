@@ -82,7 +82,8 @@ impl Directory {
         Directory::start_with(dir, config, Some(config.listen), None).await
     }
 
-    /// As [`Directory::start`], listening on an address, an onion service, or both: the pointer names each.
+    /// As [`Directory::start`], listening on an address, an onion service, or both: the pointer
+    /// names each.
     ///
     /// # Errors
     /// As [`Directory::start`].
@@ -100,11 +101,13 @@ impl Directory {
         let authority = authority_key(&state)?;
         let limits = net::ListenerLimits { max_connections: 8192, ..Default::default() };
         let announce = config.announce.map(Address::from);
-        let Doors { addresses, listeners, service } = doors(listen, announce, onion, &identity, limits).await?;
+        let Doors { addresses, listeners, service } =
+            doors(listen, announce, onion, &identity, limits).await?;
         let set = mix::directory::authority_set(1, std::slice::from_ref(&authority));
         let network = mix::directory::network_id(&set);
         let id = identity.node_id();
-        let directories = addresses.into_iter().map(|address| DirectoryPointer { id, address }).collect();
+        let directories =
+            addresses.into_iter().map(|address| DirectoryPointer { id, address }).collect();
         let pointer = NetworkPointer { network, directories };
         let token_text = data_encoding::HEXLOWER.encode(token.as_bytes());
         state.write("token", token_text.as_bytes())?;
@@ -146,7 +149,9 @@ impl Directory {
     /// Returns when a document lists at least so many relays and hubs.
     pub async fn lists(&self, relays: usize, hubs: usize) {
         let mut published = self.published.clone();
-        let enough = |p: &Option<Arc<Published>>| p.as_ref().is_some_and(|p| p.relays >= relays && p.hubs >= hubs);
+        let enough = |p: &Option<Arc<Published>>| {
+            p.as_ref().is_some_and(|p| p.relays >= relays && p.hubs >= hubs)
+        };
         // The sender lives as long as the directory's tasks.
         let _ = published.wait_for(enough).await;
     }
@@ -157,7 +162,8 @@ impl Directory {
         let _ = published.wait_for(|p| p.as_ref().is_some_and(|p| wanted(&p.nodes))).await;
     }
 
-    /// Leaves these nodes out of all further documents; their links stay, and what is under way is forwarded.
+    /// Leaves these nodes out of all further documents; their links stay, and what is under way is
+    /// forwarded.
     pub fn retire(&self, nodes: &[NodeId]) {
         self.shared.assembler().retire(self.shared.clock.now(), nodes);
     }
@@ -173,8 +179,9 @@ impl Directory {
 /// The enrolled clients of the settings, by the names that they ask with.
 fn enrolled(texts: &[String]) -> Result<HashMap<EnrolmentId, EnrolledKey>, Error> {
     let parse = |text: &String| {
-        let key = EnrolledKey::parse(text)
-            .map_err(|_| Error::Config("an enrolled key is none: it begins with hushwing:client#".to_owned()))?;
+        let key = EnrolledKey::parse(text).map_err(|_| {
+            Error::Config("an enrolled key is none: it begins with hushwing:client#".to_owned())
+        })?;
         Ok((key.id(), key))
     };
     texts.iter().map(parse).collect()
@@ -189,8 +196,8 @@ fn authority_key(state: &StateDir) -> Result<AuthorityKey, Error> {
     Ok(key)
 }
 
-/// Epoch and revision that were last signed: a restart must not sign the same pair twice. Epochs are counted in their own
-/// length, so that a network keeps the length it began with.
+/// Epoch and revision that were last signed: a restart must not sign the same pair twice. Epochs
+/// are counted in their own length, so that a network keeps the length it began with.
 fn last_published(state: &StateDir, epoch_ms: u64) -> Result<Option<(u64, u32)>, Error> {
     let Some(bytes) = state.read("published")? else { return Ok(None) };
     let (epoch, revision, length): (u64, u32, u64) =
@@ -237,7 +244,13 @@ async fn publish(
                     "document published"
                 );
                 let nodes = document.nodes.iter().map(|n| n.id).collect();
-                shared.published.send_replace(Some(Arc::new(Published { bytes, hash, relays, hubs, nodes })));
+                shared.published.send_replace(Some(Arc::new(Published {
+                    bytes,
+                    hash,
+                    relays,
+                    hubs,
+                    nodes,
+                })));
             }
             Err(error) => tracing::error!(%error, "cannot sign"),
         }
@@ -282,15 +295,24 @@ enum Audience<'a> {
 }
 
 impl Shared {
-    /// Whom a credential makes of an asker. The token of a node counts on a link that proves an identity only.
-    fn audience(&self, peer: Option<NodeId>, credential: &Credential) -> Result<Audience<'_>, RefusedReason> {
+    /// Whom a credential makes of an asker. The token of a node counts on a link that proves an
+    /// identity only.
+    fn audience(
+        &self,
+        peer: Option<NodeId>,
+        credential: &Credential,
+    ) -> Result<Audience<'_>, RefusedReason> {
         if self.enrolled.is_empty() {
             return Ok(Audience::Plain);
         }
         match credential {
-            Credential::Node(token) if peer.is_some() && self.assembler().admits(token) => Ok(Audience::Plain),
+            Credential::Node(token) if peer.is_some() && self.assembler().admits(token) => {
+                Ok(Audience::Plain)
+            }
             Credential::Node(_) => Err(RefusedReason::NotAdmitted),
-            Credential::Client(id) => self.enrolled.get(id).map(Audience::Client).ok_or(RefusedReason::NotEnrolled),
+            Credential::Client(id) => {
+                self.enrolled.get(id).map(Audience::Client).ok_or(RefusedReason::NotEnrolled)
+            }
         }
     }
 }
@@ -334,7 +356,8 @@ async fn serve(incoming: Incoming, shared: &Shared) {
                     Some(match audience {
                         Err(reason) => Frame::Refused(reason),
                         Ok(audience) => {
-                            // Whoever has asked once is told of each newer document while the link lasts.
+                            // Whoever has asked once is told of each newer document while the link
+                            // lasts.
                             subscribed = Some(audience);
                             let current = published.borrow_and_update().clone();
                             match current {
@@ -366,14 +389,20 @@ async fn serve(incoming: Incoming, shared: &Shared) {
     }
 }
 
-fn register(shared: &Shared, peer: Option<NodeId>, token: &AdmissionToken, descriptor: &[u8]) -> Frame {
+fn register(
+    shared: &Shared,
+    peer: Option<NodeId>,
+    token: &AdmissionToken,
+    descriptor: &[u8],
+) -> Frame {
     let now = shared.clock.now();
     let Ok(signed) = wire::decode(descriptor, "descriptor") else {
         return Frame::Refused(RefusedReason::BadDescriptor);
     };
     let mut assembler = shared.assembler();
     match assembler.register(now, token, &signed) {
-        // The link proves the identity that the descriptor claims, or nobody could be marked present.
+        // The link proves the identity that the descriptor claims, or nobody could be marked
+        // present.
         Ok(node) if Some(node) == peer => {
             assembler.presence(now, node, true);
             Frame::Registered(assembler.epoch(now))

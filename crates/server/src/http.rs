@@ -1,4 +1,5 @@
-//! HTTP: the hub's face for curl and scripts, and the server below it, which also serves onion sites.
+//! HTTP: the hub's face for curl and scripts, and the server below it, which also serves onion
+//! sites.
 
 mod auth;
 mod boxes;

@@ -69,7 +69,8 @@ pub struct HubStats {
     pub open_gets: AtomicU64,
 }
 
-/// What another face of a running hub works with. It does not keep the hub alive. `Debug` prints the type's name.
+/// What another face of a running hub works with. It does not keep the hub alive. `Debug` prints
+/// the type's name.
 #[derive(Clone)]
 pub struct HubHandle {
     inputs: mpsc::WeakSender<HubInput>,
@@ -86,9 +87,14 @@ impl std::fmt::Debug for HubHandle {
 }
 
 impl HubHandle {
-    /// Asks as the direct link with this number, and waits for all answers, which stand in the order of the operations.
-    /// `None` when the hub is stopping.
-    pub(crate) async fn ask(&self, link: u64, access: AccessKey, operations: Vec<Operation>) -> Option<Vec<Answer>> {
+    /// Asks as the direct link with this number, and waits for all answers, which stand in the
+    /// order of the operations. `None` when the hub is stopping.
+    pub(crate) async fn ask(
+        &self,
+        link: u64,
+        access: AccessKey,
+        operations: Vec<Operation>,
+    ) -> Option<Vec<Answer>> {
         let count = operations.len();
         let (to, mut responses) = mpsc::channel(count.max(1));
         for (number, operation) in (0..).zip(operations) {
@@ -140,7 +146,10 @@ impl HubRole {
         let member = access_key(&state, "member-key")?;
         let guest = access_key(&state, "guest-key")?;
         let keep_ms = u64::from(config.keep_days.max(1)) * 24 * 3_600_000;
-        let store = FjallStore::open(&state.join("boxes"), &StoreConfig { keep: Keep::for_millis(keep_ms) })?;
+        let store = FjallStore::open(
+            &state.join("boxes"),
+            &StoreConfig { keep: Keep::for_millis(keep_ms) },
+        )?;
         let limits = |mib: u64, puts: u32| ClassLimits {
             max_bytes: mib.saturating_mul(1 << 20),
             puts_per_second: puts,
@@ -153,8 +162,16 @@ impl HubRole {
         let node = Node::start(NodeConfig { role: Role::Hub, ..node }, Some(deliver)).await?;
         let core = HubCoreConfig {
             keys: vec![
-                (member, AccessClass::Member, limits(config.member_storage_mib, config.member_puts_per_second)),
-                (guest, AccessClass::Guest, limits(config.guest_storage_mib, config.guest_puts_per_second)),
+                (
+                    member,
+                    AccessClass::Member,
+                    limits(config.member_storage_mib, config.member_puts_per_second),
+                ),
+                (
+                    guest,
+                    AccessClass::Guest,
+                    limits(config.guest_storage_mib, config.guest_puts_per_second),
+                ),
             ],
             ..HubCoreConfig::new(node.boot)
         };
@@ -216,7 +233,8 @@ enum Asked {
     Onion { epoch: u32, surb: Surb, tally: Option<Tally> },
 }
 
-/// The hub's thread: collects requests while the last commit is being made durable, then commits them together.
+/// The hub's thread: collects requests while the last commit is being made durable, then commits
+/// them together.
 struct Worker {
     hub: Hub<FjallStore>,
     clock: Clock,
@@ -234,7 +252,12 @@ impl Worker {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             let soon = self.clock.now().plus_millis(1000);
-            let due = self.hub.deadline().into_iter().chain(self.cover.deadline()).fold(soon, wire::Timestamp::min);
+            let due = self
+                .hub
+                .deadline()
+                .into_iter()
+                .chain(self.cover.deadline())
+                .fold(soon, wire::Timestamp::min);
             tokio::select! {
                 n = inbox.recv_many(&mut batch, BATCH) => {
                     if n == 0 { return }
@@ -265,7 +288,11 @@ impl Worker {
     async fn send_dummies(&mut self) {
         while let Some((link, class)) = self.cover.pop(self.clock.now()) {
             let Ok(dummy) = streams::dummy(class, &mut rand::rng()) else { continue };
-            let dummy = BoxBytes { id: *dummy.id.as_bytes(), ciphertext: dummy.ciphertext, signature: dummy.signature };
+            let dummy = BoxBytes {
+                id: *dummy.id.as_bytes(),
+                ciphertext: dummy.ciphertext,
+                signature: dummy.signature,
+            };
             self.hub.disturb(link, dummy);
             while let Some((ask, response)) = self.hub.poll() {
                 self.respond(ask, response).await;
@@ -297,7 +324,9 @@ impl Worker {
             }
             HubInput::Onion { epoch, surb, data, tally } => {
                 // No SURB: a drop. Undecodable: nobody to tell.
-                let (Some(surb), Ok(request)) = (surb, envelope::open_request(&data)) else { return };
+                let (Some(surb), Ok(request)) = (surb, envelope::open_request(&data)) else {
+                    return;
+                };
                 let ask = self.ask(Asked::Onion { epoch, surb, tally });
                 self.hub.submit(now, ask, Asker::Onion, request);
             }

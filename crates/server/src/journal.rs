@@ -1,8 +1,9 @@
 //! The replay journal: what a relay must remember of an epoch across its own death.
 //!
-//! Tags are written to the file before the packet they belong to leaves. A killed process loses nothing that
-//! `write` has taken; a crashed machine may. So the journal names the machine's boot, and one from another
-//! boot is not believed: its epoch's key must be dropped (`MIX` rules of the specification).
+//! Tags are written to the file before the packet they belong to leaves. A killed process loses
+//! nothing that `write` has taken; a crashed machine may. So the journal names the machine's boot,
+//! and one from another boot is not believed: its epoch's key must be dropped (`MIX` rules of the
+//! specification).
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -40,8 +41,9 @@ impl Journal {
     pub fn open(dir: &StateDir, epoch: u64, boot: &[u8; 16]) -> Result<(Self, Recovered), Error> {
         let name = name(epoch);
         let fail = |source| Error::State { action: "open", file: name.clone(), source };
-        let mut file =
-            private(OpenOptions::new().read(true).append(true).create(true)).open(dir.join(&name)).map_err(fail)?;
+        let mut file = private(OpenOptions::new().read(true).append(true).create(true))
+            .open(dir.join(&name))
+            .map_err(fail)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(fail)?;
         let recovered = match bytes.split_first_chunk::<16>() {
@@ -94,7 +96,8 @@ fn name(epoch: u64) -> String {
     format!("replay-{epoch}.log")
 }
 
-/// Which start of the machine this is. Where the system does not say, every start counts as another.
+/// Which start of the machine this is. Where the system does not say, every start counts as
+/// another.
 #[must_use]
 pub fn machine_boot() -> [u8; 16] {
     let told = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").and_then(|text| {

@@ -4,7 +4,8 @@
 //! - [`relay`], [`hub`], [`directory`]: the roles; [`node`]: what the first two share
 //! - [`http`]: the hub's face for curl and scripts; [`site`]: static folders for onion services
 //! - [`primary`]: a pool of ephemeral relays that a directory runs, and its cycles
-//! - [`store`]: the embedded box store; [`journal`]: the replay journal; [`state`]: small secret files
+//! - [`store`]: the embedded box store; [`journal`]: the replay journal; [`state`]: small secret
+//!   files
 //! - [`config`]: their commented settings files
 //!
 //! # Not in this crate

@@ -64,7 +64,8 @@ pub struct NodeConfig {
     pub dir: PathBuf,
 }
 
-/// A clock that never goes back: the system's time at the start, plus what a monotonic clock counted since.
+/// A clock that never goes back: the system's time at the start, plus what a monotonic clock
+/// counted since.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     base: Timestamp,
@@ -124,7 +125,9 @@ pub(crate) async fn doors(
         doors.service = service;
     }
     if doors.addresses.is_empty() {
-        return Err(Error::Config("nothing to listen on: neither an address nor an onion service".to_owned()));
+        return Err(Error::Config(
+            "nothing to listen on: neither an address nor an onion service".to_owned(),
+        ));
     }
     Ok(doors)
 }
@@ -157,7 +160,8 @@ impl Node {
         let identity = net::Identity::from_seed(&*state.secret32("identity")?);
         let id = identity.node_id();
         let boot = BootId::new(rand::random());
-        let limits = net::ListenerLimits { max_connections: config.max_connections, ..Default::default() };
+        let limits =
+            net::ListenerLimits { max_connections: config.max_connections, ..Default::default() };
         let Doors { addresses, listeners, service } =
             doors(config.listen, config.announce, config.onion, &identity, limits).await?;
         let clock = Clock::start();

@@ -1,7 +1,9 @@
-//! A pool of ephemeral relays beside a directory: at each cycle new ones come before the old ones go.
+//! A pool of ephemeral relays beside a directory: at each cycle new ones come before the old ones
+//! go.
 //!
-//! What makes a relay is the caller's: the pool knows no addresses, so that a relay may listen on a port or be an onion
-//! service. Each has keys of its own, in a directory of its own, which is erased when it stops.
+//! What makes a relay is the caller's: the pool knows no addresses, so that a relay may listen on a
+//! port or be an onion service. Each has keys of its own, in a directory of its own, which is
+//! erased when it stops.
 
 mod scratch;
 
@@ -72,8 +74,19 @@ where
     ///
     /// # Errors
     /// Those of `make`; [`Error::Pool`] when the relays are not listed in time.
-    pub async fn start(directory: Arc<Directory>, config: PoolConfig, make: F) -> Result<Self, Error> {
-        let mut pool = Pool { directory, config, make, members: Vec::new(), coming: Vec::new(), leaving: Vec::new() };
+    pub async fn start(
+        directory: Arc<Directory>,
+        config: PoolConfig,
+        make: F,
+    ) -> Result<Self, Error> {
+        let mut pool = Pool {
+            directory,
+            config,
+            make,
+            members: Vec::new(),
+            coming: Vec::new(),
+            leaving: Vec::new(),
+        };
         match pool.bring().await {
             Ok(()) => {
                 pool.members = std::mem::take(&mut pool.coming);
@@ -86,9 +99,9 @@ where
         }
     }
 
-    /// One cycle: new relays come, a document names them and not the old ones, these pass on what is under way, then they
-    /// stop and are erased. When the new ones do not come up in time, the old ones stay. May be dropped while it waits:
-    /// [`Pool::stop`] stops all there are.
+    /// One cycle: new relays come, a document names them and not the old ones, these pass on what
+    /// is under way, then they stop and are erased. When the new ones do not come up in time, the
+    /// old ones stay. May be dropped while it waits: [`Pool::stop`] stops all there are.
     ///
     /// # Errors
     /// Those of `make`; [`Error::Pool`].
@@ -105,7 +118,9 @@ where
         self.directory.retire(&old);
         let gone = self.directory.lists_nodes(|listed| old.iter().all(|n| !listed.contains(n)));
         if tokio::time::timeout(self.config.patience, gone).await.is_err() {
-            tracing::warn!("the directory still names the relays of the last cycle; they stop all the same");
+            tracing::warn!(
+                "the directory still names the relays of the last cycle; they stop all the same"
+            );
         }
         tokio::time::sleep(self.config.grace).await;
         end(&mut self.leaving).await;

@@ -1,7 +1,8 @@
 //! A static site: a folder of files, for an onion service.
 //!
-//! Files of the folder and nothing else: no name that begins with a dot, no link that leads out, no list of a folder unless
-//! it was asked for. No answer tells a time, a path or a program of this machine.
+//! Files of the folder and nothing else: no name that begins with a dot, no link that leads out, no
+//! list of a folder unless it was asked for. No answer tells a time, a path or a program of this
+//! machine.
 
 mod list;
 mod path;
@@ -34,12 +35,14 @@ impl std::fmt::Debug for Site {
 }
 
 impl Site {
-    /// The site in `folder`. With `list`, a folder without an index is shown as a list of what is in it.
+    /// The site in `folder`. With `list`, a folder without an index is shown as a list of what is
+    /// in it.
     ///
     /// # Errors
     /// [`Error::State`]: there is no such folder, or it cannot be read.
     pub fn open(folder: &Path, list: bool) -> Result<Site, Error> {
-        let fail = |source| Error::State { action: "read", file: folder.display().to_string(), source };
+        let fail =
+            |source| Error::State { action: "read", file: folder.display().to_string(), source };
         let root = folder.canonicalize().map_err(fail)?;
         // A folder that cannot be read would be an empty site.
         std::fs::read_dir(&root).map_err(fail)?;

@@ -71,7 +71,9 @@ impl StateDir {
         let fail = |source| Error::State { action: "write", file: name.to_owned(), source };
         let target = self.path.join(name);
         let part = self.path.join(format!("{name}.part"));
-        let mut file = private(OpenOptions::new().write(true).create(true).truncate(true)).open(&part).map_err(fail)?;
+        let mut file = private(OpenOptions::new().write(true).create(true).truncate(true))
+            .open(&part)
+            .map_err(fail)?;
         file.write_all(bytes).and_then(|()| file.sync_data()).map_err(fail)?;
         fs::rename(&part, &target).map_err(fail)
     }
@@ -113,7 +115,8 @@ pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
 }
 
 fn name_of(path: &Path) -> String {
-    path.file_name().map_or_else(|| "state directory".to_owned(), |n| n.to_string_lossy().into_owned())
+    path.file_name()
+        .map_or_else(|| "state directory".to_owned(), |n| n.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]

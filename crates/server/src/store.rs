@@ -1,4 +1,5 @@
-//! The embedded box store: `fjall`, one keyspace per segment of time, each dropped whole when its time is over.
+//! The embedded box store: `fjall`, one keyspace per segment of time, each dropped whole when its
+//! time is over.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::ErrorKind;
@@ -70,15 +71,17 @@ impl FjallStore {
     /// Opens the store in `path`, made when missing.
     ///
     /// # Errors
-    /// [`StoreError::Locked`] when another process has it, [`StoreError::Refused`], [`StoreError::Damaged`],
-    /// [`StoreError::Version`].
+    /// [`StoreError::Locked`] when another process has it, [`StoreError::Refused`],
+    /// [`StoreError::Damaged`], [`StoreError::Version`].
     pub fn open(path: &Path, config: &StoreConfig) -> Result<Self, StoreError> {
         // Where its own files are not what it wrote, the engine may panic instead of saying so.
-        catch_unwind(AssertUnwindSafe(|| Self::open_unguarded(path, config))).unwrap_or(Err(StoreError::Damaged))
+        catch_unwind(AssertUnwindSafe(|| Self::open_unguarded(path, config)))
+            .unwrap_or(Err(StoreError::Damaged))
     }
 
     fn open_unguarded(path: &Path, config: &StoreConfig) -> Result<Self, StoreError> {
-        let db = Database::builder(path).cache_size(CACHE).worker_threads(1).open().map_err(refuse)?;
+        let db =
+            Database::builder(path).cache_size(CACHE).worker_threads(1).open().map_err(refuse)?;
         let accounts = db.keyspace(ACCOUNTS, KeyspaceCreateOptions::default).map_err(refuse)?;
         match accounts.get("version").map_err(refuse)? {
             None => {
@@ -93,7 +96,8 @@ impl FjallStore {
             let Some(end) = segment_end(&name) else { continue };
             let usage = match store.accounts.get(end.as_millis().to_be_bytes()).map_err(refuse)? {
                 Some(bytes) => {
-                    let account: Account = wire::decode(&bytes, "account").map_err(|_| StoreError::Damaged)?;
+                    let account: Account =
+                        wire::decode(&bytes, "account").map_err(|_| StoreError::Damaged)?;
                     account.usage()
                 }
                 // Made, and never written to.
@@ -112,7 +116,9 @@ impl FjallStore {
                 .max_memtable_size(MEMTABLE)
                 .with_kv_separation(Some(KvSeparationOptions::default()))
         };
-        self.db.keyspace(&format!("{SEGMENT_PREFIX}{:016x}", end.as_millis()), options).map_err(refuse)
+        self.db
+            .keyspace(&format!("{SEGMENT_PREFIX}{:016x}", end.as_millis()), options)
+            .map_err(refuse)
     }
 
     /// The box with this id, newest segment first: most asked for are recent.
@@ -127,7 +133,11 @@ impl FjallStore {
 }
 
 impl BoxStore for FjallStore {
-    fn put_batch(&mut self, now: Timestamp, boxes: &[NewBox]) -> Result<Vec<PutOutcome>, StoreError> {
+    fn put_batch(
+        &mut self,
+        now: Timestamp,
+        boxes: &[NewBox],
+    ) -> Result<Vec<PutOutcome>, StoreError> {
         let end = self.keep.segment_end(now);
         let mut outcomes = Vec::with_capacity(boxes.len());
         let mut fresh: HashMap<BoxId, &NewBox> = HashMap::new();
@@ -148,7 +158,8 @@ impl BoxStore for FjallStore {
         }
         if !self.segments.contains_key(&end) {
             let boxes = self.keyspace(end)?;
-            // Old segments are written no more: what they hold in memory goes to disk, and their journals with it.
+            // Old segments are written no more: what they hold in memory goes to disk, and their
+            // journals with it.
             for older in self.segments.values() {
                 older.boxes.rotate_memtable().map_err(refuse)?;
             }
@@ -174,7 +185,8 @@ impl BoxStore for FjallStore {
     }
 
     fn expire(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        let over: Vec<Timestamp> = self.segments.keys().copied().filter(|end| self.keep.expiry(*end) <= now).collect();
+        let over: Vec<Timestamp> =
+            self.segments.keys().copied().filter(|end| self.keep.expiry(*end) <= now).collect();
         for end in over {
             if let Some(segment) = self.segments.remove(&end) {
                 self.db.delete_keyspace(segment.boxes).map_err(refuse)?;

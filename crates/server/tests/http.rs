@@ -32,13 +32,18 @@ impl World {
         World::limited(change, |_| ()).await
     }
 
-    async fn limited(change: impl FnOnce(&mut HubConfig), limit: impl FnOnce(&mut HttpSettings)) -> World {
+    async fn limited(
+        change: impl FnOnce(&mut HubConfig),
+        limit: impl FnOnce(&mut HttpSettings),
+    ) -> World {
         let dir = tempfile::tempdir().unwrap();
         let here = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut config = HubConfig { http_listen: Some(here), ..HubConfig::default() };
         change(&mut config);
-        let nowhere =
-            DirectoryPointer { id: NodeId::new([1; 32]), address: SocketAddr::from(([127, 0, 0, 1], 1)).into() };
+        let nowhere = DirectoryPointer {
+            id: NodeId::new([1; 32]),
+            address: SocketAddr::from(([127, 0, 0, 1], 1)).into(),
+        };
         let node = NodeConfig {
             role: Role::Hub,
             listen: Some(here),
@@ -49,7 +54,10 @@ impl World {
             rate: 1000,
             processing: wire::document::Processing::default(),
             max_connections: 16,
-            pointer: NetworkPointer { network: NetworkId::new([2; 32]), directories: vec![nowhere] },
+            pointer: NetworkPointer {
+                network: NetworkId::new([2; 32]),
+                directories: vec![nowhere],
+            },
             token: AdmissionToken::new([3; 32]),
             dir: dir.path().join("hub"),
         };
@@ -63,7 +71,8 @@ impl World {
     }
 
     async fn put(&self, body: &Value) -> Reply {
-        let headers = [("Authorization", self.member.as_str()), ("Content-Type", "application/json")];
+        let headers =
+            [("Authorization", self.member.as_str()), ("Content-Type", "application/json")];
         ask(self.at, "POST /boxes", &headers, body.to_string().as_bytes()).await
     }
 
@@ -121,11 +130,18 @@ async fn a_box_is_stored_and_fetched() {
     assert_eq!(same.status, 200, "what is fetched can be put as it is");
     // An id in the other spellings, percent-encoded too.
     let url = BASE64URL_NOPAD.encode(&content.id);
-    let standard = BASE64.encode(&content.id).replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+    let standard =
+        BASE64.encode(&content.id).replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
     for id in [url, standard] {
         assert_eq!(world.get(&format!("/boxes/{id}")).await.json(), fetched.json());
     }
-    let head = ask(world.at, &format!("HEAD {}", path(&content)), &[("Authorization", &world.member)], b"").await;
+    let head = ask(
+        world.at,
+        &format!("HEAD {}", path(&content)),
+        &[("Authorization", &world.member)],
+        b"",
+    )
+    .await;
     assert_eq!((head.status, head.body.len()), (200, 0));
     world.stop().await;
 }
@@ -152,7 +168,9 @@ async fn a_list_is_answered_box_by_box() {
     let world = World::start(|_| ()).await;
     let (first, second, mut forged) = (sealed(1), sealed(2), sealed(3));
     forged.ciphertext[0] ^= 1;
-    let reply = world.put(&json!([as_json(&first), as_json(&forged), as_json(&second), as_json(&first)])).await;
+    let reply = world
+        .put(&json!([as_json(&first), as_json(&forged), as_json(&second), as_json(&first)]))
+        .await;
     assert_eq!(reply.status, 200);
     let reply = reply.json();
     assert_eq!(reply["accepted"], 3);
@@ -181,7 +199,12 @@ async fn a_get_that_waits_is_answered_when_the_box_arrives() {
     let putting = async {
         // Not before the hub has taken the question.
         let mut client = Client::connect(world.at).await;
-        while !client.ask("GET /metrics", &[], b"").await.text().contains("hushwing_hub_open_gets 1\n") {
+        while !client
+            .ask("GET /metrics", &[], b"")
+            .await
+            .text()
+            .contains("hushwing_hub_open_gets 1\n")
+        {
             tokio::task::yield_now().await;
         }
         world.put(&as_json(&content)).await
@@ -200,8 +223,11 @@ async fn a_get_that_waits_is_answered_when_the_box_arrives() {
 async fn whoever_hangs_up_waits_no_longer() {
     let world = World::start(|_| ()).await;
     let mut client = Client::connect(world.at).await;
-    let line =
-        format!("GET {}?wait=120 HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n\r\n", path(&sealed(6)), world.member);
+    let line = format!(
+        "GET {}?wait=120 HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n\r\n",
+        path(&sealed(6)),
+        world.member
+    );
     client.write(line.as_bytes()).await;
     let mut metrics = Client::connect(world.at).await;
     let mut until = async |line: &str| {
@@ -236,7 +262,8 @@ async fn what_cannot_be_stored_is_said_with_its_status() {
 
     let guest = bearer(&world.hub.guest);
     let headers = [("Authorization", guest.as_str()), ("Content-Type", "application/json")];
-    let full = ask(world.at, "POST /boxes", &headers, as_json(&sealed(3)).to_string().as_bytes()).await;
+    let full =
+        ask(world.at, "POST /boxes", &headers, as_json(&sealed(3)).to_string().as_bytes()).await;
     assert_eq!((full.status, &full.json()["outcome"]), (507, &json!("full")));
     world.stop().await;
 }
@@ -250,7 +277,10 @@ async fn who_is_too_fast_is_told_when_to_come_again() {
         replies.push(world.put(&as_json(&sealed(n))).await);
     }
     let slow = replies.iter().find(|r| r.status == 429).expect("the rate is far exceeded");
-    assert_eq!((slow.header("retry-after"), &slow.json()["outcome"]), (Some("1"), &json!("slow-down")));
+    assert_eq!(
+        (slow.header("retry-after"), &slow.json()["outcome"]),
+        (Some("1"), &json!("slow-down"))
+    );
     world.stop().await;
 }
 
@@ -266,7 +296,11 @@ async fn without_a_key_nobody_stores_or_fetches() {
         let put = ask(world.at, "POST /boxes", &headers, body.as_bytes()).await;
         let get = ask(world.at, &format!("GET {}", path(&sealed(1))), &headers, b"").await;
         for reply in [put, get] {
-            assert_eq!((reply.status, reply.header("www-authenticate")), (401, Some("Bearer")), "{key:?}");
+            assert_eq!(
+                (reply.status, reply.header("www-authenticate")),
+                (401, Some("Bearer")),
+                "{key:?}"
+            );
             assert!(reply.json()["hint"].is_string());
         }
     }
@@ -394,13 +428,17 @@ async fn everybody_may_ask_whether_it_is_there() {
 #[tokio::test]
 async fn cors_is_off_until_somebody_turns_it_on() {
     let origin = ("Origin", "https://example.org");
-    let preflight =
-        [origin, ("Access-Control-Request-Method", "POST"), ("Access-Control-Request-Headers", "authorization")];
+    let preflight = [
+        origin,
+        ("Access-Control-Request-Method", "POST"),
+        ("Access-Control-Request-Headers", "authorization"),
+    ];
     let allowed = |r: &Reply| r.header("access-control-allow-origin").map(ToOwned::to_owned);
     let world = World::start(|_| ()).await;
-    for reply in
-        [ask(world.at, "OPTIONS /boxes", &preflight, b"").await, ask(world.at, "GET /ping", &[origin], b"").await]
-    {
+    for reply in [
+        ask(world.at, "OPTIONS /boxes", &preflight, b"").await,
+        ask(world.at, "GET /ping", &[origin], b"").await,
+    ] {
         assert!(reply.headers.keys().all(|name| !name.starts_with("access-control-")), "{reply:?}");
     }
     world.stop().await;
@@ -409,7 +447,9 @@ async fn cors_is_off_until_somebody_turns_it_on() {
     let reply = ask(world.at, "OPTIONS /boxes", &preflight, b"").await;
     assert_eq!((reply.status, allowed(&reply).as_deref()), (200, Some("https://example.org")));
     assert!(reply.header("access-control-allow-methods").is_some_and(|m| m.contains("POST")));
-    assert!(reply.header("access-control-allow-headers").is_some_and(|h| h.contains("authorization")));
+    assert!(
+        reply.header("access-control-allow-headers").is_some_and(|h| h.contains("authorization"))
+    );
     // Errors can be read too, and others are not let in.
     let refused = ask(world.at, "POST /boxes", &[origin], b"x").await;
     assert_eq!((refused.status, allowed(&refused).as_deref()), (401, Some("https://example.org")));
@@ -429,7 +469,9 @@ async fn counters_are_for_this_machine() {
     world.put(&as_json(&sealed(1))).await;
     let shown = ask(world.at, "GET /metrics", &[("Host", "localhost:8080")], b"").await;
     assert_eq!(shown.status, 200);
-    assert!(shown.header("content-type").is_some_and(|t| t.starts_with("text/plain; version=0.0.4")));
+    assert!(
+        shown.header("content-type").is_some_and(|t| t.starts_with("text/plain; version=0.0.4"))
+    );
     let text = shown.text();
     for line in [
         "hushwing_hub_boxes{class=\"member\"} 1",
@@ -443,13 +485,21 @@ async fn counters_are_for_this_machine() {
     }
     assert!(!text.contains("127.0.0.1") && !text.contains(&HEXLOWER.encode(&sealed(1).id)));
     // What a tor or a proxy of this machine passes on does not count as this machine.
-    for header in [("Host", "name.onion"), ("Host", "192.0.2.1"), ("X-Forwarded-For", "192.0.2.1"), ("Via", "1.1 x")] {
+    for header in [
+        ("Host", "name.onion"),
+        ("Host", "192.0.2.1"),
+        ("X-Forwarded-For", "192.0.2.1"),
+        ("Via", "1.1 x"),
+    ] {
         assert_eq!(ask(world.at, "GET /metrics", &[header], b"").await.status, 404, "{header:?}");
     }
     world.stop().await;
     for (access, status) in [(MetricsAccess::Off, 404), (MetricsAccess::All, 200)] {
         let world = World::start(|c| c.http_metrics = access).await;
-        assert_eq!(ask(world.at, "GET /metrics", &[("Host", "hub.example.org")], b"").await.status, status);
+        assert_eq!(
+            ask(world.at, "GET /metrics", &[("Host", "hub.example.org")], b"").await.status,
+            status
+        );
         world.stop().await;
     }
 }
@@ -465,7 +515,8 @@ async fn an_onion_services_streams_are_served_and_see_no_counters() {
         let (mut ours, theirs) = tokio::io::duplex(4096);
         let theirs: Box<dyn net::Transport> = Box::new(theirs);
         streams.send(theirs).await.map_err(|_| ()).unwrap();
-        let request = format!("GET {line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let request =
+            format!("GET {line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         ours.write_all(request.as_bytes()).await.unwrap();
         let mut reply = String::new();
         ours.read_to_string(&mut reply).await.unwrap();
@@ -489,7 +540,9 @@ async fn fifty_clients_are_all_answered() {
             let mut answered = 0;
             for n in 0..20 {
                 let content = sealed(1000 + c * 20 + n);
-                let stored = client.ask("POST /boxes", &headers, as_json(&content).to_string().as_bytes()).await;
+                let stored = client
+                    .ask("POST /boxes", &headers, as_json(&content).to_string().as_bytes())
+                    .await;
                 assert_eq!(stored.status, 201);
                 let fetched = client.ask(&format!("GET {}", path(&content)), &headers, b"").await;
                 assert_eq!(fetched.status, 200);

@@ -128,7 +128,11 @@ async fn nothing_but_the_sites_files_is_served() {
     }
     #[cfg(unix)]
     for path in ["/same.css", "/bare/index.txt"] {
-        assert_eq!(ask(at, &format!("GET {path}"), &[], b"").await.status, 200, "a link that stays inside: {path}");
+        assert_eq!(
+            ask(at, &format!("GET {path}"), &[], b"").await.status,
+            200,
+            "a link that stays inside: {path}"
+        );
     }
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW"] {
         let reply = ask(at, &format!("{method} /"), &[], b"").await;
@@ -152,7 +156,11 @@ async fn a_folder_is_listed_only_when_asked_for() {
     for part in ["./bare/", "./docs/", "./a%20b.txt", "style.css"] {
         assert!(top.text().contains(part), "{part}: {}", top.text());
     }
-    assert!(!top.text().contains("env") && !top.text().contains("git") && !top.text().contains("private"));
+    assert!(
+        !top.text().contains("env")
+            && !top.text().contains("git")
+            && !top.text().contains("private")
+    );
     assert!(ask(at, "GET /bare/", &[], b"").await.text().contains("../"));
     // An index wins.
     assert_eq!(ask(at, "GET /docs/", &[], b"").await.text(), "docs");
@@ -176,7 +184,8 @@ async fn when_a_file_was_written_cannot_be_asked() {
 #[tokio::test]
 async fn a_large_file_arrives_whole_on_a_kept_connection() {
     let (_dir, public) = folder();
-    let bytes: Vec<u8> = (0..3_000_000_u32).map(|n| n.to_le_bytes()[0] ^ n.to_le_bytes()[2]).collect();
+    let bytes: Vec<u8> =
+        (0..3_000_000_u32).map(|n| n.to_le_bytes()[0] ^ n.to_le_bytes()[2]).collect();
     std::fs::write(public.join("large.bin"), &bytes).unwrap();
     let (door, at) = serve(&public, false).await;
     let mut client = Client::connect(at).await;

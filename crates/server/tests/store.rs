@@ -63,7 +63,10 @@ fn a_file_in_its_place_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("boxes");
     std::fs::write(&path, b"not a store").unwrap();
-    assert!(matches!(FjallStore::open(&path, &StoreConfig::default()), Err(StoreError::Refused(_))));
+    assert!(matches!(
+        FjallStore::open(&path, &StoreConfig::default()),
+        Err(StoreError::Refused(_))
+    ));
 }
 
 /// Not a test by itself: the process that [`what_a_killed_hub_has_acknowledged_is_there`] kills.
@@ -92,7 +95,8 @@ fn what_a_killed_hub_has_acknowledged_is_there() {
         .spawn()
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let number = |line: String| line.strip_prefix("acknowledged ").and_then(|n| n.parse::<u32>().ok());
+    let number =
+        |line: String| line.strip_prefix("acknowledged ").and_then(|n| n.parse::<u32>().ok());
     // The pipe stays open, or the child would die of that.
     let mut acknowledged = lines.filter_map(number);
     let last = acknowledged.nth(40).unwrap();
@@ -124,7 +128,9 @@ fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         let entry = entry.unwrap();
         let name = PathBuf::from(entry.file_name());
         if entry.path().is_dir() {
-            found.extend(files(&entry.path()).into_iter().map(|(path, bytes)| (name.join(path), bytes)));
+            found.extend(
+                files(&entry.path()).into_iter().map(|(path, bytes)| (name.join(path), bytes)),
+            );
         } else {
             let mut bytes = std::fs::read(entry.path()).unwrap();
             // A journal takes its room beforehand; the zeros at its end are not the subject here.
@@ -161,13 +167,20 @@ fn a_damaged_file_is_an_error_or_fewer_boxes_and_never_a_wrong_box() {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, bytes).unwrap();
         }
-        let found = FjallStore::open(directory.path(), &StoreConfig::default()).and_then(|store| store.get(&ids));
+        let found = FjallStore::open(directory.path(), &StoreConfig::default())
+            .and_then(|store| store.get(&ids));
         match found {
             Err(_) => refused += 1,
-            Ok(boxes) => assert!(boxes.into_iter().all(|b| all.contains(&hub::from_wire(b).verify().unwrap()))),
+            Ok(boxes) => assert!(
+                boxes.into_iter().all(|b| all.contains(&hub::from_wire(b).verify().unwrap()))
+            ),
         }
     }
-    assert!(refused > original.len() / 2, "{refused} of {} files, each damaged in two ways", original.len());
+    assert!(
+        refused > original.len() / 2,
+        "{refused} of {} files, each damaged in two ways",
+        original.len()
+    );
 }
 
 #[test]

@@ -21,7 +21,8 @@ impl Control {
     pub fn connect(at: SocketAddr, data: &Path) -> Result<Control> {
         let cookie = data.join("control_auth_cookie");
         let cookie = std::fs::read(&cookie).map_err(Error::io(&cookie))?;
-        let stream = TcpStream::connect_timeout(&at, PATIENCE).map_err(Error::io("control port"))?;
+        let stream =
+            TcpStream::connect_timeout(&at, PATIENCE).map_err(Error::io("control port"))?;
         stream.set_read_timeout(Some(PATIENCE)).map_err(Error::io("control port"))?;
         let mut control = Control(BufReader::new(stream));
         let hex: String = cookie.iter().map(|b| format!("{b:02x}")).collect();

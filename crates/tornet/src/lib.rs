@@ -11,19 +11,27 @@
 //!
 //! # Invariants
 //! - Nothing listens, and nothing is dialled, outside 127.0.0.0/8.
-//! - No process outlives its owner for long: each tor ends by itself when the process that started it is gone.
+//! - No process outlives its owner for long: each tor ends by itself when the process that started
+//!   it is gone.
 //!
 //! # Sharing
-//! A network takes 20 to 110 s to come up, and nextest runs each test in a process of its own. So the first test that calls
-//! [`shared`] starts a supervisor, which outlives it; the others find it. The supervisor is the same test executable, told
-//! by an environment variable to run nothing but the hook that [`supervisor!`] puts at the root of the test crate.
-//! All tests hold a shared lock on one file; when the supervisor has seen none for a minute it takes everything down.
-//! Everything lies in `tornet/` beside the executable's directory, under cargo's target directory.
+//! A network takes 20 to 110 s to come up, and nextest runs each test in a process of its own. So
+//! the first test that calls [`shared`] starts a supervisor, which outlives it; the others find it.
+//! The supervisor is the same test executable, told by an environment variable to run nothing but
+//! the hook that [`supervisor!`] puts at the root of the test crate. All tests hold a shared lock
+//! on one file; when the supervisor has seen none for a minute it takes everything down. Everything
+//! lies in `tornet/` beside the executable's directory, under cargo's target directory.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 #![cfg_attr(
     test,
-    allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::as_conversions)
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::as_conversions
+    )
 )]
 
 mod control;

@@ -60,7 +60,8 @@ pub struct Net {
 }
 
 impl Net {
-    /// Settings of an Arti client that joins: the authorities, and where to load the directory from first.
+    /// Settings of an Arti client that joins: the authorities, and where to load the directory from
+    /// first.
     #[must_use]
     pub fn arti_toml(&self) -> &str {
         &self.arti_toml
@@ -127,7 +128,8 @@ impl Net {
         &self.obfs4_lines
     }
 
-    /// How long until onion services move to other directories, during which they cannot be found for up to two minutes.
+    /// How long until onion services move to other directories, during which they cannot be found
+    /// for up to two minutes.
     #[must_use]
     pub fn steady_for(&self) -> Duration {
         Duration::from_secs(self.period_ends).saturating_sub(schedule::now())

@@ -82,9 +82,14 @@ impl Drop for Node {
 }
 
 impl Node {
-    /// The `n`-th node. Relays have addresses that differ in their first 16 bits: no path takes two of one network.
+    /// The `n`-th node. Relays have addresses that differ in their first 16 bits: no path takes two
+    /// of one network.
     pub(crate) fn new(root: &Path, kind: Kind, n: u8) -> Result<Node> {
-        let ip = if kind == Kind::Client { Ipv4Addr::LOCALHOST } else { Ipv4Addr::new(127, 20 + n, 0, 1) };
+        let ip = if kind == Kind::Client {
+            Ipv4Addr::LOCALHOST
+        } else {
+            Ipv4Addr::new(127, 20 + n, 0, 1)
+        };
         let name = match kind {
             Kind::Authority => "auth",
             Kind::Relay => "relay",
@@ -94,7 +99,11 @@ impl Node {
         };
         let nick = format!("{name}{n}");
         let data = root.join(&nick);
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(data.join("keys")).map_err(Error::io(&data))?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(data.join("keys"))
+            .map_err(Error::io(&data))?;
         Ok(Node {
             kind,
             nick,
@@ -117,7 +126,9 @@ impl Node {
         if self.kind == Kind::Authority {
             let mut gencert = Command::new("tor-gencert");
             gencert.args(["--create-identity-key", "--passphrase-fd", "0", "-m", "12"]);
-            for (option, file) in [("-i", "identity_key"), ("-s", "signing_key"), ("-c", "certificate")] {
+            for (option, file) in
+                [("-i", "identity_key"), ("-s", "signing_key"), ("-c", "certificate")]
+            {
                 gencert.arg(option).arg(keys.join(format!("authority_{file}")));
             }
             run("tor-gencert", &mut gencert, b"\n")?;
@@ -125,13 +136,21 @@ impl Node {
             self.v3ident = word_after(&certificate, "\nfingerprint ")?;
         }
         let mut list = Command::new("tor");
-        list.args(["--quiet", "-f", "/dev/null", "--defaults-torrc", "/dev/null", "--ignore-missing-torrc"]);
+        list.args([
+            "--quiet",
+            "-f",
+            "/dev/null",
+            "--defaults-torrc",
+            "/dev/null",
+            "--ignore-missing-torrc",
+        ]);
         list.arg("--list-fingerprint");
         list.args(["--Nickname", &self.nick, "--ORPort", "1", "--DataDirectory"]).arg(&self.data);
         list.args(["--DirAuthority", &format!("x 127.0.0.1:1 {}", "F".repeat(40))]);
         run("tor --list-fingerprint", &mut list, b"")?;
         let own = format!("{} ", self.nick);
-        self.fingerprint = read(&self.data.join("fingerprint"))?.replacen(&own, "", 1).replace([' ', '\n'], "");
+        self.fingerprint =
+            read(&self.data.join("fingerprint"))?.replacen(&own, "", 1).replace([' ', '\n'], "");
         self.ed25519 = word_after(&read(&self.data.join("fingerprint-ed25519"))?, &own)?;
         Ok(())
     }
@@ -153,7 +172,9 @@ impl Node {
     }
 
     fn lines(&self, common: &Common) -> Vec<String> {
-        let Node { nick, ip, ports: Ports { control, main, directory, obfs4, extended, .. }, .. } = self;
+        let Node {
+            nick, ip, ports: Ports { control, main, directory, obfs4, extended, .. }, ..
+        } = self;
         let data = self.data.display();
         let mut text = format!(
             "DataDirectory {data}\nLog notice file {data}/notice.log\nSafeLogging 0\n\
@@ -162,8 +183,9 @@ impl Node {
             owner = std::process::id()
         );
         if self.kind == Kind::Client {
-            // C tor picks its second layer of guards when a consensus arrives, before it has any relay's description:
-            // the first pick is nearly empty, and every internal circuit fails until the next consensus.
+            // C tor picks its second layer of guards when a consensus arrives, before it has any
+            // relay's description: the first pick is nearly empty, and every internal circuit fails
+            // until the next consensus.
             text += &format!("SocksPort {ip}:{main}\nVanguardsLiteEnabled 0\n");
         } else {
             text += &format!(
@@ -171,8 +193,9 @@ impl Node {
                  AssumeReachable 1\nContactInfo test@test.invalid\n"
             );
             text += match self.kind {
-                // Clients see a summary of the policy, in which one network counts for nothing: so it names all. But what is
-                // sent from a loopback address stays on this machine. And no name is looked up.
+                // Clients see a summary of the policy, in which one network counts for nothing: so
+                // it names all. But what is sent from a loopback address stays on this machine. And
+                // no name is looked up.
                 Kind::Exit => {
                     "ExitRelay 1\nExitPolicyRejectPrivate 0\nExitPolicy accept *:*\nServerDNSResolvConfFile /dev/null\n\
                      ServerDNSDetectHijacking 0\nServerDNSTestAddresses\n"
@@ -181,8 +204,8 @@ impl Node {
             };
         }
         if self.kind == Kind::Authority {
-            // Valid for as long as any network stands: a relay that misses a consensus would else hand out none that clients
-            // take, and they would wait for a minute or more.
+            // Valid for as long as any network stands: a relay that misses a consensus would else
+            // hand out none that clients take, and they would wait for a minute or more.
             let Schedule { interval, .. } = common.schedule;
             for prefix in ["TestingV3AuthInitial", "V3Auth"] {
                 text += &format!(
@@ -197,10 +220,11 @@ impl Node {
                 common.bandwidths.display()
             );
             text += if common.exits { "TestingDirAuthVoteExit *\n" } else { "" };
-            // Arti takes the length of a time period from the first of these, C tor on a testing network uses 24 voting
-            // intervals: they must agree. And both learn how long a circuit may take, which is so little on loopback
-            // that on a busy machine most of them would then fail: hence a floor. And each directory keeps each descriptor, so
-            // that it does not matter from which consensus somebody reckons where it lies.
+            // Arti takes the length of a time period from the first of these, C tor on a testing
+            // network uses 24 voting intervals: they must agree. And both learn how long a circuit
+            // may take, which is so little on loopback that on a busy machine most of them would
+            // then fail: hence a floor. And each directory keeps each descriptor, so that it does
+            // not matter from which consensus somebody reckons where it lies.
             text += &format!(
                 "ConsensusParams hsdir_interval={} hsdir_spread_store=8 cbtmintimeout=10000 cbtinitialtimeout=10000\n",
                 common.schedule.period_minutes()
@@ -233,7 +257,9 @@ impl Node {
     /// An error with the end of its output if the process has ended.
     pub(crate) fn check(&mut self) -> Result<()> {
         match self.child.as_mut().map(Child::try_wait) {
-            Some(Ok(Some(_))) => Err(Error::Died(self.nick.clone(), read(&self.output()).unwrap_or_default())),
+            Some(Ok(Some(_))) => {
+                Err(Error::Died(self.nick.clone(), read(&self.output()).unwrap_or_default()))
+            }
             _ => Ok(()),
         }
     }
@@ -309,5 +335,8 @@ fn run(name: &'static str, command: &mut Command, input: &[u8]) -> Result<()> {
     if output.status.success() {
         return Ok(());
     }
-    Err(Error::Program(name, String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()))
+    Err(Error::Program(
+        name,
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
+    ))
 }

@@ -37,8 +37,9 @@ impl Deref for Shared {
     }
 }
 
-/// Puts the hook into a test crate that [`shared`] needs: a test that supervises the network when it is told to, and else
-/// does nothing. It belongs at the root of each test crate that calls [`shared`].
+/// Puts the hook into a test crate that [`shared`] needs: a test that supervises the network when
+/// it is told to, and else does nothing. It belongs at the root of each test crate that calls
+/// [`shared`].
 #[macro_export]
 macro_rules! supervisor {
     () => {
@@ -54,7 +55,8 @@ macro_rules! supervisor {
 /// `None`, and a line SKIPPED, where `tor` is not installed.
 ///
 /// # Panics
-/// It does not come up within three minutes; or `tor` is not installed, and the environment says `CI`.
+/// It does not come up within three minutes; or `tor` is not installed, and the environment says
+/// `CI`.
 #[must_use]
 #[allow(clippy::panic, reason = "for tests alone")]
 pub fn shared() -> Option<Shared> {
@@ -86,14 +88,16 @@ pub fn serve() {
 fn join() -> Result<Shared> {
     let executable = std::env::current_exe().map_err(Error::io("this executable"))?;
     // TARGET/debug/deps/NAME-HASH
-    let root = executable.parent().and_then(Path::parent).unwrap_or(&executable).join("tornet-runs");
+    let root =
+        executable.parent().and_then(Path::parent).unwrap_or(&executable).join("tornet-runs");
     fs::create_dir_all(&root).map_err(Error::io(&root))?;
     let deadline = Instant::now() + PATIENCE;
     let (files, users) = {
         // One at a time looks what is there and, if need be, starts another.
         let _turn = lock(&root.join("turn"), File::lock)?;
         let last = root.join("last");
-        let number = fs::read_to_string(&last).ok().and_then(|n| n.trim().parse().ok()).unwrap_or(0_u64);
+        let number =
+            fs::read_to_string(&last).ok().and_then(|n| n.trim().parse().ok()).unwrap_or(0_u64);
         let old = Files(root.join(number.to_string()));
         let users = if old.0.is_dir() { old.enter()? } else { None };
         match users {
@@ -178,7 +182,8 @@ impl Files {
         let path = self.0.join("log");
         let log = File::create(&path).map_err(Error::io(&path))?;
         let errors = log.try_clone().map_err(Error::io(&path))?;
-        // A group of its own, and no file of ours: whoever runs the tests neither ends it nor waits for it.
+        // A group of its own, and no file of ours: whoever runs the tests neither ends it nor waits
+        // for it.
         let mut supervisor = Command::new(executable)
             .args(["--exact", "tornet_supervisor", "--nocapture"])
             .env(VARIABLE, &self.0)
@@ -203,14 +208,16 @@ impl Files {
         let _alive = lock(&self.supervisor(), File::lock)?;
         let options = Options { exits: 2, bridges: 1, ..Options::default() };
         let mut network = Tornet::start(&self.0.join("net"), &options)?;
-        let text = serde_json::to_vec_pretty(&*network).map_err(|e| Error::Incomplete(e.to_string()))?;
+        let text =
+            serde_json::to_vec_pretty(&*network).map_err(|e| Error::Incomplete(e.to_string()))?;
         let (unfinished, finished) = (self.0.join("unready"), self.description());
         fs::write(&unfinished, text).map_err(Error::io(&unfinished))?;
         fs::rename(&unfinished, &finished).map_err(Error::io(&finished))?;
         let users = File::open(self.users()).map_err(Error::io(self.users()))?;
         let mut used = Instant::now();
         loop {
-            // A dead process makes the network of no use; without a supervisor another one is started.
+            // A dead process makes the network of no use; without a supervisor another one is
+            // started.
             network.check()?;
             match users.try_lock() {
                 Ok(()) if used.elapsed() > LINGER => break,

@@ -5,7 +5,8 @@
 //! | the database (SQLCipher, the tables of a vault, a random key of its own)
 //! ```
 //!
-//! Numbers are big-endian. The key is wrapped as a vault's is; all that stands before the nonce is its additional data.
+//! Numbers are big-endian. The key is wrapped as a vault's is; all that stands before the nonce is
+//! its additional data.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -29,9 +30,9 @@ const HEADER_LEN: usize = ABOUT_LEN + NONCE_LEN + WRAPPED_LEN;
 const WHAT: &str = "the backup";
 
 impl Vault {
-    /// Writes a backup under a passphrase of its own. It holds the spaces of [`Space::in_backup`], all messages and
-    /// reactions; no MLS state, no stream position, nothing under way. An older backup of this name is replaced at
-    /// once when the new one is complete.
+    /// Writes a backup under a passphrase of its own. It holds the spaces of [`Space::in_backup`],
+    /// all messages and reactions; no MLS state, no stream position, nothing under way. An older
+    /// backup of this name is replaced at once when the new one is complete.
     ///
     /// # Errors
     /// [`Error::EmptyPassphrase`], [`Error::Exists`] when `file` is some other file, [`Error::Io`],
@@ -48,8 +49,10 @@ impl Vault {
         })?;
         let mut database = File::open(&database).map_err(Error::io("read", WHAT))?;
         let length = database.metadata().map_err(Error::io("read", WHAT))?.len();
-        let mut out =
-            tempfile::Builder::new().prefix(files::TEMP_PREFIX).tempfile_in(dir).map_err(Error::io("create", WHAT))?;
+        let mut out = tempfile::Builder::new()
+            .prefix(files::TEMP_PREFIX)
+            .tempfile_in(dir)
+            .map_err(Error::io("create", WHAT))?;
         let header = seal(&key, passphrase, length)?;
         out.write_all(&header)
             .and_then(|()| std::io::copy(&mut database, &mut out))
@@ -63,14 +66,19 @@ impl Vault {
     /// Brings a backup into this vault, which must be empty. After an error nothing has changed.
     ///
     /// # Errors
-    /// [`Error::NotEmpty`], [`Error::NotABackup`], [`Error::Truncated`], [`Error::WrongPassphrase`], [`Error::Newer`],
-    /// [`Error::Damaged`], [`Error::Missing`], [`Error::Io`], [`Error::Database`], [`Error::Nested`].
+    /// [`Error::NotEmpty`], [`Error::NotABackup`], [`Error::Truncated`],
+    /// [`Error::WrongPassphrase`], [`Error::Newer`], [`Error::Damaged`], [`Error::Missing`],
+    /// [`Error::Io`], [`Error::Database`], [`Error::Nested`].
     pub fn restore(&self, file: &Path, passphrase: &str) -> Result<(), Error> {
         if !is_empty(&self.conn)? {
             return Err(Error::NotEmpty);
         }
         let mut input = File::open(file).map_err(|e| {
-            if e.kind() == std::io::ErrorKind::NotFound { Error::Missing("backup") } else { Error::io("read", WHAT)(e) }
+            if e.kind() == std::io::ErrorKind::NotFound {
+                Error::Missing("backup")
+            } else {
+                Error::io("read", WHAT)(e)
+            }
         })?;
         let key = unseal(&mut input, passphrase)?;
         let database = extract(&mut input, &self.temp_dir())?;
@@ -99,7 +107,9 @@ impl Vault {
         }
         let fail = Error::database(WHAT);
         let path = path.to_str().ok_or(Error::Missing("directory with a name in UTF-8"))?;
-        self.conn.execute("ATTACH DATABASE ?1 AS other KEY ?2", [path, &key.spec()]).map_err(&fail)?;
+        self.conn
+            .execute("ATTACH DATABASE ?1 AS other KEY ?2", [path, &key.spec()])
+            .map_err(&fail)?;
         let done = rusqlite::Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate)
             .and_then(|_rolled_back_unless_committed| work(&self.conn));
         let detached = self.conn.execute_batch("DETACH DATABASE other");
@@ -109,7 +119,8 @@ impl Vault {
 
 /// Copies what belongs into a backup. Triggers of the target make its search index.
 fn copy(conn: &Connection, from: &str, to: &str) -> rusqlite::Result<()> {
-    let spaces: Vec<String> = Space::ALL.iter().filter(|s| s.in_backup()).map(|s| (*s as u8).to_string()).collect();
+    let spaces: Vec<String> =
+        Space::ALL.iter().filter(|s| s.in_backup()).map(|s| (*s as u8).to_string()).collect();
     conn.execute_batch(&format!(
         "INSERT INTO {to}.record (space, key, value)
            SELECT space, key, value FROM {from}.record WHERE space IN ({});
@@ -120,8 +131,12 @@ fn copy(conn: &Connection, from: &str, to: &str) -> rusqlite::Result<()> {
 }
 
 fn is_empty(conn: &Connection) -> Result<bool, Error> {
-    conn.query_row("SELECT NOT EXISTS (SELECT 1 FROM record) AND NOT EXISTS (SELECT 1 FROM message)", [], |r| r.get(0))
-        .map_err(Error::database("the vault"))
+    conn.query_row(
+        "SELECT NOT EXISTS (SELECT 1 FROM record) AND NOT EXISTS (SELECT 1 FROM message)",
+        [],
+        |r| r.get(0),
+    )
+    .map_err(Error::database("the vault"))
 }
 
 /// A name in `dir` under which there is nothing; the file made there goes when this value does.
@@ -170,7 +185,9 @@ fn unseal(input: &mut File, passphrase: &str) -> Result<VaultKey, Error> {
     let digits = std::str::from_utf8(&rest[..line]).map_err(|_| Error::NotABackup)?;
     match digits.parse::<u32>() {
         Ok(VERSION) if header.starts_with(FIRST_LINE) => {}
-        Ok(found) if found > VERSION => return Err(Error::Newer { what: WHAT, found, known: VERSION }),
+        Ok(found) if found > VERSION => {
+            return Err(Error::Newer { what: WHAT, found, known: VERSION });
+        }
         _ => return Err(Error::NotABackup),
     }
     if header.len() < HEADER_LEN {
@@ -190,14 +207,18 @@ fn unseal(input: &mut File, passphrase: &str) -> Result<VaultKey, Error> {
     let mut fields = Fields(tail);
     let (nonce, wrapped) = (fields.take()?, fields.take()?);
     let by = cost.derive(passphrase, &salt, WHAT)?;
-    header::unwrap(&by, &nonce, about, &wrapped)?.map(VaultKey::from_locked).ok_or(Error::WrongPassphrase)
+    header::unwrap(&by, &nonce, about, &wrapped)?
+        .map(VaultKey::from_locked)
+        .ok_or(Error::WrongPassphrase)
 }
 
 /// Copies the rest of `input` into a file of its own.
 fn extract(input: &mut File, dir: &Path) -> Result<TempPath, Error> {
     input.seek(SeekFrom::Start(HEADER_LEN as u64)).map_err(Error::io("read", WHAT))?;
-    let mut temp =
-        tempfile::Builder::new().prefix(files::TEMP_PREFIX).tempfile_in(dir).map_err(Error::io("create", WHAT))?;
+    let mut temp = tempfile::Builder::new()
+        .prefix(files::TEMP_PREFIX)
+        .tempfile_in(dir)
+        .map_err(Error::io("create", WHAT))?;
     std::io::copy(input, &mut temp).map_err(Error::io("write", WHAT))?;
     Ok(temp.into_temp_path())
 }
@@ -265,9 +286,13 @@ mod tests {
                 |r| r.get(0),
             )
             .unwrap();
-        assert_eq!(tables, 5, "record, message, reaction, carried, owed: a new table has to be thought of here");
+        assert_eq!(
+            tables, 5,
+            "record, message, reaction, carried, owed: a new table has to be thought of here"
+        );
         for empty in ["carried", "owed"] {
-            let rows: i64 = conn.query_row(&format!("SELECT count(*) FROM {empty}"), [], |r| r.get(0)).unwrap();
+            let rows: i64 =
+                conn.query_row(&format!("SELECT count(*) FROM {empty}"), [], |r| r.get(0)).unwrap();
             assert_eq!(rows, 0, "what is under way for others stays behind");
         }
     }

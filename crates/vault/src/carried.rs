@@ -30,7 +30,10 @@ impl<'c> CarriedTable<'c> {
         params: impl Params,
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Option<T>, StoreError> {
-        self.conn.prepare_cached(sql).and_then(|mut s| s.query_row(params, read).optional()).map_err(|e| fail(&e))
+        self.conn
+            .prepare_cached(sql)
+            .and_then(|mut s| s.query_row(params, read).optional())
+            .map_err(|e| fail(&e))
     }
 
     /// Notes that the hub of a place, named by 32 bytes, may lack a box that came by the LAN.
@@ -38,10 +41,15 @@ impl<'c> CarriedTable<'c> {
     /// # Errors
     /// [`StoreError`].
     pub fn owe(&mut self, place: &[u8; 32], id: &BoxId) -> Result<(), StoreError> {
-        self.write("INSERT OR IGNORE INTO owed (place, id) VALUES (?1, ?2)", params![place, id.as_bytes()]).map(|_| ())
+        self.write(
+            "INSERT OR IGNORE INTO owed (place, id) VALUES (?1, ?2)",
+            params![place, id.as_bytes()],
+        )
+        .map(|_| ())
     }
 
-    /// Up to `limit` boxes that the hub of a place may lack. Those that are not carried any more are forgotten.
+    /// Up to `limit` boxes that the hub of a place may lack. Those that are not carried any more
+    /// are forgotten.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -49,7 +57,10 @@ impl<'c> CarriedTable<'c> {
         self.write("DELETE FROM owed WHERE id NOT IN (SELECT id FROM carried)", [])?;
         let read = |row: &Row<'_>| row.get(0).map(BoxId::new);
         let sql = "SELECT id FROM owed WHERE place = ?1 ORDER BY id LIMIT ?2";
-        let all = self.conn.prepare_cached(sql).and_then(|mut s| s.query_map(params![place, limit], read)?.collect());
+        let all = self
+            .conn
+            .prepare_cached(sql)
+            .and_then(|mut s| s.query_map(params![place, limit], read)?.collect());
         all.map_err(|e| fail(&e))
     }
 
@@ -59,7 +70,11 @@ impl<'c> CarriedTable<'c> {
     /// [`StoreError`].
     pub fn settle(&mut self, place: &[u8; 32], ids: &[BoxId]) -> Result<(), StoreError> {
         ids.iter().try_for_each(|id| {
-            self.write("DELETE FROM owed WHERE place = ?1 AND id = ?2", params![place, id.as_bytes()]).map(|_| ())
+            self.write(
+                "DELETE FROM owed WHERE place = ?1 AND id = ?2",
+                params![place, id.as_bytes()],
+            )
+            .map(|_| ())
         })
     }
 
@@ -91,25 +106,34 @@ impl<'c> CarriedTable<'c> {
 }
 
 impl BoxStore for CarriedTable<'_> {
-    fn put_batch(&mut self, now: Timestamp, boxes: &[NewBox]) -> Result<Vec<PutOutcome>, StoreError> {
+    fn put_batch(
+        &mut self,
+        now: Timestamp,
+        boxes: &[NewBox],
+    ) -> Result<Vec<PutOutcome>, StoreError> {
         boxes.iter().map(|new| self.put(now, new)).collect()
     }
 
     fn get(&self, ids: &[BoxId]) -> Result<Vec<BoxBytes>, StoreError> {
         let mut found = Vec::new();
         for id in ids {
-            let read =
-                |row: &Row<'_>| Ok(BoxBytes { id: *id.as_bytes(), ciphertext: row.get(0)?, signature: row.get(1)? });
-            found.extend(self.one("SELECT ciphertext, signature FROM carried WHERE id = ?1", [id.as_bytes()], read)?);
+            let read = |row: &Row<'_>| {
+                Ok(BoxBytes { id: *id.as_bytes(), ciphertext: row.get(0)?, signature: row.get(1)? })
+            };
+            found.extend(self.one(
+                "SELECT ciphertext, signature FROM carried WHERE id = ?1",
+                [id.as_bytes()],
+                read,
+            )?);
         }
         Ok(found)
     }
 
     fn expire(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        let segments = self
-            .conn
-            .prepare_cached("SELECT DISTINCT segment FROM carried")
-            .and_then(|mut s| s.query_map([], |row| row.get::<_, i64>(0))?.collect::<rusqlite::Result<Vec<i64>>>());
+        let segments =
+            self.conn.prepare_cached("SELECT DISTINCT segment FROM carried").and_then(|mut s| {
+                s.query_map([], |row| row.get::<_, i64>(0))?.collect::<rusqlite::Result<Vec<i64>>>()
+            });
         for segment in segments.map_err(|e| fail(&e))? {
             if self.keep.expiry(time(segment)) <= now {
                 self.write("DELETE FROM carried WHERE segment = ?1", [segment])?;
@@ -119,16 +143,20 @@ impl BoxStore for CarriedTable<'_> {
     }
 
     fn next_expiry(&self) -> Option<Timestamp> {
-        let first = self.one("SELECT min(segment) FROM carried", [], |row| row.get::<_, Option<i64>>(0));
+        let first =
+            self.one("SELECT min(segment) FROM carried", [], |row| row.get::<_, Option<i64>>(0));
         first.ok().flatten().flatten().map(|segment| self.keep.expiry(time(segment)))
     }
 
     fn usage(&self) -> Usage {
         let mut usage = Usage::default();
-        let rows = self.conn.prepare_cached("SELECT guest, length(ciphertext) FROM carried").and_then(|mut s| {
-            s.query_map([], |row| Ok((row.get::<_, bool>(0)?, row.get::<_, u32>(1)?)))?
-                .collect::<rusqlite::Result<Vec<_>>>()
-        });
+        let rows = self
+            .conn
+            .prepare_cached("SELECT guest, length(ciphertext) FROM carried")
+            .and_then(|mut s| {
+                s.query_map([], |row| Ok((row.get::<_, bool>(0)?, row.get::<_, u32>(1)?)))?
+                    .collect::<rusqlite::Result<Vec<_>>>()
+            });
         for (guest, len) in rows.unwrap_or_default() {
             let class = if guest { AccessClass::Guest } else { AccessClass::Member };
             usage.add(class, u64::from(len) + stored_len(&[]));
@@ -141,7 +169,13 @@ impl CarryStore for CarriedTable<'_> {
     fn note(&mut self, id: &BoxId, note: &Note) -> Result<(), StoreError> {
         self.write(
             "UPDATE carried SET hops = ?2, account = ?3, only_for = ?4, at = ?5 WHERE id = ?1",
-            params![id.as_bytes(), note.hops, note.account.0, note.only.map(|a| a.0), millis(note.at)],
+            params![
+                id.as_bytes(),
+                note.hops,
+                note.account.0,
+                note.only.map(|a| a.0),
+                millis(note.at)
+            ],
         )?;
         Ok(())
     }
@@ -164,7 +198,9 @@ impl CarryStore for CarriedTable<'_> {
     }
 
     fn give_up(&mut self, ids: &[BoxId]) -> Result<(), StoreError> {
-        ids.iter().try_for_each(|id| self.write("DELETE FROM carried WHERE id = ?1", [id.as_bytes()]).map(|_| ()))
+        ids.iter().try_for_each(|id| {
+            self.write("DELETE FROM carried WHERE id = ?1", [id.as_bytes()]).map(|_| ())
+        })
     }
 }
 
@@ -178,9 +214,13 @@ fn time(ms: i64) -> Timestamp {
 
 fn fail(error: &rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => StoreError::Damaged,
+        Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+            StoreError::Damaged
+        }
         Some(rusqlite::ErrorCode::DiskFull) => StoreError::Refused(std::io::ErrorKind::StorageFull),
-        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => StoreError::Locked,
+        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
+            StoreError::Locked
+        }
         _ => StoreError::Failed,
     }
 }
@@ -208,7 +248,11 @@ mod tests {
     }
 
     impl BoxStore for Own {
-        fn put_batch(&mut self, now: Timestamp, boxes: &[NewBox]) -> Result<Vec<PutOutcome>, StoreError> {
+        fn put_batch(
+            &mut self,
+            now: Timestamp,
+            boxes: &[NewBox],
+        ) -> Result<Vec<PutOutcome>, StoreError> {
             self.table().put_batch(now, boxes)
         }
         fn get(&self, ids: &[BoxId]) -> Result<Vec<BoxBytes>, StoreError> {

@@ -1,4 +1,5 @@
-//! `config.toml`: the settings that a person edits, read strictly and written back without losing a comment.
+//! `config.toml`: the settings that a person edits, read strictly and written back without losing a
+//! comment.
 
 use std::path::{Path, PathBuf};
 
@@ -302,7 +303,8 @@ impl Config {
     /// Reads a file. What it does not say has its default.
     ///
     /// # Errors
-    /// [`Error::UnknownKey`] and [`Error::Config`] with the line; [`Error::Missing`], [`Error::Io`].
+    /// [`Error::UnknownKey`] and [`Error::Config`] with the line; [`Error::Missing`],
+    /// [`Error::Io`].
     pub fn load(path: &Path) -> Result<Config, Error> {
         Config::parse(&read(path)?)
     }
@@ -318,9 +320,16 @@ impl Config {
         })?;
         let mut config = Config::default();
         for (key, item) in document.as_table() {
-            let key_line = line_of(text, document.as_table().key(key).and_then(toml_edit::Key::span).map(|s| s.start));
+            let key_line = line_of(
+                text,
+                document.as_table().key(key).and_then(toml_edit::Key::span).map(|s| s.start),
+            );
             if !Config::KEYS.contains(&key) {
-                return Err(Error::UnknownKey { line: Some(key_line), key: printable(key), nearest: nearest(key) });
+                return Err(Error::UnknownKey {
+                    line: Some(key_line),
+                    key: printable(key),
+                    nearest: nearest(key),
+                });
             }
             config.apply(key, item).map_err(|why| Error::Config {
                 line: item.span().map_or(key_line, |s| line_of(text, Some(s.start))),
@@ -330,8 +339,8 @@ impl Config {
         Ok(config)
     }
 
-    /// Changes one setting in the file, keeps every comment, and gives the new settings. `value` is as a person types
-    /// it: without quotes.
+    /// Changes one setting in the file, keeps every comment, and gives the new settings. `value` is
+    /// as a person types it: without quotes.
     ///
     /// # Errors
     /// As [`Config::load`]; the file is unchanged then.
@@ -339,7 +348,11 @@ impl Config {
         let text = read(path)?;
         Config::parse(&text)?;
         if !Config::KEYS.contains(&key) {
-            return Err(Error::UnknownKey { line: None, key: printable(key), nearest: nearest(key) });
+            return Err(Error::UnknownKey {
+                line: None,
+                key: printable(key),
+                nearest: nearest(key),
+            });
         }
         let mut document: DocumentMut = text.parse().map_err(|_| Error::Damaged(WHAT))?;
         let mut new = match (Config::default().is_switch(key), value.trim()) {
@@ -378,11 +391,19 @@ impl Config {
                 Some(Value::Boolean(on)) => on.value().to_string(),
                 _ => String::new(),
             };
-            let comment = default.key(key).and_then(|k| k.leaf_decor().prefix()).and_then(|p| p.as_str());
+            let comment =
+                default.key(key).and_then(|k| k.leaf_decor().prefix()).and_then(|p| p.as_str());
             // The first comment of the file is about the file.
-            let comment = comment.unwrap_or_default().trim().rsplit("\n\n").next().unwrap_or_default();
-            let lines = comment.lines().map(|l| l.strip_prefix("# ").or(l.strip_prefix('#')).unwrap_or(l));
-            Setting { key, value, help: lines.collect::<Vec<_>>().join("\n"), choices: Config::choices(key) }
+            let comment =
+                comment.unwrap_or_default().trim().rsplit("\n\n").next().unwrap_or_default();
+            let lines =
+                comment.lines().map(|l| l.strip_prefix("# ").or(l.strip_prefix('#')).unwrap_or(l));
+            Setting {
+                key,
+                value,
+                help: lines.collect::<Vec<_>>().join("\n"),
+                choices: Config::choices(key),
+            }
         };
         Ok(Config::KEYS.into_iter().map(entry).collect())
     }
@@ -398,7 +419,9 @@ impl Config {
             "floor" => Floor::WORDS,
             "accept_files" => AcceptFiles::WORDS,
             "theme" => Theme::WORDS,
-            "delivery_receipts" | "read_receipts" | "mouse" | "notify" | "stay" => &["true", "false"],
+            "delivery_receipts" | "read_receipts" | "mouse" | "notify" | "stay" => {
+                &["true", "false"]
+            }
             _ => &[],
         }
     }
@@ -417,16 +440,27 @@ impl Config {
             "route" => self.route = one_of(key, Route::parse(text()?), Route::WORDS)?,
             "cover" => self.cover = one_of(key, Cover::parse(text()?), Cover::WORDS)?,
             "box_sizes" => self.box_sizes = one_of(key, BoxSizes::parse(text()?), BoxSizes::WORDS)?,
-            "send_delay" => self.send_delay = one_of(key, span_or_off(text()?), &["off", "0.5s-3s"])?,
+            "send_delay" => {
+                self.send_delay = one_of(key, span_or_off(text()?), &["off", "0.5s-3s"])?
+            }
             "dummies" => self.dummies = one_of(key, span_or_off(text()?), &["off", "30s-60s"])?,
             "entry" => self.entry = one_of(key, Entry::parse(text()?), Entry::WORDS)?,
             "tor" => self.tor = one_of(key, TorEngine::parse(text()?), TorEngine::WORDS)?,
             "lan" => self.lan = one_of(key, LanUse::parse(text()?), LanUse::WORDS)?,
-            "lan_interfaces" => self.lan_interfaces = one_of(key, interfaces(text()?), &["private", "wlan0 eth0"])?,
+            "lan_interfaces" => {
+                self.lan_interfaces = one_of(key, interfaces(text()?), &["private", "wlan0 eth0"])?
+            }
             "floor" => self.floor = one_of(key, Floor::parse(text()?), Floor::WORDS)?,
-            "accept_files" => self.accept_files = one_of(key, AcceptFiles::parse(text()?), AcceptFiles::WORDS)?,
-            "keep" => self.keep = one_of(key, Keep::parse(text()?), &["forever", "session", "30d"])?,
-            "file_limit" => self.file_limit = one_of(key, units::parse_size(text()?), &["512KiB", "100MiB", "2GiB"])?,
+            "accept_files" => {
+                self.accept_files = one_of(key, AcceptFiles::parse(text()?), AcceptFiles::WORDS)?
+            }
+            "keep" => {
+                self.keep = one_of(key, Keep::parse(text()?), &["forever", "session", "30d"])?
+            }
+            "file_limit" => {
+                self.file_limit =
+                    one_of(key, units::parse_size(text()?), &["512KiB", "100MiB", "2GiB"])?
+            }
             "theme" => self.theme = one_of(key, Theme::parse(text()?), Theme::WORDS)?,
             "mouse" => self.mouse = switch()?,
             "notify" => self.notify = switch()?,
@@ -457,7 +491,10 @@ fn interfaces(words: &str) -> Option<Vec<String>> {
 
 fn one_of<T>(key: &str, value: Option<T>, words: &[&str]) -> Result<T, String> {
     value.ok_or_else(|| {
-        format!("`{key}` takes {}", words.iter().map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(", "))
+        format!(
+            "`{key}` takes {}",
+            words.iter().map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(", ")
+        )
     })
 }
 
@@ -473,7 +510,8 @@ fn short(key: &str, text: &str, max: usize) -> Result<Option<String>, String> {
 
 fn read(path: &Path) -> Result<String, Error> {
     let bytes = files::read(path, MAX_FILE, WHAT)?;
-    String::from_utf8(bytes.to_vec()).map_err(|_| Error::Config { line: 1, why: "this is not UTF-8".to_owned() })
+    String::from_utf8(bytes.to_vec())
+        .map_err(|_| Error::Config { line: 1, why: "this is not UTF-8".to_owned() })
 }
 
 /// The line of a byte position, from 1.
@@ -523,8 +561,13 @@ mod tests {
     #[test]
     fn an_unknown_key_is_named_with_its_line_and_a_hint() {
         let error = Config::parse("# one\nroute = \"direct\"\n\nkeeep = \"30d\"\n").unwrap_err();
-        assert!(matches!(&error, Error::UnknownKey { line: Some(4), key, nearest: "keep" } if key == "keeep"));
-        assert_eq!(error.to_string(), "config.toml, line 4: unknown setting `keeep`; did you mean `keep`?");
+        assert!(
+            matches!(&error, Error::UnknownKey { line: Some(4), key, nearest: "keep" } if key == "keeep")
+        );
+        assert_eq!(
+            error.to_string(),
+            "config.toml, line 4: unknown setting `keeep`; did you mean `keep`?"
+        );
         let table = Config::parse("[read_receipt]\nx = 1\n").unwrap_err();
         assert!(matches!(table, Error::UnknownKey { line: Some(1), nearest: "read_receipts", .. }));
     }
@@ -532,7 +575,11 @@ mod tests {
     #[test]
     fn a_wrong_value_is_told_with_its_line_and_without_the_value() {
         for (text, line, why) in [
-            ("\nroute = \"pigeon\"", 2, "`route` takes \"onion\", \"direct\", \"tor\", \"tor+onion\""),
+            (
+                "\nroute = \"pigeon\"",
+                2,
+                "`route` takes \"onion\", \"direct\", \"tor\", \"tor+onion\"",
+            ),
             ("read_receipts = \"pigeon\"", 1, "`read_receipts` takes true or false"),
             ("keep = \"pigeon\"", 1, "`keep` takes \"forever\", \"session\", \"30d\""),
             ("name = \"pi\\u0007geon\"", 1, "`name` takes no control characters"),
@@ -549,7 +596,10 @@ mod tests {
             }
         }
         assert!(matches!(Config::parse("a\nb = \"").unwrap_err(), Error::Config { .. }));
-        assert!(matches!(Config::parse("keep = \"1d\"\nkeep = \"2d\"").unwrap_err(), Error::Config { line: 2, .. }));
+        assert!(matches!(
+            Config::parse("keep = \"1d\"\nkeep = \"2d\"").unwrap_err(),
+            Error::Config { line: 2, .. }
+        ));
     }
 
     #[test]
@@ -557,7 +607,10 @@ mod tests {
         let text = "box_sizes = \"ladder\"\nsend_delay = \"0.5s-3s\"\ndummies = \"30s-60s\"\n";
         let config = Config::parse(text).unwrap();
         assert_eq!(config.box_sizes, BoxSizes::Ladder);
-        assert_eq!((config.send_delay, config.dummies), (Some((500, 3_000)), Some((30_000, 60_000))));
+        assert_eq!(
+            (config.send_delay, config.dummies),
+            (Some((500, 3_000)), Some((30_000, 60_000)))
+        );
     }
 
     #[test]
@@ -570,9 +623,17 @@ mod tests {
         let of = |key: &str| all.iter().find(|e| e.key == key).unwrap();
         assert_eq!((of("name").value.as_str(), of("read_receipts").value.as_str()), ("N", "false"));
         assert_eq!((of("route").value.as_str(), of("route").choices), ("onion", Route::WORDS));
-        assert!(of("route").help.starts_with("How messages travel.\n  \"onion\"  "), "{}", of("route").help);
+        assert!(
+            of("route").help.starts_with("How messages travel.\n  \"onion\"  "),
+            "{}",
+            of("route").help
+        );
         assert!(all.iter().all(|e| !e.help.is_empty() && !e.help.contains('#')));
-        assert!(of("network").help.starts_with("The network that new invites use"), "{}", of("network").help);
+        assert!(
+            of("network").help.starts_with("The network that new invites use"),
+            "{}",
+            of("network").help
+        );
     }
 
     #[test]

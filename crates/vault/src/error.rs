@@ -3,8 +3,8 @@
 use messenger::store::StoreError;
 use wire::ErrorKind;
 
-/// Why a profile, a vault, a backup or a settings file cannot be used. Never contains what is stored in it, a key or a
-/// passphrase.
+/// Why a profile, a vault, a backup or a settings file cannot be used. Never contains what is
+/// stored in it, a key or a passphrase.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -117,9 +117,11 @@ impl Error {
             | Error::NoHome
             | Error::Config { .. }
             | Error::UnknownKey { .. } => ErrorKind::LocalConfig,
-            Error::Io { .. } | Error::Damaged(_) | Error::Truncated | Error::Database(_) | Error::Store(_) => {
-                ErrorKind::LocalStorage
-            }
+            Error::Io { .. }
+            | Error::Damaged(_)
+            | Error::Truncated
+            | Error::Database(_)
+            | Error::Store(_) => ErrorKind::LocalStorage,
             Error::Newer { .. } => ErrorKind::Unsupported,
             Error::Nested | Error::Bug(_) => ErrorKind::Bug,
         }
@@ -129,15 +131,21 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
-            Error::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => "free some disk space",
+            Error::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                "free some disk space"
+            }
             Error::Io { .. } => "check that the directory exists and belongs to you",
             Error::Missing(_) => "check the name, or create it first",
             Error::Exists(_) => "choose another name, or move the old one away",
-            Error::WrongPassphrase => "check Caps Lock and the keyboard layout; nobody can reset a passphrase",
+            Error::WrongPassphrase => {
+                "check Caps Lock and the keyboard layout; nobody can reset a passphrase"
+            }
             Error::WrongKeyFile => "put back the vault.key that was made with this profile",
             Error::LockedBy(_) => "unlock it in that way",
             Error::EmptyPassphrase => "type a passphrase of several words, or use a key file",
-            Error::Damaged(_) => "restore a backup into a new profile; the damaged file is left as it is",
+            Error::Damaged(_) => {
+                "restore a backup into a new profile; the damaged file is left as it is"
+            }
             Error::Truncated => "copy the backup again from where it was made",
             Error::NotABackup => "give the file that `backup` wrote",
             Error::Newer { .. } => "install the newer version of this program",
@@ -148,20 +156,30 @@ impl Error {
             Error::Config { .. } | Error::UnknownKey { .. } => {
                 "the comments in config.toml say what each setting takes"
             }
-            Error::Database(_) | Error::Store(_) => "check that the disk is neither full nor failing",
+            Error::Database(_) | Error::Store(_) => {
+                "check that the disk is neither full nor failing"
+            }
             Error::Nested | Error::Bug(_) => "please report this as a bug",
         }
     }
 
-    pub(crate) fn io(action: &'static str, what: &'static str) -> impl FnOnce(std::io::Error) -> Error {
+    pub(crate) fn io(
+        action: &'static str,
+        what: &'static str,
+    ) -> impl FnOnce(std::io::Error) -> Error {
         move |source| Error::Io { action, what, source }
     }
 
-    /// The database's error about `what`, without the SQL, the paths and the values that its own text may hold.
+    /// The database's error about `what`, without the SQL, the paths and the values that its own
+    /// text may hold.
     pub(crate) fn database(what: &'static str) -> impl Fn(rusqlite::Error) -> Error {
         move |e| match e.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => Error::Damaged(what),
-            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => Error::InUse,
+            Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => {
+                Error::Damaged(what)
+            }
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
+                Error::InUse
+            }
             _ => Error::Database(in_words(&e)),
         }
     }

@@ -9,14 +9,20 @@ use zeroize::Zeroizing;
 
 use crate::Error;
 
-/// Begins the names of temporary files in a profile; all of them are swept when the profile is opened.
+/// Begins the names of temporary files in a profile; all of them are swept when the profile is
+/// opened.
 pub(crate) const TEMP_PREFIX: &str = ".tmp-";
 
 /// Creates `path` for this user alone; it must not exist.
 pub(crate) fn create_private(path: &Path, bytes: &[u8], what: &'static str) -> Result<(), Error> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|e| {
-        if e.kind() == std::io::ErrorKind::AlreadyExists { Error::Exists(what) } else { Error::io("create", what)(e) }
-    })?;
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|e| {
+            if e.kind() == std::io::ErrorKind::AlreadyExists {
+                Error::Exists(what)
+            } else {
+                Error::io("create", what)(e)
+            }
+        })?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(Error::io("write", what))?;
     sync_dir(path);
     Ok(())
@@ -26,8 +32,13 @@ pub(crate) fn create_private(path: &Path, bytes: &[u8], what: &'static str) -> R
 pub(crate) fn replace(path: &Path, bytes: &[u8], what: &'static str) -> Result<(), Error> {
     let dir = path.parent().ok_or(Error::Bug("a file without a directory"))?;
     let old = OpenOptions::new().write(true).open(path).ok();
-    let mut temp = tempfile::Builder::new().prefix(TEMP_PREFIX).tempfile_in(dir).map_err(Error::io("create", what))?;
-    temp.write_all(bytes).and_then(|()| temp.as_file().sync_all()).map_err(Error::io("write", what))?;
+    let mut temp = tempfile::Builder::new()
+        .prefix(TEMP_PREFIX)
+        .tempfile_in(dir)
+        .map_err(Error::io("create", what))?;
+    temp.write_all(bytes)
+        .and_then(|()| temp.as_file().sync_all())
+        .map_err(Error::io("write", what))?;
     temp.persist(path).map_err(|e| Error::io("write", what)(e.error))?;
     sync_dir(path);
     if let Some(old) = old {
@@ -37,9 +48,17 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], what: &'static str) -> Result<(
 }
 
 /// Reads at most `max` bytes; a longer file is damaged.
-pub(crate) fn read(path: &Path, max: usize, what: &'static str) -> Result<Zeroizing<Vec<u8>>, Error> {
+pub(crate) fn read(
+    path: &Path,
+    max: usize,
+    what: &'static str,
+) -> Result<Zeroizing<Vec<u8>>, Error> {
     let file = File::open(path).map_err(|e| {
-        if e.kind() == std::io::ErrorKind::NotFound { Error::Missing(what) } else { Error::io("read", what)(e) }
+        if e.kind() == std::io::ErrorKind::NotFound {
+            Error::Missing(what)
+        } else {
+            Error::io("read", what)(e)
+        }
     })?;
     let mut bytes = Zeroizing::new(Vec::with_capacity(max + 1));
     file.take(max as u64 + 1).read_to_end(&mut bytes).map_err(Error::io("read", what))?;
@@ -76,7 +95,8 @@ pub(crate) fn create_dir(path: &Path, what: &'static str) -> Result<(), Error> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(Error::io("create", what))
 }
 
-/// Makes a rename or removal of `path` durable. A file system that cannot do this has nothing better to offer.
+/// Makes a rename or removal of `path` durable. A file system that cannot do this has nothing
+/// better to offer.
 pub(crate) fn sync_dir(path: &Path) {
     if let Some(dir) = path.parent() {
         let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };

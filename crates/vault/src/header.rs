@@ -1,7 +1,9 @@
-//! How a vault's random key is wrapped by what a person knows or holds: `vault.key.toml`, and the same in a backup.
+//! How a vault's random key is wrapped by what a person knows or holds: `vault.key.toml`, and the
+//! same in a backup.
 //!
-//! The wrap is AES-256-GCM-SIV (RFC 8452) under Argon2id (RFC 9106) of the passphrase, or under the key file; its tag
-//! tells a wrong passphrase. The nonce is random; the additional data names the purpose and all parameters.
+//! The wrap is AES-256-GCM-SIV (RFC 8452) under Argon2id (RFC 9106) of the passphrase, or under the
+//! key file; its tag tells a wrong passphrase. The nonce is random; the additional data names the
+//! purpose and all parameters.
 
 use std::path::Path;
 
@@ -28,7 +30,8 @@ pub(crate) const NONCE_LEN: usize = 12;
 /// Bytes of the salt of Argon2id.
 pub(crate) const SALT_LEN: usize = 16;
 
-/// Parameters of Argon2id. Read ones are within bounds: 8 KiB to 1 GiB, up to 16 passes, up to 8 lanes.
+/// Parameters of Argon2id. Read ones are within bounds: 8 KiB to 1 GiB, up to 16 passes, up to 8
+/// lanes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Cost {
@@ -45,7 +48,9 @@ impl Cost {
     pub(crate) const NEW: Cost = Cost { m_kib: 64 * 1024, t: 3, p: 1 };
 
     fn is_sane(self) -> bool {
-        (1..=8).contains(&self.p) && (1..=16).contains(&self.t) && (8 * self.p..=1024 * 1024).contains(&self.m_kib)
+        (1..=8).contains(&self.p)
+            && (1..=16).contains(&self.t)
+            && (8 * self.p..=1024 * 1024).contains(&self.m_kib)
     }
 
     /// The key of a passphrase; [`Error::Damaged`] when the parameters are out of bounds.
@@ -61,17 +66,24 @@ impl Cost {
         if !self.is_sane() {
             return Err(Error::Damaged(what));
         }
-        let params =
-            Params::new(self.m_kib, self.t, self.p, Some(KEY_LEN)).map_err(|_| Error::Bug("parameters of Argon2id"))?;
+        let params = Params::new(self.m_kib, self.t, self.p, Some(KEY_LEN))
+            .map_err(|_| Error::Bug("parameters of Argon2id"))?;
         let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         LockedKey::new(|key| {
-            argon.hash_password_into(passphrase.as_bytes(), salt, key).map_err(|_| Error::Bug("Argon2id"))
+            argon
+                .hash_password_into(passphrase.as_bytes(), salt, key)
+                .map_err(|_| Error::Bug("Argon2id"))
         })
     }
 }
 
 /// Wraps `key` under `by`.
-pub(crate) fn wrap(by: &LockedKey, nonce: &[u8; NONCE_LEN], about: &[u8], key: &LockedKey) -> Result<Vec<u8>, Error> {
+pub(crate) fn wrap(
+    by: &LockedKey,
+    nonce: &[u8; NONCE_LEN],
+    about: &[u8],
+    key: &LockedKey,
+) -> Result<Vec<u8>, Error> {
     Aes256GcmSiv::new(by.bytes().into())
         .encrypt(&Nonce::from(*nonce), Payload { msg: key.bytes(), aad: about })
         .map_err(|_| Error::Bug("wrapping a key"))
@@ -85,9 +97,13 @@ pub(crate) fn unwrap(
     wrapped: &[u8; WRAPPED_LEN],
 ) -> Result<Option<LockedKey>, Error> {
     let cipher = Aes256GcmSiv::new(by.bytes().into());
-    match cipher.decrypt(&Nonce::from(*nonce), Payload { msg: wrapped, aad: about }).map(Zeroizing::new) {
+    match cipher
+        .decrypt(&Nonce::from(*nonce), Payload { msg: wrapped, aad: about })
+        .map(Zeroizing::new)
+    {
         Ok(plain) => LockedKey::new(|key| {
-            let plain: &[u8; KEY_LEN] = plain.as_slice().try_into().map_err(|_| Error::Bug("length of a key"))?;
+            let plain: &[u8; KEY_LEN] =
+                plain.as_slice().try_into().map_err(|_| Error::Bug("length of a key"))?;
             key.copy_from_slice(plain);
             Ok(())
         })
@@ -191,7 +207,9 @@ impl Header {
 
     fn to_toml(&self) -> Result<String, Error> {
         let (kdf, salt, argon2id) = match self.by {
-            WrappedBy::Passphrase { cost, salt } => ("argon2id", Some(HEXLOWER.encode(&salt)), Some(cost)),
+            WrappedBy::Passphrase { cost, salt } => {
+                ("argon2id", Some(HEXLOWER.encode(&salt)), Some(cost))
+            }
             WrappedBy::File => ("file", None, None),
         };
         let raw = HeaderToml {
@@ -203,7 +221,9 @@ impl Header {
             argon2id,
         };
         let body = toml::to_string(&raw).map_err(|_| Error::Bug("writing the key header"))?;
-        Ok(format!("# The key of vault.db, wrapped. Without this file nothing opens the vault.\n{body}"))
+        Ok(format!(
+            "# The key of vault.db, wrapped. Without this file nothing opens the vault.\n{body}"
+        ))
     }
 }
 
@@ -252,7 +272,10 @@ mod tests {
             ("nonce = \"", "nonce = \"00"),
         ] {
             assert!(text.contains(from));
-            assert!(matches!(Header::parse(&text.replace(from, to)), Err(Error::Damaged(_))), "{to}");
+            assert!(
+                matches!(Header::parse(&text.replace(from, to)), Err(Error::Damaged(_))),
+                "{to}"
+            );
         }
         let newer = text.replace("version = 1", "version = 2\nmore = true");
         assert!(matches!(Header::parse(&newer), Err(Error::Newer { found: 2, known: 1, .. })));

@@ -17,7 +17,8 @@ const WHAT: &str = "key file";
 pub enum Unlock {
     /// A passphrase, stretched by Argon2id (64 MiB, 3 passes).
     Passphrase(Zeroizing<String>),
-    /// The file `vault.key` in the profile's directory. Whoever can read that directory can read the vault.
+    /// The file `vault.key` in the profile's directory. Whoever can read that directory can read
+    /// the vault.
     KeyFile,
 }
 
@@ -56,9 +57,9 @@ impl VaultKey {
         random_key().map(VaultKey)
     }
 
-    /// Writes the header (`vault.key.toml`, and for [`Unlock::KeyFile`] a fresh `vault.key`, unless the header there is
-    /// one of a key file already) into `dir`. An existing header is replaced at once and overwritten: the old passphrase
-    /// opens nothing from then on.
+    /// Writes the header (`vault.key.toml`, and for [`Unlock::KeyFile`] a fresh `vault.key`, unless
+    /// the header there is one of a key file already) into `dir`. An existing header is replaced at
+    /// once and overwritten: the old passphrase opens nothing from then on.
     ///
     /// # Errors
     /// [`Error::EmptyPassphrase`], [`Error::Io`].
@@ -74,7 +75,8 @@ impl VaultKey {
                 files::erase(&key_file, WHAT)
             }
             Unlock::KeyFile => {
-                // A key file that the present header needs must stay: two files cannot change in one step.
+                // A key file that the present header needs must stay: two files cannot change in
+                // one step.
                 let with = match Header::read(dir) {
                     Ok(Header { by: WrappedBy::File, .. }) => read_key_file(dir)?,
                     _ => {
@@ -92,8 +94,8 @@ impl VaultKey {
     /// Opens the header in `dir`. Takes about a tenth of a second and 64 MiB for a passphrase.
     ///
     /// # Errors
-    /// [`Error::Missing`], [`Error::WrongPassphrase`], [`Error::WrongKeyFile`], [`Error::LockedBy`] for the other kind,
-    /// [`Error::Damaged`], [`Error::Newer`], [`Error::Io`].
+    /// [`Error::Missing`], [`Error::WrongPassphrase`], [`Error::WrongKeyFile`], [`Error::LockedBy`]
+    /// for the other kind, [`Error::Damaged`], [`Error::Newer`], [`Error::Io`].
     pub fn unlock(dir: &Path, unlock: &Unlock) -> Result<VaultKey, Error> {
         let header = Header::read(dir)?;
         match (unlock, &header.by) {
@@ -126,7 +128,8 @@ impl VaultKey {
         self.0.is_locked()
     }
 
-    /// The key itself, for whoever seals something other than a vault: the seed of an onion service's identity.
+    /// The key itself, for whoever seals something other than a vault: the seed of an onion
+    /// service's identity.
     #[must_use]
     pub fn reveal(&self) -> &[u8; KEY_LEN] {
         self.0.bytes()

@@ -1,6 +1,7 @@
 //! Memory for a key: its own pages, kept out of swap and core dumps where the system allows it.
 //!
-//! The one module of this crate with unsafe code: four system calls and the access to the page that they gave.
+//! The one module of this crate with unsafe code: four system calls and the access to the page that
+//! they gave.
 #![allow(unsafe_code)]
 
 use std::ptr::NonNull;
@@ -29,11 +30,14 @@ impl LockedKey {
     /// A key that `fill` writes. The bytes are never anywhere else, unless `fill` puts them there.
     ///
     /// # Errors
-    /// [`Error::Io`] when the system gives no page, or what `fill` returns. A page that cannot be locked is no error:
-    /// see [`LockedKey::is_locked`].
-    pub fn new(fill: impl FnOnce(&mut [u8; KEY_LEN]) -> Result<(), Error>) -> Result<LockedKey, Error> {
+    /// [`Error::Io`] when the system gives no page, or what `fill` returns. A page that cannot be
+    /// locked is no error: see [`LockedKey::is_locked`].
+    pub fn new(
+        fill: impl FnOnce(&mut [u8; KEY_LEN]) -> Result<(), Error>,
+    ) -> Result<LockedKey, Error> {
         let len = rustix::param::page_size();
-        // SAFETY: a fresh private mapping at an address of the system's choice touches no memory in use.
+        // SAFETY: a fresh private mapping at an address of the system's choice touches no memory in
+        // use.
         let address = unsafe {
             mm::mmap_anonymous(
                 std::ptr::null_mut(),
@@ -57,7 +61,8 @@ impl LockedKey {
     /// The key.
     #[must_use]
     pub fn bytes(&self) -> &[u8; KEY_LEN] {
-        // SAFETY: the page is mapped, readable, zero-filled by the system, longer than a key, and lives as long as self.
+        // SAFETY: the page is mapped, readable, zero-filled by the system, longer than a key, and
+        // lives as long as self.
         unsafe { self.page.as_ref() }
     }
 
@@ -71,14 +76,16 @@ impl LockedKey {
         self.bytes_mut().zeroize();
     }
 
-    /// Whether the page is held in memory: where not (a small `RLIMIT_MEMLOCK`), it may reach the swap.
+    /// Whether the page is held in memory: where not (a small `RLIMIT_MEMLOCK`), it may reach the
+    /// swap.
     #[must_use]
     pub fn is_locked(&self) -> bool {
         self.locked
     }
 }
 
-/// Whether this process may lock the memory of a key. Where not, keys are kept all the same, and may reach the swap.
+/// Whether this process may lock the memory of a key. Where not, keys are kept all the same, and
+/// may reach the swap.
 #[must_use]
 pub fn can_lock() -> bool {
     LockedKey::new(|_| Ok(())).is_ok_and(|key| key.is_locked())
@@ -122,7 +129,8 @@ mod tests {
         assert_eq!(moved, [0xAB; 32]);
     }
 
-    /// The memory itself, past all copies: what `drop` does first, looked at before the page is gone.
+    /// The memory itself, past all copies: what `drop` does first, looked at before the page is
+    /// gone.
     #[test]
     fn a_dropped_key_is_zeroed_where_it_lay() {
         let mut key = std::mem::ManuallyDrop::new(
@@ -156,10 +164,12 @@ mod tests {
         // The system may have joined the page with an equal neighbour.
         let holds = |line: &str| {
             let bounds = line.split(' ').next().and_then(|range| range.split_once('-'));
-            let bounds = bounds.map(|(a, b)| (usize::from_str_radix(a, 16), usize::from_str_radix(b, 16)));
+            let bounds =
+                bounds.map(|(a, b)| (usize::from_str_radix(a, 16), usize::from_str_radix(b, 16)));
             matches!(bounds, Some((Ok(a), Ok(b))) if (a..b).contains(&address))
         };
-        let flags = maps.lines().skip_while(|l| !holds(l)).find(|l| l.starts_with("VmFlags:")).unwrap();
+        let flags =
+            maps.lines().skip_while(|l| !holds(l)).find(|l| l.starts_with("VmFlags:")).unwrap();
         assert!(flags.contains(" dd"), "not dumped: {flags}");
         assert_eq!(flags.contains(" lo"), key.is_locked(), "{flags}");
     }

@@ -52,8 +52,8 @@ impl std::fmt::Display for ProfileName {
 
 /// A profile that this process has open; no other process can, as long as this value lives.
 ///
-/// Its directory has mode 0700 and holds `config.toml`, `vault.db` (with its log), `vault.key.toml`, perhaps
-/// `vault.key`, and `lock`.
+/// Its directory has mode 0700 and holds `config.toml`, `vault.db` (with its log),
+/// `vault.key.toml`, perhaps `vault.key`, and `lock`.
 pub struct Profile {
     dir: PathBuf,
     name: ProfileName,
@@ -61,13 +61,15 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Where profiles are: `$HUSHWING_HOME`, else `$XDG_DATA_HOME/hushwing`, else `~/.local/share/hushwing`. Relative
-    /// values of the latter two are ignored, as the XDG specification demands.
+    /// Where profiles are: `$HUSHWING_HOME`, else `$XDG_DATA_HOME/hushwing`, else
+    /// `~/.local/share/hushwing`. Relative values of the latter two are ignored, as the XDG
+    /// specification demands.
     ///
     /// # Errors
     /// [`Error::NoHome`].
     pub fn data_dir() -> Result<PathBuf, Error> {
-        let var = |name| std::env::var_os(name).map(PathBuf::from).filter(|p| !p.as_os_str().is_empty());
+        let var =
+            |name| std::env::var_os(name).map(PathBuf::from).filter(|p| !p.as_os_str().is_empty());
         data_dir_from(var("HUSHWING_HOME"), var("XDG_DATA_HOME"), var("HOME"))
     }
 
@@ -104,7 +106,11 @@ impl Profile {
         let dir = base.join(name.as_str());
         files::create_dir(&dir, WHAT)?;
         let profile = Profile::lock(dir, name)?;
-        files::create_private(&profile.config_path(), DEFAULT_CONFIG.as_bytes(), "a profile of this name")?;
+        files::create_private(
+            &profile.config_path(),
+            DEFAULT_CONFIG.as_bytes(),
+            "a profile of this name",
+        )?;
         Ok(profile)
     }
 
@@ -120,7 +126,8 @@ impl Profile {
     }
 
     fn lock(dir: PathBuf, name: &ProfileName) -> Result<Profile, Error> {
-        std::fs::set_permissions(&dir, Permissions::from_mode(0o700)).map_err(Error::io("protect", WHAT))?;
+        std::fs::set_permissions(&dir, Permissions::from_mode(0o700))
+            .map_err(Error::io("protect", WHAT))?;
         let lock = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -209,8 +216,8 @@ impl Profile {
         Vault::open(&self.dir, &VaultKey::unlock(&self.dir, unlock)?)
     }
 
-    /// Locks its vault in another way; the vault itself stays as it is, and may be open meanwhile. Copies of the old
-    /// `vault.key.toml` that someone has made still open it with the old secret.
+    /// Locks its vault in another way; the vault itself stays as it is, and may be open meanwhile.
+    /// Copies of the old `vault.key.toml` that someone has made still open it with the old secret.
     ///
     /// # Errors
     /// As [`VaultKey::unlock`] and [`VaultKey::seal`].
@@ -218,10 +225,11 @@ impl Profile {
         VaultKey::unlock(&self.dir, old)?.seal(&self.dir, new)
     }
 
-    /// Removes the profile. The key file and the header are overwritten first, and from then on nobody can read the
-    /// vault, whatever else is left of it. Most SSDs, and file systems that copy on write, keep old blocks for a
-    /// while: there the wrapped key may survive, and then the passphrase alone protects the vault (a key file may
-    /// survive just so, and protects nothing then).
+    /// Removes the profile. The key file and the header are overwritten first, and from then on
+    /// nobody can read the vault, whatever else is left of it. Most SSDs, and file systems that
+    /// copy on write, keep old blocks for a while: there the wrapped key may survive, and then the
+    /// passphrase alone protects the vault (a key file may survive just so, and protects nothing
+    /// then).
     ///
     /// The vault must be closed.
     ///
@@ -243,7 +251,11 @@ impl std::fmt::Debug for Profile {
     }
 }
 
-fn data_dir_from(own: Option<PathBuf>, xdg: Option<PathBuf>, home: Option<PathBuf>) -> Result<PathBuf, Error> {
+fn data_dir_from(
+    own: Option<PathBuf>,
+    xdg: Option<PathBuf>,
+    home: Option<PathBuf>,
+) -> Result<PathBuf, Error> {
     own.or_else(|| xdg.filter(|p| p.is_absolute()).map(|p| p.join("hushwing")))
         .or_else(|| home.filter(|p| p.is_absolute()).map(|p| p.join(".local/share/hushwing")))
         .ok_or(Error::NoHome)
@@ -268,7 +280,10 @@ mod tests {
         let p = |s: &str| Some(PathBuf::from(s));
         assert_eq!(data_dir_from(p("/o"), p("/x"), p("/h")).unwrap(), Path::new("/o"));
         assert_eq!(data_dir_from(None, p("/x"), p("/h")).unwrap(), Path::new("/x/hushwing"));
-        assert_eq!(data_dir_from(None, p("x"), p("/h")).unwrap(), Path::new("/h/.local/share/hushwing"));
+        assert_eq!(
+            data_dir_from(None, p("x"), p("/h")).unwrap(),
+            Path::new("/h/.local/share/hushwing")
+        );
         assert!(matches!(data_dir_from(None, None, None), Err(Error::NoHome)));
     }
 }

@@ -8,12 +8,16 @@ use crate::Error;
 /// `application_id` of a vault: "Hush".
 pub(crate) const APPLICATION_ID: i32 = 0x4875_7368;
 
-/// Step *n* (from 0) brings a vault of version *n* to version *n* + 1. Steps are never changed, only added.
-pub(crate) const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+/// Step *n* (from 0) brings a vault of version *n* to version *n* + 1. Steps are never changed,
+/// only added.
+pub(crate) const MIGRATIONS: &[&str] =
+    &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
 /// What a connection needs before the tables work: the function that the search index calls.
 pub(crate) fn prepare(conn: &Connection) -> rusqlite::Result<()> {
-    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
+    let flags = FunctionFlags::SQLITE_UTF8
+        | FunctionFlags::SQLITE_DETERMINISTIC
+        | FunctionFlags::SQLITE_INNOCUOUS;
     conn.create_scalar_function("words", 1, flags, |context| {
         let text = context.get_raw(0).as_bytes_or_null()?.unwrap_or_default();
         Ok(words(&String::from_utf8_lossy(text)))
@@ -45,8 +49,8 @@ pub(crate) fn migrate(conn: &Connection, steps: &[&str], what: &'static str) -> 
     Ok(())
 }
 
-/// The text with each sign of a script without spaces (and each symbol) standing alone, so that the index finds it
-/// within a longer run: a phrase of signs is then a phrase of words.
+/// The text with each sign of a script without spaces (and each symbol) standing alone, so that the
+/// index finds it within a longer run: a phrase of signs is then a phrase of words.
 pub(crate) fn words(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -72,7 +76,8 @@ const MAX_QUERY_WORDS: usize = 32;
 /// Most characters of a query that count; later ones are ignored.
 const MAX_QUERY_CHARS: usize = 1024;
 
-/// A query of the index for all words of `query`, each as a prefix; `None` when there is no word in it.
+/// A query of the index for all words of `query`, each as a prefix; `None` when there is no word in
+/// it.
 pub(crate) fn match_all(query: &str) -> Option<String> {
     let query: String = query.chars().take(MAX_QUERY_CHARS).collect();
     let terms: Vec<String> = query
@@ -90,7 +95,10 @@ mod tests {
 
     #[test]
     fn queries_are_quoted() {
-        assert_eq!(match_all("a \"b\" AND*").as_deref(), Some("\"a\"* AND \"\"\"b\"\"\"* AND \"AND*\"*"));
+        assert_eq!(
+            match_all("a \"b\" AND*").as_deref(),
+            Some("\"a\"* AND \"\"\"b\"\"\"* AND \"AND*\"*")
+        );
         assert_eq!(match_all(" \t\n\"*():^-+ "), None);
         assert_eq!(match_all("会议").as_deref(), Some("\"会  议\"*"));
     }
@@ -123,6 +131,7 @@ mod tests {
         }
         conn.execute("UPDATE message SET text = ''", []).unwrap();
         assert!(!on_disk("filler7") && !on_disk("pelican") && !on_disk("elican"));
-        conn.execute_batch("INSERT INTO message_text(message_text) VALUES ('integrity-check')").unwrap();
+        conn.execute_batch("INSERT INTO message_text(message_text) VALUES ('integrity-check')")
+            .unwrap();
     }
 }

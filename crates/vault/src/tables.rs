@@ -3,7 +3,9 @@
 use std::cell::Cell;
 
 use messenger::id::{ConversationId, MemberId, MessageId};
-use messenger::store::{Author, Kind, NewMessage, Reaction, Space, State, Store, StoreError, StoredMessage};
+use messenger::store::{
+    Author, Kind, NewMessage, Reaction, Space, State, Store, StoreError, StoredMessage,
+};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use wire::Timestamp;
 
@@ -31,8 +33,8 @@ impl<'c> Tables<'c> {
         Tables { conn, writable, erased: Cell::new(false) }
     }
 
-    /// Changes rows and says how many. Refused outside of the transaction: some errors of the disk end one early, and
-    /// what is written after that would stand alone.
+    /// Changes rows and says how many. Refused outside of the transaction: some errors of the disk
+    /// end one early, and what is written after that would stand alone.
     fn write(&self, sql: &str, params: impl Params) -> Result<usize, StoreError> {
         if !self.writable {
             return Err(StoreError("a read transaction cannot write".to_owned()));
@@ -57,7 +59,10 @@ impl<'c> Tables<'c> {
         params: impl Params,
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, StoreError> {
-        self.conn.prepare_cached(sql).and_then(|mut s| s.query_map(params, read)?.collect()).map_err(|e| fail(&e))
+        self.conn
+            .prepare_cached(sql)
+            .and_then(|mut s| s.query_map(params, read)?.collect())
+            .map_err(|e| fail(&e))
     }
 
     fn one<T>(
@@ -66,11 +71,15 @@ impl<'c> Tables<'c> {
         params: impl Params,
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Option<T>, StoreError> {
-        self.conn.prepare_cached(sql).and_then(|mut s| s.query_row(params, read).optional()).map_err(|e| fail(&e))
+        self.conn
+            .prepare_cached(sql)
+            .and_then(|mut s| s.query_row(params, read).optional())
+            .map_err(|e| fail(&e))
     }
 
     fn messages(&self, rest: &str, params: impl Params) -> Result<Vec<StoredMessage>, StoreError> {
-        let mut all = self.rows(&format!("SELECT {COLUMNS} FROM message {rest}"), params, message_of)?;
+        let mut all =
+            self.rows(&format!("SELECT {COLUMNS} FROM message {rest}"), params, message_of)?;
         for m in &mut all {
             m.reactions = self.rows(
                 "SELECT author, author_name, emoji FROM reaction WHERE message = ?1 ORDER BY number",
@@ -82,7 +91,11 @@ impl<'c> Tables<'c> {
     }
 
     /// The number of the message that [`Store::message`] gives, unless deleted.
-    fn number_of(&self, conversation: &ConversationId, id: &MessageId) -> Result<Option<i64>, StoreError> {
+    fn number_of(
+        &self,
+        conversation: &ConversationId,
+        id: &MessageId,
+    ) -> Result<Option<i64>, StoreError> {
         let found = self.one(
             "SELECT number, deleted FROM message WHERE conversation = ?1 AND id = ?2 ORDER BY number LIMIT 1",
             params![conversation.as_bytes(), id.as_bytes()],
@@ -94,7 +107,11 @@ impl<'c> Tables<'c> {
 
 impl Store for Tables<'_> {
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.one("SELECT value FROM record WHERE space = ?1 AND key = ?2", params![space as u8, key], |row| row.get(0))
+        self.one(
+            "SELECT value FROM record WHERE space = ?1 AND key = ?2",
+            params![space as u8, key],
+            |row| row.get(0),
+        )
     }
 
     fn put(&self, space: Space, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
@@ -152,7 +169,11 @@ impl Store for Tables<'_> {
         Ok(n > 0)
     }
 
-    fn message(&self, conversation: &ConversationId, id: &MessageId) -> Result<Option<StoredMessage>, StoreError> {
+    fn message(
+        &self,
+        conversation: &ConversationId,
+        id: &MessageId,
+    ) -> Result<Option<StoredMessage>, StoreError> {
         let found = self.messages(
             "WHERE conversation = ?1 AND id = ?2 ORDER BY number LIMIT 1",
             params![conversation.as_bytes(), id.as_bytes()],
@@ -219,7 +240,12 @@ impl Store for Tables<'_> {
         Ok(n > 0)
     }
 
-    fn set_state(&self, conversation: &ConversationId, id: &MessageId, state: State) -> Result<bool, StoreError> {
+    fn set_state(
+        &self,
+        conversation: &ConversationId,
+        id: &MessageId,
+        state: State,
+    ) -> Result<bool, StoreError> {
         // Only what waits can be taken back, and nothing of ours is ever received.
         let below = match state {
             State::Received => return Ok(false),
@@ -233,7 +259,12 @@ impl Store for Tables<'_> {
         Ok(n > 0)
     }
 
-    fn set_route(&self, conversation: &ConversationId, id: &MessageId, route: &str) -> Result<(), StoreError> {
+    fn set_route(
+        &self,
+        conversation: &ConversationId,
+        id: &MessageId,
+        route: &str,
+    ) -> Result<(), StoreError> {
         self.write(
             "UPDATE message SET route = ?3 WHERE conversation = ?1 AND id = ?2 AND author = x''",
             params![conversation.as_bytes(), id.as_bytes(), route],
@@ -241,7 +272,12 @@ impl Store for Tables<'_> {
         Ok(())
     }
 
-    fn set_expiry(&self, conversation: &ConversationId, id: &MessageId, at: Timestamp) -> Result<(), StoreError> {
+    fn set_expiry(
+        &self,
+        conversation: &ConversationId,
+        id: &MessageId,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         self.write(
             "UPDATE message SET expires_at = ?3 WHERE number =
                (SELECT number FROM message WHERE conversation = ?1 AND id = ?2 ORDER BY number LIMIT 1)",
@@ -300,7 +336,10 @@ impl Store for Tables<'_> {
                 "WHERE conversation = ?1 AND number > ?2 ORDER BY number LIMIT ?3",
                 params![conversation.as_bytes(), after, rows(limit)],
             ),
-            None => self.messages("WHERE number > ?1 ORDER BY number LIMIT ?2", params![after, rows(limit)]),
+            None => self.messages(
+                "WHERE number > ?1 ORDER BY number LIMIT ?2",
+                params![after, rows(limit)],
+            ),
         }
     }
 
@@ -317,11 +356,18 @@ impl Store for Tables<'_> {
                 &format!("WHERE {found} AND conversation = ?3 ORDER BY number DESC LIMIT ?2"),
                 params![all, rows(limit), conversation.as_bytes()],
             ),
-            None => self.messages(&format!("WHERE {found} ORDER BY number DESC LIMIT ?2"), params![all, rows(limit)]),
+            None => self.messages(
+                &format!("WHERE {found} ORDER BY number DESC LIMIT ?2"),
+                params![all, rows(limit)],
+            ),
         }
     }
 
-    fn mark_seen(&self, conversation: &ConversationId, up_to: i64) -> Result<Vec<MessageId>, StoreError> {
+    fn mark_seen(
+        &self,
+        conversation: &ConversationId,
+        up_to: i64,
+    ) -> Result<Vec<MessageId>, StoreError> {
         let new = self.rows(
             "SELECT id FROM message WHERE conversation = ?1 AND seen = 0 AND number <= ?2 ORDER BY number",
             params![conversation.as_bytes(), up_to],
@@ -408,7 +454,11 @@ fn millis(at: Timestamp) -> i64 {
 }
 
 fn timestamp(ms: i64) -> Timestamp {
-    if ms == i64::MAX { Timestamp::MAX } else { Timestamp::from_millis(u64::try_from(ms).unwrap_or(0)) }
+    if ms == i64::MAX {
+        Timestamp::MAX
+    } else {
+        Timestamp::from_millis(u64::try_from(ms).unwrap_or(0))
+    }
 }
 
 fn rows(limit: usize) -> i64 {

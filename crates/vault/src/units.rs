@@ -2,8 +2,13 @@
 
 /// A second, in ms.
 const SECOND: u64 = 1000;
-const DURATIONS: [(&str, u64); 5] =
-    [("w", 7 * 86_400 * SECOND), ("d", 86_400 * SECOND), ("h", 3600 * SECOND), ("m", 60 * SECOND), ("s", SECOND)];
+const DURATIONS: [(&str, u64); 5] = [
+    ("w", 7 * 86_400 * SECOND),
+    ("d", 86_400 * SECOND),
+    ("h", 3600 * SECOND),
+    ("m", 60 * SECOND),
+    ("s", SECOND),
+];
 const SIZES: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
 /// The longest duration: a hundred years of 365 days, in ms.
@@ -11,8 +16,8 @@ pub const MAX_DURATION_MS: u64 = 100 * 365 * 86_400 * SECOND;
 /// The largest size: 1 TiB, in bytes.
 pub const MAX_SIZE: u64 = 1 << 40;
 
-/// A duration such as `90s`, `15m`, `12h`, `30d` or `4w`, in ms: a whole number above zero and a unit, at most
-/// [`MAX_DURATION_MS`]. `None` for anything else.
+/// A duration such as `90s`, `15m`, `12h`, `30d` or `4w`, in ms: a whole number above zero and a
+/// unit, at most [`MAX_DURATION_MS`]. `None` for anything else.
 #[must_use]
 pub fn parse_duration(text: &str) -> Option<u64> {
     parse(text, &DURATIONS).filter(|ms| (1..=MAX_DURATION_MS).contains(ms))
@@ -24,8 +29,8 @@ pub fn show_duration(ms: u64) -> String {
     show(ms - ms % SECOND, &DURATIONS)
 }
 
-/// A span of time such as `30s-60s`, `0.5s-3s` or `50ms-100ms`, in ms: the shorter first, the longer above zero and at
-/// most a day. `None` for anything else.
+/// A span of time such as `30s-60s`, `0.5s-3s` or `50ms-100ms`, in ms: the shorter first, the
+/// longer above zero and at most a day. `None` for anything else.
 #[must_use]
 pub fn parse_span(text: &str) -> Option<(u64, u64)> {
     let (from, to) = text.split_once('-')?;
@@ -47,12 +52,16 @@ fn parse_short(text: &str) -> Option<u64> {
     if rest.is_empty() || rest.len() > 3 || !rest.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    let thousandths =
-        whole.parse::<u64>().ok()?.checked_mul(1_000)?.checked_add(format!("{rest:0<3}").parse().ok()?)?;
+    let thousandths = whole
+        .parse::<u64>()
+        .ok()?
+        .checked_mul(1_000)?
+        .checked_add(format!("{rest:0<3}").parse().ok()?)?;
     Some(thousandths.checked_mul(factor)? / 1_000)
 }
 
-/// A size such as `512KiB`, `100MiB`, `2GiB` or `4096B`, in bytes, at most [`MAX_SIZE`]. `None` for anything else.
+/// A size such as `512KiB`, `100MiB`, `2GiB` or `4096B`, in bytes, at most [`MAX_SIZE`]. `None` for
+/// anything else.
 #[must_use]
 pub fn parse_size(text: &str) -> Option<u64> {
     parse(text, &SIZES).filter(|bytes| *bytes <= MAX_SIZE)
@@ -72,7 +81,8 @@ fn parse(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 }
 
 fn show(n: u64, units: &[(&str, u64)]) -> String {
-    let whole = units.iter().find(|(_, factor)| n > 0 && n.is_multiple_of(*factor)).or(units.last());
+    let whole =
+        units.iter().find(|(_, factor)| n > 0 && n.is_multiple_of(*factor)).or(units.last());
     whole.map_or_else(String::new, |(name, factor)| format!("{}{name}", n / factor))
 }
 
@@ -87,9 +97,19 @@ mod tests {
         assert_eq!(parse_duration(" 15 m "), Some(900_000));
         assert_eq!(parse_size("100MiB"), Some(100 << 20));
         assert_eq!(parse_size("0B"), Some(0));
-        for odd in
-            ["", "d", "0d", "-1d", "1.5h", "30", "30D", "30 days", "99999999999999999999d", "36501d", "3\u{661}d"]
-        {
+        for odd in [
+            "",
+            "d",
+            "0d",
+            "-1d",
+            "1.5h",
+            "30",
+            "30D",
+            "30 days",
+            "99999999999999999999d",
+            "36501d",
+            "3\u{661}d",
+        ] {
             assert_eq!(parse_duration(odd), None, "{odd}");
         }
         for odd in ["", "1", "100MB", "2TiB", "1025GiB", "99999999999GiB"] {

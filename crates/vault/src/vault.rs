@@ -21,17 +21,20 @@ pub(crate) const WHAT: &str = "the vault";
 
 /// Before all else: nothing about keys on standard error.
 const QUIET: &str = "PRAGMA cipher_log_level = NONE;";
-/// What every connection sets. Waits at most 5 s for another one. `cipher_memory_security` stays off: it made bulk
-/// writes 15 times and reads 5 times slower, for memory that core dumps and ptrace are kept out of anyway.
-const SETTINGS: &str = "PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY;
+/// What every connection sets. Waits at most 5 s for another one. `cipher_memory_security` stays
+/// off: it made bulk writes 15 times and reads 5 times slower, for memory that core dumps and
+/// ptrace are kept out of anyway.
+const SETTINGS: &str =
+    "PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY;
                         PRAGMA busy_timeout = 5000; PRAGMA trusted_schema = OFF;";
 /// What a vault sets beyond that: each commit is durable.
 const DURABLE: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
 
 /// One SQLCipher connection (AES-256-CBC and HMAC-SHA512 per page), or a database in memory alone.
 ///
-/// The seals are each page's own: whoever can write the file can put an older state of it back, or cut off its log, and
-/// this is not told. All access is within [`Vault::transaction`] or [`Vault::read`]. It is `Send` and not `Sync`: one thread at a time.
+/// The seals are each page's own: whoever can write the file can put an older state of it back, or
+/// cut off its log, and this is not told. All access is within [`Vault::transaction`] or
+/// [`Vault::read`]. It is `Send` and not `Sync`: one thread at a time.
 pub struct Vault {
     pub(crate) conn: Connection,
     dir: Option<PathBuf>,
@@ -47,28 +50,34 @@ impl Vault {
         Vault::open(dir, key)
     }
 
-    /// Makes the file of an empty vault that the first [`Vault::open`] takes. Until then it may be made again.
+    /// Makes the file of an empty vault that the first [`Vault::open`] takes. Until then it may be
+    /// made again.
     pub(crate) fn build(dir: &Path, key: &VaultKey) -> Result<(), Error> {
         if dir.join(VAULT_FILE).exists() {
             return Err(Error::Exists("a vault"));
         }
         let new = dir.join(NEW_FILE);
-        for leftover in [new.clone(), dir.join("vault.db.new-wal"), dir.join("vault.db.new-journal")] {
+        for leftover in
+            [new.clone(), dir.join("vault.db.new-wal"), dir.join("vault.db.new-journal")]
+        {
             match std::fs::remove_file(leftover) {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::io("remove", WHAT)(e)),
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::io("remove", WHAT)(e));
+                }
                 _ => {}
             }
         }
         build_file(&new, key)
     }
 
-    /// Opens the vault in `dir`, and brings it to this program's version. Before that a copy of it, under the same
-    /// key, is kept as `vault.db.before-vN`; see [`Vault::remove_copies`].
+    /// Opens the vault in `dir`, and brings it to this program's version. Before that a copy of it,
+    /// under the same key, is kept as `vault.db.before-vN`; see [`Vault::remove_copies`].
     ///
     /// # Errors
-    /// [`Error::Missing`]; [`Error::Damaged`] when the file is not what was written under this key (the first page at
-    /// least is checked here, the others when they are read, see [`Vault::check`]); [`Error::Newer`];
-    /// [`Error::InUse`]; [`Error::Io`]; [`Error::Database`]. After an error the file is as it was.
+    /// [`Error::Missing`]; [`Error::Damaged`] when the file is not what was written under this key
+    /// (the first page at least is checked here, the others when they are read, see
+    /// [`Vault::check`]); [`Error::Newer`]; [`Error::InUse`]; [`Error::Io`]; [`Error::Database`].
+    /// After an error the file is as it was.
     pub fn open(dir: &Path, key: &VaultKey) -> Result<Vault, Error> {
         Vault::open_with(dir, key, MIGRATIONS)
     }
@@ -109,12 +118,15 @@ impl Vault {
         Ok(Vault { conn, dir: None })
     }
 
-    /// Runs `work` in a transaction that writes: committed, durably, when it returns `Ok`, and otherwise (or when it
-    /// panics) as if it had not run.
+    /// Runs `work` in a transaction that writes: committed, durably, when it returns `Ok`, and
+    /// otherwise (or when it panics) as if it had not run.
     ///
     /// # Errors
     /// What `work` returns; [`Error::Nested`], [`Error::InUse`], [`Error::Database`].
-    pub fn transaction<T, E: From<Error>>(&self, work: impl FnOnce(&dyn Store) -> Result<T, E>) -> Result<T, E> {
+    pub fn transaction<T, E: From<Error>>(
+        &self,
+        work: impl FnOnce(&dyn Store) -> Result<T, E>,
+    ) -> Result<T, E> {
         let transaction = self.begin(TransactionBehavior::Immediate)?;
         let tables = Tables::new(&self.conn, true);
         let done = work(&tables)?;
@@ -129,7 +141,8 @@ impl Vault {
         Ok(done)
     }
 
-    /// As [`Vault::transaction`], on the boxes that are carried on the LAN; they are kept for so long.
+    /// As [`Vault::transaction`], on the boxes that are carried on the LAN; they are kept for so
+    /// long.
     ///
     /// # Errors
     /// What `work` returns; [`Error::Nested`], [`Error::InUse`], [`Error::Database`].
@@ -148,13 +161,17 @@ impl Vault {
     ///
     /// # Errors
     /// What `work` returns; [`Error::Nested`], [`Error::Database`].
-    pub fn read<T, E: From<Error>>(&self, work: impl FnOnce(&dyn Store) -> Result<T, E>) -> Result<T, E> {
+    pub fn read<T, E: From<Error>>(
+        &self,
+        work: impl FnOnce(&dyn Store) -> Result<T, E>,
+    ) -> Result<T, E> {
         let _transaction = self.begin(TransactionBehavior::Deferred)?;
         work(&Tables::new(&self.conn, false))
     }
 
-    /// Empties the database's log, so that what was erased is not in it any more. Done by itself after messages were
-    /// erased; worth a call now and then for records, when there is nothing else to do.
+    /// Empties the database's log, so that what was erased is not in it any more. Done by itself
+    /// after messages were erased; worth a call now and then for records, when there is nothing
+    /// else to do.
     pub fn tidy(&self) {
         // Busy is no harm: the next time does it.
         let _ = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
@@ -168,7 +185,8 @@ impl Vault {
         if self.dir.is_some() { check_pages(&self.conn, WHAT) } else { Ok(()) }
     }
 
-    /// Removes the copies that earlier versions left behind, and says how many. They hold what has been erased since.
+    /// Removes the copies that earlier versions left behind, and says how many. They hold what has
+    /// been erased since.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -218,7 +236,11 @@ impl std::fmt::Debug for Vault {
 }
 
 /// A connection to an encrypted file that exists. Its first page has been read.
-pub(crate) fn connect(path: &Path, key: &VaultKey, what: &'static str) -> Result<Connection, Error> {
+pub(crate) fn connect(
+    path: &Path,
+    key: &VaultKey,
+    what: &'static str,
+) -> Result<Connection, Error> {
     let fail = Error::database(what);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags).map_err(&fail)?;
@@ -278,18 +300,29 @@ mod tests {
         let copy_name = format!("vault.db.before-v{newer}");
         let vault = Vault::open_with(dir.path(), &key, &steps).unwrap();
         assert_eq!(schema::version(&vault.conn).unwrap(), newer);
-        assert_eq!(vault.read(|s| s.get(Space::Card, b"k").map_err(Error::from)).unwrap().unwrap(), [0]);
+        assert_eq!(
+            vault.read(|s| s.get(Space::Card, b"k").map_err(Error::from)).unwrap().unwrap(),
+            [0]
+        );
         drop(vault);
         let refused = Vault::open(dir.path(), &key);
-        assert!(matches!(refused, Err(Error::Newer { found: f, known: k, .. }) if (f, k) == (newer, known)));
+        assert!(
+            matches!(refused, Err(Error::Newer { found: f, known: k, .. }) if (f, k) == (newer, known))
+        );
 
         let copy = std::fs::read(dir.path().join(&copy_name)).unwrap();
         assert!(!copy.starts_with(b"SQLite"), "encrypted");
         let other = tempfile::tempdir().unwrap();
         std::fs::write(other.path().join(VAULT_FILE), copy).unwrap();
         let old = Vault::open(other.path(), &key).unwrap();
-        assert_eq!(old.read(|s| s.get(Space::Card, b"k").map_err(Error::from)).unwrap().unwrap(), b"before");
-        assert!(Vault::open_with(other.path(), &VaultKey::random().unwrap(), &steps).is_err(), "another key");
+        assert_eq!(
+            old.read(|s| s.get(Space::Card, b"k").map_err(Error::from)).unwrap().unwrap(),
+            b"before"
+        );
+        assert!(
+            Vault::open_with(other.path(), &VaultKey::random().unwrap(), &steps).is_err(),
+            "another key"
+        );
 
         let vault = Vault::open_with(dir.path(), &key, &steps).unwrap();
         assert_eq!(vault.remove_copies().unwrap(), 1);
@@ -329,7 +362,11 @@ mod tests {
         let pragma = |name: &str| -> String {
             vault
                 .conn
-                .query_row(&format!("SELECT CAST(\"{name}\" AS TEXT) FROM pragma_{name}"), [], |r| r.get(0))
+                .query_row(
+                    &format!("SELECT CAST(\"{name}\" AS TEXT) FROM pragma_{name}"),
+                    [],
+                    |r| r.get(0),
+                )
                 .unwrap()
         };
         assert_eq!(pragma("journal_mode"), "wal");

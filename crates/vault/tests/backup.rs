@@ -38,7 +38,11 @@ fn filled(dir: &Path) -> Vault {
             s.add_message(&message(3, Author::Me, State::Read))?;
             s.delete_message(&CONVERSATION, &MessageId::new([2; 16]), Author::Me)?;
             for emoji in ["a", "b"] {
-                let reaction = Reaction { author: Author::Me, author_name: "me".to_owned(), emoji: emoji.to_owned() };
+                let reaction = Reaction {
+                    author: Author::Me,
+                    author_name: "me".to_owned(),
+                    emoji: emoji.to_owned(),
+                };
                 s.react(&CONVERSATION, &MessageId::new([3; 16]), &reaction, true)?;
             }
             Ok::<_, Error>(())
@@ -56,7 +60,10 @@ fn a_backup_comes_back_with_what_belongs_into_it() {
     vault.backup(&file, "pass").unwrap();
     vault.backup(&file, "pass").unwrap();
     let other = tempfile::tempdir().unwrap();
-    for into in [Vault::in_memory().unwrap(), Vault::create(other.path(), &VaultKey::random().unwrap()).unwrap()] {
+    for into in [
+        Vault::in_memory().unwrap(),
+        Vault::create(other.path(), &VaultKey::random().unwrap()).unwrap(),
+    ] {
         into.restore(&file, "pass").unwrap();
         let all = |v: &Vault| v.read(|s| Ok::<_, Error>(s.history_after(None, 0, 99)?)).unwrap();
         assert!(all(&into) == all(&vault));
@@ -65,7 +72,11 @@ fn a_backup_comes_back_with_what_belongs_into_it() {
             for space in Space::ALL {
                 assert_eq!(s.get(space, b"key")?, space.in_backup().then(|| vec![space as u8]));
             }
-            assert_eq!(s.search(None, "text", 9)?.len(), 2, "the index is made anew, without the deleted one");
+            assert_eq!(
+                s.search(None, "text", 9)?.len(),
+                2,
+                "the index is made anew, without the deleted one"
+            );
             Ok::<_, Error>(())
         })
         .unwrap();
@@ -74,7 +85,8 @@ fn a_backup_comes_back_with_what_belongs_into_it() {
         assert!(into.transaction(|s| Ok::<_, Error>(s.add_message(&new)?)).unwrap());
         assert!(matches!(into.restore(&file, "pass"), Err(Error::NotEmpty)));
     }
-    let left: Vec<_> = std::fs::read_dir(other.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    let left: Vec<_> =
+        std::fs::read_dir(other.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert!(left.iter().all(|n| n.to_string_lossy().starts_with("vault.db")), "{left:?}");
 }
 

@@ -110,9 +110,11 @@ fn a_kill_loses_nothing_committed_and_leaves_nothing_half() {
         assert!(texts.len() >= least, "{} of {least}", texts.len());
         assert!(texts.len() <= least + 1, "one at most was committed and not told");
         assert!(texts.iter().enumerate().all(|(n, t)| *t == format!("message {n}")));
-        let count = vault.read(|s| Ok::<_, Error>(s.get(Space::Setting, b"count")?)).unwrap().unwrap();
+        let count =
+            vault.read(|s| Ok::<_, Error>(s.get(Space::Setting, b"count")?)).unwrap().unwrap();
         assert_eq!(count, (texts.len() as u32).to_be_bytes(), "both or none");
-        let found = vault.read(|s| Ok::<_, Error>(s.search(None, "message", usize::MAX)?.len())).unwrap();
+        let found =
+            vault.read(|s| Ok::<_, Error>(s.search(None, "message", usize::MAX)?.len())).unwrap();
         assert_eq!(found, texts.len(), "the index is in step");
     }
 }
@@ -138,7 +140,10 @@ fn one_process_at_a_time() {
     holder.kill().unwrap();
     holder.wait().unwrap();
     let profile = Profile::open(base.path(), &name()).unwrap();
-    assert!(matches!(Profile::open(base.path(), &name()), Err(Error::InUse)), "within a process, too");
+    assert!(
+        matches!(Profile::open(base.path(), &name()), Err(Error::InUse)),
+        "within a process, too"
+    );
     drop(profile);
     Profile::open(base.path(), &name()).unwrap();
 }
@@ -160,7 +165,12 @@ fn a_profile_is_made_listed_and_wiped() {
     assert_eq!(std::fs::metadata(profile.dir()).unwrap().permissions().mode() & 0o777, 0o700);
     for file in std::fs::read_dir(profile.dir()).unwrap() {
         let file = file.unwrap();
-        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o077, 0, "{:?}", file.file_name());
+        assert_eq!(
+            file.metadata().unwrap().permissions().mode() & 0o077,
+            0,
+            "{:?}",
+            file.file_name()
+        );
     }
     std::fs::create_dir(under.join("Not A Profile")).unwrap();
     std::fs::create_dir(under.join("empty")).unwrap();
@@ -253,21 +263,37 @@ fn the_disk_holds_no_plaintext() {
     let profile = Profile::create(base.path(), &name()).unwrap();
     let passphrase = "PLANTEDPASSPHRASE";
     let vault = profile.create_vault(&Unlock::passphrase(passphrase)).unwrap();
-    vault.transaction(|s| Ok::<_, Error>(s.put(Space::Card, b"PLANTEDKEY", b"PLANTEDVALUE")?)).unwrap();
+    vault
+        .transaction(|s| Ok::<_, Error>(s.put(Space::Card, b"PLANTEDKEY", b"PLANTEDVALUE")?))
+        .unwrap();
     for n in 0..300 {
         add(&vault, n, &format!("PLANTEDTEXT number {n}, {}", "filler ".repeat(30)));
     }
-    let heart = Reaction { author: Author::Me, author_name: "PLANTEDME".to_owned(), emoji: "PLANTEDEMOJI".to_owned() };
-    vault.transaction(|s| Ok::<_, Error>(s.react(&CONVERSATION, &message(3, "").id, &heart, true)?)).unwrap();
+    let heart = Reaction {
+        author: Author::Me,
+        author_name: "PLANTEDME".to_owned(),
+        emoji: "PLANTEDEMOJI".to_owned(),
+    };
+    vault
+        .transaction(|s| {
+            Ok::<_, Error>(s.react(&CONVERSATION, &message(3, "").id, &heart, true)?)
+        })
+        .unwrap();
     assert_eq!(vault.read(|s| Ok::<_, Error>(s.search(None, "plantedtext", 9)?.len())).unwrap(), 9);
     let backup = profile.dir().join("backup");
     vault.backup(&backup, passphrase).unwrap();
     let nothing_planted = || {
         for word in ["PLANTED", "filler", "message_text", "SQLite format", "conversation"] {
-            assert!(files_with(profile.dir(), word).is_empty(), "{word} in {:?}", files_with(profile.dir(), word));
+            assert!(
+                files_with(profile.dir(), word).is_empty(),
+                "{word} in {:?}",
+                files_with(profile.dir(), word)
+            );
         }
     };
-    assert!(profile.dir().join("vault.db-wal").exists() && profile.dir().join("vault.db-shm").exists());
+    assert!(
+        profile.dir().join("vault.db-wal").exists() && profile.dir().join("vault.db-shm").exists()
+    );
     assert!(std::fs::metadata(profile.dir().join("vault.db-wal")).unwrap().len() > 0);
     // The comments of the settings speak of conversations.
     std::fs::remove_file(profile.config_path()).unwrap();
@@ -315,27 +341,43 @@ fn a_flipped_byte_anywhere_is_told_and_never_read() {
                 Err(Error::Damaged(_)) => told[0] += 1,
                 Err(other) => panic!("page {page}, byte {at}: {other}"),
                 Ok(vault) => {
-                    assert!(matches!(vault.check(), Err(Error::Damaged(_))), "page {page}, byte {at}");
+                    assert!(
+                        matches!(vault.check(), Err(Error::Damaged(_))),
+                        "page {page}, byte {at}"
+                    );
                     match vault.read(|s| Ok::<_, Error>(s.history_after(None, 0, usize::MAX)?)) {
                         Err(_) => told[1] += 1,
                         Ok(all) => {
                             told[2] += 1;
-                            assert!(all.into_iter().map(|m| m.message.text).eq(expected.iter().cloned()));
+                            assert!(
+                                all.into_iter()
+                                    .map(|m| m.message.text)
+                                    .eq(expected.iter().cloned())
+                            );
                         }
                     }
                 }
             }
-            assert!(std::fs::read(&file).unwrap() == bad, "page {page}, byte {at}: the file was touched");
+            assert!(
+                std::fs::read(&file).unwrap() == bad,
+                "page {page}, byte {at}: the file was touched"
+            );
         }
     }
     assert!(told[0] >= 9 && told[1] > 0, "{told:?}");
     for cut in [0, 1, 16, 4095, good.len() - 4096] {
         std::fs::write(&file, &good[..cut]).unwrap();
         let outcome = Vault::open(dir.path(), &key).and_then(|v| v.check());
-        assert!(matches!(outcome, Err(Error::Damaged(_) | Error::Database(_))), "cut at {cut}: {outcome:?}");
+        assert!(
+            matches!(outcome, Err(Error::Damaged(_) | Error::Database(_))),
+            "cut at {cut}: {outcome:?}"
+        );
     }
     std::fs::write(&file, &good).unwrap();
-    assert!(matches!(Vault::open(dir.path(), &VaultKey::random().unwrap()), Err(Error::Damaged(_))), "another key");
+    assert!(
+        matches!(Vault::open(dir.path(), &VaultKey::random().unwrap()), Err(Error::Damaged(_))),
+        "another key"
+    );
     assert!(std::fs::read(&file).unwrap() == good);
     assert_eq!(texts(&Vault::open(dir.path(), &key).unwrap()), expected);
 }
@@ -358,7 +400,8 @@ fn nothing_secret_shows() {
 #[ignore = "prints figures"]
 fn figures() {
     use std::time::Instant;
-    let base = tempfile::tempdir_in(std::env::var_os("VAULT_BENCH_DIR").unwrap_or(".".into())).unwrap();
+    let base =
+        tempfile::tempdir_in(std::env::var_os("VAULT_BENCH_DIR").unwrap_or(".".into())).unwrap();
     let profile = Profile::create(base.path(), &name()).unwrap();
     let vault = profile.create_vault(&Unlock::KeyFile).unwrap();
     let begin = Instant::now();
@@ -370,7 +413,10 @@ fn figures() {
     vault
         .transaction(|s| {
             for n in 5000..25_000 {
-                s.add_message(&message(n, "a message of some words, as people write them to each other"))?;
+                s.add_message(&message(
+                    n,
+                    "a message of some words, as people write them to each other",
+                ))?;
             }
             Ok::<_, Error>(())
         })

@@ -2,8 +2,8 @@
 
 use minicbor::{Decode, Decoder, Encode};
 
-/// Reads one value and demands that its encoding is exactly `bytes`, so that every value has one form:
-/// no trailing bytes, no unknown fields, no indefinite or over-long lengths.
+/// Reads one value and demands that its encoding is exactly `bytes`, so that every value has one
+/// form: no trailing bytes, no unknown fields, no indefinite or over-long lengths.
 pub(crate) fn decode<T>(bytes: &[u8]) -> Option<T>
 where
     T: for<'b> Decode<'b, ()> + Encode<()>,

@@ -13,7 +13,10 @@ use crate::door_key::{DoorKey, DoorSecret, KEM_CIPHERTEXT_LEN};
 use crate::kdf::derive;
 use crate::ratchet::Root;
 use crate::talk::{TextChunk, from_seconds, seconds, whole_seconds};
-use crate::{Error, NetworkPlace, OwnerLink, RoomId, RoomKeys, RoomSettings, Secret, TalkerKey, TalkerSecret, codec};
+use crate::{
+    Error, NetworkPlace, OwnerLink, RoomId, RoomKeys, RoomSettings, Secret, TalkerKey,
+    TalkerSecret, codec,
+};
 
 /// Version of the layout.
 const VERSION: u8 = 1;
@@ -28,7 +31,8 @@ const TAG_DOMAIN: &[u8] = b"hushwing room rekey tag v1";
 const SEAL_DOMAIN: &[u8] = b"hushwing room rekey seal v1";
 
 impl RoomKeys {
-    /// The owner's control stream of this generation, from its first box on; the same for every link of the generation.
+    /// The owner's control stream of this generation, from its first box on; the same for every
+    /// link of the generation.
     ///
     /// # Errors
     /// [`Error::Internal`] or one of `streams`, which no valid link gives.
@@ -38,7 +42,11 @@ impl RoomKeys {
     }
 
     fn control_index(&self) -> Result<Index, Error> {
-        let seed = derive(self.control_secret().reveal(), "control index", &self.generation().to_be_bytes())?;
+        let seed = derive(
+            self.control_secret().reveal(),
+            "control index",
+            &self.generation().to_be_bytes(),
+        )?;
         Ok(Index::from_seed(seed.reveal()))
     }
 }
@@ -171,11 +179,12 @@ impl Rekey {
 
     /// Opens the share that is sealed to `door`, giving the room's keys in its next generation.
     ///
-    /// Call it only with what came from `keys.control_stream()`: the box signature is what shows that the owner made it.
+    /// Call it only with what came from `keys.control_stream()`: the box signature is what shows
+    /// that the owner made it.
     ///
     /// # Errors
-    /// [`Error::NotForUs`] if the share is another talker's or nobody's; [`Error::BadSeal`] if it does not open or does
-    /// not follow the generation of `keys`.
+    /// [`Error::NotForUs`] if the share is another talker's or nobody's; [`Error::BadSeal`] if it
+    /// does not open or does not follow the generation of `keys`.
     pub fn open(&self, keys: &RoomKeys, door: &DoorSecret) -> Result<RoomKeys, Error> {
         let share = self.share.as_ref().ok_or(Error::NotForUs)?;
         let own = door.public().hash();
@@ -222,7 +231,8 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// Makes a room at `place`, whose first link starts at `hour` (document time in the room's hours), and its owner.
+    /// Makes a room at `place`, whose first link starts at `hour` (document time in the room's
+    /// hours), and its owner.
     ///
     /// # Errors
     /// [`Error::OutOfRange`] unless the place names one to three directories.
@@ -263,8 +273,8 @@ impl Owner {
         &self.secret
     }
 
-    /// The control stream of this generation, to write, at its first index. The caller moves it past the boxes that
-    /// are already written, for a used index is never used again.
+    /// The control stream of this generation, to write, at its first index. The caller moves it
+    /// past the boxes that are already written, for a used index is never used again.
     ///
     /// # Errors
     /// [`Error::ForeignStream`] if the room is another owner's; [`Error::Internal`].
@@ -273,11 +283,13 @@ impl Owner {
         Ok(self.secret.stream_at(keys.control_index()?))
     }
 
-    /// Begins the next generation at `hour`, with keys that no old link gives, and seals them to `recipients`, one box each
-    /// (or one empty box, if there are none). The boxes go, in order, to the control stream of `keys`.
+    /// Begins the next generation at `hour`, with keys that no old link gives, and seals them to
+    /// `recipients`, one box each (or one empty box, if there are none). The boxes go, in order, to
+    /// the control stream of `keys`.
     ///
     /// # Errors
-    /// [`Error::ForeignStream`]; [`Error::TooLong`] above [`MAX_RECIPIENTS`]; [`Error::OutOfRange`] after 2^32 re-keyings.
+    /// [`Error::ForeignStream`]; [`Error::TooLong`] above [`MAX_RECIPIENTS`]; [`Error::OutOfRange`]
+    /// after 2^32 re-keyings.
     pub fn rekey<R: CryptoRng>(
         &self,
         rng: &mut R,
@@ -324,6 +336,11 @@ impl fmt::Debug for Owner {
     }
 }
 
-fn fresh_root<R: CryptoRng>(rng: &mut R, generation: u32, hour: u64, settings: RoomSettings) -> Root {
+fn fresh_root<R: CryptoRng>(
+    rng: &mut R,
+    generation: u32,
+    hour: u64,
+    settings: RoomSettings,
+) -> Root {
     Root { generation, control: Secret::random(rng), hour, chain: Secret::random(rng), settings }
 }

@@ -10,7 +10,8 @@ use crate::door_key::DoorKey;
 use crate::kdf::derive;
 use crate::{Error, Nick, RoomId, RoomKeys, TalkerKey, TalkerSecret, codec};
 
-/// Most doors' boxes that a reader needs to look at, per hour and lane: announcements beyond it are not read.
+/// Most doors' boxes that a reader needs to look at, per hour and lane: announcements beyond it are
+/// not read.
 pub const MAX_DOOR_BOXES: u32 = 512;
 
 /// Version of the layout.
@@ -28,7 +29,8 @@ impl RoomKeys {
     /// The door of `hour` and `lane`.
     ///
     /// # Errors
-    /// [`Error::NoKeyForHour`] unless `hour` is among [`RoomKeys::hours`]; [`Error::OutOfRange`] for a lane that the room has not.
+    /// [`Error::NoKeyForHour`] unless `hour` is among [`RoomKeys::hours`]; [`Error::OutOfRange`]
+    /// for a lane that the room has not.
     pub fn door(&self, hour: u64, lane: u8) -> Result<Door, Error> {
         if lane >= self.settings().lanes() {
             return Err(Error::OutOfRange("lane"));
@@ -71,7 +73,14 @@ struct Scope {
 
 impl Scope {
     fn bytes(&self, domain: &[u8]) -> Vec<u8> {
-        [domain, self.room.as_bytes(), &self.generation.to_be_bytes(), &self.hour.to_be_bytes(), &[self.lane]].concat()
+        [
+            domain,
+            self.room.as_bytes(),
+            &self.generation.to_be_bytes(),
+            &self.hour.to_be_bytes(),
+            &[self.lane],
+        ]
+        .concat()
     }
 
     fn signed(&self, body: &[u8]) -> Vec<u8> {
@@ -129,11 +138,12 @@ impl Door {
         self.scope.lane
     }
 
-    /// Signs an announcement of `talker`, whose next box will be at `stream`'s index, and begins its proof of work.
+    /// Signs an announcement of `talker`, whose next box will be at `stream`'s index, and begins
+    /// its proof of work.
     ///
     /// # Errors
-    /// [`Error::ForeignStream`] if the stream's root is not the talker's key; [`Error::WrongLane`] if the
-    /// talker's lane is another.
+    /// [`Error::ForeignStream`] if the stream's root is not the talker's key; [`Error::WrongLane`]
+    /// if the talker's lane is another.
     pub fn announce(
         &self,
         talker: &TalkerSecret,
@@ -162,11 +172,12 @@ impl Door {
         })
     }
 
-    /// Checks and reads the content of a box found at this door: first its work, then its form and lane, then its signature.
+    /// Checks and reads the content of a box found at this door: first its work, then its form and
+    /// lane, then its signature.
     ///
     /// # Errors
-    /// [`Error::Malformed`], [`Error::Version`], [`Error::TooLittleWork`], [`Error::WrongLane`], [`Error::BadSignature`],
-    /// [`Error::BadKey`], or one of `streams` (`ROOM-008` to `ROOM-010`).
+    /// [`Error::Malformed`], [`Error::Version`], [`Error::TooLittleWork`], [`Error::WrongLane`],
+    /// [`Error::BadSignature`], [`Error::BadKey`], or one of `streams` (`ROOM-008` to `ROOM-010`).
     pub fn open(&self, content: &[u8]) -> Result<Announcement, Error> {
         let malformed = Error::Malformed("announcement");
         match codec::version(content) {
@@ -238,8 +249,9 @@ pub struct Mining {
 }
 
 impl Mining {
-    /// Makes at most `tries` tries, so that the caller can do other things between calls. Returns the content of
-    /// the announcement's box once a nonce fits; on average after 2^bits tries in all.
+    /// Makes at most `tries` tries, so that the caller can do other things between calls. Returns
+    /// the content of the announcement's box once a nonce fits; on average after 2^bits tries in
+    /// all.
     pub fn mine(&mut self, tries: u32) -> Option<Vec<u8>> {
         for _ in 0..tries {
             let nonce = self.nonce;
@@ -263,7 +275,8 @@ impl fmt::Debug for Mining {
     }
 }
 
-/// A talker, as it announced itself: proof-checked, signed by the root key of the stream that it names.
+/// A talker, as it announced itself: proof-checked, signed by the root key of the stream that it
+/// names.
 #[derive(Clone)]
 pub struct Announcement {
     talker: TalkerKey,

@@ -7,7 +7,10 @@ use aes_gcm_siv::{Aes256GcmSiv, KeyInit, Nonce};
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use rand_core::CryptoRng;
 use sha2::{Digest, Sha256};
-use x_wing::{Ciphertext, Decapsulate, DecapsulationKey, Decapsulator, Encapsulate, EncapsulationKey, KeyExport};
+use x_wing::{
+    Ciphertext, Decapsulate, DecapsulationKey, Decapsulator, Encapsulate, EncapsulationKey,
+    KeyExport,
+};
 use zeroize::Zeroizing;
 
 use crate::kdf::derive;
@@ -18,7 +21,8 @@ pub const DOOR_KEY_LEN: usize = x_wing::ENCAPSULATION_KEY_SIZE;
 /// Length of an X-Wing ciphertext, bytes.
 pub(crate) const KEM_CIPHERTEXT_LEN: usize = x_wing::CIPHERTEXT_SIZE;
 
-/// A talker's door key: an X-Wing encapsulation key (draft-connolly-cfrg-xwing-kem), 1,216 bytes, checked.
+/// A talker's door key: an X-Wing encapsulation key (draft-connolly-cfrg-xwing-kem), 1,216 bytes,
+/// checked.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DoorKey(Box<[u8; DOOR_KEY_LEN]>);
 
@@ -44,8 +48,8 @@ impl DoorKey {
         Sha256::digest(self.0.as_slice()).into()
     }
 
-    /// Seals `plaintext` to this key: the KEM ciphertext, and AES-256-GCM-SIV under a key that serves once,
-    /// hence the zero nonce (`ROOM-013`).
+    /// Seals `plaintext` to this key: the KEM ciphertext, and AES-256-GCM-SIV under a key that
+    /// serves once, hence the zero nonce (`ROOM-013`).
     pub(crate) fn seal<R: CryptoRng>(
         &self,
         rng: &mut R,
@@ -69,7 +73,11 @@ impl fmt::Debug for DoorKey {
 }
 
 impl<C> Encode<C> for DoorKey {
-    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
+    fn encode<W: encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), encode::Error<W::Error>> {
         e.bytes(self.0.as_slice())?.ok()
     }
 }
@@ -156,8 +164,9 @@ mod tests {
         let key = alice.public();
         let hash = key.hash();
         let (ct, mut sealed) = key.seal(&mut rng, b"ad", b"secret").unwrap();
-        let open =
-            |who: &DoorSecret, ad: &[u8], ct: &[u8], sealed: &[u8]| who.open(&hash, ad, ct, sealed).map(|p| p.to_vec());
+        let open = |who: &DoorSecret, ad: &[u8], ct: &[u8], sealed: &[u8]| {
+            who.open(&hash, ad, ct, sealed).map(|p| p.to_vec())
+        };
         assert_eq!(open(&alice, b"ad", &ct, &sealed).unwrap(), b"secret");
         assert_eq!(open(&eve, b"ad", &ct, &sealed), Err(Error::BadSeal));
         assert_eq!(open(&alice, b"other", &ct, &sealed), Err(Error::BadSeal));

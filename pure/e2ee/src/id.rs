@@ -1,4 +1,5 @@
-//! Names of things that only this profile and its peers know: random, sixteen bytes, meaningless to all others.
+//! Names of things that only this profile and its peers know: random, sixteen bytes, meaningless to
+//! all others.
 
 use minicbor::bytes::{ByteArray, DecodeBytes, EncodeBytes};
 use rand_core::CryptoRng;
@@ -66,7 +67,8 @@ id!(
     ConversationId
 );
 id!(
-    /// A member of one conversation, from joining to leaving; the same person has another in every conversation.
+    /// A member of one conversation, from joining to leaving; the same person has another in every
+    /// conversation.
     MemberId
 );
 id!(

@@ -52,7 +52,8 @@ impl TalkerKey {
 
     /// Checks a signature by this key, following ZIP-215.
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
-        VerificationKey::try_from(self.0).is_ok_and(|key| key.verify(&Signature::from(*signature), message).is_ok())
+        VerificationKey::try_from(self.0)
+            .is_ok_and(|key| key.verify(&Signature::from(*signature), message).is_ok())
     }
 }
 
@@ -63,7 +64,11 @@ impl fmt::Debug for TalkerKey {
 }
 
 impl<C> Encode<C> for TalkerKey {
-    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
+    fn encode<W: encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), encode::Error<W::Error>> {
         e.bytes(&self.0)?.ok()
     }
 }
@@ -71,7 +76,8 @@ impl<C> Encode<C> for TalkerKey {
 impl<'b, C> Decode<'b, C> for TalkerKey {
     fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
         let bad = |_| decode::Error::message("talker key");
-        let bytes: [u8; 32] = d.bytes()?.try_into().map_err(|_| decode::Error::message("talker key"))?;
+        let bytes: [u8; 32] =
+            d.bytes()?.try_into().map_err(|_| decode::Error::message("talker key"))?;
         Self::new(bytes).map_err(bad)
     }
 }

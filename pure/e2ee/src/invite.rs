@@ -1,8 +1,9 @@
 //! An invite: one link that makes two people contacts (DESIGN 4).
 //!
-//! The link's seed *is* the SHA-256 of the payload that the inviter leaves, so whoever holds the link can find the payload
-//! and nobody can replace it. The seed gives three one-off streams: the inviter's *offer*, the joiner's *answer*, and
-//! *attempts*, where an honest second user of a link says that somebody else was faster.
+//! The link's seed *is* the SHA-256 of the payload that the inviter leaves, so whoever holds the
+//! link can find the payload and nobody can replace it. The seed gives three one-off streams: the
+//! inviter's *offer*, the joiner's *answer*, and *attempts*, where an honest second user of a link
+//! says that somebody else was faster.
 
 use hkdf::Hkdf;
 use minicbor::{Decode, Encode};
@@ -45,8 +46,19 @@ pub struct Offer {
 
 impl Offer {
     /// A new offer.
-    pub fn new<R: CryptoRng + ?Sized>(key_package: Vec<u8>, name: Nick, expires: Timestamp, rng: &mut R) -> Self {
-        Offer { version: VERSION, key_package, name, expires: expires.as_millis(), random: Secret::random(rng) }
+    pub fn new<R: CryptoRng + ?Sized>(
+        key_package: Vec<u8>,
+        name: Nick,
+        expires: Timestamp,
+        rng: &mut R,
+    ) -> Self {
+        Offer {
+            version: VERSION,
+            key_package,
+            name,
+            expires: expires.as_millis(),
+            random: Secret::random(rng),
+        }
     }
 
     /// The payload to leave.
@@ -154,13 +166,16 @@ impl Invite {
     /// Reads the text of an invite; blanks around it are ignored.
     ///
     /// # Errors
-    /// [`Error::NotAnInvite`], [`Error::DamagedLink`], [`Error::LinkVersion`], [`Error::OutOfRange`].
+    /// [`Error::NotAnInvite`], [`Error::DamagedLink`], [`Error::LinkVersion`],
+    /// [`Error::OutOfRange`].
     pub fn parse(text: &str) -> Result<Self, Error> {
         let text = text.trim().strip_prefix(SCHEME).ok_or(Error::NotAnInvite)?;
         if text.len() > MAX_TEXT {
             return Err(Error::DamagedLink);
         }
-        let bytes = data_encoding::BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| Error::DamagedLink)?;
+        let bytes = data_encoding::BASE64URL_NOPAD
+            .decode(text.as_bytes())
+            .map_err(|_| Error::DamagedLink)?;
         let bytes = Zeroizing::new(bytes);
         match codec::version(&bytes) {
             Some(VERSION) => {}
@@ -194,14 +209,19 @@ impl Invite {
     /// Checks a payload that was found on the offer stream.
     ///
     /// # Errors
-    /// [`Error::Malformed`] when it is not the one that this link was made from; [`Error::Version`].
+    /// [`Error::Malformed`] when it is not the one that this link was made from;
+    /// [`Error::Version`].
     pub fn open_offer(&self, bytes: &[u8]) -> Result<Offer, Error> {
         let digest = Secret::new(Sha256::digest(bytes).into());
         if digest != self.seed {
             return Err(Error::Malformed("offer of an invite"));
         }
         let offer: Offer = versioned(bytes, "offer of an invite")?;
-        if offer.expires == self.expires.as_millis() { Ok(offer) } else { Err(Error::Malformed("offer of an invite")) }
+        if offer.expires == self.expires.as_millis() {
+            Ok(offer)
+        } else {
+            Err(Error::Malformed("offer of an invite"))
+        }
     }
 
     /// The inviter's stream.
@@ -235,7 +255,8 @@ impl Invite {
     fn derive(&self, label: &[u8]) -> Zeroizing<[u8; 32]> {
         let mut out = Zeroizing::new([0; 32]);
         // 32 bytes are far below the limit of HKDF-SHA-256; an error cannot happen.
-        let _ = Hkdf::<Sha256>::new(Some(CONTEXT), self.seed.reveal()).expand(label, out.as_mut_slice());
+        let _ = Hkdf::<Sha256>::new(Some(CONTEXT), self.seed.reveal())
+            .expand(label, out.as_mut_slice());
         out
     }
 }
@@ -250,7 +271,12 @@ mod tests {
 
     fn made() -> (Offer, Invite) {
         let mut rng = ChaCha20Rng::from_seed([1; 32]);
-        let offer = Offer::new(vec![7; 3000], Nick::new("alice").unwrap(), Timestamp::from_millis(5_000), &mut rng);
+        let offer = Offer::new(
+            vec![7; 3000],
+            Nick::new("alice").unwrap(),
+            Timestamp::from_millis(5_000),
+            &mut rng,
+        );
         let invite = Invite::to(&offer, test_place(), Floor::Hidden);
         (offer, invite)
     }
@@ -297,10 +323,16 @@ mod tests {
         assert!(!with_hub.place().is_lan());
         for floor in [Floor::Anywhere, Floor::Hidden, Floor::Onion, Floor::Tor] {
             let elsewhere = Invite::to(&offer, NetworkPlace::lan(), floor);
-            assert_eq!(Invite::parse(&elsewhere.to_text()).unwrap_err(), Error::OutOfRange("number of directories"));
+            assert_eq!(
+                Invite::parse(&elsewhere.to_text()).unwrap_err(),
+                Error::OutOfRange("number of directories")
+            );
         }
         let half = NetworkPlace { directories: Vec::new(), ..test_place() };
-        assert!(Invite::parse(&Invite::to(&offer, half, Floor::Lan).to_text()).is_err(), "a hub that nobody can find");
+        assert!(
+            Invite::parse(&Invite::to(&offer, half, Floor::Lan).to_text()).is_err(),
+            "a hub that nobody can find"
+        );
     }
 
     //= DIRECT-020
@@ -324,16 +356,23 @@ mod tests {
         assert_eq!(invite.near_secret(), again.near_secret());
         let mut rng = ChaCha20Rng::from_seed([2; 32]);
         let other = Offer::new(vec![7; 3000], offer.name, Timestamp::from_millis(5_000), &mut rng);
-        assert_ne!(Invite::to(&other, test_place(), Floor::Hidden).near_secret(), invite.near_secret());
+        assert_ne!(
+            Invite::to(&other, test_place(), Floor::Hidden).near_secret(),
+            invite.near_secret()
+        );
         let stream = WriteCapability::from_seed(invite.near_secret().reveal()).root_public();
-        assert!(stream != invite.offer_stream().root_public() && stream != invite.answer_stream().root_public());
+        assert!(
+            stream != invite.offer_stream().root_public()
+                && stream != invite.answer_stream().root_public()
+        );
     }
 
     //= DIRECT-011
     #[test]
     fn the_three_streams_are_three() {
         let (_, invite) = made();
-        let roots = [invite.offer_stream(), invite.answer_stream(), invite.attempt_stream()].map(|s| s.root_public());
+        let roots = [invite.offer_stream(), invite.answer_stream(), invite.attempt_stream()]
+            .map(|s| s.root_public());
         assert!(roots[0] != roots[1] && roots[1] != roots[2] && roots[0] != roots[2]);
     }
 }

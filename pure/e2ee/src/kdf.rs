@@ -29,8 +29,11 @@ mod tests {
     #[test]
     fn label_context_and_secret_all_matter() {
         let base = derive(&[1; 32], "chain", &[1]).unwrap();
-        for other in [derive(&[2; 32], "chain", &[1]), derive(&[1; 32], "door", &[1]), derive(&[1; 32], "chain", &[2])]
-        {
+        for other in [
+            derive(&[2; 32], "chain", &[1]),
+            derive(&[1; 32], "door", &[1]),
+            derive(&[1; 32], "chain", &[2]),
+        ] {
             assert_ne!(base, other.unwrap());
         }
         assert_eq!(base, derive(&[1; 32], "chain", &[1]).unwrap());

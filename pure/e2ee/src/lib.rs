@@ -1,22 +1,24 @@
 //! Keys and messages: of open rooms, and of private conversations.
 //!
-//! An open room is a link: whoever holds it reads all that is said since the link's hour, and may speak. A talker's
-//! stream root key is its identity in the room. Talkers announce their streams on *doors*, the owner orders on its
-//! *control stream*, and the keys move forward with document time. The specification is `docs/spec/rooms.md`.
+//! An open room is a link: whoever holds it reads all that is said since the link's hour, and may
+//! speak. A talker's stream root key is its identity in the room. Talkers announce their streams on
+//! *doors*, the owner orders on its *control stream*, and the keys move forward with document time.
+//! The specification is `docs/spec/rooms.md`.
 //!
 //! # In this crate
 //! - [`RoomLink`], [`OwnerLink`], [`NetworkPlace`]: the text that lets somebody in
-//! - [`RoomKeys`]: the ratchet, one step an hour; [`RoomSettings`]: hour length, lanes, proof of work
+//! - [`RoomKeys`]: the ratchet, one step an hour; [`RoomSettings`]: hour length, lanes, proof of
+//!   work
 //! - [`Door`], [`Announcement`], [`Mining`]: who talks, and where
 //! - [`Talk`], [`Assembler`]: what talkers say
 //! - [`Owner`], [`Control`], [`Rekey`]: mutes, notices, and new keys that kill old links
-//! - [`mls`]: private conversations of two or many; [`Invite`]: how two people become contacts; [`safety_words`],
-//!   [`identity_statement`]
+//! - [`mls`]: private conversations of two or many; [`Invite`]: how two people become contacts;
+//!   [`safety_words`], [`identity_statement`]
 //! - [`Nick`], [`display_names`], [`sanitize()`]: what people are shown
 //!
 //! # Not in this crate
-//! Boxes, their ids and padding (`streams`), stream positions, the talkers that a client follows and the mutes it
-//! obeys (`messenger`), clocks and randomness (parameters).
+//! Boxes, their ids and padding (`streams`), stream positions, the talkers that a client follows
+//! and the mutes it obeys (`messenger`), clocks and randomness (parameters).
 //!
 //! # Invariants
 //! - A key of an hour before the last two is erased, and no later key gives it back (`ROOM-004`).

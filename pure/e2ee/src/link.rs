@@ -24,8 +24,9 @@ pub const VERSION: u8 = 1;
 /// Most directories in a link.
 pub const MAX_DIRECTORIES: usize = 3;
 
-/// Where a room or conversation is: the network, directories that hand out its documents, the hub, and the key of the
-/// access class there. A conversation may also be on LANs alone: [`NetworkPlace::lan`].
+/// Where a room or conversation is: the network, directories that hand out its documents, the hub,
+/// and the key of the access class there. A conversation may also be on LANs alone:
+/// [`NetworkPlace::lan`].
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct NetworkPlace {
     /// Which authorities sign the network's documents.
@@ -75,13 +76,17 @@ impl NetworkPlace {
         }
     }
 
-    /// A place for a conversation: without a hub only under the floor that allows nothing but the LAN.
+    /// A place for a conversation: without a hub only under the floor that allows nothing but the
+    /// LAN.
     pub(crate) fn check_under(&self, floor: Floor) -> Result<(), Error> {
         if floor == Floor::Lan && self.is_lan() { Ok(()) } else { self.check() }
     }
 }
 
-fn bounded_directories<C>(d: &mut Decoder<'_>, ctx: &mut C) -> Result<Vec<DirectoryPointer>, decode::Error> {
+fn bounded_directories<C>(
+    d: &mut Decoder<'_>,
+    ctx: &mut C,
+) -> Result<Vec<DirectoryPointer>, decode::Error> {
     let n = d.array()?.and_then(|n| usize::try_from(n).ok());
     // Whether there may be none is for whoever knows the floor.
     let Some(n) = n.filter(|n| *n <= MAX_DIRECTORIES) else {
@@ -201,8 +206,8 @@ impl OwnerLink {
     /// Reads the text of an owner's link; blanks around it are ignored.
     ///
     /// # Errors
-    /// [`Error::NotALink`], [`Error::MembersLink`], [`Error::DamagedLink`] (also if the secret is not the
-    /// owner's), [`Error::LinkVersion`], [`Error::OutOfRange`].
+    /// [`Error::NotALink`], [`Error::MembersLink`], [`Error::DamagedLink`] (also if the secret is
+    /// not the owner's), [`Error::LinkVersion`], [`Error::OutOfRange`].
     pub fn parse(text: &str) -> Result<Self, Error> {
         let text = text.trim();
         if text.starts_with(SCHEME) {
@@ -238,7 +243,13 @@ impl fmt::Debug for OwnerLink {
 }
 
 fn text(scheme: &str, link: &RoomLink, seed: Option<Secret>) -> Zeroizing<String> {
-    let body = Body { version: VERSION, place: link.place.clone(), owner: link.owner, root: link.root.clone(), seed };
+    let body = Body {
+        version: VERSION,
+        place: link.place.clone(),
+        owner: link.owner,
+        root: link.root.clone(),
+        seed,
+    };
     let bytes = Zeroizing::new(wire::encode(&body));
     let mut text = Zeroizing::new(String::with_capacity(MAX_TEXT));
     text.push_str(scheme);
@@ -251,7 +262,8 @@ fn read(text: &str, scheme: &str) -> Result<(RoomLink, Option<Secret>), Error> {
     if text.len() > MAX_TEXT {
         return Err(Error::DamagedLink);
     }
-    let bytes = data_encoding::BASE64URL_NOPAD.decode(data.as_bytes()).map_err(|_| Error::DamagedLink)?;
+    let bytes =
+        data_encoding::BASE64URL_NOPAD.decode(data.as_bytes()).map_err(|_| Error::DamagedLink)?;
     let bytes = Zeroizing::new(bytes);
     match codec::version(&bytes) {
         Some(VERSION) => {}

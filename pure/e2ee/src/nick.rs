@@ -20,10 +20,22 @@ const MAX_MARKS: usize = 3;
 /// What stands between a nick and its suffix, and in no nick.
 const SUFFIX_MARK: char = '~';
 /// Nicks that could be taken for the program or the room's own voice.
-const RESERVED: &[&str] =
-    &["you", "me", "server", "system", "hushwing", "owner", "admin", "room", "notice", "everyone", "anonymous"];
+const RESERVED: &[&str] = &[
+    "you",
+    "me",
+    "server",
+    "system",
+    "hushwing",
+    "owner",
+    "admin",
+    "room",
+    "notice",
+    "everyone",
+    "anonymous",
+];
 
-/// A nick: 1 to 32 visible characters in Unicode form NFC, with single spaces inside only. Nobody owns one (`ROOM-014`).
+/// A nick: 1 to 32 visible characters in Unicode form NFC, with single spaces inside only. Nobody
+/// owns one (`ROOM-014`).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Nick(String);
 
@@ -66,7 +78,8 @@ impl Nick {
         Ok(Self(text.to_owned()))
     }
 
-    /// A nick for somebody who has not chosen one: a plain word, about every third time with two digits.
+    /// A nick for somebody who has not chosen one: a plain word, about every third time with two
+    /// digits.
     pub fn random<R: CryptoRng + ?Sized>(rng: &mut R) -> Self {
         let [word, digits, ..] = rng.next_u32().to_le_bytes();
         let word = WORDS.get(usize::from(word)).copied().unwrap_or("ghost");
@@ -84,8 +97,9 @@ impl Nick {
         &self.0
     }
 
-    /// What the nick looks like: two nicks with equal skeletons can be taken for one another. Folds case,
-    /// compatibility forms and confusable characters (UTS 39), spaces, and `i`/`l`. For comparing, not for showing.
+    /// What the nick looks like: two nicks with equal skeletons can be taken for one another. Folds
+    /// case, compatibility forms and confusable characters (UTS 39), spaces, and `i`/`l`. For
+    /// comparing, not for showing.
     #[must_use]
     pub fn skeleton(&self) -> String {
         skeleton(&self.0)
@@ -131,7 +145,11 @@ impl FromStr for Nick {
 }
 
 impl<C> Encode<C> for Nick {
-    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
+    fn encode<W: encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), encode::Error<W::Error>> {
         e.str(&self.0)?.ok()
     }
 }
@@ -142,10 +160,12 @@ impl<'b, C> Decode<'b, C> for Nick {
     }
 }
 
-/// The names to show for these talkers, in their order: the nick alone where it is unmistakable, else
-/// `nick~suffix` for *all* whose nicks could be taken for one another, and always for a reserved nick (`ROOM-015`).
+/// The names to show for these talkers, in their order: the nick alone where it is unmistakable,
+/// else `nick~suffix` for *all* whose nicks could be taken for one another, and always for a
+/// reserved nick (`ROOM-015`).
 ///
-/// One talker may appear more than once, under one nick or several; it does not collide with itself.
+/// One talker may appear more than once, under one nick or several; it does not collide with
+/// itself.
 #[must_use]
 pub fn display_names(talkers: &[(Nick, TalkerKey)]) -> Vec<String> {
     let skeletons: Vec<String> = talkers.iter().map(|(nick, _)| nick.skeleton()).collect();
@@ -183,8 +203,19 @@ mod tests {
     //= ROOM-014
     #[test]
     fn good_and_bad_nicks() {
-        for good in ["alice", "bob42", "ghost", "Ana María", "李雷", "محمد", "דוד", "สมชาย", "🦉", "O'Neil", "*server*"]
-        {
+        for good in [
+            "alice",
+            "bob42",
+            "ghost",
+            "Ana María",
+            "李雷",
+            "محمد",
+            "דוד",
+            "สมชาย",
+            "🦉",
+            "O'Neil",
+            "*server*",
+        ] {
             assert_eq!(nick(good).as_str(), good);
         }
         assert_eq!(nick("  Jose\u{301} ").as_str(), "José");
@@ -215,7 +246,9 @@ mod tests {
     //= ROOM-014
     #[test]
     fn from_outside_only_the_normal_form() {
-        for (text, good) in [("José", true), ("Jose\u{301}", false), (" a", false), ("a ", false), ("", false)] {
+        for (text, good) in
+            [("José", true), ("Jose\u{301}", false), (" a", false), ("a ", false), ("", false)]
+        {
             let bytes = wire::encode(&text);
             assert_eq!(wire::decode::<Nick>(&bytes, "nick").is_ok(), good, "{text:?}");
         }

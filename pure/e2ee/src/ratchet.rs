@@ -23,7 +23,8 @@ impl RoomId {
     /// Of the room that `owner` owns.
     #[must_use]
     pub fn of(owner: &TalkerKey) -> Self {
-        let hash = Sha256::new().chain_update(ROOM_DOMAIN).chain_update(owner.as_bytes()).finalize();
+        let hash =
+            Sha256::new().chain_update(ROOM_DOMAIN).chain_update(owner.as_bytes()).finalize();
         Self(hash.into())
     }
 
@@ -40,7 +41,8 @@ impl fmt::Debug for RoomId {
     }
 }
 
-/// The secrets of one generation as they stand at one hour: what a link carries and what a re-keying seals.
+/// The secrets of one generation as they stand at one hour: what a link carries and what a
+/// re-keying seals.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct Root {
     #[n(0)]
@@ -55,10 +57,11 @@ pub(crate) struct Root {
     pub(crate) settings: RoomSettings,
 }
 
-/// All that a holder of a link knows: the room's keys at the current hour and, for the boundary, at the hour before.
+/// All that a holder of a link knows: the room's keys at the current hour and, for the boundary, at
+/// the hour before.
 ///
-/// Hours are whole periods of the room's hour length in *document time*, never of the local clock alone.
-/// Earlier keys are erased and cannot be computed again (`ROOM-004`).
+/// Hours are whole periods of the room's hour length in *document time*, never of the local clock
+/// alone. Earlier keys are erased and cannot be computed again (`ROOM-004`).
 #[derive(Clone)]
 pub struct RoomKeys {
     id: RoomId,
@@ -83,11 +86,12 @@ impl RoomKeys {
         Ok(Self { id: RoomId::of(&owner), owner, place, root, previous: None, context })
     }
 
-    /// Moves forward to `hour`, erasing what was before the hour before it; an hour that is not later changes nothing.
-    /// Costs one HKDF per hour crossed.
+    /// Moves forward to `hour`, erasing what was before the hour before it; an hour that is not
+    /// later changes nothing. Costs one HKDF per hour crossed.
     ///
     /// # Errors
-    /// [`Error::HourTooFar`] if more than [`MAX_STEPS`] hours lie between; the keys stay as they were.
+    /// [`Error::HourTooFar`] if more than [`MAX_STEPS`] hours lie between; the keys stay as they
+    /// were.
     pub fn advance_to(&mut self, hour: u64) -> Result<(), Error> {
         if hour.saturating_sub(self.root.hour) > MAX_STEPS {
             return Err(Error::HourTooFar);
@@ -116,7 +120,8 @@ impl RoomKeys {
         RoomLink { place: self.place.clone(), owner: self.owner, root: self.root.clone() }
     }
 
-    /// The BACAP context of every box of this generation: doors, talkers' streams and the control stream.
+    /// The BACAP context of every box of this generation: doors, talkers' streams and the control
+    /// stream.
     #[must_use]
     pub const fn context(&self) -> &[u8; 32] {
         self.context.reveal()
@@ -152,7 +157,8 @@ impl RoomKeys {
         self.root.hour
     }
 
-    /// The hours whose doors can be opened: the current one and, once the keys have advanced, the one before.
+    /// The hours whose doors can be opened: the current one and, once the keys have advanced, the
+    /// one before.
     pub fn hours(&self) -> impl Iterator<Item = u64> + use<> {
         let before = self.previous.as_ref().and(self.root.hour.checked_sub(1));
         before.into_iter().chain(std::iter::once(self.root.hour))

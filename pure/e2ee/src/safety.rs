@@ -9,8 +9,9 @@ use crate::words::WORDS;
 /// Words; each is one of 256, so ten give 80 bits.
 pub const WORD_COUNT: usize = 10;
 const SALT: &[u8] = b"hushwing safety words v1";
-/// Argon2id: 19 MiB, two passes. Somebody between the two who may choose keys on both sides searches for a collision among
-/// 2^40 pairs of sessions, not 2^80; that each try costs so much memory and time makes this search hopeless.
+/// Argon2id: 19 MiB, two passes. Somebody between the two who may choose keys on both sides
+/// searches for a collision among 2^40 pairs of sessions, not 2^80; that each try costs so much
+/// memory and time makes this search hopeless.
 const MEMORY_KIB: u32 = 19 * 1_024;
 
 /// The safety words of a conversation of two: both derive the same (`DIRECT-006`).
@@ -33,7 +34,8 @@ pub fn safety_words(group: &[u8], keys: &[Vec<u8>; 2]) -> Result<String, Error> 
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password_into(&digest, SALT, &mut out)
         .map_err(|_| Error::Internal)?;
-    let words = out.iter().map(|byte| WORDS.get(usize::from(*byte)).copied().ok_or(Error::Internal));
+    let words =
+        out.iter().map(|byte| WORDS.get(usize::from(*byte)).copied().ok_or(Error::Internal));
     Ok(words.collect::<Result<Vec<_>, _>>()?.join(" "))
 }
 

@@ -14,12 +14,13 @@
 //! | all other zero-width, format, filler and tag characters | nothing |
 //! | a combining mark after more than [`MAX_MARKS`] others | nothing |
 //!
-//! Everything else, of any script, stays as it is. Right-to-left text still orders itself; a front end that puts a
-//! nick and a text on one line keeps them apart in its own way.
+//! Everything else, of any script, stays as it is. Right-to-left text still orders itself; a front
+//! end that puts a nick and a text on one line keeps them apart in its own way.
 
 use unicode_normalization::char::is_combining_mark;
 
-/// Most combining marks in a row: more than any orthography needs, less than what climbs over other lines.
+/// Most combining marks in a row: more than any orthography needs, less than what climbs over other
+/// lines.
 pub const MAX_MARKS: usize = 8;
 
 /// What becomes of newlines.
@@ -48,8 +49,11 @@ pub fn sanitize(text: &str, newlines: Newlines) -> String {
             '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => Some(newline),
             '\t' | '\u{b}' | '\u{c}' => Some(' '),
             c if is_joiner(c) => {
-                let fits = |next: char| can_join_right(next) && !(marks >= MAX_MARKS && is_combining_mark(next));
-                let joins = last.is_some_and(can_join_left) && input.peek().copied().is_some_and(fits);
+                let fits = |next: char| {
+                    can_join_right(next) && !(marks >= MAX_MARKS && is_combining_mark(next))
+                };
+                let joins =
+                    last.is_some_and(can_join_left) && input.peek().copied().is_some_and(fits);
                 joins.then_some(c)
             }
             '\u{fe0e}' | '\u{fe0f}' => last.is_some_and(is_visible).then_some(c),
@@ -97,8 +101,9 @@ pub(crate) fn is_bidi(c: char) -> bool {
     )
 }
 
-/// Characters that show nothing: bidi controls, zero-width and other format characters, fillers, selectors, tags.
-/// The Arabic and Syriac number and end signs, which are "format" by category, do show and are not among them.
+/// Characters that show nothing: bidi controls, zero-width and other format characters, fillers,
+/// selectors, tags. The Arabic and Syriac number and end signs, which are "format" by category, do
+/// show and are not among them.
 pub(crate) fn is_hidden(c: char) -> bool {
     is_bidi(c)
         || is_selector(c)

@@ -13,7 +13,8 @@ pub const MAX_LANES: u8 = 64;
 /// Most bits of proof of work: about 16 million hashes.
 pub const MAX_POW_BITS: u8 = 24;
 
-/// Length of an hour, number of lanes, and proof of work: each within its stated range (`ROOM-002`).
+/// Length of an hour, number of lanes, and proof of work: each within its stated range
+/// (`ROOM-002`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct RoomSettings {
     #[n(0)]

@@ -1,14 +1,17 @@
-//! What somebody signs with a key from outside, as an OpenPGP key, to say: in this conversation, that is me.
+//! What somebody signs with a key from outside, as an OpenPGP key, to say: in this conversation,
+//! that is me.
 
 use sha2::{Digest, Sha256};
 
 const CONVERSATION: &[u8] = b"hushwing identity statement v1: conversation";
 const MEMBER: &[u8] = b"hushwing identity statement v1: member";
 
-/// The statement of one of the two in a direct chat (`DIRECT-018`): ASCII, five lines without a line end after the last.
+/// The statement of one of the two in a direct chat (`DIRECT-018`): ASCII, five lines without a
+/// line end after the last.
 ///
-/// `group` is the MLS group id, `signer` and `other` are the signature keys of whoever signs, and of whom it is for. It
-/// says which of the two signs, so that nobody's statement can be handed back as the other's; and it shows no key.
+/// `group` is the MLS group id, `signer` and `other` are the signature keys of whoever signs, and
+/// of whom it is for. It says which of the two signs, so that nobody's statement can be handed back
+/// as the other's; and it shows no key.
 #[must_use]
 pub fn identity_statement(group: &[u8], signer: &[u8], other: &[u8]) -> String {
     let member = |key| digest(MEMBER, &[group, key]);
@@ -25,7 +28,9 @@ pub fn identity_statement(group: &[u8], signer: &[u8], other: &[u8]) -> String {
 }
 
 fn digest(purpose: &[u8], parts: &[&[u8]]) -> String {
-    let hash = parts.iter().fold(Sha256::new().chain_update(purpose), |h, part| h.chain_update(Sha256::digest(part)));
+    let hash = parts
+        .iter()
+        .fold(Sha256::new().chain_update(purpose), |h, part| h.chain_update(Sha256::digest(part)));
     data_encoding::HEXLOWER.encode(&hash.finalize())
 }
 
@@ -49,7 +54,9 @@ mod tests {
         assert_ne!(mine, identity_statement(b"other", &[1; 32], &[2; 32]));
         assert_ne!(mine, identity_statement(b"group", &[1; 32], &[3; 32]));
         assert_ne!(mine, identity_statement(b"group", &[3; 32], &[2; 32]));
-        let name = |text: &str, line| text.lines().nth(line).unwrap().split_once(": ").unwrap().1.to_owned();
+        let name = |text: &str, line| {
+            text.lines().nth(line).unwrap().split_once(": ").unwrap().1.to_owned()
+        };
         assert_eq!(name(&mine, 3), name(&theirs, 4));
     }
 

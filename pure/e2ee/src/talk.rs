@@ -19,7 +19,8 @@ pub const MAX_TEXT: usize = 16 * 1_024;
 /// Most parts of a text.
 pub const MAX_PARTS: u8 = 16;
 
-/// A piece of text: 1 to 4,000 bytes of UTF-8, not yet made fit for showing (see [`crate::sanitize()`]).
+/// A piece of text: 1 to 4,000 bytes of UTF-8, not yet made fit for showing (see
+/// [`crate::sanitize()`]).
 #[derive(Clone, PartialEq, Eq)]
 pub struct TextChunk(String);
 
@@ -52,7 +53,11 @@ impl fmt::Debug for TextChunk {
 }
 
 impl<C> Encode<C> for TextChunk {
-    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
+    fn encode<W: encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), encode::Error<W::Error>> {
         e.str(&self.0)?.ok()
     }
 }
@@ -131,8 +136,8 @@ impl Talk {
         Self { at: whole_seconds(now), say }
     }
 
-    /// Cuts a text into the boxes that carry it, in consecutive indices of the stream (`ROOM-012`): as few as such sizes
-    /// allow.
+    /// Cuts a text into the boxes that carry it, in consecutive indices of the stream (`ROOM-012`):
+    /// as few as such sizes allow.
     ///
     /// # Errors
     /// [`Error::Empty`], or [`Error::TooLong`] above [`MAX_TEXT`].
@@ -160,7 +165,8 @@ impl Talk {
         Ok(talks)
     }
 
-    /// The box's content, before padding: it fits a standard box if its text has at most [`STANDARD_CHUNK`] bytes.
+    /// The box's content, before padding: it fits a standard box if its text has at most
+    /// [`STANDARD_CHUNK`] bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         wire::encode(&Body { version: VERSION, at_s: seconds(self.at), say: self.say.clone() })
@@ -224,7 +230,8 @@ pub enum Event {
     Moved(u32),
 }
 
-/// Puts the parts of one talker's texts together, in the order of its stream. Holds at most [`MAX_TEXT`] bytes.
+/// Puts the parts of one talker's texts together, in the order of its stream. Holds at most
+/// [`MAX_TEXT`] bytes.
 #[derive(Default)]
 pub struct Assembler {
     pending: Option<Pending>,
@@ -249,8 +256,9 @@ impl Assembler {
         self.pending.is_some()
     }
 
-    /// Takes the next box of the stream. A text that something else interrupts is dropped; so is one that
-    /// grows above its bound or has a part out of order, with an error, and the next text begins afresh.
+    /// Takes the next box of the stream. A text that something else interrupts is dropped; so is
+    /// one that grows above its bound or has a part out of order, with an error, and the next text
+    /// begins afresh.
     ///
     /// # Errors
     /// [`Error::PartOutOfOrder`], [`Error::Malformed`].
@@ -339,7 +347,10 @@ mod tests {
             let text = wire::Sensitive(text);
             assert_eq!(events, [Event::Said { at: at(12_000), text }]);
         }
-        assert_eq!(Talk::text(at(0), &"x".repeat(MAX_TEXT + 1), Sizes::Uniform), Err(Error::TooLong("text")));
+        assert_eq!(
+            Talk::text(at(0), &"x".repeat(MAX_TEXT + 1), Sizes::Uniform),
+            Err(Error::TooLong("text"))
+        );
         assert_eq!(Talk::text(at(0), "", Sizes::Ladder), Err(Error::Empty("text")));
     }
 

@@ -1,4 +1,5 @@
-//! Derivations against values that this project computed once: a change of any of them breaks existing rooms.
+//! Derivations against values that this project computed once: a change of any of them breaks
+//! existing rooms.
 //!
 //! `cargo nextest run -p e2ee --run-ignored only --no-capture` prints what the file should hold.
 
@@ -54,7 +55,10 @@ fn made_link() -> String {
     use rand_core::SeedableRng;
     let place = NetworkPlace {
         network: NetworkId::new([1; 32]),
-        directories: vec![DirectoryPointer { id: NodeId::new([2; 32]), address: "192.0.2.1:5000".parse().unwrap() }],
+        directories: vec![DirectoryPointer {
+            id: NodeId::new([2; 32]),
+            address: "192.0.2.1:5000".parse().unwrap(),
+        }],
         hub: NodeId::new([3; 32]),
         access: AccessKey::new([4; 16]),
     };

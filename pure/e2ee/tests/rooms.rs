@@ -176,7 +176,10 @@ fn alice_joins_by_link_and_is_heard() {
     assert_eq!(*heard.talker(), alice.secret.public());
     assert_eq!(heard.nick().as_str(), "alice");
     assert!(*heard.door_key() == alice.door.public());
-    assert_eq!(first_id(heard.stream(), &reader), first_id(&alice.stream.read_capability(), &alice_keys));
+    assert_eq!(
+        first_id(heard.stream(), &reader),
+        first_id(&alice.stream.read_capability(), &alice_keys)
+    );
 }
 
 fn seal(stream: &mut WriteCapability, keys: &RoomKeys, content: &[u8]) -> VerifiedBox {
@@ -241,8 +244,8 @@ fn a_whole_conversation_through_boxes() {
     let order = fetch(&mut orders, &carol, &hub).unwrap();
     assert_eq!(Control::from_bytes(&order), Ok(notice));
 
-    // In the next hour Alice announces herself anew, at the index that she has reached; whoever joins now
-    // hears what she says from here on, and holds no way back to what she said before.
+    // In the next hour Alice announces herself anew, at the index that she has reached; whoever
+    // joins now hears what she says from here on, and holds no way back to what she said before.
     keys.advance_to(HOUR + 1).unwrap();
     let mut bob = join(&keys);
     let content = announce(&door_of(&keys, &alice), &alice);
@@ -348,8 +351,12 @@ fn forged_and_displaced_announcements_are_refused() {
     assert!(door.open(&content).is_ok());
 
     // Eve cannot announce Alice's stream under her own key.
-    let stolen =
-        door_of(&keys, &eve).announce(&eve.secret, &alice.stream.read_capability(), &eve.nick, &eve.door.public());
+    let stolen = door_of(&keys, &eve).announce(
+        &eve.secret,
+        &alice.stream.read_capability(),
+        &eve.nick,
+        &eve.door.public(),
+    );
     assert_eq!(stolen.unwrap_err(), Error::ForeignStream);
 
     // Nor change the nick or anything else in what Alice signed.
@@ -372,7 +379,11 @@ fn forged_and_displaced_announcements_are_refused() {
     let (next, _) = owner.rekey(&mut rng(3), &keys, at_hour(&keys, hour), one_lane, &[]).unwrap();
     let (_, other_room) = Owner::create(&mut rng(9), place(), one_lane, hour).unwrap();
     keys.advance_to(hour + 1).unwrap();
-    for door in [keys.door(hour + 1, 0).unwrap(), next.door(hour, 0).unwrap(), other_room.door(hour, 0).unwrap()] {
+    for door in [
+        keys.door(hour + 1, 0).unwrap(),
+        next.door(hour, 0).unwrap(),
+        other_room.door(hour, 0).unwrap(),
+    ] {
         assert_eq!(door.open(&content).unwrap_err(), Error::BadSignature("announcement"));
     }
     assert!(keys.door(hour, 0).unwrap().open(&content).is_ok());
@@ -509,7 +520,8 @@ fn the_control_stream_is_the_owners_and_the_same_for_all_links() {
     let stream = owner_again.control_stream(&keys_again).unwrap();
     assert_eq!(first_id(&stream.read_capability(), &keys), first_id(&ours, &keys));
 
-    let (stranger, _) = Owner::create(&mut rng(77), place(), RoomSettings::default(), HOUR).unwrap();
+    let (stranger, _) =
+        Owner::create(&mut rng(77), place(), RoomSettings::default(), HOUR).unwrap();
     assert!(stranger.control_stream(&keys).is_err());
     assert!(stranger.link_now(&keys).is_err());
     let settings = *keys.settings();

@@ -1,4 +1,5 @@
-//! The hub's core over a store in memory: puts with batch verification, and one put to a thousand watchers.
+//! The hub's core over a store in memory: puts with batch verification, and one put to a thousand
+//! watchers.
 
 #![allow(missing_docs)]
 
@@ -16,7 +17,11 @@ const KEY: AccessKey = AccessKey::new([1; 16]);
 const NOW: Timestamp = Timestamp::from_millis(1_000);
 
 fn hub() -> Hub<MemoryStore> {
-    let limits = ClassLimits { puts_per_second: u32::MAX, gets_per_second: u32::MAX, ..ClassLimits::default() };
+    let limits = ClassLimits {
+        puts_per_second: u32::MAX,
+        gets_per_second: u32::MAX,
+        ..ClassLimits::default()
+    };
     let connection = ConnectionLimits {
         puts_per_second: u32::MAX,
         gets_per_second: u32::MAX,
@@ -24,7 +29,8 @@ fn hub() -> Hub<MemoryStore> {
         max_watchers: 100_000,
     };
     let keys = vec![(KEY, AccessClass::Member, limits)];
-    let config = HubConfig { keys, connection, max_pending: 10_000, ..HubConfig::new(BootId::new([0; 16])) };
+    let config =
+        HubConfig { keys, connection, max_pending: 10_000, ..HubConfig::new(BootId::new([0; 16])) };
     Hub::new(config, MemoryStore::new(Keep::default()))
 }
 
@@ -68,7 +74,12 @@ fn fan_out(c: &mut Criterion) {
             || {
                 let mut hub = hub();
                 for n in 0..1000 {
-                    hub.submit(NOW, AskId(n), Asker::Direct(n), client::get(KEY, &ids, 60_000, false));
+                    hub.submit(
+                        NOW,
+                        AskId(n),
+                        Asker::Direct(n),
+                        client::get(KEY, &ids, 60_000, false),
+                    );
                 }
                 hub.commit(NOW, &mut ChaCha20Rng::seed_from_u64(2)).expect("memory does not fail");
                 while hub.poll().is_some() {}

@@ -32,7 +32,8 @@ pub struct ClassLimits {
 }
 
 impl Default for ClassLimits {
-    /// 4 GiB, 5,000 puts and 20,000 gets a second, two seconds' burst, 32,768 open gets naming 131,072 ids.
+    /// 4 GiB, 5,000 puts and 20,000 gets a second, two seconds' burst, 32,768 open gets naming
+    /// 131,072 ids.
     fn default() -> Self {
         ClassLimits {
             max_bytes: 4 << 30,

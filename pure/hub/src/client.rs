@@ -1,4 +1,5 @@
-//! The asking end: requests within bounds, and responses believed only as far as they can be checked.
+//! The asking end: requests within bounds, and responses believed only as far as they can be
+//! checked.
 
 use std::collections::HashSet;
 
@@ -18,7 +19,8 @@ pub fn put(access: AccessKey, sealed: &SealedBox) -> Request {
 
 /// A request for boxes on a direct link: the first 256 of `ids`, for at most two minutes.
 ///
-/// `deadline_ms` counts from the request's arrival at the hub; `hold` asks for the answer at the deadline and not before.
+/// `deadline_ms` counts from the request's arrival at the hub; `hold` asks for the answer at the
+/// deadline and not before.
 #[must_use]
 pub fn get(access: AccessKey, ids: &[BoxId], deadline_ms: u32, hold: bool) -> Request {
     let ids = ids.iter().take(MAX_GET_IDS).map(|id| BoxAddress(*id.as_bytes())).collect();
@@ -26,7 +28,8 @@ pub fn get(access: AccessKey, ids: &[BoxId], deadline_ms: u32, hold: bool) -> Re
     Request { access, operation }
 }
 
-/// A request for boxes on the onion route: as [`get`], the first 16 of `ids`, which are those of one stream.
+/// A request for boxes on the onion route: as [`get`], the first 16 of `ids`, which are those of
+/// one stream.
 #[must_use]
 pub fn onion_get(access: AccessKey, ids: &[BoxId], deadline_ms: u32, hold: bool) -> Request {
     let (ids, _) = ids.split_at_checked(MAX_ONION_GET_IDS).unwrap_or((ids, &[]));
@@ -44,7 +47,8 @@ pub fn echo(access: AccessKey) -> Request {
 /// # Errors
 /// [`Error::HubMisbehaved`] if the bytes are none (`HUB-015`).
 pub fn open(body: &[u8]) -> Result<Response, Error> {
-    wire::decode(body, "hub response").map_err(|_| Error::HubMisbehaved("a response that cannot be read"))
+    wire::decode(body, "hub response")
+        .map_err(|_| Error::HubMisbehaved("a response that cannot be read"))
 }
 
 /// The answer to a `put`. A hub that is too busy says [`PutOutcome::SlowDown`] either way.
@@ -63,13 +67,15 @@ pub fn put_outcome(response: &Response) -> Result<PutOutcome, Error> {
 /// The boxes in the answer to a `get` of `ids`: each asked for, none twice, each signature checked.
 ///
 /// # Errors
-/// [`Error::Refused`]; [`Error::HubMisbehaved`] for anything that an honest hub never answers (`HUB-015`). Then no
-/// box of the answer is returned.
+/// [`Error::Refused`]; [`Error::HubMisbehaved`] for anything that an honest hub never answers
+/// (`HUB-015`). Then no box of the answer is returned.
 pub fn boxes(response: Response, ids: &[BoxId]) -> Result<Vec<VerifiedBox>, Error> {
     let boxes = match response.answer {
         Answer::Boxes(boxes) => boxes,
         Answer::Refused(refusal) => return Err(Error::Refused(refusal)),
-        Answer::Put(_) | Answer::Echo => return Err(Error::HubMisbehaved("not the answer to a get")),
+        Answer::Put(_) | Answer::Echo => {
+            return Err(Error::HubMisbehaved("not the answer to a get"));
+        }
     };
     if boxes.len() > MAX_RESPONSE_BOXES {
         return Err(Error::HubMisbehaved("too many boxes"));
@@ -81,17 +87,21 @@ pub fn boxes(response: Response, ids: &[BoxId]) -> Result<Vec<VerifiedBox>, Erro
         if !awaited.remove(&sealed.id) {
             return Err(Error::HubMisbehaved("a box that was not asked for"));
         }
-        verified.push(sealed.verify().map_err(|_| Error::HubMisbehaved("a box whose signature is bad"))?);
+        verified.push(
+            sealed.verify().map_err(|_| Error::HubMisbehaved("a box whose signature is bad"))?,
+        );
     }
     Ok(verified)
 }
 
-/// Whether a response to a `get` of `ids` on a direct link is a dummy: one box that was not asked for (`SHAPE-006`). It
-/// stands for an empty answer; nothing of it is used.
+/// Whether a response to a `get` of `ids` on a direct link is a dummy: one box that was not asked
+/// for (`SHAPE-006`). It stands for an empty answer; nothing of it is used.
 #[must_use]
 pub fn is_dummy(response: &Response, ids: &[BoxId]) -> bool {
     match &response.answer {
-        Answer::Boxes(boxes) => matches!(boxes.as_slice(), [one] if !ids.contains(&BoxId::new(one.id))),
+        Answer::Boxes(boxes) => {
+            matches!(boxes.as_slice(), [one] if !ids.contains(&BoxId::new(one.id)))
+        }
         Answer::Put(_) | Answer::Echo | Answer::Refused(_) => false,
     }
 }
@@ -174,7 +184,10 @@ mod tests {
         assert_eq!(put_outcome(&refused), Err(Error::Refused(Refusal::NotAdmitted)));
         assert_eq!(boxes(refused.clone(), &[id]), Err(Error::Refused(Refusal::NotAdmitted)));
         assert_eq!(echoed(&refused), Err(Error::Refused(Refusal::NotAdmitted)));
-        assert_eq!(put_outcome(&response(Answer::Refused(Refusal::SlowDown))), Ok(PutOutcome::SlowDown));
+        assert_eq!(
+            put_outcome(&response(Answer::Refused(Refusal::SlowDown))),
+            Ok(PutOutcome::SlowDown)
+        );
         assert_eq!(echoed(&response(Answer::Echo)), Ok(()));
     }
 
@@ -182,11 +195,18 @@ mod tests {
     fn requests_stay_within_their_bounds() {
         let access = AccessKey::new([3; 16]);
         let ids = vec![BoxId::new([7; 32]); 1000];
-        for (request, most) in [(get(access, &ids, u32::MAX, true), 256), (onion_get(access, &ids, u32::MAX, true), 16)]
-        {
-            let Operation::Get { ids, deadline_ms, hold } = &request.operation else { unreachable!() };
+        for (request, most) in [
+            (get(access, &ids, u32::MAX, true), 256),
+            (onion_get(access, &ids, u32::MAX, true), 16),
+        ] {
+            let Operation::Get { ids, deadline_ms, hold } = &request.operation else {
+                unreachable!()
+            };
             assert_eq!((ids.len(), *deadline_ms, *hold), (most, 120_000, true));
-            assert_eq!(wire::decode::<Request>(&wire::encode(&request), "request").unwrap(), request);
+            assert_eq!(
+                wire::decode::<Request>(&wire::encode(&request), "request").unwrap(),
+                request
+            );
         }
         assert_eq!(onion_get(access, &ids[..2], 9, false), get(access, &ids[..2], 9, false));
     }

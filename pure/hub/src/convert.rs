@@ -16,5 +16,9 @@ pub fn from_wire(bytes: BoxBytes) -> SealedBox {
 }
 
 pub(crate) fn sealed_to_wire(sealed: SealedBox) -> BoxBytes {
-    BoxBytes { id: *sealed.id.as_bytes(), ciphertext: sealed.ciphertext, signature: sealed.signature }
+    BoxBytes {
+        id: *sealed.id.as_bytes(),
+        ciphertext: sealed.ciphertext,
+        signature: sealed.signature,
+    }
 }

@@ -20,7 +20,9 @@ impl Bucket {
     pub(crate) fn new(now: Timestamp, per_second: u32, burst_seconds: u32) -> Self {
         let tokens = match per_second {
             0 => 0,
-            rate => u64::from(rate).saturating_mul(u64::from(burst_seconds)).max(u64::from(LARGEST_COST)),
+            rate => u64::from(rate)
+                .saturating_mul(u64::from(burst_seconds))
+                .max(u64::from(LARGEST_COST)),
         };
         let capacity = tokens.saturating_mul(1000);
         Bucket { per_second: u64::from(per_second), capacity, level: capacity, at: now }
@@ -28,7 +30,8 @@ impl Bucket {
 
     /// Whether `cost` tokens are there.
     pub(crate) fn has(&mut self, now: Timestamp, cost: u32) -> bool {
-        // Milliseconds times tokens per second are thousandths of tokens. A clock that went back refills nothing.
+        // Milliseconds times tokens per second are thousandths of tokens. A clock that went back
+        // refills nothing.
         let gained = now.millis_since(self.at).saturating_mul(self.per_second);
         self.level = self.level.saturating_add(gained).min(self.capacity);
         self.at = now;

@@ -1,8 +1,8 @@
 //! The hub's core: requests in, responses out, no socket and no clock.
 //!
-//! A shell hands in requests ([`Hub::submit`]), makes them happen together ([`Hub::commit`]), and takes the responses
-//! ([`Hub::poll`]) until there are none. Between commits it waits for requests, or until [`Hub::deadline`] for
-//! [`Hub::tick`].
+//! A shell hands in requests ([`Hub::submit`]), makes them happen together ([`Hub::commit`]), and
+//! takes the responses ([`Hub::poll`]) until there are none. Between commits it waits for requests,
+//! or until [`Hub::deadline`] for [`Hub::tick`].
 
 mod admission;
 mod config;
@@ -15,7 +15,8 @@ use rand_core::CryptoRng;
 use streams::{BoxId, SealedBox, verify_batch};
 use wire::hub::{Answer, BoxBytes, Operation, PutOutcome, Refusal, Request, Response};
 use wire::limits::{
-    BULK_CIPHERTEXT, MAX_GET_DEADLINE_MS, MAX_GET_IDS, MAX_ONION_GET_IDS, MAX_ONION_RESPONSE_BOXES, MAX_RESPONSE_BOXES,
+    BULK_CIPHERTEXT, MAX_GET_DEADLINE_MS, MAX_GET_IDS, MAX_ONION_GET_IDS, MAX_ONION_RESPONSE_BOXES,
+    MAX_RESPONSE_BOXES,
 };
 use wire::{BootId, Timestamp};
 
@@ -27,7 +28,8 @@ use admission::Admission;
 pub use config::{ConnectionLimits, HubConfig};
 use watch::{Watch, Watchers};
 
-/// Bytes of boxes in one response on a direct link, each counted as [`stored_len`]: what fits a frame.
+/// Bytes of boxes in one response on a direct link, each counted as [`stored_len`]: what fits a
+/// frame.
 pub const MAX_RESPONSE_BYTES: u64 = 240 * 1024;
 /// Ids looked up at a time, so that a response's bounds also bound what is read for it.
 const LOOKUP: usize = 16;
@@ -97,13 +99,15 @@ struct Put {
     sealed: SealedBox,
 }
 
-/// A response that waits to be polled. Boxes are read or copied only then: memory holds one response at a time.
+/// A response that waits to be polled. Boxes are read or copied only then: memory holds one
+/// response at a time.
 #[derive(Debug)]
 enum Output {
     Ready(AskId, Answer),
     /// Boxes that have just been stored, shared by all who watched for them.
     Woken(AskId, Vec<Arc<BoxBytes>>),
-    /// A `get` that has not looked yet. It answers if it finds something or is due; else it stays open.
+    /// A `get` that has not looked yet. It answers if it finds something or is due; else it stays
+    /// open.
     Look {
         watch: Watch,
         due: bool,
@@ -153,7 +157,8 @@ impl<S: BoxStore> Hub<S> {
         &self.store
     }
 
-    /// A reply packet of this network has room for boxes of so many bytes in all, each counted as [`stored_len`].
+    /// A reply packet of this network has room for boxes of so many bytes in all, each counted as
+    /// [`stored_len`].
     pub fn set_onion_room(&mut self, bytes: u64) {
         self.room = Room { onion: bytes };
         self.watchers.set_room(self.room);
@@ -164,15 +169,23 @@ impl<S: BoxStore> Hub<S> {
         self.watchers.len()
     }
 
-    /// Takes a request. What is not admitted is answered at the next poll; the rest waits for the next commit.
+    /// Takes a request. What is not admitted is answered at the next poll; the rest waits for the
+    /// next commit.
     pub fn submit(&mut self, now: Timestamp, ask: AskId, asker: Asker, request: Request) {
         if let Err(answer) = self.admit(now, ask, asker, request) {
             self.ready(ask, answer);
         }
     }
 
-    fn admit(&mut self, now: Timestamp, ask: AskId, asker: Asker, request: Request) -> Result<(), Answer> {
-        let class = self.admission.class(&request.access).ok_or(Answer::Refused(Refusal::NotAdmitted))?;
+    fn admit(
+        &mut self,
+        now: Timestamp,
+        ask: AskId,
+        asker: Asker,
+        request: Request,
+    ) -> Result<(), Answer> {
+        let class =
+            self.admission.class(&request.access).ok_or(Answer::Refused(Refusal::NotAdmitted))?;
         let full = self.puts.len().saturating_add(self.gets.len()) >= self.max_pending;
         match request.operation {
             Operation::Put(bytes) => {
@@ -198,19 +211,27 @@ impl<S: BoxStore> Hub<S> {
             }
             Operation::Echo => {
                 let admitted = self.admission.get(now, asker, class, 1);
-                return Err(if admitted { Answer::Echo } else { Answer::Refused(Refusal::SlowDown) });
+                return Err(if admitted {
+                    Answer::Echo
+                } else {
+                    Answer::Refused(Refusal::SlowDown)
+                });
             }
         }
         Ok(())
     }
 
-    /// Does all that was submitted: checks signatures together, makes the good boxes durable in one write, answers, and
-    /// only then wakes those who waited for the boxes.
+    /// Does all that was submitted: checks signatures together, makes the good boxes durable in one
+    /// write, answers, and only then wakes those who waited for the boxes.
     ///
     /// # Errors
-    /// The store's failure, in this commit or since the last. Nothing that failed is answered as stored; who asked is
-    /// told to try later (`HUB-014`).
-    pub fn commit<R: CryptoRng + ?Sized>(&mut self, now: Timestamp, rng: &mut R) -> Result<(), StoreError> {
+    /// The store's failure, in this commit or since the last. Nothing that failed is answered as
+    /// stored; who asked is told to try later (`HUB-014`).
+    pub fn commit<R: CryptoRng + ?Sized>(
+        &mut self,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<(), StoreError> {
         if !self.puts.is_empty() {
             self.put_all(now, rng);
         }
@@ -227,8 +248,10 @@ impl<S: BoxStore> Hub<S> {
     }
 
     fn put_all<R: CryptoRng + ?Sized>(&mut self, now: Timestamp, rng: &mut R) {
-        let (accounts, sealed): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.puts).into_iter().map(|p| ((p.ask, p.class), p.sealed)).unzip();
+        let (accounts, sealed): (Vec<_>, Vec<_>) = std::mem::take(&mut self.puts)
+            .into_iter()
+            .map(|p| ((p.ask, p.class), p.sealed))
+            .unzip();
         let mut usage = self.store.usage();
         let (mut asks, mut batch, mut over) =
             (Vec::with_capacity(sealed.len()), Vec::with_capacity(sealed.len()), vec![]);
@@ -275,10 +298,13 @@ impl<S: BoxStore> Hub<S> {
         for (ask, outcome) in asks.iter().zip(&outcomes) {
             self.ready(*ask, Answer::Put(*outcome));
         }
-        let stored = batch.into_iter().zip(outcomes).filter(|(_, outcome)| *outcome == PutOutcome::Stored);
+        let stored =
+            batch.into_iter().zip(outcomes).filter(|(_, outcome)| *outcome == PutOutcome::Stored);
         let watched = stored.filter(|(new, _)| self.watchers.is_watched(&new.content.id()));
-        let arrived: Vec<Arc<BoxBytes>> = watched.map(|(new, _)| Arc::new(to_wire(new.content))).collect();
-        self.watchers.wake(&arrived, |ask, boxes| self.outputs.push_back(Output::Woken(ask, boxes)));
+        let arrived: Vec<Arc<BoxBytes>> =
+            watched.map(|(new, _)| Arc::new(to_wire(new.content))).collect();
+        self.watchers
+            .wake(&arrived, |ask, boxes| self.outputs.push_back(Output::Woken(ask, boxes)));
     }
 
     /// The next response, and whose it is.
@@ -286,7 +312,9 @@ impl<S: BoxStore> Hub<S> {
         loop {
             let (ask, answer) = match self.outputs.pop_front()? {
                 Output::Ready(ask, answer) => (ask, answer),
-                Output::Woken(ask, boxes) => (ask, Answer::Boxes(boxes.iter().map(|b| BoxBytes::clone(b)).collect())),
+                Output::Woken(ask, boxes) => {
+                    (ask, Answer::Boxes(boxes.iter().map(|b| BoxBytes::clone(b)).collect()))
+                }
                 Output::Look { watch, due } => match self.look(watch, due) {
                     Some(answered) => answered,
                     None => continue,
@@ -340,7 +368,8 @@ impl<S: BoxStore> Hub<S> {
         }
     }
 
-    /// When [`Hub::tick`] should be called, if nothing happens before: at once if there is something to poll or commit.
+    /// When [`Hub::tick`] should be called, if nothing happens before: at once if there is
+    /// something to poll or commit.
     pub fn deadline(&self) -> Option<Timestamp> {
         if !(self.outputs.is_empty() && self.puts.is_empty() && self.gets.is_empty()) {
             return Some(Timestamp::ZERO);
@@ -349,7 +378,8 @@ impl<S: BoxStore> Hub<S> {
         [self.watchers.deadline(), expiry].into_iter().flatten().min()
     }
 
-    /// Lets time pass: answers `get`s whose deadline has come, and has the store forget what is over.
+    /// Lets time pass: answers `get`s whose deadline has come, and has the store forget what is
+    /// over.
     ///
     /// A store that cannot forget is asked again a minute later; [`Hub::commit`] reports it.
     pub fn tick(&mut self, now: Timestamp) {
@@ -367,17 +397,19 @@ impl<S: BoxStore> Hub<S> {
         }
     }
 
-    /// Ends one open `get` of a connection early, with a box that nobody asked for (`SHAPE-006`). False when it has none.
+    /// Ends one open `get` of a connection early, with a box that nobody asked for (`SHAPE-006`).
+    /// False when it has none.
     ///
-    /// To whoever counts bytes this is the answer to a `get` whose box has come: the asker takes it for an empty one, and
-    /// asks again.
+    /// To whoever counts bytes this is the answer to a `get` whose box has come: the asker takes it
+    /// for an empty one, and asks again.
     pub fn disturb(&mut self, connection: u64, dummy: BoxBytes) -> bool {
         let Some(watch) = self.watchers.pop_early_of(connection) else { return false };
         self.outputs.push_back(Output::Woken(watch.ask, vec![Arc::new(dummy)]));
         true
     }
 
-    /// A connection is gone: its open `get`s are answered with nothing, so that whoever counts requests comes out even.
+    /// A connection is gone: its open `get`s are answered with nothing, so that whoever counts
+    /// requests comes out even.
     ///
     /// Its puts are still done. The shell must not submit for it any more.
     pub fn disconnect(&mut self, connection: u64) {
@@ -386,7 +418,8 @@ impl<S: BoxStore> Hub<S> {
             self.ready(watch.ask, Answer::Boxes(Vec::new()));
         }
         let gone = |w: &mut Watch| w.asker == Asker::Direct(connection);
-        let answers = self.gets.extract_if(.., gone).map(|w| Output::Ready(w.ask, Answer::Boxes(Vec::new())));
+        let answers =
+            self.gets.extract_if(.., gone).map(|w| Output::Ready(w.ask, Answer::Boxes(Vec::new())));
         self.outputs.extend(answers);
     }
 

@@ -1,7 +1,7 @@
 //! Shaping of a direct link, at both ends: when a box leaves, and when a dummy does.
 //!
-//! Time and randomness are parameters, as everywhere here. The onion route needs none of this: it has one packet size
-//! and cover of its own.
+//! Time and randomness are parameters, as everywhere here. The onion route needs none of this: it
+//! has one packet size and cover of its own.
 
 use std::collections::VecDeque;
 
@@ -20,7 +20,8 @@ pub struct Span {
 }
 
 impl Span {
-    /// From the shortest to the longest time, ms; `None` unless the first is not above the second and the second above 0.
+    /// From the shortest to the longest time, ms; `None` unless the first is not above the second
+    /// and the second above 0.
     #[must_use]
     pub const fn new(min_ms: u64, max_ms: u64) -> Option<Span> {
         if min_ms <= max_ms && max_ms > 0 { Some(Span { min_ms, max_ms }) } else { None }
@@ -58,8 +59,9 @@ fn below<R: CryptoRng + ?Sized>(n: u64, rng: &mut R) -> u64 {
     }
 }
 
-/// Boxes that wait for their turn to leave, in order (`SHAPE-002`). Each waits a random time, counted from when it came or
-/// from when the one before it left, whichever is later: so two never leave closer together than the span's shortest time.
+/// Boxes that wait for their turn to leave, in order (`SHAPE-002`). Each waits a random time,
+/// counted from when it came or from when the one before it left, whichever is later: so two never
+/// leave closer together than the span's shortest time.
 ///
 /// Holds as many as its owner pushes: the bound is that of the owner's outbox.
 #[derive(Debug)]
@@ -156,7 +158,8 @@ impl Idle {
     }
 }
 
-/// The classes of the last boxes: dummies are drawn from them, and so have the sizes that boxes have (`SHAPE-004`).
+/// The classes of the last boxes: dummies are drawn from them, and so have the sizes that boxes
+/// have (`SHAPE-004`).
 #[derive(Debug, Clone, Copy)]
 pub struct Recent {
     classes: [BoxClass; RECENT],
@@ -164,8 +167,8 @@ pub struct Recent {
 }
 
 impl Recent {
-    /// Before the first box: standard ones, or on the ladder half of them small, a quarter medium, an eighth standard
-    /// and an eighth large, for most of what people say is short.
+    /// Before the first box: standard ones, or on the ladder half of them small, a quarter medium,
+    /// an eighth standard and an eighth large, for most of what people say is short.
     #[must_use]
     pub fn new(sizes: Sizes) -> Self {
         let ladder = |n: usize| match n {
@@ -211,13 +214,16 @@ mod tests {
         Span::new(500, 3_000).unwrap()
     }
 
-    /// How far the distribution of `draws` is from the uniform one over the span (Kolmogorov-Smirnov), times the root of
-    /// their number: above 1.95 in one of a thousand samples of a uniform one.
+    /// How far the distribution of `draws` is from the uniform one over the span
+    /// (Kolmogorov-Smirnov), times the root of their number: above 1.95 in one of a thousand
+    /// samples of a uniform one.
     fn distance(mut draws: Vec<u64>, span: Span) -> f64 {
         draws.sort_unstable();
         let n = draws.len() as f64;
         let width = (span.max_ms() - span.min_ms() + 1) as f64;
-        let far = |(i, d): (usize, &u64)| ((i as f64 + 0.5) / n - ((d - span.min_ms()) as f64 + 0.5) / width).abs();
+        let far = |(i, d): (usize, &u64)| {
+            ((i as f64 + 0.5) / n - ((d - span.min_ms()) as f64 + 0.5) / width).abs()
+        };
         draws.iter().enumerate().map(far).fold(0.0, f64::max) * n.sqrt()
     }
 
@@ -247,7 +253,9 @@ mod tests {
     fn the_distance_tells_what_is_not_uniform() {
         let mut rng = ChaCha20Rng::seed_from_u64(4);
         let span = half_to_three();
-        let biased = (0..10_000).map(|_| span.draw(&mut rng).min(span.draw(&mut rng).saturating_add(1_000))).collect();
+        let biased = (0..10_000)
+            .map(|_| span.draw(&mut rng).min(span.draw(&mut rng).saturating_add(1_000)))
+            .collect();
         assert!(distance(biased, span) > 1.95);
     }
 

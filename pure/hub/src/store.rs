@@ -37,14 +37,20 @@ pub fn stored_len(ciphertext: &[u8]) -> u64 {
 ///
 /// A store is used by one thread at a time; it needs no clock: time comes with each call.
 pub trait BoxStore {
-    /// Stores boxes in their order. When it returns, what it calls [`PutOutcome::Stored`] is durable.
+    /// Stores boxes in their order. When it returns, what it calls [`PutOutcome::Stored`] is
+    /// durable.
     ///
-    /// For each box: [`PutOutcome::Stored`] if its id was free; [`PutOutcome::Same`] if the very same box (id, ciphertext
-    /// and signature) is there, in the store or earlier in `boxes`; [`PutOutcome::Taken`] if another is (`HUB-002`).
+    /// For each box: [`PutOutcome::Stored`] if its id was free; [`PutOutcome::Same`] if the very
+    /// same box (id, ciphertext and signature) is there, in the store or earlier in `boxes`;
+    /// [`PutOutcome::Taken`] if another is (`HUB-002`).
     ///
     /// # Errors
     /// [`StoreError`]. Then nothing may be acknowledged; some boxes may be there all the same.
-    fn put_batch(&mut self, now: Timestamp, boxes: &[NewBox]) -> Result<Vec<PutOutcome>, StoreError>;
+    fn put_batch(
+        &mut self,
+        now: Timestamp,
+        boxes: &[NewBox],
+    ) -> Result<Vec<PutOutcome>, StoreError>;
 
     /// Those of the boxes that are there, in the order asked.
     ///
@@ -128,14 +134,17 @@ impl Usage {
 
 impl ClassUsage {
     const fn plus(self, other: ClassUsage) -> ClassUsage {
-        ClassUsage { bytes: self.bytes.saturating_add(other.bytes), boxes: self.boxes.saturating_add(other.boxes) }
+        ClassUsage {
+            bytes: self.bytes.saturating_add(other.bytes),
+            boxes: self.boxes.saturating_add(other.boxes),
+        }
     }
 }
 
 /// How long boxes are kept, and how time is cut into segments.
 ///
-/// A segment is known by its end: every box in it was written before. It is forgotten when its end is `keep_ms`
-/// ago, so a box lives for at least `keep_ms`, and at most a [`SEGMENTS`]-th longer.
+/// A segment is known by its end: every box in it was written before. It is forgotten when its end
+/// is `keep_ms` ago, so a box lives for at least `keep_ms`, and at most a [`SEGMENTS`]-th longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keep {
     keep_ms: u64,

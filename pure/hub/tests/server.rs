@@ -128,8 +128,15 @@ fn whoever_has_no_key_is_not_admitted_to_anything() {
     let mut bench = Bench::new();
     let stranger = AccessKey::new([3; 16]);
     let content = standard(1);
-    for request in [put(stranger, &content), client::get(stranger, &[content.id()], 9, false), client::echo(stranger)] {
-        assert_eq!(bench.ask(Asker::Direct(1), request.clone()), Some(refused(Refusal::NotAdmitted)));
+    for request in [
+        put(stranger, &content),
+        client::get(stranger, &[content.id()], 9, false),
+        client::echo(stranger),
+    ] {
+        assert_eq!(
+            bench.ask(Asker::Direct(1), request.clone()),
+            Some(refused(Refusal::NotAdmitted))
+        );
         assert_eq!(bench.ask(Asker::Onion, request), Some(refused(Refusal::NotAdmitted)));
     }
     assert_eq!(bench.ask(Asker::Direct(1), client::echo(MEMBER)), Some(Answer::Echo));
@@ -166,7 +173,11 @@ fn a_bad_box_is_refused_and_spoils_none_of_its_batch() {
     let answers: BTreeMap<AskId, Answer> = bench.commit().into_iter().collect();
     for (n, answer) in answers.into_values().enumerate() {
         let bad = n % 13 == 5;
-        assert_eq!(answer, if bad { refused(Refusal::BadBox) } else { outcome(PutOutcome::Stored) }, "{n}");
+        assert_eq!(
+            answer,
+            if bad { refused(Refusal::BadBox) } else { outcome(PutOutcome::Stored) },
+            "{n}"
+        );
     }
     assert_eq!(bench.hub.store().usage().boxes(), 65);
 }
@@ -179,9 +190,17 @@ struct Told {
 }
 
 impl BoxStore for Told {
-    fn put_batch(&mut self, now: Timestamp, boxes: &[NewBox]) -> Result<Vec<PutOutcome>, StoreError> {
+    fn put_batch(
+        &mut self,
+        now: Timestamp,
+        boxes: &[NewBox],
+    ) -> Result<Vec<PutOutcome>, StoreError> {
         self.log.borrow_mut().push("durable");
-        if *self.fails.borrow() { Err(StoreError::Failed) } else { self.inner.put_batch(now, boxes) }
+        if *self.fails.borrow() {
+            Err(StoreError::Failed)
+        } else {
+            self.inner.put_batch(now, boxes)
+        }
     }
     fn get(&self, ids: &[BoxId]) -> Result<Vec<BoxBytes>, StoreError> {
         if *self.fails.borrow() { Err(StoreError::Failed) } else { self.inner.get(ids) }
@@ -202,7 +221,11 @@ type Log = Rc<RefCell<Vec<&'static str>>>;
 
 fn told() -> (Bench<Told>, Log, Rc<RefCell<bool>>) {
     let (log, fails) = (Rc::new(RefCell::new(Vec::new())), Rc::new(RefCell::new(false)));
-    let store = Told { inner: MemoryStore::new(Keep::for_millis(14_000)), log: log.clone(), fails: fails.clone() };
+    let store = Told {
+        inner: MemoryStore::new(Keep::for_millis(14_000)),
+        log: log.clone(),
+        fails: fails.clone(),
+    };
     (Bench::with(config(), store), log, fails)
 }
 
@@ -213,7 +236,10 @@ fn stored_is_said_after_durability_and_watchers_wake_after_that() {
     let (a, b) = (standard(1), standard(2));
     let watch = bench.submit(Asker::Direct(7), get(&[b.id()], 9_000, false));
     assert_eq!(bench.commit(), []);
-    let puts = [bench.submit(Asker::Direct(1), put(MEMBER, &a)), bench.submit(Asker::Onion, put(MEMBER, &b))];
+    let puts = [
+        bench.submit(Asker::Direct(1), put(MEMBER, &a)),
+        bench.submit(Asker::Onion, put(MEMBER, &b)),
+    ];
     assert_eq!(bench.hub.poll(), None, "nothing is said before the commit");
     bench.hub.commit(bench.now, &mut bench.rng).unwrap();
     assert_eq!(*log.borrow(), ["durable"], "one write for all");
@@ -230,14 +256,20 @@ fn when_the_store_fails_nothing_is_acknowledged_and_nobody_is_woken() {
     let watch = bench.submit(Asker::Direct(7), get(&[content.id()], 9_000, false));
     bench.commit();
     *fails.borrow_mut() = true;
-    let asks =
-        [bench.submit(Asker::Direct(1), put(MEMBER, &content)), bench.submit(Asker::Onion, put(MEMBER, &standard(2)))];
+    let asks = [
+        bench.submit(Asker::Direct(1), put(MEMBER, &content)),
+        bench.submit(Asker::Onion, put(MEMBER, &standard(2))),
+    ];
     let look = bench.submit(Asker::Onion, get(&[content.id()], 9_000, false));
     assert_eq!(bench.hub.commit(bench.now, &mut bench.rng), Err(StoreError::Failed));
     let slow = refused(Refusal::SlowDown);
     assert_eq!(bench.poll_all(), [(asks[0], slow.clone()), (asks[1], slow.clone()), (look, slow)]);
     *fails.borrow_mut() = false;
-    assert_eq!(bench.hub.commit(bench.now, &mut bench.rng), Err(StoreError::Failed), "the failed read is reported");
+    assert_eq!(
+        bench.hub.commit(bench.now, &mut bench.rng),
+        Err(StoreError::Failed),
+        "the failed read is reported"
+    );
     bench.submit(Asker::Direct(1), put(MEMBER, &content));
     let answers = bench.commit();
     assert_eq!(answers[0].1, outcome(PutOutcome::Stored));
@@ -293,7 +325,10 @@ fn what_is_held_is_answered_at_its_deadline_and_shows_nothing_before() {
     assert_eq!(bench.commit(), []);
     assert_eq!(bench.put(MEMBER, &b), outcome(PutOutcome::Stored));
     assert_eq!(bench.after(999), []);
-    assert_eq!(bench.after(1), [(there, boxes(&[&a])), (coming, boxes(&[&b])), (never, boxes(&[]))]);
+    assert_eq!(
+        bench.after(1),
+        [(there, boxes(&[&a])), (coming, boxes(&[&b])), (never, boxes(&[]))]
+    );
 }
 
 //= HUB-007
@@ -332,7 +367,11 @@ fn the_onion_route_gets_what_a_reply_has_room_for() {
     assert_eq!(bench.ask(Asker::Onion, get(&ids, 9, false)), Some(first_two));
     bench.hub.set_onion_room(2_200);
     let one = Answer::Boxes(vec![to_wire(all[1].clone())]);
-    assert_eq!(bench.ask(Asker::Onion, get(&ids, 9, false)), Some(one), "what can never fit is passed over");
+    assert_eq!(
+        bench.ask(Asker::Onion, get(&ids, 9, false)),
+        Some(one),
+        "what can never fit is passed over"
+    );
     let open = bench.submit(Asker::Onion, get(&[large(9).id()], 1_000, false));
     bench.submit(Asker::Direct(1), put(MEMBER, &large(9)));
     assert!(bench.commit().iter().all(|(ask, _)| *ask != open), "and wakes nobody");
@@ -351,7 +390,13 @@ fn a_dummy_ends_one_open_get_and_is_the_only_answer() {
     assert!(!bench.hub.disturb(1, dummy.clone()), "it is closed");
     bench.submit(Asker::Direct(3), put(MEMBER, &standard(1)));
     let answers = bench.commit();
-    let of = |ask| answers.iter().filter(|(a, _)| *a == ask).map(|(_, answer)| answer.clone()).collect::<Vec<_>>();
+    let of = |ask| {
+        answers
+            .iter()
+            .filter(|(a, _)| *a == ask)
+            .map(|(_, answer)| answer.clone())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(of(open), [Answer::Boxes(vec![dummy])]);
     assert_eq!(of(other), [boxes(&[&standard(1)])]);
 }
@@ -371,14 +416,21 @@ fn a_direct_response_stays_within_its_frame() {
     let expected = Answer::Boxes(all[..64].iter().cloned().map(to_wire).collect());
     assert_eq!(answers.last(), Some(&(woken, expected.clone())));
     assert_eq!(bench.ask(Asker::Direct(1), get(&ids, 9, false)), Some(expected));
-    let Some(Answer::Boxes(bulks)) = bench.ask(Asker::Direct(1), get(&ids[70..], 9, false)) else { panic!("boxes") };
+    let Some(Answer::Boxes(bulks)) = bench.ask(Asker::Direct(1), get(&ids[70..], 9, false)) else {
+        panic!("boxes")
+    };
     assert_eq!(bulks.len(), 7);
-    let frame = wire::encode(&Response { boot: BOOT, answer: Answer::Boxes(bulks), tally: None }).len();
+    let frame =
+        wire::encode(&Response { boot: BOOT, answer: Answer::Boxes(bulks), tally: None }).len();
     assert!(frame <= wire::FrameKind::HubResponse.max_len() - 16, "{frame}");
     assert!(u64::try_from(frame).unwrap() <= MAX_RESPONSE_BYTES);
     let request = |n: usize| Request {
         access: MEMBER,
-        operation: Operation::Get { ids: vec![wire::hub::BoxAddress([1; 32]); n], deadline_ms: 0, hold: false },
+        operation: Operation::Get {
+            ids: vec![wire::hub::BoxAddress([1; 32]); n],
+            deadline_ms: 0,
+            hold: false,
+        },
     };
     assert_eq!(bench.ask(Asker::Direct(1), request(257)), Some(refused(Refusal::BadRequest)));
     assert_eq!(bench.ask(Asker::Direct(1), request(0)), Some(refused(Refusal::BadRequest)));
@@ -406,7 +458,11 @@ fn boxes_expire_and_free_their_ids() {
     let mut bench = Bench::with(config(), MemoryStore::new(Keep::for_millis(14_000)));
     let content = standard(1);
     bench.put(MEMBER, &content);
-    assert_eq!(bench.hub.deadline(), Some(Timestamp::from_millis(16_000)), "the next thing to do is to forget");
+    assert_eq!(
+        bench.hub.deadline(),
+        Some(Timestamp::from_millis(16_000)),
+        "the next thing to do is to forget"
+    );
     bench.after(14_999);
     assert_eq!(bench.put(MEMBER, &sealed(1, 2, 2032)), outcome(PutOutcome::Taken));
     bench.after(1);
@@ -436,14 +492,20 @@ fn a_full_class_is_told_so_while_retries_and_the_other_class_go_on() {
     let mut config = config();
     config.keys[1].2.max_bytes = 2 * (2048 + 96);
     let mut bench = Bench::with(config, MemoryStore::new(Keep::for_millis(14_000)));
-    for (n, expected) in [PutOutcome::Stored, PutOutcome::Stored, PutOutcome::Full].into_iter().enumerate() {
+    for (n, expected) in
+        [PutOutcome::Stored, PutOutcome::Stored, PutOutcome::Full].into_iter().enumerate()
+    {
         assert_eq!(bench.put(GUEST, &standard(u64::try_from(n).unwrap())), outcome(expected));
     }
     assert_eq!(bench.put(GUEST, &standard(0)), outcome(PutOutcome::Same));
     assert_eq!(bench.put(GUEST, &sealed(0, 2, 2032)), outcome(PutOutcome::Taken));
     assert_eq!(bench.put(MEMBER, &standard(2)), outcome(PutOutcome::Stored));
     bench.after(20_000);
-    assert_eq!(bench.put(GUEST, &standard(3)), outcome(PutOutcome::Stored), "expiry gives room back");
+    assert_eq!(
+        bench.put(GUEST, &standard(3)),
+        outcome(PutOutcome::Stored),
+        "expiry gives room back"
+    );
     for n in 4..7 {
         bench.submit(Asker::Direct(1), put(GUEST, &standard(n)));
     }
@@ -455,14 +517,19 @@ fn a_full_class_is_told_so_while_retries_and_the_other_class_go_on() {
 #[test]
 fn a_connection_over_its_rate_slows_down_and_others_go_on() {
     let mut config = config();
-    config.connection =
-        ConnectionLimits { puts_per_second: 20, gets_per_second: 20, burst_seconds: 1, max_watchers: 9 };
+    config.connection = ConnectionLimits {
+        puts_per_second: 20,
+        gets_per_second: 20,
+        burst_seconds: 1,
+        max_watchers: 9,
+    };
     let mut bench = Bench::with(config, MemoryStore::new(Keep::default()));
     let content = standard(1);
     let slow = |bench: &mut Bench<MemoryStore>, connection| {
         (0..30)
             .filter(|_| {
-                bench.ask(Asker::Direct(connection), put(MEMBER, &content)) == Some(outcome(PutOutcome::SlowDown))
+                bench.ask(Asker::Direct(connection), put(MEMBER, &content))
+                    == Some(outcome(PutOutcome::SlowDown))
             })
             .count()
     };
@@ -471,9 +538,13 @@ fn a_connection_over_its_rate_slows_down_and_others_go_on() {
     bench.now = bench.now.plus_millis(500);
     assert_eq!(slow(&mut bench, 1), 20);
     let ids: Vec<BoxId> = (0..40u8).map(|n| BoxId::new([n; 32])).collect();
-    let gets = (0..10).filter(|_| bench.ask(Asker::Direct(1), get(&ids, 0, false)) == Some(boxes(&[]))).count();
+    let gets = (0..10)
+        .filter(|_| bench.ask(Asker::Direct(1), get(&ids, 0, false)) == Some(boxes(&[])))
+        .count();
     assert_eq!(gets, 6, "forty ids cost three tokens of twenty");
-    let echoes = (0..10).filter(|_| bench.ask(Asker::Direct(1), client::echo(MEMBER)) == Some(Answer::Echo)).count();
+    let echoes = (0..10)
+        .filter(|_| bench.ask(Asker::Direct(1), client::echo(MEMBER)) == Some(Answer::Echo))
+        .count();
     assert_eq!(echoes, 2);
 }
 
@@ -481,18 +552,26 @@ fn a_connection_over_its_rate_slows_down_and_others_go_on() {
 #[test]
 fn a_class_over_its_rate_slows_down_on_every_route() {
     let mut config = config();
-    config.keys[1].2 =
-        ClassLimits { puts_per_second: 20, gets_per_second: 20, burst_seconds: 1, ..ClassLimits::default() };
+    config.keys[1].2 = ClassLimits {
+        puts_per_second: 20,
+        gets_per_second: 20,
+        burst_seconds: 1,
+        ..ClassLimits::default()
+    };
     let mut bench = Bench::with(config, MemoryStore::new(Keep::default()));
     let content = standard(1);
     let mut accepted = 0;
     for n in 0..40u64 {
         let asker = if n % 2 == 0 { Asker::Onion } else { Asker::Direct(n) };
-        accepted += usize::from(bench.ask(asker, put(GUEST, &content)) != Some(outcome(PutOutcome::SlowDown)));
+        accepted += usize::from(
+            bench.ask(asker, put(GUEST, &content)) != Some(outcome(PutOutcome::SlowDown)),
+        );
     }
     assert_eq!(accepted, 20);
     assert_eq!(bench.put(MEMBER, &content), outcome(PutOutcome::Same));
-    let refusals = (0..30).filter(|_| bench.ask(Asker::Onion, client::echo(GUEST)) == Some(refused(Refusal::SlowDown)));
+    let refusals = (0..30).filter(|_| {
+        bench.ask(Asker::Onion, client::echo(GUEST)) == Some(refused(Refusal::SlowDown))
+    });
     assert_eq!(refusals.count(), 10);
 }
 
@@ -507,8 +586,9 @@ fn open_gets_are_bounded_by_connection_class_and_total() {
     let mut bench = Bench::with(config, MemoryStore::new(Keep::default()));
     let slow = Some(refused(Refusal::SlowDown));
     let ids: Vec<BoxId> = (0..16u8).map(|n| BoxId::new([n; 32])).collect();
-    let mut ask =
-        |asker, access, n: usize| bench.ask(asker, client::get(access, &ids[..n], 60_000, n.is_multiple_of(2)));
+    let mut ask = |asker, access, n: usize| {
+        bench.ask(asker, client::get(access, &ids[..n], 60_000, n.is_multiple_of(2)))
+    };
     assert_eq!([ask(Asker::Direct(1), GUEST, 1), ask(Asker::Direct(1), GUEST, 16)], [None, None]);
     assert_eq!(ask(Asker::Direct(1), GUEST, 1), slow, "two on a connection");
     assert_eq!(ask(Asker::Onion, GUEST, 4), slow, "twenty ids in the class");
@@ -517,7 +597,11 @@ fn open_gets_are_bounded_by_connection_class_and_total() {
     assert_eq!([ask(Asker::Onion, MEMBER, 1), ask(Asker::Onion, MEMBER, 1)], [None, None]);
     assert_eq!(ask(Asker::Onion, MEMBER, 1), slow, "five in all");
     assert_eq!(bench.after(60_000).len(), 5);
-    assert_eq!(bench.ask(Asker::Onion, client::get(GUEST, &ids, 60_000, false)), None, "what is closed counts no more");
+    assert_eq!(
+        bench.ask(Asker::Onion, client::get(GUEST, &ids, 60_000, false)),
+        None,
+        "what is closed counts no more"
+    );
 }
 
 //= HUB-012
@@ -534,7 +618,10 @@ fn requests_beyond_a_commit_and_connections_beyond_the_table_slow_down() {
     assert_eq!(bench.commit()[0], (AskId(3), slow.clone()));
     assert_eq!(bench.ask(Asker::Direct(3), put(MEMBER, &standard(3))), Some(slow));
     bench.hub.disconnect(1);
-    assert_eq!(bench.ask(Asker::Direct(3), put(MEMBER, &standard(3))), Some(outcome(PutOutcome::Stored)));
+    assert_eq!(
+        bench.ask(Asker::Direct(3), put(MEMBER, &standard(3))),
+        Some(outcome(PutOutcome::Stored))
+    );
 }
 
 //= HUB-013
@@ -560,7 +647,10 @@ fn a_gone_connection_leaves_nothing_open_and_its_puts_are_done() {
     let nothing = boxes(&[]);
     let answers = bench.commit();
     let stored = outcome(PutOutcome::Stored);
-    assert_eq!(answers, [(open, nothing.clone()), (held, nothing), (put, stored), (other, boxes(&[&content]))]);
+    assert_eq!(
+        answers,
+        [(open, nothing.clone()), (held, nothing), (put, stored), (other, boxes(&[&content]))]
+    );
     assert_eq!(bench.hub.open_gets(), 0);
 }
 
@@ -589,12 +679,8 @@ fn step() -> impl Strategy<Value = Step> {
     let ids = proptest::collection::vec(0..6u64, 1..5);
     prop_oneof![
         (0..4u64, 0..6u64, 1..3u8).prop_map(|(who, n, fill)| Step::Put { who, n, fill }),
-        (0..4u64, ids, 0..3_000u32, any::<bool>()).prop_map(|(who, ids, deadline_ms, hold)| Step::Get {
-            who,
-            ids,
-            deadline_ms,
-            hold
-        }),
+        (0..4u64, ids, 0..3_000u32, any::<bool>())
+            .prop_map(|(who, ids, deadline_ms, hold)| Step::Get { who, ids, deadline_ms, hold }),
         Just(Step::Commit),
         (0..2_000u64).prop_map(Step::Pass),
         (1..4u64).prop_map(Step::Gone),

@@ -1,4 +1,5 @@
-//! Reconciliation of stores of 10 to 100,000 boxes that differ in one of a hundred, and a snapshot of each.
+//! Reconciliation of stores of 10 to 100,000 boxes that differ in one of a hundred, and a snapshot
+//! of each.
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use mesh::reconcile::{Reconciliation, Snapshot};
@@ -34,11 +35,14 @@ fn run(a: &Snapshot, b: &Snapshot) -> (usize, usize) {
 fn reconcile(c: &mut Criterion) {
     for count in [10, 1_000, 100_000] {
         let (common, differ) = (ids(count, 1), (count / 200).max(1));
-        let side = |seed| Snapshot::new(common.iter().copied().skip(differ).chain(ids(differ, seed)));
+        let side =
+            |seed| Snapshot::new(common.iter().copied().skip(differ).chain(ids(differ, seed)));
         let (a, b) = (side(2), side(3));
         let (bytes, steps) = run(&a, &b);
         println!("reconcile {count} boxes, {} differ: {bytes} B in {steps} steps", 2 * differ);
-        c.bench_with_input(BenchmarkId::new("reconcile", count), &(), |bench, ()| bench.iter(|| run(&a, &b)));
+        c.bench_with_input(BenchmarkId::new("reconcile", count), &(), |bench, ()| {
+            bench.iter(|| run(&a, &b))
+        });
         c.bench_with_input(BenchmarkId::new("snapshot", count), &(), |bench, ()| {
             bench.iter(|| Snapshot::new(common.iter().copied()));
         });

@@ -90,11 +90,19 @@ impl Beacon {
     }
 }
 
-/// Writes a beacon that is sent from this spot: the tokens of these contacts, at most [`TOKENS`], among noise, shuffled.
+/// Writes a beacon that is sent from this spot: the tokens of these contacts, at most [`TOKENS`],
+/// among noise, shuffled.
 #[must_use]
-pub fn write(now: Timestamp, spot: &Spot, pairs: &[&Pair], name: Option<&str>, rng: &mut dyn CryptoRng) -> Vec<u8> {
+pub fn write(
+    now: Timestamp,
+    spot: &Spot,
+    pairs: &[&Pair],
+    name: Option<&str>,
+    rng: &mut dyn CryptoRng,
+) -> Vec<u8> {
     let slot = slot_of(now);
-    let mut tokens: Vec<Token> = pairs.iter().take(TOKENS).map(|p| p.token(true, slot, spot)).collect();
+    let mut tokens: Vec<Token> =
+        pairs.iter().take(TOKENS).map(|p| p.token(true, slot, spot)).collect();
     while tokens.len() < TOKENS {
         let mut noise = [0; TOKEN_LEN];
         rng.fill_bytes(&mut noise);
@@ -109,7 +117,8 @@ pub fn write(now: Timestamp, spot: &Spot, pairs: &[&Pair], name: Option<&str>, r
     out.extend_from_slice(spot.key.as_bytes());
     tokens.iter().for_each(|t| out.extend_from_slice(t));
     if let Some(name) = name {
-        let cut = (0..=NAME_LEN.min(name.len())).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0);
+        let cut =
+            (0..=NAME_LEN.min(name.len())).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0);
         let name = name.get(..cut).unwrap_or_default();
         out.push(u8::try_from(name.len()).unwrap_or(0));
         out.extend_from_slice(name.as_bytes());
@@ -144,7 +153,8 @@ mod tests {
             let heard = Beacon::parse(&bytes).unwrap();
             assert_eq!((heard.tokens.len(), heard.name.as_deref()), (TOKENS, None));
             assert!(heard.is_timely(now));
-            let known = (0..40).map(|n| pair_of(n).1.token(false, heard.slot, &heard.spot(spot().ip)));
+            let known =
+                (0..40).map(|n| pair_of(n).1.token(false, heard.slot, &heard.spot(spot().ip)));
             assert_eq!(known.filter(|t| heard.tokens.contains(t)).count(), count.min(TOKENS));
         }
     }

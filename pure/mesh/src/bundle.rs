@@ -39,13 +39,16 @@ impl Reader {
         self.waiting.extend_from_slice(bytes);
     }
 
-    /// The next box, until `None`: then feed more. A box whose signature is bad ends the bundle (`MESH-011`).
+    /// The next box, until `None`: then feed more. A box whose signature is bad ends the bundle
+    /// (`MESH-011`).
     ///
     /// # Errors
     /// [`Error::NoBundle`].
     pub fn next_box(&mut self) -> Result<Option<VerifiedBox>, Error> {
         if !self.begun {
-            let Some((magic, rest)) = self.waiting.split_first_chunk::<16>() else { return Ok(None) };
+            let Some((magic, rest)) = self.waiting.split_first_chunk::<16>() else {
+                return Ok(None);
+            };
             if magic != MAGIC {
                 return Err(Error::NoBundle("it begins otherwise"));
             }
@@ -58,8 +61,11 @@ impl Reader {
             return Err(Error::NoBundle("an entry that is too long"));
         }
         let Some(body) = rest.get(..len) else { return Ok(None) };
-        let carried: Carried = wire::decode(body, "bundle").map_err(|_| Error::NoBundle("an entry that is no box"))?;
-        let found = from_wire(carried.content).verify().map_err(|_| Error::NoBundle("a box whose signature is bad"))?;
+        let carried: Carried =
+            wire::decode(body, "bundle").map_err(|_| Error::NoBundle("an entry that is no box"))?;
+        let found = from_wire(carried.content)
+            .verify()
+            .map_err(|_| Error::NoBundle("a box whose signature is bad"))?;
         self.waiting.drain(..len.saturating_add(4));
         Ok(Some(found))
     }
@@ -69,7 +75,11 @@ impl Reader {
     /// # Errors
     /// [`Error::NoBundle`] when it was cut short.
     pub fn finish(self) -> Result<(), Error> {
-        if self.begun && self.waiting.is_empty() { Ok(()) } else { Err(Error::NoBundle("it ends in the middle")) }
+        if self.begun && self.waiting.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::NoBundle("it ends in the middle"))
+        }
     }
 }
 
@@ -105,8 +115,14 @@ mod tests {
         for piece in [1, 7, 5_000, 100_000] {
             assert_eq!(read(&file, piece).unwrap(), all);
         }
-        assert_eq!(read(&file[..file.len() - 1], 100), Err(Error::NoBundle("it ends in the middle")));
-        assert_eq!(read(b"something else altogether", 100), Err(Error::NoBundle("it begins otherwise")));
+        assert_eq!(
+            read(&file[..file.len() - 1], 100),
+            Err(Error::NoBundle("it ends in the middle"))
+        );
+        assert_eq!(
+            read(b"something else altogether", 100),
+            Err(Error::NoBundle("it begins otherwise"))
+        );
         let mut flipped = file.clone();
         let last = flipped.len() - 1;
         flipped[last] ^= 1;

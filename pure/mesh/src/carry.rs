@@ -16,7 +16,8 @@ use crate::pair::Account;
 
 pub use memory::MemoryCarry;
 
-/// Ids of boxes that have been given up, so that they are not fetched again at once; older ones are forgotten.
+/// Ids of boxes that have been given up, so that they are not fetched again at once; older ones are
+/// forgotten.
 const MAX_GONE: usize = 65_536;
 
 /// What is noted beside a carried box.
@@ -51,7 +52,8 @@ pub struct Listed {
     pub note: Note,
 }
 
-/// A hub's store, and what carrying needs more: notes, a list for the next start, giving up single boxes.
+/// A hub's store, and what carrying needs more: notes, a list for the next start, giving up single
+/// boxes.
 pub trait CarryStore: BoxStore {
     /// Notes something beside a box that is there.
     ///
@@ -152,21 +154,26 @@ impl Carry {
     /// Boxes and bytes of ours, and of others.
     pub(crate) fn usage(&self) -> ((u64, u64), (u64, u64)) {
         let ours = self.shelves.get(&Account::OURS).map_or((0, 0), |s| (count(s), s.bytes));
-        let all = self
-            .shelves
-            .values()
-            .fold((0_u64, 0_u64), |(n, b), s| (n.saturating_add(count(s)), b.saturating_add(s.bytes)));
+        let all = self.shelves.values().fold((0_u64, 0_u64), |(n, b), s| {
+            (n.saturating_add(count(s)), b.saturating_add(s.bytes))
+        });
         (ours, (all.0.saturating_sub(ours.0), all.1.saturating_sub(ours.1)))
     }
 
     /// What contacts may have.
     pub(crate) fn offered(&self) -> impl Iterator<Item = (&BoxId, u8)> {
-        self.entries.iter().filter(|(_, e)| e.note.hops > 0 && e.note.only.is_none()).map(|(id, e)| (id, e.note.hops))
+        self.entries
+            .iter()
+            .filter(|(_, e)| e.note.hops > 0 && e.note.only.is_none())
+            .map(|(id, e)| (id, e.note.hops))
     }
 
     /// What this one alone may have.
     pub(crate) fn reserved(&self, account: Account) -> impl Iterator<Item = (&BoxId, u8)> {
-        self.entries.iter().filter(move |(_, e)| e.note.only == Some(account)).map(|(id, e)| (id, e.note.hops))
+        self.entries
+            .iter()
+            .filter(move |(_, e)| e.note.only == Some(account))
+            .map(|(id, e)| (id, e.note.hops))
     }
 
     /// Stores a box, gives up what there is no room for.
@@ -186,7 +193,9 @@ impl Carry {
         }
         let outcomes = store.put_batch(now, &[NewBox { content, class: note.class() }])?;
         let outcome = outcomes.first().copied().unwrap_or(PutOutcome::SlowDown);
-        if outcome == PutOutcome::Stored || outcome == PutOutcome::Same && !self.entries.contains_key(&id) {
+        if outcome == PutOutcome::Stored
+            || outcome == PutOutcome::Same && !self.entries.contains_key(&id)
+        {
             store.note(&id, &note)?;
             self.shelve(id, len, note);
             self.make_room(store)?;
@@ -195,7 +204,12 @@ impl Carry {
     }
 
     /// It may travel further than was known.
-    pub(crate) fn lengthen(&mut self, store: &mut dyn CarryStore, id: &BoxId, hops: u8) -> Result<(), StoreError> {
+    pub(crate) fn lengthen(
+        &mut self,
+        store: &mut dyn CarryStore,
+        id: &BoxId,
+        hops: u8,
+    ) -> Result<(), StoreError> {
         if let Some(entry) = self.entries.get_mut(id) {
             entry.note.hops = hops;
             store.note(id, &entry.note)?;
@@ -205,10 +219,15 @@ impl Carry {
     }
 
     /// Gives up what is older than its time.
-    pub(crate) fn expire(&mut self, store: &mut dyn CarryStore, now: Timestamp) -> Result<(), StoreError> {
+    pub(crate) fn expire(
+        &mut self,
+        store: &mut dyn CarryStore,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let keep = self.limits.keep_ms;
         let old = |e: &Entry| now.millis_since(e.note.at) >= keep;
-        let over: Vec<BoxId> = self.entries.iter().filter(|(_, e)| old(e)).map(|(id, _)| *id).collect();
+        let over: Vec<BoxId> =
+            self.entries.iter().filter(|(_, e)| old(e)).map(|(id, _)| *id).collect();
         self.give_up(store, &over)?;
         store.expire(now)
     }
@@ -223,7 +242,8 @@ impl Carry {
         self.version = self.version.saturating_add(1);
     }
 
-    /// While others' boxes take more than they may, the oldest of whoever brought most goes (`MESH-010`).
+    /// While others' boxes take more than they may, the oldest of whoever brought most goes
+    /// (`MESH-010`).
     fn make_room(&mut self, store: &mut dyn CarryStore) -> Result<(), StoreError> {
         let mut over = Vec::new();
         loop {
@@ -299,7 +319,10 @@ mod tests {
             carry.put(&mut store, Timestamp::ZERO, sample(n), note(2)).unwrap();
             assert!(carry.usage().1.1 <= 10 * 2_144);
         }
-        assert!(quiet.iter().all(|id| carry.get(id).is_some()), "the quiet one keeps what it brought");
+        assert!(
+            quiet.iter().all(|id| carry.get(id).is_some()),
+            "the quiet one keeps what it brought"
+        );
         assert!(carry.is_gone(&sample(100).id()) && carry.get(&sample(149).id()).is_some());
         assert_eq!(store.list().unwrap().len(), 10);
     }
@@ -308,7 +331,8 @@ mod tests {
     #[test]
     fn our_own_boxes_give_way_to_nobody_and_are_refused_when_there_are_too_many() {
         let (mut carry, mut store) = small();
-        let mut put = |n: u8, who: u8| carry.put(&mut store, Timestamp::ZERO, sample(n), note(who)).unwrap();
+        let mut put =
+            |n: u8, who: u8| carry.put(&mut store, Timestamp::ZERO, sample(n), note(who)).unwrap();
         for n in 0..3 {
             assert_eq!(put(n, 0), PutOutcome::Stored);
         }

@@ -140,20 +140,36 @@ impl Discovery {
         self.shown.as_ref().is_some_and(|(_, until)| *until > now)
     }
 
-    /// The next round of beacons: with more contacts than a beacon has room for, they take turns. Returns when the round
-    /// after it is due.
+    /// The next round of beacons: with more contacts than a beacon has room for, they take turns.
+    /// Returns when the round after it is due.
     pub fn next_round(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) -> Timestamp {
         let step = if self.pairs.len() > TOKENS { TOKENS } else { 0 };
-        self.cursor = self.cursor.saturating_add(step).checked_rem(self.pairs.len().max(1)).unwrap_or(0);
+        self.cursor =
+            self.cursor.saturating_add(step).checked_rem(self.pairs.len().max(1)).unwrap_or(0);
         self.answered.clear();
-        now.plus_millis(BEACON_MS.saturating_add(rng.next_u64().checked_rem(BEACON_SPAN_MS).unwrap_or(0)))
+        now.plus_millis(
+            BEACON_MS.saturating_add(rng.next_u64().checked_rem(BEACON_SPAN_MS).unwrap_or(0)),
+        )
     }
 
     /// This round's beacon, for a datagram that leaves from `ip` while we listen at `port`.
     #[must_use]
-    pub fn beacon(&self, now: Timestamp, ip: IpAddr, port: u16, rng: &mut dyn CryptoRng) -> Vec<u8> {
-        let turn: Vec<&Pair> = self.pairs.iter().cycle().skip(self.cursor).take(TOKENS.min(self.pairs.len())).collect();
-        let name = self.shown.as_ref().filter(|(_, until)| *until > now).map(|(name, _)| name.as_str());
+    pub fn beacon(
+        &self,
+        now: Timestamp,
+        ip: IpAddr,
+        port: u16,
+        rng: &mut dyn CryptoRng,
+    ) -> Vec<u8> {
+        let turn: Vec<&Pair> = self
+            .pairs
+            .iter()
+            .cycle()
+            .skip(self.cursor)
+            .take(TOKENS.min(self.pairs.len()))
+            .collect();
+        let name =
+            self.shown.as_ref().filter(|(_, until)| *until > now).map(|(name, _)| name.as_str());
         beacon::write(now, &Spot { ip, port, key: self.me }, &turn, name, rng)
     }
 
@@ -163,7 +179,9 @@ impl Discovery {
         if !self.has_time(now) {
             return heard;
         }
-        let Some(beacon) = Beacon::parse(bytes).filter(|b| b.key != self.me && b.port != 0 && b.is_timely(now)) else {
+        let Some(beacon) =
+            Beacon::parse(bytes).filter(|b| b.key != self.me && b.port != 0 && b.is_timely(now))
+        else {
             return heard;
         };
         let spot = beacon.spot(ip);
@@ -177,7 +195,8 @@ impl Discovery {
             if let Some(dial) = self.met(now, account, first, spot) {
                 heard.dial.push(dial);
             }
-            heard.answer |= self.met.get(&account).is_some_and(|m| m.links == 0) && self.answered.insert(account);
+            heard.answer |= self.met.get(&account).is_some_and(|m| m.links == 0)
+                && self.answered.insert(account);
         }
         if let Some(name) = beacon.name {
             heard.shown = Some((spot, self.note_nearby(now, name, spot)));
@@ -194,7 +213,8 @@ impl Discovery {
         self.looked <= BEACONS_PER_SECOND
     }
 
-    /// A contact was heard: whether to dial. The first of the two dials at once, the second if no link comes.
+    /// A contact was heard: whether to dial. The first of the two dials at once, the second if no
+    /// link comes.
     fn met(&mut self, now: Timestamp, account: Account, first: bool, spot: Spot) -> Option<Dial> {
         let met = self.met.entry(account).or_insert(Met { since: now, dialled: None, links: 0 });
         if met.links > 0 || met.dialled.is_some_and(|at| now.millis_since(at) < REDIAL_MS) {
@@ -305,7 +325,8 @@ mod tests {
     fn the_first_of_two_dials_at_once_and_the_second_when_no_link_comes() {
         let mut w = world();
         let call = w.ann_calls();
-        let heard = w.ben_hears(BEN, &w.ben.beacon(w.now, BEN.parse().unwrap(), 1, &mut w.rng.clone()));
+        let heard =
+            w.ben_hears(BEN, &w.ben.beacon(w.now, BEN.parse().unwrap(), 1, &mut w.rng.clone()));
         assert_eq!(heard, Heard::default(), "our own voice");
         let heard = w.ben_hears(ANN, &call);
         assert!(heard.dial.is_empty() && heard.answer, "the second waits, and makes itself heard");
@@ -314,7 +335,10 @@ mod tests {
         let dial = w.ann.on_datagram(w.now, BEN.parse().unwrap(), &back).dial;
         assert_eq!(dial.len(), 1);
         assert_eq!((dial[0].account, dial[0].spot.key), (Account([5; 16]), key(2)));
-        assert!(w.ann.on_datagram(w.now, BEN.parse().unwrap(), &back).dial.is_empty(), "one attempt at a time");
+        assert!(
+            w.ann.on_datagram(w.now, BEN.parse().unwrap(), &back).dial.is_empty(),
+            "one attempt at a time"
+        );
         w.now = w.now.plus_millis(PATIENCE_MS);
         assert_eq!(w.ben_hears(ANN, &call).dial.len(), 1, "no link came");
         w.now = w.now.plus_millis(REDIAL_MS);
@@ -352,7 +376,10 @@ mod tests {
         let confirmed = w.ann.confirms(account, &answer, &key(2));
         assert_eq!(confirmed, Some(Known { account, standing: Standing::Contact, first: true }));
         assert_eq!(w.ann.confirms(account, &greeting, &key(2)), None, "thrown back");
-        assert!(w.ben.recognise(&greeting, &key(6)).is_none(), "in the middle, with a key of its own");
+        assert!(
+            w.ben.recognise(&greeting, &key(6)).is_none(),
+            "in the middle, with a key of its own"
+        );
     }
 
     //= MESH-005
@@ -377,7 +404,8 @@ mod tests {
     fn a_flood_of_beacons_fills_nothing_without_bound() {
         let mut w = world();
         for n in 0..5_000_u32 {
-            let mut liar = Discovery::new(NodeId::new([n.to_be_bytes(); 8].concat().try_into().unwrap()));
+            let mut liar =
+                Discovery::new(NodeId::new([n.to_be_bytes(); 8].concat().try_into().unwrap()));
             liar.show("liar", Timestamp::MAX);
             let call = liar.beacon(w.now, "10.0.0.9".parse().unwrap(), 9, &mut w.rng);
             w.now = w.now.plus_millis(1);
@@ -395,7 +423,11 @@ mod tests {
         for _ in 0..3 {
             let call = Beacon::parse(&w.ann_calls()).unwrap();
             let spot = call.spot(ANN.parse().unwrap());
-            heard.extend((0..70).filter(|n| call.tokens.contains(&pair_of(*n).1.token(false, call.slot, &spot))));
+            heard.extend(
+                (0..70).filter(|n| {
+                    call.tokens.contains(&pair_of(*n).1.token(false, call.slot, &spot))
+                }),
+            );
             let next = w.ann.next_round(w.now, &mut w.rng);
             assert!((BEACON_MS..BEACON_MS + BEACON_SPAN_MS).contains(&next.millis_since(w.now)));
         }

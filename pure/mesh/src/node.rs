@@ -1,8 +1,9 @@
 //! One node's gossip: links and messages in, messages and boxes out.
 //!
-//! Sans-IO. Each method works on the shell's store at a time; what [`Node::poll`] hands out afterwards is to be done once
-//! what the store was told is durable. To each neighbour one message is on its way at a time: the shell says
-//! [`Node::sent`] when it has left, so that whoever reads slowly is waited for and fills nothing.
+//! Sans-IO. Each method works on the shell's store at a time; what [`Node::poll`] hands out
+//! afterwards is to be done once what the store was told is durable. To each neighbour one message
+//! is on its way at a time: the shell says [`Node::sent`] when it has left, so that whoever reads
+//! slowly is waited for and fills nothing.
 
 mod gossip;
 mod neighbour;
@@ -169,7 +170,8 @@ impl Node {
         Usage { ours, others }
     }
 
-    /// Boxes of ours that a linked neighbour may take and nobody has taken yet: worth waiting for before leaving.
+    /// Boxes of ours that a linked neighbour may take and nobody has taken yet: worth waiting for
+    /// before leaving.
     #[must_use]
     pub fn untaken(&self) -> usize {
         let may = |id: &&BoxId| match self.carry.get(id).map(|e| e.note.only) {
@@ -185,11 +187,15 @@ impl Node {
     pub fn deadline(&self) -> Option<Timestamp> {
         let links = self.links.values().filter_map(Neighbour::deadline);
         let wanted = self.wanted.values().map(|w| w.since.plus_millis(WANT_MS));
-        links.chain(wanted).chain((self.carry.usage() != ((0, 0), (0, 0))).then_some(self.expire_at)).min()
+        links
+            .chain(wanted)
+            .chain((self.carry.usage() != ((0, 0), (0, 0))).then_some(self.expire_at))
+            .min()
     }
 
-    /// A link stands: the other has proved who it is. Whoever dialled begins to reconcile. A second link with the same
-    /// contact takes the place of the first, or is closed: both ends choose the same (`MESH-003`).
+    /// A link stands: the other has proved who it is. Whoever dialled begins to reconcile. A second
+    /// link with the same contact takes the place of the first, or is closed: both ends choose the
+    /// same (`MESH-003`).
     pub fn link_up(&mut self, step: &mut Step<'_>, id: LinkId, known: Known, we_dialled: bool) {
         let Known { account, standing, first: we_are_first } = known;
         // The link that the first of the two dialled stays.
@@ -202,9 +208,11 @@ impl Node {
             }
             self.close(old, "linked anew");
         }
-        let mut neighbour = Neighbour::new(account, standing, we_dialled, step.now, self.config.bytes_per_second);
+        let mut neighbour =
+            Neighbour::new(account, standing, we_dialled, step.now, self.config.bytes_per_second);
         if standing == Standing::Guest {
-            let reserved: Vec<_> = self.carry.reserved(account).map(|(id, hops)| (*id, hops)).collect();
+            let reserved: Vec<_> =
+                self.carry.reserved(account).map(|(id, hops)| (*id, hops)).collect();
             reserved.into_iter().for_each(|(id, hops)| neighbour.announce(id, hops));
         }
         self.links.insert(id, neighbour);
@@ -240,8 +248,12 @@ impl Node {
             self.expire_at = step.now.plus_millis(EXPIRE_EVERY_MS);
             self.carry.expire(step.store, step.now)?;
         }
-        let late: Vec<BoxId> =
-            self.wanted.iter().filter(|(_, w)| step.now.millis_since(w.since) >= WANT_MS).map(|(id, _)| *id).collect();
+        let late: Vec<BoxId> = self
+            .wanted
+            .iter()
+            .filter(|(_, w)| step.now.millis_since(w.since) >= WANT_MS)
+            .map(|(id, _)| *id)
+            .collect();
         for id in late {
             self.unwant(&id);
         }
@@ -249,7 +261,8 @@ impl Node {
         for neighbour in self.links.values_mut().filter(|n| n.round_due(step.now)) {
             let jitter = rng.next_u64().checked_rem(span).unwrap_or(0);
             neighbour.begin_round = true;
-            neighbour.next_round = step.now.plus_millis(self.config.round_ms.saturating_add(jitter));
+            neighbour.next_round =
+                step.now.plus_millis(self.config.round_ms.saturating_add(jitter));
         }
         self.pump_all(step);
         Ok(())
@@ -292,17 +305,26 @@ impl Node {
     /// # Errors
     /// [`Error::Store`].
     pub fn look(&self, store: &dyn CarryStore, ids: &[BoxId]) -> Result<Vec<VerifiedBox>, Error> {
-        let here: Vec<BoxId> = ids.iter().copied().filter(|id| self.carry.get(id).is_some()).collect();
+        let here: Vec<BoxId> =
+            ids.iter().copied().filter(|id| self.carry.get(id).is_some()).collect();
         let found = store.get(&here)?;
         // They were verified when they came; what a damaged disk makes of them is no box.
-        found.into_iter().map(|b| from_wire(b).verify().map_err(|_| StoreError::Damaged.into())).collect()
+        found
+            .into_iter()
+            .map(|b| from_wire(b).verify().map_err(|_| StoreError::Damaged.into()))
+            .collect()
     }
 
     /// Waits for one of these boxes, or answers at once with those that are here.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub fn watch(&mut self, step: &mut Step<'_>, watch: WatchId, ids: &[BoxId]) -> Result<Vec<VerifiedBox>, Error> {
+    pub fn watch(
+        &mut self,
+        step: &mut Step<'_>,
+        watch: WatchId,
+        ids: &[BoxId],
+    ) -> Result<Vec<VerifiedBox>, Error> {
         let found = self.look(step.store, ids)?;
         if !found.is_empty() {
             return Ok(found);
@@ -316,7 +338,8 @@ impl Node {
         }
         self.watching.insert(watch, ids.to_vec());
         let ids: HashSet<BoxId> = ids.iter().copied().collect();
-        let guests: Vec<LinkId> = self.links.iter().filter(|(_, n)| n.has_withheld(&ids)).map(|(id, _)| *id).collect();
+        let guests: Vec<LinkId> =
+            self.links.iter().filter(|(_, n)| n.has_withheld(&ids)).map(|(id, _)| *id).collect();
         for link in guests {
             if let Some(neighbour) = self.links.get_mut(&link) {
                 neighbour.want_withheld(&ids);
@@ -341,8 +364,11 @@ impl Node {
     /// Ids that may be given away: what [`crate::bundle`] writes. Our own first.
     #[must_use]
     pub fn carried(&self) -> Vec<(BoxId, Note)> {
-        let mut all: Vec<(BoxId, Note)> =
-            self.carry.offered().filter_map(|(id, _)| Some((*id, self.carry.get(id)?.note))).collect();
+        let mut all: Vec<(BoxId, Note)> = self
+            .carry
+            .offered()
+            .filter_map(|(id, _)| Some((*id, self.carry.get(id)?.note)))
+            .collect();
         all.sort_by_key(|(id, note)| (note.account != Account::OURS, note.at, *id));
         all
     }
@@ -373,8 +399,12 @@ impl Node {
             Some(account) => n.account == account,
             None => n.standing == Standing::Contact && note.hops > 0,
         };
-        let told: Vec<LinkId> =
-            self.links.iter().filter(|(l, n)| Some(**l) != from && may(n)).map(|(l, _)| *l).collect();
+        let told: Vec<LinkId> = self
+            .links
+            .iter()
+            .filter(|(l, n)| Some(**l) != from && may(n))
+            .map(|(l, _)| *l)
+            .collect();
         for link in told {
             if let Some(neighbour) = self.links.get_mut(&link) {
                 neighbour.announce(id, note.hops);
@@ -403,7 +433,8 @@ impl Node {
     }
 
     fn unwant_from(&mut self, link: LinkId) {
-        let gone: Vec<BoxId> = self.wanted.iter().filter(|(_, w)| w.from == link).map(|(id, _)| *id).collect();
+        let gone: Vec<BoxId> =
+            self.wanted.iter().filter(|(_, w)| w.from == link).map(|(id, _)| *id).collect();
         gone.iter().for_each(|id| self.unwant(id));
     }
 
@@ -421,6 +452,8 @@ impl Node {
     }
 
     fn offers_of(ids: Vec<(BoxId, u8)>) -> Vec<Offered> {
-        ids.into_iter().map(|(id, hops)| Offered { id: wire::hub::BoxAddress(*id.as_bytes()), hops }).collect()
+        ids.into_iter()
+            .map(|(id, hops)| Offered { id: wire::hub::BoxAddress(*id.as_bytes()), hops })
+            .collect()
     }
 }

@@ -12,7 +12,8 @@ use zeroize::Zeroizing;
 /// Length of a token in a beacon, bytes.
 pub const TOKEN_LEN: usize = 16;
 
-/// Whom a link is with, and on whose account a carried box takes room: a contact, by a number of our own choice.
+/// Whom a link is with, and on whose account a carried box takes room: a contact, by a number of
+/// our own choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Account(pub [u8; 16]);
 
@@ -98,14 +99,24 @@ impl Pair {
     /// What one of the two, we if `ours`, says first on a link between these two keys (`MESH-004`).
     #[must_use]
     pub fn proof(&self, ours: bool, dialler: &NodeId, listener: &NodeId) -> Proof {
-        Proof(self.mac(&[b"hushwing proof v1", self.role(ours), dialler.as_bytes(), listener.as_bytes()]))
+        Proof(self.mac(&[
+            b"hushwing proof v1",
+            self.role(ours),
+            dialler.as_bytes(),
+            listener.as_bytes(),
+        ]))
     }
 
     /// Whether the other has shown this, compared in constant time.
     #[must_use]
     pub fn proves(&self, shown: &Proof, dialler: &NodeId, listener: &NodeId) -> bool {
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.secret.as_slice()) else { return false };
-        feed(&mut mac, &[b"hushwing proof v1", self.role(false), dialler.as_bytes(), listener.as_bytes()]);
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.secret.as_slice()) else {
+            return false;
+        };
+        feed(
+            &mut mac,
+            &[b"hushwing proof v1", self.role(false), dialler.as_bytes(), listener.as_bytes()],
+        );
         mac.verify_slice(&shown.0).is_ok()
     }
 
@@ -115,7 +126,9 @@ impl Pair {
 
     fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
         // A key of 32 bytes is always taken; were it not, the zeros that are left match nothing.
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.secret.as_slice()) else { return [0; 32] };
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.secret.as_slice()) else {
+            return [0; 32];
+        };
         feed(&mut mac, parts);
         mac.finalize().into_bytes().into()
     }

@@ -1,7 +1,9 @@
-//! What each of two sides lacks, by range-based set reconciliation: the `negentropy` protocol, version 1.
+//! What each of two sides lacks, by range-based set reconciliation: the `negentropy` protocol,
+//! version 1.
 //!
-//! Both sides compare fingerprints of ranges of ids and split those that differ, so that the cost grows with the
-//! difference and the logarithm of the store. All items have the time 0: ids are uniformly random already.
+//! Both sides compare fingerprints of ranges of ids and split those that differ, so that the cost
+//! grows with the difference and the logarithm of the store. All items have the time 0: ids are
+//! uniformly random already.
 
 use std::sync::Arc;
 
@@ -148,7 +150,10 @@ mod tests {
     fn sets_that_are_equal_cost_a_handful_of_fingerprints() {
         let all: Vec<BoxId> = (0..50_000).map(id).collect();
         let (we, they, bytes, steps) = run(&all, &all);
-        assert!(we.is_empty() && they.is_empty() && steps == 1 && bytes < 600, "{bytes} B in {steps}");
+        assert!(
+            we.is_empty() && they.is_empty() && steps == 1 && bytes < 600,
+            "{bytes} B in {steps}"
+        );
     }
 
     proptest! {

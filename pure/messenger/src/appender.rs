@@ -1,4 +1,5 @@
-//! Appends to a stream that others write too, or that an earlier run of ours has written: the first free index wins.
+//! Appends to a stream that others write too, or that an earlier run of ours has written: the first
+//! free index wins.
 
 use std::collections::VecDeque;
 
@@ -42,7 +43,14 @@ impl Appender {
     /// Appends from the capability's index on, wherever the stream really ends.
     #[must_use]
     pub fn new(capability: WriteCapability, context: Vec<u8>) -> Self {
-        Appender { capability, context, waiting: VecDeque::new(), in_flight: false, due: Timestamp::ZERO, steps: 0 }
+        Appender {
+            capability,
+            context,
+            waiting: VecDeque::new(),
+            in_flight: false,
+            due: Timestamp::ZERO,
+            steps: 0,
+        }
     }
 
     /// Takes a padded body.

@@ -216,12 +216,17 @@ impl Envelope {
     /// [`Error::Unreadable`] when it is of a later version, or breaks a bound.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let envelope: Envelope = wire::decode(bytes, "message").map_err(|_| Error::Unreadable)?;
-        if envelope.version == 1 && envelope.body.is_bounded() { Ok(envelope) } else { Err(Error::Unreadable) }
+        if envelope.version == 1 && envelope.body.is_bounded() {
+            Ok(envelope)
+        } else {
+            Err(Error::Unreadable)
+        }
     }
 }
 
 impl Body {
-    /// Whether the author keeps it until every recipient has acknowledged it. An acknowledgement is not acknowledged.
+    /// Whether the author keeps it until every recipient has acknowledged it. An acknowledgement is
+    /// not acknowledged.
     #[must_use]
     pub const fn is_tracked(&self) -> bool {
         !matches!(self, Body::Ack { .. } | Body::Seen { .. })
@@ -236,7 +241,9 @@ impl Body {
     fn is_bounded(&self) -> bool {
         let timer = |ttl: &Option<u32>| ttl.is_none_or(|s| (1..=MAX_TIMER_S).contains(&s));
         match self {
-            Body::Text { text, ttl, .. } => !text.is_empty() && text.len() <= MAX_TEXT && timer(ttl),
+            Body::Text { text, ttl, .. } => {
+                !text.is_empty() && text.len() <= MAX_TEXT && timer(ttl)
+            }
             Body::Edit { text, .. } => !text.is_empty() && text.len() <= MAX_TEXT,
             Body::React { emoji, .. } => !emoji.is_empty() && emoji.len() <= MAX_EMOJI,
             Body::Timer { seconds } => *seconds <= MAX_TIMER_S,
@@ -297,7 +304,11 @@ mod tests {
     //= DIRECT-005
     #[test]
     fn bounds_hold() {
-        let parse = |body| Envelope::parse(&Envelope::new(MessageId::new([0; 16]), Timestamp::ZERO, body).to_bytes());
+        let parse = |body| {
+            Envelope::parse(
+                &Envelope::new(MessageId::new([0; 16]), Timestamp::ZERO, body).to_bytes(),
+            )
+        };
         assert!(parse(text(&"x".repeat(MAX_TEXT))).is_ok());
         for body in [
             text(&"x".repeat(MAX_TEXT + 1)),

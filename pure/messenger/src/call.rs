@@ -13,6 +13,7 @@ pub enum Call {
     Put(SealedBox),
     /// Wait for one of these boxes; answered with none at the carrier's deadline.
     Get(Vec<BoxId>),
-    /// Which of these boxes are there now; answered as soon as the route allows, with none if none is there.
+    /// Which of these boxes are there now; answered as soon as the route allows, with none if none
+    /// is there.
     Look(Vec<BoxId>),
 }

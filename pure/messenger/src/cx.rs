@@ -112,7 +112,12 @@ pub(crate) enum Effect {
     /// A group has another title.
     Renamed { conversation: ConversationId, title: String },
     /// A member whom that contact is has lost their place.
-    RescueAsked { conversation: ConversationId, contact: ConversationId, member: MemberId, package: Vec<u8> },
+    RescueAsked {
+        conversation: ConversationId,
+        contact: ConversationId,
+        member: MemberId,
+        package: Vec<u8>,
+    },
     /// A contact showed another key: whoever compared words must compare again.
     Unverify(ConversationId),
 }
@@ -136,7 +141,13 @@ impl Out {
         self.ask(owner, place, call, false)
     }
 
-    pub(crate) fn ask(&mut self, owner: Owner, place: PlaceId, call: Call, hub_only: bool) -> CallId {
+    pub(crate) fn ask(
+        &mut self,
+        owner: Owner,
+        place: PlaceId,
+        call: Call,
+        hub_only: bool,
+    ) -> CallId {
         let id = CallId(self.next_call);
         self.next_call = self.next_call.saturating_add(1);
         self.calls.insert(id, owner);

@@ -58,7 +58,9 @@ impl Error {
             Error::Unreadable => ErrorKind::Unsupported,
             Error::Damaged | Error::Store(_) => ErrorKind::LocalStorage,
             Error::NoSuch(_) | Error::Refused(_) => ErrorKind::LocalConfig,
-            Error::TooLong { .. } | Error::NotOwner | Error::NoSuchTalker | Error::LockedOut => ErrorKind::LocalConfig,
+            Error::TooLong { .. } | Error::NotOwner | Error::NoSuchTalker | Error::LockedOut => {
+                ErrorKind::LocalConfig
+            }
             Error::E2ee(e) => e.kind(),
             Error::Streams(_) => ErrorKind::PeerMisbehaved,
         }

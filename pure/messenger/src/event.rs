@@ -6,11 +6,13 @@ use wire::Timestamp;
 use crate::call::{Call, CallId};
 use crate::store::{Author, State};
 
-/// Where one conversation or invite lives: a hub of a network, under a floor; see [`crate::Messenger::place`].
+/// Where one conversation or invite lives: a hub of a network, under a floor; see
+/// [`crate::Messenger::place`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PlaceId(pub u32);
 
-/// What the messenger hands out. It is to be done only after the transaction in which it came was committed.
+/// What the messenger hands out. It is to be done only after the transaction in which it came was
+/// committed.
 #[derive(Debug)]
 pub enum Output {
     /// Ask the hub of this place, or neighbours.
@@ -21,14 +23,16 @@ pub enum Output {
         place: PlaceId,
         /// What.
         call: Call,
-        /// Only the hub may answer: which change of the members counts is for it to say. Neighbours carry all else.
+        /// Only the hub may answer: which change of the members counts is for it to say. Neighbours
+        /// carry all else.
         hub_only: bool,
     },
     /// The answer to this call is no longer wanted.
     Cancel(CallId),
     /// Tell the user.
     Event(Event),
-    /// Read `len` bytes at `offset` of the file that is being sent; answer with [`crate::Messenger::on_chunk`].
+    /// Read `len` bytes at `offset` of the file that is being sent; answer with
+    /// [`crate::Messenger::on_chunk`].
     ReadChunk {
         /// Which transfer.
         transfer: TransferId,
@@ -47,7 +51,8 @@ pub enum Output {
         /// What.
         bytes: Vec<u8>,
     },
-    /// All bytes are there: check the SHA-256, give the file its name, then call [`crate::Messenger::on_finished`].
+    /// All bytes are there: check the SHA-256, give the file its name, then call
+    /// [`crate::Messenger::on_finished`].
     Finish {
         /// Which transfer.
         transfer: TransferId,

@@ -75,7 +75,9 @@ impl Parts {
         }
         while let Some(read) = self.reader.next(now)? {
             let joined = match read {
-                Read::Plain(plain) => unpad(&plain).map_or(Joined::Broken, |content| self.joiner.push(content)),
+                Read::Plain(plain) => {
+                    unpad(&plain).map_or(Joined::Broken, |content| self.joiner.push(content))
+                }
                 Read::Nothing | Read::Gap(_) => Joined::Broken,
             };
             if joined != Joined::More {
@@ -177,15 +179,21 @@ impl Inviting {
     /// Whom to look for on the LAN: whoever uses the link.
     pub(crate) fn near(&self) -> Option<Near> {
         let open = matches!(self.saved.state, InviteState::Preparing | InviteState::Open);
-        let secret = Some(self.invite.near_secret()).filter(|_| open && self.saved.floor.allows_lan())?;
+        let secret =
+            Some(self.invite.near_secret()).filter(|_| open && self.saved.floor.allows_lan())?;
         Some(Near { who: NearWho::Invite(self.id), place: self.place, secret, first: true })
     }
 
     /// Puts the payload, then waits for the answer; after it, for honest second users.
     pub(crate) fn pump(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
-        if cx.now >= self.invite.expires() && matches!(self.saved.state, InviteState::Preparing | InviteState::Open) {
+        if cx.now >= self.invite.expires()
+            && matches!(self.saved.state, InviteState::Preparing | InviteState::Open)
+        {
             self.end(cx, InviteState::Expired)?;
-            cx.event(Event::InviteFailed { invite: self.id, text: "the invite has expired and nobody has used it" });
+            cx.event(Event::InviteFailed {
+                invite: self.id,
+                text: "the invite has expired and nobody has used it",
+            });
         }
         match self.saved.state {
             InviteState::Preparing => {
@@ -207,7 +215,8 @@ impl Inviting {
             }
             InviteState::Used if self.attempts.open.is_none() && cx.now < self.invite.expires() => {
                 let wanted = self.attempts.reader.wanted();
-                self.attempts.open = Some(self.call(cx, InvitePurpose::Attempts, Call::Get(wanted)));
+                self.attempts.open =
+                    Some(self.call(cx, InvitePurpose::Attempts, Call::Get(wanted)));
             }
             _ => {}
         }
@@ -224,13 +233,15 @@ impl Inviting {
         Ok(())
     }
 
-    /// Neighbours may fetch a box from us. The link works between neighbours then; the hub gets the payload when it is there.
+    /// Neighbours may fetch a box from us. The link works between neighbours then; the hub gets the
+    /// payload when it is there.
     pub(crate) fn on_carried(&mut self, cx: &mut Cx<'_>, index: usize) -> Result<(), Error> {
         if self.invite.place().is_lan() {
             return self.on_put(cx, index, PutOutcome::Stored);
         }
         self.run.carried(index);
-        if self.saved.state == InviteState::Preparing && self.run.is_all_out(self.saved.boxes.len()) {
+        if self.saved.state == InviteState::Preparing && self.run.is_all_out(self.saved.boxes.len())
+        {
             self.saved.state = InviteState::Open;
             self.save(cx)?;
             cx.event(Event::InviteReady { invite: self.id });
@@ -238,7 +249,12 @@ impl Inviting {
         self.pump(cx)
     }
 
-    pub(crate) fn on_put(&mut self, cx: &mut Cx<'_>, index: usize, outcome: PutOutcome) -> Result<(), Error> {
+    pub(crate) fn on_put(
+        &mut self,
+        cx: &mut Cx<'_>,
+        index: usize,
+        outcome: PutOutcome,
+    ) -> Result<(), Error> {
         let settled = self.run.settle(cx.now, index, outcome);
         if self.saved.state == InviteState::Revoking && settled {
             // Taken: an answer came first, and is not looked at any more.
@@ -285,7 +301,8 @@ impl Inviting {
         };
         let secret = MemberSecret::from_bytes(&self.saved.secret)?;
         let me = secret.id();
-        let joined = answer.map(|a| Group::join(cx.mls, &Cx::kept(cx), &a.welcome, secret)).transpose();
+        let joined =
+            answer.map(|a| Group::join(cx.mls, &Cx::kept(cx), &a.welcome, secret)).transpose();
         let group = match joined {
             Err(e2ee::Error::Storage) => return Err(e2ee::Error::Storage.into()),
             Ok(Some(group)) if group.charter().is_ok_and(|c| self.fits(&c)) => group,
@@ -296,7 +313,11 @@ impl Inviting {
                 return Ok(None);
             }
         };
-        let theirs = group.members()?.into_iter().find(|m| m.id != me).map(|m| m.card.name.as_str().to_owned());
+        let theirs = group
+            .members()?
+            .into_iter()
+            .find(|m| m.id != me)
+            .map(|m| m.card.name.as_str().to_owned());
         self.end(cx, InviteState::Used)?;
         let name = self.saved.name.clone().or(theirs).unwrap_or_default();
         Ok(Some(NewContact { group, name, floor: self.saved.floor }))
@@ -304,7 +325,9 @@ impl Inviting {
 
     /// Whether a conversation is what we have invited to.
     fn fits(&self, charter: &Charter) -> bool {
-        charter.direct && charter.place == *self.invite.place() && !charter.floor.excludes(self.saved.floor)
+        charter.direct
+            && charter.place == *self.invite.place()
+            && !charter.floor.excludes(self.saved.floor)
     }
 
     /// The invite is over: what it kept secret goes.
@@ -331,7 +354,10 @@ impl Inviting {
     }
 
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        let alive = matches!(self.saved.state, InviteState::Preparing | InviteState::Open | InviteState::Revoking);
+        let alive = matches!(
+            self.saved.state,
+            InviteState::Preparing | InviteState::Open | InviteState::Revoking
+        );
         // What is left of an open invite is for the hub.
         let puts = self.saved.state != InviteState::Open || self.reach == Reach::Hub;
         let run = self.run.deadline(self.reach).filter(|_| puts);
@@ -362,8 +388,9 @@ pub(crate) struct AcceptingSaved {
     pub(crate) floor: Floor,
     /// Once the payload was there: the group we have founded.
     group: Option<FoundedGroup>,
-    /// The contact that neighbours have carried our answer for. It stays under way until the hub has the answer, too; without a
-    /// hub until the contact was heard, for until then it knows us by the invite alone.
+    /// The contact that neighbours have carried our answer for. It stays under way until the hub
+    /// has the answer, too; without a hub until the contact was heard, for until then it knows us
+    /// by the invite alone.
     #[serde(default)]
     opened: Option<ConversationId>,
     /// Somebody else was faster: that we tried is to be told.
@@ -397,7 +424,8 @@ pub(crate) enum Accepted {
     Waiting,
     /// We have a contact.
     Contact(Box<NewContact>),
-    /// We have a contact, and the invite stays under way for the other's sake: call [`Accepting::opened`].
+    /// We have a contact, and the invite stays under way for the other's sake: call
+    /// [`Accepting::opened`].
     Opened(Box<NewContact>),
     /// Somebody else's answer is at the hub; this contact was opened for ours.
     Beaten(ConversationId),
@@ -418,16 +446,31 @@ impl Accepting {
             return Err(e2ee::Error::Expired.into());
         }
         let link = Zeroizing::new(invite.to_text().as_bytes().to_vec());
-        let saved = AcceptingSaved { link, name, floor, group: None, opened: None, too_late: false };
+        let saved =
+            AcceptingSaved { link, name, floor, group: None, opened: None, too_late: false };
         let accepting = Self::open(MessageId::random(cx.rng), place, my_name, saved)?;
         accepting.save(cx)?;
         Ok(accepting)
     }
 
-    pub(crate) fn open(id: MessageId, place: PlaceId, my_name: Nick, saved: AcceptingSaved) -> Result<Self, Error> {
+    pub(crate) fn open(
+        id: MessageId,
+        place: PlaceId,
+        my_name: Nick,
+        saved: AcceptingSaved,
+    ) -> Result<Self, Error> {
         let invite = saved.invite()?;
         let offer = Parts::new(&invite.offer_stream())?;
-        Ok(Accepting { id, place, invite, saved, reach: Reach::Off, run: Run::default(), offer, my_name })
+        Ok(Accepting {
+            id,
+            place,
+            invite,
+            saved,
+            reach: Reach::Off,
+            run: Run::default(),
+            offer,
+            my_name,
+        })
     }
 
     fn save(&self, cx: &Cx<'_>) -> Result<(), Error> {
@@ -452,7 +495,8 @@ impl Accepting {
     /// Whom to look for on the LAN: whoever made the link.
     pub(crate) fn near(&self) -> Option<Near> {
         let floor = self.invite.floor().stricter(self.saved.floor);
-        let secret = Some(self.invite.near_secret()).filter(|_| !self.saved.too_late && floor.allows_lan())?;
+        let secret = Some(self.invite.near_secret())
+            .filter(|_| !self.saved.too_late && floor.allows_lan())?;
         Some(Near { who: NearWho::Invite(self.id), place: self.place, secret, first: false })
     }
 
@@ -472,12 +516,14 @@ impl Accepting {
         self.saved.opened.filter(|_| self.invite.place().is_lan())
     }
 
-    /// Asks for the payload; then puts the answer, its first box before the others: it makes the link ours.
+    /// Asks for the payload; then puts the answer, its first box before the others: it makes the
+    /// link ours.
     pub(crate) fn pump(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
         if self.saved.too_late {
             if self.is_ready(0, cx.now) {
                 let parts = [b"tried".as_slice()];
-                let (boxes, _) = seal_all(self.invite.attempt_stream(), CONTEXT, &parts, Sizes::Uniform)?;
+                let (boxes, _) =
+                    seal_all(self.invite.attempt_stream(), CONTEXT, &parts, Sizes::Uniform)?;
                 if let Some(sealed) = boxes.first() {
                     let call = self.call(cx, InvitePurpose::Attempt, Call::Put(sealed.to_box()?));
                     self.run.started(0, call);
@@ -504,21 +550,32 @@ impl Accepting {
         Ok(())
     }
 
-    pub(crate) fn on_boxes(&mut self, cx: &mut Cx<'_>, boxes: Vec<VerifiedBox>) -> Result<Accepted, Error> {
+    pub(crate) fn on_boxes(
+        &mut self,
+        cx: &mut Cx<'_>,
+        boxes: Vec<VerifiedBox>,
+    ) -> Result<Accepted, Error> {
         if self.saved.group.is_some() {
             return Ok(Accepted::Waiting);
         }
         match self.offer.take(cx.now, boxes)? {
             None | Some(Joined::More) => {}
             Some(Joined::Broken) => {
-                return self.fail(cx, "what lies at this link is not the invite that it was made for");
+                return self
+                    .fail(cx, "what lies at this link is not the invite that it was made for");
             }
             Some(Joined::Whole(bytes)) => {
                 let offer = self.invite.open_offer(&bytes).ok();
-                let invited = offer.as_ref().and_then(|o| Invited::parse(cx.mls, &o.key_package).ok());
+                let invited =
+                    offer.as_ref().and_then(|o| Invited::parse(cx.mls, &o.key_package).ok());
                 match (offer, invited) {
                     (Some(offer), Some(invited)) => self.answer(cx, &offer, invited)?,
-                    _ => return self.fail(cx, "what lies at this link is not the invite that it was made for"),
+                    _ => {
+                        return self.fail(
+                            cx,
+                            "what lies at this link is not the invite that it was made for",
+                        );
+                    }
                 }
             }
         }
@@ -531,11 +588,13 @@ impl Accepting {
         let secret = MemberSecret::random(cx.rng);
         let floor = self.invite.floor().stricter(self.saved.floor);
         let root = Secret::random(cx.rng);
-        let charter = Charter::new(true, self.invite.place().clone(), floor, "", secret.id(), root)?;
+        let charter =
+            Charter::new(true, self.invite.place().clone(), floor, "", secret.id(), root)?;
         let id = Secret::random(cx.rng);
         let kept = Cx::kept(cx);
         let mut group = Group::found(cx.mls, &kept, &id, secret, self.my_name.clone(), &charter)?;
-        let committed = group.commit(cx.mls, &kept, &Changes { add: vec![invited], ..Changes::default() })?;
+        let committed =
+            group.commit(cx.mls, &kept, &Changes { add: vec![invited], ..Changes::default() })?;
         group.merge(cx.mls, &kept)?;
         let welcome = committed.welcome.ok_or(Error::Damaged)?;
         let parts = split(&Answer::new(welcome.to_vec()).to_bytes());
@@ -553,12 +612,18 @@ impl Accepting {
         Ok(Group::load(cx.mls, &cx.kept(), &founded.id, secret)?)
     }
 
-    /// Neighbours may fetch a box from us. With all of them the contact is there; whose answer counts where two have used the
-    /// link shows when the inviter writes, or at the hub.
-    pub(crate) fn on_carried(&mut self, cx: &mut Cx<'_>, purpose: InvitePurpose) -> Result<Accepted, Error> {
+    /// Neighbours may fetch a box from us. With all of them the contact is there; whose answer
+    /// counts where two have used the link shows when the inviter writes, or at the hub.
+    pub(crate) fn on_carried(
+        &mut self,
+        cx: &mut Cx<'_>,
+        purpose: InvitePurpose,
+    ) -> Result<Accepted, Error> {
         let lan = self.invite.place().is_lan();
         match (purpose, &self.saved.group) {
-            (InvitePurpose::Attempt, _) if lan => return self.on_put(cx, purpose, PutOutcome::Stored),
+            (InvitePurpose::Attempt, _) if lan => {
+                return self.on_put(cx, purpose, PutOutcome::Stored);
+            }
             (InvitePurpose::Attempt, _) => self.run.carried(0),
             (InvitePurpose::Put(index), Some(founded)) => {
                 self.run.carried(index);
@@ -595,7 +660,8 @@ impl Accepting {
             return Ok(Accepted::Beaten(contact));
         }
         if outcome == PutOutcome::Taken {
-            // Of the first box: somebody was faster. Of another: somebody who has the link too is in the way.
+            // Of the first box: somebody was faster. Of another: somebody who has the link too is
+            // in the way.
             if let Some(group) = self.load_group(cx)? {
                 group.delete(cx.mls, &Cx::kept(cx))?;
             }
@@ -651,7 +717,8 @@ impl Accepting {
     }
 
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        let waits = self.saved.group.is_none() && !self.saved.too_late || self.saved.opened.is_some();
+        let waits =
+            self.saved.group.is_none() && !self.saved.too_late || self.saved.opened.is_some();
         let expiry = waits.then(|| self.invite.expires());
         let puts = self.saved.opened.is_none() || self.reach == Reach::Hub;
         self.run.deadline(self.reach).filter(|_| puts).into_iter().chain(expiry).min()

@@ -8,10 +8,12 @@
 //! - [`Reach`], [`Near`]: how far requests get, and by which secrets neighbours on a LAN are found
 //!
 //! # Not in this crate
-//! How a box travels (`mix`, `net`), what a key is (`e2ee`, `streams`), what a screen looks like (`app`).
+//! How a box travels (`mix`, `net`), what a key is (`e2ee`, `streams`), what a screen looks like
+//! (`app`).
 //!
 //! # Invariants
-//! - A message is forgotten only after the hub's `Stored` or `Same`, or once neighbours have brought it to everybody.
+//! - A message is forgotten only after the hub's `Stored` or `Same`, or once neighbours have
+//!   brought it to everybody.
 //! - Each message is shown once, in its author's order; what is missing is said.
 //! - Only `e2ee` types that carry their proof reach an `Event`.
 

@@ -1,8 +1,9 @@
 //! Everything of one profile: contacts, groups, invites, files.
 //!
-//! Sans-IO. Each method works within one transaction of the shell's store; what [`Messenger::poll`] hands out afterwards
-//! may be done only once that transaction is committed. When a method fails, the transaction is to be rolled back and the
-//! messenger loaded anew, for its memory may be ahead of the store.
+//! Sans-IO. Each method works within one transaction of the shell's store; what [`Messenger::poll`]
+//! hands out afterwards may be done only once that transaction is committed. When a method fails,
+//! the transaction is to be rolled back and the messenger loaded anew, for its memory may be ahead
+//! of the store.
 
 mod answers;
 mod commands;
@@ -36,7 +37,8 @@ pub struct Step<'a> {
     pub rng: &'a mut dyn CryptoRng,
     /// The store, within a transaction.
     pub store: &'a dyn Store,
-    /// The route by which what is handed in came, or by which ours went, in one word; empty where nothing travelled.
+    /// The route by which what is handed in came, or by which ours went, in one word; empty where
+    /// nothing travelled.
     pub via: &'static str,
 }
 
@@ -55,7 +57,12 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { delivery_receipts: true, read_receipts: true, accept_files: false, file_limit: 100 << 20 }
+        Settings {
+            delivery_receipts: true,
+            read_receipts: true,
+            accept_files: false,
+            file_limit: 100 << 20,
+        }
     }
 }
 
@@ -70,7 +77,8 @@ pub struct Overview {
     pub direct: bool,
     /// Whether the safety words were compared.
     pub verified: bool,
-    /// Fingerprint of the OpenPGP key that the contact has signed with; upper-case hexadecimal digits.
+    /// Fingerprint of the OpenPGP key that the contact has signed with; upper-case hexadecimal
+    /// digits.
     pub pgp: Option<String>,
     /// The routes that it may use.
     pub floor: Floor,
@@ -171,7 +179,8 @@ impl Messenger {
         for (key, value) in step.store.scan(Space::Card, &[])? {
             let id = ConversationId::from_slice(&key).ok_or(Error::Damaged)?;
             let card: Card = unpack(&value)?;
-            let network: NetworkPlace = wire::decode(&card.place, "place").map_err(|_| Error::Damaged)?;
+            let network: NetworkPlace =
+                wire::decode(&card.place, "place").map_err(|_| Error::Damaged)?;
             let place = self.place_for(&network, card.charter_floor.stricter(card.floor));
             let mut cx = cx!(self, step);
             let mut conversation = Conversation::load(&mut cx, id, place, card)?;
@@ -195,7 +204,8 @@ impl Messenger {
                 b'a' => {
                     let saved: crate::invite::AcceptingSaved = unpack(&value)?;
                     let invite = saved.invite()?;
-                    let place = self.place_for(invite.place(), invite.floor().stricter(saved.floor));
+                    let place =
+                        self.place_for(invite.place(), invite.floor().stricter(saved.floor));
                     self.accepting.insert(id, Accepting::open(id, place, name.clone(), saved)?);
                 }
                 _ => {}
@@ -212,7 +222,8 @@ impl Messenger {
     }
 
     fn place_for(&mut self, network: &NetworkPlace, floor: Floor) -> PlaceId {
-        // One for each conversation and invite: where a route keeps them apart, they do not share a connection.
+        // One for each conversation and invite: where a route keeps them apart, they do not share a
+        // connection.
         let index = self.places.len();
         self.places.push((network.clone(), floor));
         PlaceId(u32::try_from(index).unwrap_or(u32::MAX))
@@ -242,10 +253,12 @@ impl Messenger {
         all
     }
 
-    /// Whom to look for on the LAN: contacts, and the other ends of invites under way, as far as their floors allow it.
+    /// Whom to look for on the LAN: contacts, and the other ends of invites under way, as far as
+    /// their floors allow it.
     #[must_use]
     pub fn near(&self) -> Vec<Near> {
-        let mut all: Vec<Near> = self.conversations.values().filter_map(Conversation::near).collect();
+        let mut all: Vec<Near> =
+            self.conversations.values().filter_map(Conversation::near).collect();
         all.extend(self.inviting.values().filter_map(Inviting::near));
         all.extend(self.accepting.values().filter_map(Accepting::near));
         all
@@ -273,7 +286,9 @@ impl Messenger {
     pub fn tick(&mut self, step: &mut Step<'_>) -> Result<(), Error> {
         let now = step.now;
         let mut cx = cx!(self, step);
-        for conversation in self.conversations.values_mut().filter(|c| c.deadline().is_some_and(|d| d <= now)) {
+        for conversation in
+            self.conversations.values_mut().filter(|c| c.deadline().is_some_and(|d| d <= now))
+        {
             conversation.pump(&mut cx)?;
         }
         for inviting in self.inviting.values_mut() {
@@ -285,7 +300,8 @@ impl Messenger {
         for transfer in self.transfers.values_mut() {
             transfer.pump(&mut cx)?;
         }
-        let over: Vec<MessageId> = self.accepting.values().filter(|a| a.is_over(now)).map(|a| a.id).collect();
+        let over: Vec<MessageId> =
+            self.accepting.values().filter(|a| a.is_over(now)).map(|a| a.id).collect();
         for id in over {
             if let Some(accepting) = self.accepting.remove(&id) {
                 accepting.give_up(&mut cx)?;
@@ -324,13 +340,15 @@ impl Messenger {
             .collect()
     }
 
-    /// Messages of ours that are not at the hub. While the hub is out of reach, what neighbours can fetch does not count.
+    /// Messages of ours that are not at the hub. While the hub is out of reach, what neighbours can
+    /// fetch does not count.
     #[must_use]
     pub fn unstored(&self) -> usize {
         self.conversations.values().map(Conversation::unstored).sum()
     }
 
-    /// Where boxes of ours in a conversation may lie that others still read, oldest first: what a file takes along.
+    /// Where boxes of ours in a conversation may lie that others still read, oldest first: what a
+    /// file takes along.
     ///
     /// # Errors
     /// [`Error::NoSuch`], [`Error::Damaged`].
@@ -355,7 +373,11 @@ impl Messenger {
     ///
     /// # Errors
     /// [`Error::NoSuch`].
-    pub fn participants(&self, store: &dyn Store, id: ConversationId) -> Result<Vec<Participant>, Error> {
+    pub fn participants(
+        &self,
+        store: &dyn Store,
+        id: ConversationId,
+    ) -> Result<Vec<Participant>, Error> {
         let name = self.my_name(store)?;
         Ok(self.conversation(id)?.participants(name.as_str()))
     }
@@ -374,14 +396,17 @@ impl Messenger {
         conversation.safety_words()
     }
 
-    /// What one of the two in a direct chat signs with a key from outside, to say who they are: we (`ours`), or the contact.
+    /// What one of the two in a direct chat signs with a key from outside, to say who they are: we
+    /// (`ours`), or the contact.
     ///
     /// # Errors
     /// [`Error::NoSuch`], [`Error::Refused`].
     pub fn identity_statement(&self, id: ConversationId, ours: bool) -> Result<String, Error> {
         let conversation = self.conversation(id)?;
         if !conversation.card.direct {
-            return Err(Error::Refused("identities are bound between two people: bind each member as a contact"));
+            return Err(Error::Refused(
+                "identities are bound between two people: bind each member as a contact",
+            ));
         }
         conversation.identity_statement(ours)
     }
@@ -419,7 +444,8 @@ impl Messenger {
         let name = self.unique_name(&contact.name);
         let id = ConversationId::random(step.rng);
         let mut cx = cx!(self, step);
-        let conversation = Conversation::begin(&mut cx, id, place, name, contact.floor, contact.group)?;
+        let conversation =
+            Conversation::begin(&mut cx, id, place, name, contact.floor, contact.group)?;
         self.adopt(step, conversation)?;
         Ok(id)
     }
@@ -448,7 +474,9 @@ impl Messenger {
             "" => "somebody",
             name => name,
         };
-        let taken = |name: &str| self.conversations.values().any(|c| c.card.name.eq_ignore_ascii_case(name));
+        let taken = |name: &str| {
+            self.conversations.values().any(|c| c.card.name.eq_ignore_ascii_case(name))
+        };
         if !taken(wish) {
             return wish.to_owned();
         }
@@ -482,7 +510,8 @@ impl Messenger {
     #[must_use]
     pub fn find(&self, name: &str) -> Option<ConversationId> {
         let exact = self.conversations.values().find(|c| c.card.name == name);
-        let folded = || self.conversations.values().find(|c| c.card.name.eq_ignore_ascii_case(name));
+        let folded =
+            || self.conversations.values().find(|c| c.card.name.eq_ignore_ascii_case(name));
         exact.or_else(folded).map(|c| c.id)
     }
 }

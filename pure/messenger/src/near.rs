@@ -11,7 +11,8 @@ pub enum Reach {
     /// Nowhere.
     #[default]
     Off,
-    /// To neighbours on the LAN; the hub is out of reach. Chat goes on, changes of the members wait.
+    /// To neighbours on the LAN; the hub is out of reach. Chat goes on, changes of the members
+    /// wait.
     Near,
     /// To the hub, and to neighbours where there are some.
     Hub,

@@ -8,8 +8,9 @@ use crate::Error;
 
 pub(crate) fn pack<T: Serialize>(value: &T) -> Result<Zeroizing<Vec<u8>>, Error> {
     let mut out = Zeroizing::new(Vec::new());
-    let mut serializer =
-        rmp_serde::Serializer::new(&mut *out).with_struct_map().with_bytes(rmp_serde::config::BytesMode::ForceAll);
+    let mut serializer = rmp_serde::Serializer::new(&mut *out)
+        .with_struct_map()
+        .with_bytes(rmp_serde::config::BytesMode::ForceAll);
     value.serialize(&mut serializer).map_err(|_| Error::Damaged)?;
     Ok(out)
 }

@@ -1,6 +1,7 @@
 //! Messages over boxes: a message that is longer than a box spans consecutive ones (`DIRECT-004`).
 //!
-//! Content of each box: one byte, 1 in the last box of a message and 0 before, then bytes of the message.
+//! Content of each box: one byte, 1 in the last box of a message and 0 before, then bytes of the
+//! message.
 
 use streams::{STANDARD_CONTENT_LEN, Sizes};
 use zeroize::Zeroizing;
@@ -23,7 +24,8 @@ pub fn split(message: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
 #[must_use]
 pub fn split_for(message: &[u8], sizes: Sizes) -> Vec<Zeroizing<Vec<u8>>> {
     let part = sizes.content_len().saturating_sub(1);
-    let chunks: Vec<&[u8]> = if message.is_empty() { vec![&[]] } else { message.chunks(part).collect() };
+    let chunks: Vec<&[u8]> =
+        if message.is_empty() { vec![&[]] } else { message.chunks(part).collect() };
     let last = chunks.len().saturating_sub(1);
     let content = |(n, chunk): (usize, &&[u8])| {
         let mut out = Zeroizing::new(Vec::with_capacity(chunk.len().saturating_add(1)));

@@ -33,8 +33,9 @@ struct Slot {
 
 /// Reads one stream from a capability on.
 ///
-/// A stream may go over to a new box context (a re-keyed room): while two contexts are known each index is asked
-/// for under both, and once a box of the newer one has been read the older is forgotten.
+/// A stream may go over to a new box context (a re-keyed room): while two contexts are known each
+/// index is asked for under both, and once a box of the newer one has been read the older is
+/// forgotten.
 pub struct StreamReader {
     contexts: Vec<Vec<u8>>,
     /// The capability behind the window's last slot.
@@ -62,7 +63,11 @@ impl StreamReader {
     ///
     /// # Errors
     /// See [`StreamReader::new`].
-    pub fn with_window(capability: ReadCapability, context: Vec<u8>, size: usize) -> Result<Self, Error> {
+    pub fn with_window(
+        capability: ReadCapability,
+        context: Vec<u8>,
+        size: usize,
+    ) -> Result<Self, Error> {
         let mut reader = StreamReader {
             contexts: vec![context],
             tail: capability,
@@ -145,7 +150,8 @@ impl StreamReader {
             return Ok(Some(plain.map_or(Read::Nothing, Read::Plain)));
         }
         self.gap_since = self.first_gap(now);
-        let patience_over = self.gap_since.is_some_and(|since| now.millis_since(since) >= GAP_PATIENCE_MS);
+        let patience_over =
+            self.gap_since.is_some_and(|since| now.millis_since(since) >= GAP_PATIENCE_MS);
         match self.early.first_key_value() {
             Some((&missing, _)) if patience_over => {
                 self.advance(missing)?;
@@ -163,7 +169,11 @@ impl StreamReader {
     }
 
     fn first_gap(&self, now: Timestamp) -> Option<Timestamp> {
-        if self.early.is_empty() || self.patient { None } else { Some(self.gap_since.unwrap_or(now)) }
+        if self.early.is_empty() || self.patient {
+            None
+        } else {
+            Some(self.gap_since.unwrap_or(now))
+        }
     }
 
     fn open_front(&self, context: usize, found: &VerifiedBox) -> Option<Zeroizing<Vec<u8>>> {

@@ -1,7 +1,8 @@
 //! One open room: its doors, its talkers, the owner's word, and what we say ourselves.
 //!
-//! Sans-IO: [`Room::poll`] hands out [`Output`]s, the carrier's answers come back by [`Room::on_put`] and
-//! [`Room::on_boxes`], and [`Room::deadline`] says when [`Room::tick`] is due. Times are document time.
+//! Sans-IO: [`Room::poll`] hands out [`Output`]s, the carrier's answers come back by
+//! [`Room::on_put`] and [`Room::on_boxes`], and [`Room::deadline`] says when [`Room::tick`] is due.
+//! Times are document time.
 
 mod event;
 mod follow;
@@ -13,7 +14,9 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use e2ee::{DoorSecret, Nick, Owner, OwnerLink, RoomKeys, RoomLink, TalkerKey, TalkerSecret, display_names};
+use e2ee::{
+    DoorSecret, Nick, Owner, OwnerLink, RoomKeys, RoomLink, TalkerKey, TalkerSecret, display_names,
+};
 use rand_core::CryptoRng;
 use streams::{Sizes, VerifiedBox};
 use wire::Timestamp;
@@ -30,7 +33,8 @@ use crate::writer::StreamWriter;
 
 /// Talkers that one client follows. More are counted and told, not followed.
 pub const MAX_TALKERS: usize = 256;
-/// After a re-keying, talkers that have not announced themselves under the new keys are dropped, ms.
+/// After a re-keying, talkers that have not announced themselves under the new keys are dropped,
+/// ms.
 const REKEY_GRACE_MS: u64 = 120_000;
 /// A client that joins reads the door of the hour before for this long at least, ms.
 const JOIN_GRACE_MS: u64 = 60_000;
@@ -77,7 +81,12 @@ impl Room {
     ///
     /// # Errors
     /// [`Error::E2ee`] when the link's hour lies too far from `now`.
-    pub fn join<R: CryptoRng>(link: &RoomLink, nick: Nick, now: Timestamp, rng: &mut R) -> Result<Self, Error> {
+    pub fn join<R: CryptoRng>(
+        link: &RoomLink,
+        nick: Nick,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<Self, Error> {
         Self::open(RoomKeys::from_link(link)?, None, TalkerSecret::random(rng), nick, now, rng)
     }
 
@@ -135,8 +144,8 @@ impl Room {
         Ok(room)
     }
 
-    /// The boxes that what we say is sealed into from now on: `Ladder` only where the carrier takes large boxes, and the
-    /// network's replies have room for one.
+    /// The boxes that what we say is sealed into from now on: `Ladder` only where the carrier takes
+    /// large boxes, and the network's replies have room for one.
     pub const fn set_sizes(&mut self, sizes: Sizes) {
         self.sizes = sizes;
     }
@@ -150,8 +159,10 @@ impl Room {
     #[must_use]
     pub fn deadline(&self) -> Timestamp {
         let hour_ms = self.keys.settings().hour_ms();
-        let next_hour = Timestamp::from_millis(self.keys.hour().saturating_add(1).saturating_mul(hour_ms));
-        let follows = self.talkers.values().map(|t| &t.follow).chain(self.lanes.iter().map(|l| &l.follow));
+        let next_hour =
+            Timestamp::from_millis(self.keys.hour().saturating_add(1).saturating_mul(hour_ms));
+        let follows =
+            self.talkers.values().map(|t| &t.follow).chain(self.lanes.iter().map(|l| &l.follow));
         follows
             .filter_map(|f| f.reader.deadline())
             .chain(self.control.reader.deadline())
@@ -188,7 +199,12 @@ impl Room {
     ///
     /// # Errors
     /// [`Error`] at the end of a stream.
-    pub fn on_put(&mut self, now: Timestamp, call: CallId, outcome: PutOutcome) -> Result<(), Error> {
+    pub fn on_put(
+        &mut self,
+        now: Timestamp,
+        call: CallId,
+        outcome: PutOutcome,
+    ) -> Result<(), Error> {
         match self.calls.remove(&call) {
             Some(Purpose::Talk(order)) => self.talk_settled(now, order, outcome),
             Some(Purpose::Announce) => self.announce_settled(now, outcome)?,
@@ -211,7 +227,12 @@ impl Room {
     ///
     /// # Errors
     /// [`Error`] at the end of a stream.
-    pub fn on_boxes(&mut self, now: Timestamp, call: CallId, boxes: Vec<VerifiedBox>) -> Result<(), Error> {
+    pub fn on_boxes(
+        &mut self,
+        now: Timestamp,
+        call: CallId,
+        boxes: Vec<VerifiedBox>,
+    ) -> Result<(), Error> {
         match self.calls.remove(&call) {
             Some(Purpose::ReadTalker(key)) => self.read_talker(now, key, call, boxes)?,
             Some(Purpose::ReadDoor { generation, hour, lane }) => {
@@ -281,7 +302,8 @@ impl Room {
     fn find(&self, name: &str) -> Result<TalkerKey, Error> {
         let wanted = name.trim();
         let names = self.names();
-        let found = names.iter().find(|(key, shown)| shown.as_str() == wanted && **key != self.my_key);
+        let found =
+            names.iter().find(|(key, shown)| shown.as_str() == wanted && **key != self.my_key);
         found.map(|(key, _)| *key).ok_or(Error::NoSuchTalker)
     }
 

@@ -66,7 +66,9 @@ impl Run {
 
     /// Whether box `index` may be put now.
     pub(crate) fn is_ready(&self, index: usize, now: Timestamp) -> bool {
-        self.0.get(&index).is_none_or(|f| !f.settled && f.call.is_none() && f.due.is_none_or(|due| due <= now))
+        self.0
+            .get(&index)
+            .is_none_or(|f| !f.settled && f.call.is_none() && f.due.is_none_or(|due| due <= now))
     }
 
     pub(crate) fn started(&mut self, index: usize, call: CallId) {
@@ -79,7 +81,8 @@ impl Run {
 
     /// When a box may be put again; what neighbours have waits for the hub.
     pub(crate) fn deadline(&self, reach: Reach) -> Option<Timestamp> {
-        let waits = |f: &&Flight| !f.settled && f.call.is_none() && (reach == Reach::Hub || !f.carried);
+        let waits =
+            |f: &&Flight| !f.settled && f.call.is_none() && (reach == Reach::Hub || !f.carried);
         self.0.values().filter(waits).filter_map(|f| f.due).min()
     }
 
@@ -87,7 +90,8 @@ impl Run {
         self.0.values().filter_map(|f| f.call)
     }
 
-    /// Takes the hub's word; true when the box is there, false when it must be tried again; `Taken` is the caller's.
+    /// Takes the hub's word; true when the box is there, false when it must be tried again; `Taken`
+    /// is the caller's.
     pub(crate) fn settle(&mut self, now: Timestamp, index: usize, outcome: PutOutcome) -> bool {
         let flight = self.0.entry(index).or_default();
         flight.call = None;

@@ -1,7 +1,8 @@
 //! What the messenger keeps, and the trait of whoever keeps it.
 //!
-//! The shell opens a transaction, hands the store to the messenger, commits, and only then acts on what the messenger put
-//! out: so after a crash at any instruction the store is the truth, and whatever was under way is done again.
+//! The shell opens a transaction, hands the store to the messenger, commits, and only then acts on
+//! what the messenger put out: so after a crash at any instruction the store is the truth, and
+//! whatever was under way is done again.
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
@@ -31,7 +32,8 @@ pub enum Space {
     Invite = 4,
     /// File transfers under way. Never in a backup.
     Transfer = 5,
-    /// Who is who: names, marks, where a conversation lives, how to ask to be re-added. In a backup.
+    /// Who is who: names, marks, where a conversation lives, how to ask to be re-added. In a
+    /// backup.
     Card = 6,
     /// Settings of the profile that must stand in the vault. In a backup.
     Setting = 7,
@@ -39,8 +41,15 @@ pub enum Space {
 
 impl Space {
     /// All spaces.
-    pub const ALL: [Space; 7] =
-        [Space::Mls, Space::Conversation, Space::Outbox, Space::Invite, Space::Transfer, Space::Card, Space::Setting];
+    pub const ALL: [Space; 7] = [
+        Space::Mls,
+        Space::Conversation,
+        Space::Outbox,
+        Space::Invite,
+        Space::Transfer,
+        Space::Card,
+        Space::Setting,
+    ];
 
     /// Whether a backup holds it (DESIGN: no MLS secrets and no stream positions).
     #[must_use]
@@ -159,8 +168,8 @@ pub struct NewMessage {
     pub state: State,
     /// When it disappears.
     pub expires_at: Option<Timestamp>,
-    /// The route that carried it: of a message of ours as far as it got, of another's by which its last box came here. In one
-    /// word; empty while nothing is known of it.
+    /// The route that carried it: of a message of ours as far as it got, of another's by which its
+    /// last box came here. In one word; empty while nothing is known of it.
     pub route: String,
 }
 
@@ -194,7 +203,8 @@ pub struct StoredMessage {
 
 /// A store of one profile, within one transaction.
 ///
-/// Methods take `&self`, for the store of the MLS library does so too; writes are seen by later reads at once.
+/// Methods take `&self`, for the store of the MLS library does so too; writes are seen by later
+/// reads at once.
 pub trait Store {
     /// The record under this key.
     ///
@@ -231,7 +241,11 @@ pub trait Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn message(&self, conversation: &ConversationId, id: &MessageId) -> Result<Option<StoredMessage>, StoreError>;
+    fn message(
+        &self,
+        conversation: &ConversationId,
+        id: &MessageId,
+    ) -> Result<Option<StoredMessage>, StoreError>;
 
     /// Gives a message another text; false when there is none by this author, or it is deleted.
     ///
@@ -249,8 +263,12 @@ pub trait Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn delete_message(&self, conversation: &ConversationId, id: &MessageId, author: Author)
-    -> Result<bool, StoreError>;
+    fn delete_message(
+        &self,
+        conversation: &ConversationId,
+        id: &MessageId,
+        author: Author,
+    ) -> Result<bool, StoreError>;
 
     /// Adds or takes away a reaction; false when the message is not there or nothing changes.
     /// At most 64 per message are kept, one of each text per author.
@@ -265,23 +283,39 @@ pub trait Store {
         add: bool,
     ) -> Result<bool, StoreError>;
 
-    /// Moves a message of ours forward; false when it is there or further already, or does not exist.
+    /// Moves a message of ours forward; false when it is there or further already, or does not
+    /// exist.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn set_state(&self, conversation: &ConversationId, id: &MessageId, state: State) -> Result<bool, StoreError>;
+    fn set_state(
+        &self,
+        conversation: &ConversationId,
+        id: &MessageId,
+        state: State,
+    ) -> Result<bool, StoreError>;
 
     /// Sets the route that carried a message of ours.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn set_route(&self, conversation: &ConversationId, id: &MessageId, route: &str) -> Result<(), StoreError>;
+    fn set_route(
+        &self,
+        conversation: &ConversationId,
+        id: &MessageId,
+        route: &str,
+    ) -> Result<(), StoreError>;
 
     /// Sets when a message disappears.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn set_expiry(&self, conversation: &ConversationId, id: &MessageId, at: Timestamp) -> Result<(), StoreError>;
+    fn set_expiry(
+        &self,
+        conversation: &ConversationId,
+        id: &MessageId,
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
 
     /// Removes for good what is due to disappear, and says what.
     ///
@@ -295,13 +329,15 @@ pub trait Store {
     /// [`StoreError`].
     fn next_expiry(&self) -> Result<Option<Timestamp>, StoreError>;
 
-    /// Removes all messages received (or said) before this time, except those of ours that are still on their way.
+    /// Removes all messages received (or said) before this time, except those of ours that are
+    /// still on their way.
     ///
     /// # Errors
     /// [`StoreError`].
     fn forget_before(&self, before: Timestamp) -> Result<usize, StoreError>;
 
-    /// The newest `limit` messages of a conversation, those with a number below `before` if given; oldest first.
+    /// The newest `limit` messages of a conversation, those with a number below `before` if given;
+    /// oldest first.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -312,7 +348,8 @@ pub trait Store {
         limit: usize,
     ) -> Result<Vec<StoredMessage>, StoreError>;
 
-    /// Messages of a conversation with a number above `after`, oldest first, at most `limit`: for exports and `recv`.
+    /// Messages of a conversation with a number above `after`, oldest first, at most `limit`: for
+    /// exports and `recv`.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -323,7 +360,8 @@ pub trait Store {
         limit: usize,
     ) -> Result<Vec<StoredMessage>, StoreError>;
 
-    /// Messages that hold all words of `query` (each word also as a prefix), newest first. Never an error for odd queries.
+    /// Messages that hold all words of `query` (each word also as a prefix), newest first. Never an
+    /// error for odd queries.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -338,7 +376,11 @@ pub trait Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn mark_seen(&self, conversation: &ConversationId, up_to: i64) -> Result<Vec<MessageId>, StoreError>;
+    fn mark_seen(
+        &self,
+        conversation: &ConversationId,
+        up_to: i64,
+    ) -> Result<Vec<MessageId>, StoreError>;
 
     /// How many messages of others have not been seen.
     ///

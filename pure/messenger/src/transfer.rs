@@ -4,7 +4,9 @@ use e2ee::id::{ConversationId, MessageId, TransferId};
 use e2ee::{Newlines, sanitize};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use streams::{BoxId, ReadCapability, STANDARD_CONTENT_LEN, Sizes, VerifiedBox, WriteCapability, unpad};
+use streams::{
+    BoxId, ReadCapability, STANDARD_CONTENT_LEN, Sizes, VerifiedBox, WriteCapability, unpad,
+};
 use wire::Timestamp;
 use wire::hub::PutOutcome;
 
@@ -24,7 +26,8 @@ use crate::store::Space;
 const CONTEXT: &[u8] = b"hushwing file v1";
 /// Bytes of a file in one box.
 pub const CHUNK_LEN: usize = STANDARD_CONTENT_LEN;
-/// Boxes under way at a time, and ids that one request names: as many as an answer over the onion route holds.
+/// Boxes under way at a time, and ids that one request names: as many as an answer over the onion
+/// route holds.
 const WINDOW: usize = 64;
 const ASK: usize = 3;
 /// Progress is kept after so many chunks.
@@ -76,12 +79,14 @@ pub(crate) struct Moving {
     finishing: bool,
 }
 
-/// A file name that harms nobody: its last component, neutralised, bounded, never hidden, never empty.
+/// A file name that harms nobody: its last component, neutralised, bounded, never hidden, never
+/// empty.
 #[must_use]
 pub fn safe_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let clean = sanitize(last, Newlines::Fold);
-    let clean: String = clean.chars().map(|c| if "<>:\"|?*\0".contains(c) { '_' } else { c }).collect();
+    let clean: String =
+        clean.chars().map(|c| if "<>:\"|?*\0".contains(c) { '_' } else { c }).collect();
     // Neither hidden, nor with an end that some systems cut off.
     let outer = |c: char| c == '.' || c.is_whitespace();
     let mut clean = clean.trim_matches(outer);
@@ -179,7 +184,8 @@ impl Moving {
             let first = ReadCapability::from_bytes(&moving.transfer.stream)?;
             let chunks = written.div_ceil(chunk_len());
             let at = first.advance_to(first.index().counter().saturating_add(chunks))?;
-            moving.reader = Some(StreamReader::with_window(at, CONTEXT.to_vec(), WINDOW)?.patient());
+            moving.reader =
+                Some(StreamReader::with_window(at, CONTEXT.to_vec(), WINDOW)?.patient());
         }
         Ok(moving)
     }
@@ -208,7 +214,11 @@ impl Moving {
     }
 
     fn stop(&mut self, cx: &mut Cx<'_>) {
-        for call in self.run.calls().chain(std::mem::take(&mut self.asked).into_values().map(|(call, _)| call)) {
+        for call in self
+            .run
+            .calls()
+            .chain(std::mem::take(&mut self.asked).into_values().map(|(call, _)| call))
+        {
             cx.out.cancel(call);
         }
         self.run = Run::default();
@@ -216,7 +226,12 @@ impl Moving {
     }
 
     /// How far requests get now. What neighbours have is read and put again once the hub is there.
-    pub(crate) fn set_reach(&mut self, cx: &mut Cx<'_>, reach: Reach, lan: bool) -> Result<(), Error> {
+    pub(crate) fn set_reach(
+        &mut self,
+        cx: &mut Cx<'_>,
+        reach: Reach,
+        lan: bool,
+    ) -> Result<(), Error> {
         self.lan = lan;
         let near = std::mem::replace(&mut self.reach, reach) == Reach::Near;
         if reach == Reach::Hub && near && self.transfer.ours {
@@ -272,7 +287,12 @@ impl Moving {
     }
 
     /// The shell has read a chunk.
-    pub(crate) fn on_chunk(&mut self, cx: &mut Cx<'_>, offset: u64, bytes: &[u8]) -> Result<(), Error> {
+    pub(crate) fn on_chunk(
+        &mut self,
+        cx: &mut Cx<'_>,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<(), Error> {
         let chunk = offset.checked_div(chunk_len()).unwrap_or(0);
         if self.out.get(&chunk).is_none_or(Option::is_some) {
             return Ok(());
@@ -303,7 +323,12 @@ impl Moving {
         self.pump(cx)
     }
 
-    pub(crate) fn on_put(&mut self, cx: &mut Cx<'_>, chunk: u64, outcome: PutOutcome) -> Result<(), Error> {
+    pub(crate) fn on_put(
+        &mut self,
+        cx: &mut Cx<'_>,
+        chunk: u64,
+        outcome: PutOutcome,
+    ) -> Result<(), Error> {
         let index = usize::try_from(chunk).unwrap_or(usize::MAX);
         if outcome == PutOutcome::Taken {
             // The file was changed between two runs: what was put is not what it is now.
@@ -312,7 +337,9 @@ impl Moving {
         self.run.settle(cx.now, index, outcome);
         let mut next = self.transfer.done.checked_div(chunk_len()).unwrap_or(0);
         let before = next;
-        while self.run.is_settled(usize::try_from(next).unwrap_or(usize::MAX)) && next < self.chunks() {
+        while self.run.is_settled(usize::try_from(next).unwrap_or(usize::MAX))
+            && next < self.chunks()
+        {
             self.out.remove(&next);
             next = next.saturating_add(1);
         }
@@ -345,8 +372,10 @@ impl Moving {
         }
         let last = self.chunks().saturating_sub(self.written.checked_div(chunk_len()).unwrap_or(0));
         let last = usize::try_from(last).unwrap_or(usize::MAX);
-        let asked: BTreeSet<BoxId> = self.asked.values().flat_map(|(_, ids)| ids.iter().copied()).collect();
-        let wanted: Vec<BoxId> = reader.wanted().into_iter().take(last).filter(|id| !asked.contains(id)).collect();
+        let asked: BTreeSet<BoxId> =
+            self.asked.values().flat_map(|(_, ids)| ids.iter().copied()).collect();
+        let wanted: Vec<BoxId> =
+            reader.wanted().into_iter().take(last).filter(|id| !asked.contains(id)).collect();
         for ids in wanted.chunks(ASK) {
             let owner = Owner::Transfer(self.id, self.next_ask);
             let call = cx.out.call(owner, self.place, Call::Get(ids.to_vec()));
@@ -356,7 +385,12 @@ impl Moving {
         Ok(())
     }
 
-    pub(crate) fn on_boxes(&mut self, cx: &mut Cx<'_>, ask: u64, boxes: Vec<VerifiedBox>) -> Result<(), Error> {
+    pub(crate) fn on_boxes(
+        &mut self,
+        cx: &mut Cx<'_>,
+        ask: u64,
+        boxes: Vec<VerifiedBox>,
+    ) -> Result<(), Error> {
         self.asked.remove(&ask);
         let Some(reader) = &mut self.reader else { return Ok(()) };
         for found in boxes {
@@ -376,8 +410,13 @@ impl Moving {
             match unpad(&plain) {
                 Ok(content) if content.len() == expected => {
                     let bytes = content.to_vec();
-                    cx.out.queue.push_back(Output::WriteChunk { transfer: self.id, offset: self.written, bytes });
-                    self.written = self.written.saturating_add(u64::try_from(expected).unwrap_or(0));
+                    cx.out.queue.push_back(Output::WriteChunk {
+                        transfer: self.id,
+                        offset: self.written,
+                        bytes,
+                    });
+                    self.written =
+                        self.written.saturating_add(u64::try_from(expected).unwrap_or(0));
                 }
                 _ => {
                     broken = true;

@@ -38,7 +38,8 @@ pub enum Settled {
     Later(Ticket, PutOutcome),
 }
 
-/// Writes one stream. At most [`WINDOW`] boxes are in flight, so that a reader's window always covers them.
+/// Writes one stream. At most [`WINDOW`] boxes are in flight, so that a reader's window always
+/// covers them.
 pub struct StreamWriter {
     capability: WriteCapability,
     context: Vec<u8>,
@@ -52,7 +53,13 @@ impl StreamWriter {
     /// Writes from the capability's index on.
     #[must_use]
     pub fn new(capability: WriteCapability, context: Vec<u8>) -> Self {
-        StreamWriter { capability, context, waiting: VecDeque::new(), in_flight: BTreeMap::new(), next_order: 0 }
+        StreamWriter {
+            capability,
+            context,
+            waiting: VecDeque::new(),
+            in_flight: BTreeMap::new(),
+            next_order: 0,
+        }
     }
 
     /// The capability at the next unused index.
@@ -113,7 +120,8 @@ impl StreamWriter {
         self.capability = self.capability.next()?;
         let order = self.next_order;
         self.next_order = self.next_order.saturating_add(1);
-        self.in_flight.insert(order, InFlight { ticket, sealed: sealed.clone(), due: None, refusals: 0 });
+        self.in_flight
+            .insert(order, InFlight { ticket, sealed: sealed.clone(), due: None, refusals: 0 });
         Ok(Some((order, ticket, sealed)))
     }
 

@@ -1,7 +1,9 @@
-//! The client's half of the onion route: requests out by fresh packets, answers back by SURBs, cover around both.
+//! The client's half of the onion route: requests out by fresh packets, answers back by SURBs,
+//! cover around both.
 //!
-//! Sans-IO: the shell keeps one link to [`OnionClient::entry`], gives replies to [`OnionClient::handle_reply`], and does what
-//! [`OnionClient::poll`] says. A request is repeated by a fresh packet over a fresh path until it is answered or cancelled.
+//! Sans-IO: the shell keeps one link to [`OnionClient::entry`], gives replies to
+//! [`OnionClient::handle_reply`], and does what [`OnionClient::poll`] says. A request is repeated
+//! by a fresh packet over a fresh path until it is answered or cancelled.
 
 mod build;
 mod flight;
@@ -47,7 +49,8 @@ pub struct ClientConfig {
     pub pins: EntryPins,
     /// CBOR of the request that loops and drops carry: an `echo`.
     pub cover_body: Vec<u8>,
-    /// Set by a mix that sends loops through itself: it is its own entry, and its only stream is the document's mix loops.
+    /// Set by a mix that sends loops through itself: it is its own entry, and its only stream is
+    /// the document's mix loops.
     pub mix: Option<NodeId>,
 }
 
@@ -92,7 +95,8 @@ pub enum Output {
         body: Vec<u8>,
         /// From the first packet to the answer, ms.
         after_ms: u64,
-        /// Of a request that asked for one, in a network with tallies: the way of the packet that was answered.
+        /// Of a request that asked for one, in a network with tallies: the way of the packet that
+        /// was answered.
         receipt: Option<Box<Receipt>>,
     },
     /// A packet was sent this way.
@@ -203,8 +207,9 @@ impl OnionClient {
         self.set_cover(now, document, rng);
         let Some(net) = &self.net else { return Ok(()) };
         let gone = |relay: &NodeId| !net.planner.relays().any(|r| r == *relay);
-        let returned =
-            |hub: &NodeId| net.planner.has_hub(hub) && before.as_ref().is_some_and(|b| !b.planner.has_hub(hub));
+        let returned = |hub: &NodeId| {
+            net.planner.has_hub(hub) && before.as_ref().is_some_and(|b| !b.planner.has_hub(hub))
+        };
         let again: Vec<RequestHandle> = self
             .requests
             .iter()
@@ -269,7 +274,8 @@ impl OnionClient {
         self.token = token;
     }
 
-    /// The entry has taken our token: packets may leave. What was on its way to another token is sent again.
+    /// The entry has taken our token: packets may leave. What was on its way to another token is
+    /// sent again.
     pub fn link_up(&mut self) {
         self.up = true;
         let token = self.token;
@@ -310,7 +316,8 @@ impl OnionClient {
         }
     }
 
-    /// The longest a hub may keep a `get` whose SURB is made now, ms: to the end of the epoch and half its grace.
+    /// The longest a hub may keep a `get` whose SURB is made now, ms: to the end of the epoch and
+    /// half its grace.
     #[must_use]
     pub fn max_deadline_ms(&self, now: Timestamp) -> u32 {
         let Some(net) = &self.net else { return 1_000 };
@@ -325,11 +332,17 @@ impl OnionClient {
         self.stats
     }
 
-    /// Asks a hub. `answer_after_ms` is how long it may rightly take to answer: zero, or a `get`'s deadline.
+    /// Asks a hub. `answer_after_ms` is how long it may rightly take to answer: zero, or a `get`'s
+    /// deadline.
     ///
     /// # Errors
     /// [`Error::QueueFull`]: nothing was taken. [`Error::TooLong`]: the body fits into no packet.
-    pub fn request(&mut self, hub: NodeId, body: Vec<u8>, answer_after_ms: u32) -> Result<RequestHandle, Error> {
+    pub fn request(
+        &mut self,
+        hub: NodeId,
+        body: Vec<u8>,
+        answer_after_ms: u32,
+    ) -> Result<RequestHandle, Error> {
         if self.requests.len() >= MAX_REQUESTS {
             return Err(Error::QueueFull);
         }
@@ -344,7 +357,8 @@ impl OnionClient {
         Ok(handle)
     }
 
-    /// As [`OnionClient::request`], and the answer brings a [`Receipt`] where packets carry tallies.
+    /// As [`OnionClient::request`], and the answer brings a [`Receipt`] where packets carry
+    /// tallies.
     ///
     /// # Errors
     /// As [`OnionClient::request`].
@@ -373,10 +387,14 @@ impl OnionClient {
             return;
         };
         let len = net.geometry.reply_len().saturating_add(TAG_LEN);
-        let opened = padded.get(..len).and_then(|payload| pending.keys.open(&net.geometry, payload.to_vec()).ok());
+        let opened = padded
+            .get(..len)
+            .and_then(|payload| pending.keys.open(&net.geometry, payload.to_vec()).ok());
         let body = opened.as_deref().and_then(|o| envelope::open(o).ok());
         match (pending.what, body) {
-            (SurbFor::Loop, Some(_)) => self.stats.loops_back = self.stats.loops_back.saturating_add(1),
+            (SurbFor::Loop, Some(_)) => {
+                self.stats.loops_back = self.stats.loops_back.saturating_add(1)
+            }
             (SurbFor::Request(handle), Some(body)) => {
                 if let Some(flight) = self.forget(handle) {
                     let after_ms = flight.first_sent.map_or(0, |at| now.millis_since(at));
@@ -384,7 +402,12 @@ impl OnionClient {
                     if let Some(receipt) = &mut receipt {
                         receipt.last = envelope::tally_of(body);
                     }
-                    self.out.push_back(Output::Answer { handle, body: body.to_vec(), after_ms, receipt });
+                    self.out.push_back(Output::Answer {
+                        handle,
+                        body: body.to_vec(),
+                        after_ms,
+                        receipt,
+                    });
                 }
             }
             // Garbled on the way: the time-out repeats it.
@@ -438,12 +461,18 @@ impl OnionClient {
     fn next_sendable(&self) -> Option<usize> {
         let net = self.net.as_ref()?;
         self.entry?;
-        self.queue.iter().position(|h| self.requests.get(h).is_some_and(|f| net.planner.has_hub(&f.hub)))
+        self.queue
+            .iter()
+            .position(|h| self.requests.get(h).is_some_and(|f| net.planner.has_hub(&f.hub)))
     }
 
     fn expire(&mut self, now: Timestamp) {
-        let late: Vec<RequestHandle> =
-            self.requests.iter().filter(|(_, f)| f.due.is_some_and(|due| due <= now)).map(|(h, _)| *h).collect();
+        let late: Vec<RequestHandle> = self
+            .requests
+            .iter()
+            .filter(|(_, f)| f.due.is_some_and(|due| due <= now))
+            .map(|(h, _)| *h)
+            .collect();
         for handle in late {
             let repeatedly = self.requests.get(&handle).is_some_and(|f| f.tries >= 2);
             if repeatedly && now.millis_since(self.document_asked) >= DOCUMENT_EVERY_MS {

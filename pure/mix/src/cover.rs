@@ -1,4 +1,5 @@
-//! Cover traffic: Poisson streams at the document's rates, the same whether we talk or not (Loopix, section 4).
+//! Cover traffic: Poisson streams at the document's rates, the same whether we talk or not (Loopix,
+//! section 4).
 
 use rand_core::CryptoRng;
 use sphinx::Geometry;
@@ -35,13 +36,14 @@ impl Stream {
 
     fn schedule<R: CryptoRng>(&mut self, from: Timestamp, rng: &mut R) {
         let mean = (self.rate > 0).then(|| mean_ms(self.rate));
-        self.due = mean.map(|mean| from.plus_millis(u64::from(to_ms(exponential(rng, mean)).max(1))));
+        self.due =
+            mean.map(|mean| from.plus_millis(u64::from(to_ms(exponential(rng, mean)).max(1))));
     }
 
     fn take<R: CryptoRng>(&mut self, now: Timestamp, rng: &mut R) -> bool {
         let Some(due) = self.due.filter(|due| *due <= now) else { return false };
-        // The next interval starts at the slot itself, not when somebody looked: a late look changes no rate. After a
-        // long sleep the missed slots are not made up in a burst.
+        // The next interval starts at the slot itself, not when somebody looked: a late look
+        // changes no rate. After a long sleep the missed slots are not made up in a burst.
         let from = if now.millis_since(due) > 10_000 { now } else { due };
         self.schedule(from, rng);
         true
@@ -107,13 +109,19 @@ pub fn rates(document: &NetworkDocument, level: CoverLevel) -> Option<CoverRates
     }
 }
 
-/// What a level costs on the client's own line, kB (1,000 bytes) per minute, both directions: each packet out, and a reply in
-/// for each loop. Answers to payload packets are not cover and not counted.
+/// What a level costs on the client's own line, kB (1,000 bytes) per minute, both directions: each
+/// packet out, and a reply in for each loop. Answers to payload packets are not cover and not
+/// counted.
 #[must_use]
 pub fn cost_kb_per_min(geometry: &Geometry, rates: &CoverRates) -> u64 {
-    let frame = geometry.packet_len().saturating_add(frame::PACKET_PREFIX).saturating_add(frame::HEADER_LEN);
+    let frame = geometry
+        .packet_len()
+        .saturating_add(frame::PACKET_PREFIX)
+        .saturating_add(frame::HEADER_LEN);
     let frame = u64::try_from(frame).unwrap_or(u64::MAX);
-    let out = u64::from(rates.payload).saturating_add(rates.loops.into()).saturating_add(rates.drops.into());
+    let out = u64::from(rates.payload)
+        .saturating_add(rates.loops.into())
+        .saturating_add(rates.drops.into());
     let per_1000_s = out.saturating_add(rates.loops.into()).saturating_mul(frame);
     per_1000_s.saturating_mul(60).checked_div(1_000_000).unwrap_or(0)
 }
@@ -145,7 +153,11 @@ mod tests {
     fn the_streams_are_poisson_at_the_documents_rates() {
         let slots = run(RATES, 20_000, 10);
         for (slot, rate) in [(Slot::Payload, 1_000.0), (Slot::Loop, 200.0), (Slot::Drop, 100.0)] {
-            let times: Vec<f64> = slots.iter().filter(|(_, s)| *s == slot).map(|(t, _)| t.as_millis() as f64).collect();
+            let times: Vec<f64> = slots
+                .iter()
+                .filter(|(_, s)| *s == slot)
+                .map(|(t, _)| t.as_millis() as f64)
+                .collect();
             let gaps: Vec<f64> = times.windows(2).map(|w| w[1] - w[0]).collect();
             let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
             let expected = 1_000_000.0 / rate;
@@ -158,7 +170,8 @@ mod tests {
 
     #[test]
     fn a_late_look_does_not_slow_the_stream() {
-        let (often, seldom) = (run(RATES, 2_000, 10).len() as f64, run(RATES, 2_000, 400).len() as f64);
+        let (often, seldom) =
+            (run(RATES, 2_000, 10).len() as f64, run(RATES, 2_000, 400).len() as f64);
         assert!((often / seldom - 1.0).abs() < 0.05, "{often} {seldom}");
     }
 

@@ -1,4 +1,5 @@
-//! How a request fills the user data of a packet, and a response the payload of a reply: length, bytes, zeros.
+//! How a request fills the user data of a packet, and a response the payload of a reply: length,
+//! bytes, zeros.
 
 use sphinx::Geometry;
 use wire::Tally;
@@ -29,7 +30,8 @@ pub fn seal(body: &[u8], capacity: usize) -> Result<Vec<u8>, Error> {
 /// [`Error::Envelope`] unless everything behind it is zero.
 pub fn open(envelope: &[u8]) -> Result<&[u8], Error> {
     let (len, rest) = envelope.split_first_chunk::<2>().ok_or(Error::Envelope)?;
-    let (body, zeros) = rest.split_at_checked(usize::from(u16::from_be_bytes(*len))).ok_or(Error::Envelope)?;
+    let (body, zeros) =
+        rest.split_at_checked(usize::from(u16::from_be_bytes(*len))).ok_or(Error::Envelope)?;
     if zeros.iter().all(|b| *b == 0) { Ok(body) } else { Err(Error::Envelope) }
 }
 

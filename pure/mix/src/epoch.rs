@@ -13,7 +13,8 @@ use crate::Error;
 /// Epochs for which a node has keys: the current one and the next two.
 pub const EPOCHS_AHEAD: u64 = 2;
 
-/// How long after the end of an epoch its keys still open packets, ms: half an epoch, between 2 s and 2 min.
+/// How long after the end of an epoch its keys still open packets, ms: half an epoch, between 2 s
+/// and 2 min.
 #[must_use]
 pub fn grace_ms(epoch_ms: u64) -> u64 {
     epoch_ms.checked_div(2).unwrap_or(0).clamp(2_000, 120_000)
@@ -57,7 +58,10 @@ fn encode_secret<C, W: minicbor::encode::Write>(
     e.bytes(key)?.ok()
 }
 
-fn decode_secret<C>(d: &mut minicbor::Decoder<'_>, _: &mut C) -> Result<Zeroizing<Vec<u8>>, minicbor::decode::Error> {
+fn decode_secret<C>(
+    d: &mut minicbor::Decoder<'_>,
+    _: &mut C,
+) -> Result<Zeroizing<Vec<u8>>, minicbor::decode::Error> {
     Ok(Zeroizing::new(d.bytes()?.to_vec()))
 }
 
@@ -89,7 +93,8 @@ impl EpochKeys {
         let keys = self.keys.iter().map(|(e, k)| StoredKey { epoch: *e, key: k.clone() }).collect();
         let stored = Stored { keys, dropped: self.dropped.iter().copied().collect() };
         // Room for everything at once: a vector that grows leaves copies behind.
-        let room = self.keys.values().fold(64_usize, |n, k| n.saturating_add(k.len()).saturating_add(32));
+        let room =
+            self.keys.values().fold(64_usize, |n, k| n.saturating_add(k.len()).saturating_add(32));
         let room = room.saturating_add(self.dropped.len().saturating_mul(16));
         let mut bytes = Zeroizing::new(Vec::with_capacity(room));
         // Writing to memory cannot fail.
@@ -123,7 +128,8 @@ impl EpochKeys {
         self.dropped.insert(epoch);
     }
 
-    /// Gives up the key of an epoch whose public half nobody has used yet; [`EpochKeys::advance`] makes another.
+    /// Gives up the key of an epoch whose public half nobody has used yet; [`EpochKeys::advance`]
+    /// makes another.
     pub fn renew_epoch(&mut self, epoch: u64) {
         self.keys.remove(&epoch);
     }

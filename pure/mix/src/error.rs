@@ -27,7 +27,9 @@ pub enum Error {
     #[error("the document is of another network, or its authorities were exchanged")]
     WrongNetwork,
     /// Fewer good signatures than the network's threshold.
-    #[error("the document has {good} good signatures and needs {threshold}: it is forged or altered")]
+    #[error(
+        "the document has {good} good signatures and needs {threshold}: it is forged or altered"
+    )]
     Signatures {
         /// Authorities whose both signatures hold.
         good: usize,

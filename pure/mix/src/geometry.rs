@@ -12,7 +12,8 @@ pub const REQUEST_CAPACITY: usize = 2_304;
 
 /// The geometry of a network whose paths have at most `max_relays` relays before the hub.
 ///
-/// The payload takes a SURB of the longest reply path and a standard put beside it; with X-Wing a reply then has room for three standard boxes.
+/// The payload takes a SURB of the longest reply path and a standard put beside it; with X-Wing a
+/// reply then has room for three standard boxes.
 ///
 /// # Errors
 /// [`Error::Sphinx`] when there are too many hops.
@@ -44,15 +45,20 @@ pub const fn to_scheme(scheme: PacketScheme) -> Scheme {
     }
 }
 
-/// Length of the padded payload in a `Reply` frame, bytes: its body is as long as a `Packet` frame's, which with `tally`
-/// has a tally behind the packet.
+/// Length of the padded payload in a `Reply` frame, bytes: its body is as long as a `Packet`
+/// frame's, which with `tally` has a tally behind the packet.
 #[must_use]
 pub fn reply_frame_payload(geometry: &Geometry, tally: bool) -> usize {
     let tally = if tally { Tally::LEN } else { 0 };
-    geometry.packet_len().saturating_add(tally).saturating_add(PACKET_PREFIX).saturating_sub(REPLY_PREFIX)
+    geometry
+        .packet_len()
+        .saturating_add(tally)
+        .saturating_add(PACKET_PREFIX)
+        .saturating_sub(REPLY_PREFIX)
 }
 
-/// What a response without its boxes takes, its tally and three boxes' framing beyond 96 bytes each included, bytes.
+/// What a response without its boxes takes, its tally and three boxes' framing beyond 96 bytes each
+/// included, bytes.
 const RESPONSE_OVERHEAD: usize = 100;
 
 /// Room for boxes in one reply, bytes, each box counted as 96 bytes and its ciphertext.
@@ -76,7 +82,10 @@ mod tests {
     //= MIX-001
     #[test]
     fn a_put_fits_beside_a_surb_and_three_boxes_fit_into_a_reply() {
-        let put = Request { access: AccessKey::new([255; 16]), operation: Operation::Put(standard_box()) };
+        let put = Request {
+            access: AccessKey::new([255; 16]),
+            operation: Operation::Put(standard_box()),
+        };
         let boxes = |n| Response {
             boot: BootId::new([255; 16]),
             answer: Answer::Boxes(vec![standard_box(); n]),
@@ -87,7 +96,10 @@ mod tests {
                 let geometry = to_sphinx(&spec_for(scheme, relays).unwrap()).unwrap();
                 assert!(encode(&put).len() + 2 <= geometry.user_len(true).unwrap());
                 let fits = if scheme == PacketScheme::XWing && relays >= 3 { 3 } else { 1 };
-                assert!(encode(&boxes(fits)).len() + 2 <= geometry.reply_len(), "{scheme:?} {relays}");
+                assert!(
+                    encode(&boxes(fits)).len() + 2 <= geometry.reply_len(),
+                    "{scheme:?} {relays}"
+                );
                 assert!(geometry.packet_len() + 4 + 32 <= wire::limits::MAX_PACKET);
             }
         }
@@ -96,7 +108,11 @@ mod tests {
     //= HUB-007
     #[test]
     fn boxes_that_the_room_takes_fit_into_a_reply() {
-        let of = |len: usize| BoxBytes { id: [255; 32], ciphertext: vec![255; len], signature: [255; 64] };
+        let of = |len: usize| BoxBytes {
+            id: [255; 32],
+            ciphertext: vec![255; len],
+            signature: [255; 64],
+        };
         let ladder = [512, 1_024, 2_048, 4_096];
         for scheme in [PacketScheme::XWing, PacketScheme::X25519Kem, PacketScheme::X25519Nike] {
             for relays in [1, 2, 3, 5, 8, 11] {
@@ -104,17 +120,26 @@ mod tests {
                 let room = reply_room(&geometry);
                 for n in 0..64 {
                     let lens = [ladder[n % 4], ladder[n / 4 % 4], ladder[n / 16]];
-                    let boxes: Vec<BoxBytes> = lens[..1 + n % 3].iter().map(|len| of(*len)).collect();
+                    let boxes: Vec<BoxBytes> =
+                        lens[..1 + n % 3].iter().map(|len| of(*len)).collect();
                     let counted: usize = boxes.iter().map(|b| b.ciphertext.len() + 96).sum();
                     let tally = Some(wire::Tally::new([255; 32]));
-                    let response = Response { boot: BootId::new([255; 16]), answer: Answer::Boxes(boxes), tally };
+                    let response = Response {
+                        boot: BootId::new([255; 16]),
+                        answer: Answer::Boxes(boxes),
+                        tally,
+                    };
                     assert!(
                         counted > room || encode(&response).len() + 2 <= geometry.reply_len(),
                         "{scheme:?} {relays}"
                     );
                 }
                 // A large box fits every reply with X-Wing, and none without.
-                assert_eq!(room >= 4_096 + 96, scheme == PacketScheme::XWing, "{scheme:?} {relays}");
+                assert_eq!(
+                    room >= 4_096 + 96,
+                    scheme == PacketScheme::XWing,
+                    "{scheme:?} {relays}"
+                );
                 assert!(room >= 2_048 + 96);
             }
         }

@@ -1,12 +1,15 @@
-//! The mix network as state machines: paths, delays, replay filters, cover traffic, epochs, the directory.
+//! The mix network as state machines: paths, delays, replay filters, cover traffic, epochs, the
+//! directory.
 //!
 //! # In this crate
 //! - [`relay`]: what a mix does with a packet: unwrap, check, delay, forward, deliver
 //! - [`replay`], [`queue`], [`epoch`]: its bounded replay filter, delay queue and epoch keys
-//! - [`path`], [`cover`], [`client`]: what a client does: draw paths, keep Poisson streams, retry by fresh packets
+//! - [`path`], [`cover`], [`client`]: what a client does: draw paths, keep Poisson streams, retry
+//!   by fresh packets
 //! - [`directory`]: signing, checking and assembling the network document
 //! - [`tally`]: which hops processed a packet, for its sender to verify offline
-//! - [`geometry`], [`envelope`]: the network's geometry as Sphinx sees it, and how a request fills a payload
+//! - [`geometry`], [`envelope`]: the network's geometry as Sphinx sees it, and how a request fills
+//!   a payload
 //!
 //! # Not in this crate
 //! Sockets and clocks (`net`, `server`), what a request means (`hub`), any content key (`e2ee`).

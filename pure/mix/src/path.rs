@@ -73,10 +73,16 @@ impl PathPlanner {
         let scheme = to_scheme(document.geometry.scheme);
         let stratified = document.paths.layers > 0 && document.relays().count() > FREE_ROUTE_MAX;
         let layer_of = if stratified { layers(document) } else { BTreeMap::new() };
-        let hop = |n: &NodeDescriptor| usable(n, document.epoch, scheme, layer_of.get(&n.id).copied());
+        let hop =
+            |n: &NodeDescriptor| usable(n, document.epoch, scheme, layer_of.get(&n.id).copied());
         PathPlanner {
             epoch: document.epoch,
-            relays: document.nodes.iter().filter(|n| n.role == Role::Relay).filter_map(hop).collect(),
+            relays: document
+                .nodes
+                .iter()
+                .filter(|n| n.role == Role::Relay)
+                .filter_map(hop)
+                .collect(),
             hubs: document.hubs().filter_map(hop).map(|h| (h.id, h)).collect(),
             min: usize::from(document.paths.min_relays),
             max: usize::from(document.paths.max_relays),
@@ -121,7 +127,12 @@ impl PathPlanner {
     ///
     /// # Errors
     /// [`Error::UnknownHub`], [`Error::TooFewRelays`], [`Error::TooFewRegions`].
-    pub fn forward<R: CryptoRng>(&self, rng: &mut R, entry: &NodeId, hub: &NodeId) -> Result<Path, Error> {
+    pub fn forward<R: CryptoRng>(
+        &self,
+        rng: &mut R,
+        entry: &NodeId,
+        hub: &NodeId,
+    ) -> Result<Path, Error> {
         let last = self.hubs.get(hub).ok_or(Error::UnknownHub)?;
         let relays = self.draw(rng, entry)?;
         let mut path = self.path(rng, &relays);
@@ -138,7 +149,12 @@ impl PathPlanner {
     ///
     /// # Errors
     /// [`Error::TooFewRelays`], [`Error::TooFewRegions`].
-    pub fn reply<R: CryptoRng>(&self, rng: &mut R, entry: &NodeId, token: &ClientToken) -> Result<Path, Error> {
+    pub fn reply<R: CryptoRng>(
+        &self,
+        rng: &mut R,
+        entry: &NodeId,
+        token: &ClientToken,
+    ) -> Result<Path, Error> {
         let mut relays = self.draw(rng, entry)?;
         relays.reverse();
         let mut path = self.path(rng, &relays);
@@ -178,14 +194,19 @@ impl PathPlanner {
     fn draw<R: CryptoRng>(&self, rng: &mut R, entry: &NodeId) -> Result<Vec<&Hop>, Error> {
         let length = self.length(rng);
         let too_few = |have| Error::TooFewRelays { have, need: length };
-        let first = self.relays.iter().find(|h| h.id == *entry).ok_or_else(|| too_few(self.relays.len()))?;
+        let first = self
+            .relays
+            .iter()
+            .find(|h| h.id == *entry)
+            .ok_or_else(|| too_few(self.relays.len()))?;
         if self.relays.len() < length {
             return Err(too_few(self.relays.len()));
         }
         if self.layers > 0 {
             return self.draw_layers(rng, first, length);
         }
-        // Regions can run into a dead end that another order would avoid: a few fresh draws tell them apart.
+        // Regions can run into a dead end that another order would avoid: a few fresh draws tell
+        // them apart.
         let tries = if self.distinct_regions { 32 } else { 1 };
         for _ in 0..tries {
             let mut rest: Vec<&Hop> = self.relays.iter().filter(|h| h.id != first.id).collect();
@@ -210,7 +231,8 @@ impl PathPlanner {
         Err(Error::TooFewRegions { need: length })
     }
 
-    /// The entry stands for the first layer, whichever it is of; then one relay of each following layer.
+    /// The entry stands for the first layer, whichever it is of; then one relay of each following
+    /// layer.
     fn draw_layers<'a, R: CryptoRng>(
         &'a self,
         rng: &mut R,
@@ -222,17 +244,22 @@ impl PathPlanner {
             let free = |h: &&Hop| {
                 h.layer == Some(layer)
                     && chosen.iter().all(|c| c.id != h.id)
-                    && (!self.distinct_regions || h.region.is_none() || chosen.iter().all(|c| c.region != h.region))
+                    && (!self.distinct_regions
+                        || h.region.is_none()
+                        || chosen.iter().all(|c| c.region != h.region))
             };
             let mut candidates: Vec<&Hop> = self.relays.iter().filter(free).collect();
             shuffle(rng, &mut candidates);
-            let next = candidates.first().ok_or(Error::TooFewRelays { have: chosen.len(), need: length })?;
+            let next = candidates
+                .first()
+                .ok_or(Error::TooFewRelays { have: chosen.len(), need: length })?;
             chosen.push(next);
         }
         Ok(chosen)
     }
 
-    /// An exponential delay with the document's mean, capped; the sender's choice (Loopix, section 4.1).
+    /// An exponential delay with the document's mean, capped; the sender's choice (Loopix, section
+    /// 4.1).
     fn delay<R: CryptoRng>(&self, rng: &mut R) -> u32 {
         to_ms(exponential(rng, f64::from(self.mean_delay_ms))).min(self.max_delay_ms)
     }
@@ -240,7 +267,13 @@ impl PathPlanner {
 
 fn usable(node: &NodeDescriptor, epoch: u64, scheme: Scheme, layer: Option<u8>) -> Option<Hop> {
     let key = PublicKey::from_bytes(scheme, node.key_for(epoch)?).ok()?;
-    Some(Hop { id: node.id, key, region: node.region.clone(), layer, processing: node.processing.unwrap_or_default() })
+    Some(Hop {
+        id: node.id,
+        key,
+        region: node.region.clone(),
+        layer,
+        processing: node.processing.unwrap_or_default(),
+    })
 }
 
 /// A uniform number below `n`, by rejection; `None` for zero.
@@ -269,7 +302,8 @@ fn chance<R: CryptoRng>(rng: &mut R, ppm: u32) -> bool {
     below(rng, 1_000_000).and_then(|n| u32::try_from(n).ok()).is_some_and(|n| n < ppm)
 }
 
-/// A sample of the exponential distribution with this mean, by inversion: −mean · ln(1 − u), u of 53 bits.
+/// A sample of the exponential distribution with this mean, by inversion: −mean · ln(1 − u), u of
+/// 53 bits.
 #[allow(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,

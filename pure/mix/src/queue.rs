@@ -21,7 +21,12 @@ impl<T> DelayQueue<T> {
     /// A queue of at most `limit` items.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        DelayQueue { order: BinaryHeap::new(), items: std::collections::HashMap::new(), next: 0, limit }
+        DelayQueue {
+            order: BinaryHeap::new(),
+            items: std::collections::HashMap::new(),
+            next: 0,
+            limit,
+        }
     }
 
     /// Adds an item that is due at `at`.

@@ -1,7 +1,8 @@
 //! What a mix does with a packet. Also the last hop's half of a hub.
 //!
-//! Sans-IO: [`Relay::handle_packet`] takes a packet, [`Relay::poll`] hands out what is due, [`Relay::deadline`] says when to
-//! poll next. A bad packet leaves no trace but a counter: nothing is ever said to its sender.
+//! Sans-IO: [`Relay::handle_packet`] takes a packet, [`Relay::poll`] hands out what is due,
+//! [`Relay::deadline`] says when to poll next. A bad packet leaves no trace but a counter: nothing
+//! is ever said to its sender.
 
 mod counters;
 #[cfg(test)]
@@ -10,7 +11,9 @@ mod tests;
 use std::collections::{BTreeMap, VecDeque};
 
 use rand_core::CryptoRng;
-use sphinx::{ForwardPayload, Geometry, HopSecret, Packet, PrivateKey, Surb, Unwrapped, replay_tag, unwrap};
+use sphinx::{
+    ForwardPayload, Geometry, HopSecret, Packet, PrivateKey, Surb, Unwrapped, replay_tag, unwrap,
+};
 use wire::document::{NetworkDocument, Processing, Role};
 use wire::{ClientToken, NodeId, Tally, Timestamp};
 
@@ -116,7 +119,8 @@ impl Relay {
 
     /// Takes the key of an epoch, with the tags that an earlier run has seen under it.
     pub fn install_key(&mut self, epoch: u64, key: PrivateKey, seen: Vec<Tag>) {
-        let capacity = ReplayFilter::capacity_for(self.config.rate, key_life_ms(self.config.epoch_ms));
+        let capacity =
+            ReplayFilter::capacity_for(self.config.rate, key_life_ms(self.config.epoch_ms));
         let mut filter = ReplayFilter::new(capacity, self.seed);
         for tag in seen {
             filter.check_and_insert(tag);
@@ -135,7 +139,8 @@ impl Relay {
         self.keys.remove(&epoch);
     }
 
-    /// Forgets the keys of all epochs before this one: their packets cannot be opened any more, by anybody.
+    /// Forgets the keys of all epochs before this one: their packets cannot be opened any more, by
+    /// anybody.
     pub fn erase_before(&mut self, epoch: u64) {
         self.keys = self.keys.split_off(&epoch);
     }
@@ -210,9 +215,14 @@ impl Relay {
     }
 
     /// This hop's fold; nothing in a network without tallies.
-    fn fold(&self, secret: Option<&HopSecret>, tally: Option<Tally>) -> Result<Option<Tally>, DropReason> {
+    fn fold(
+        &self,
+        secret: Option<&HopSecret>,
+        tally: Option<Tally>,
+    ) -> Result<Option<Tally>, DropReason> {
         match (self.config.tally, tally) {
-            // A document with tallies and a scheme that gives hops no secret is refused before it comes here.
+            // A document with tallies and a scheme that gives hops no secret is refused before it
+            // comes here.
             (Some(processing), Some(tally)) => {
                 Ok(Some(tally::fold(processing, secret.ok_or(DropReason::Header)?, &tally)))
             }
@@ -220,7 +230,12 @@ impl Relay {
         }
     }
 
-    fn route(&self, epoch: u32, unwrapped: Unwrapped, tally: Option<Tally>) -> Result<(u32, Output), DropReason> {
+    fn route(
+        &self,
+        epoch: u32,
+        unwrapped: Unwrapped,
+        tally: Option<Tally>,
+    ) -> Result<(u32, Output), DropReason> {
         match unwrapped {
             Unwrapped::Forward { next, delay_ms, packet, secret, .. } => {
                 let next = NodeId::new(next);
@@ -238,7 +253,10 @@ impl Relay {
                     return Err(DropReason::NotMine);
                 }
                 let mut padded = payload;
-                padded.resize(reply_frame_payload(&self.config.geometry, self.config.tally.is_some()), 0);
+                padded.resize(
+                    reply_frame_payload(&self.config.geometry, self.config.tally.is_some()),
+                    0,
+                );
                 let token = ClientToken::new(recipient);
                 Ok((delay_ms, Output::ToClient { token, surb_id, padded }))
             }
@@ -246,8 +264,8 @@ impl Relay {
                 if self.config.role == Role::Relay {
                     return Err(DropReason::NotMine);
                 }
-                let payload =
-                    ForwardPayload::decode(&self.config.geometry, &payload).map_err(|_| DropReason::Payload)?;
+                let payload = ForwardPayload::decode(&self.config.geometry, &payload)
+                    .map_err(|_| DropReason::Payload)?;
                 let ForwardPayload { surb, data } = payload;
                 let tally = self.fold(secret.as_ref(), tally)?;
                 Ok((delay_ms, Output::Deliver { epoch, surb, data, tally }))

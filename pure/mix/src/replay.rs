@@ -46,7 +46,10 @@ impl ReplayFilter {
     /// A filter for at most `capacity` tags (capped at [`MAX_CAPACITY`]); `seed` keys its hash.
     #[must_use]
     pub fn new(capacity: usize, seed: [u8; 16]) -> Self {
-        ReplayFilter { seen: HashSet::with_hasher(Keyed(seed)), capacity: capacity.min(MAX_CAPACITY) }
+        ReplayFilter {
+            seen: HashSet::with_hasher(Keyed(seed)),
+            capacity: capacity.min(MAX_CAPACITY),
+        }
     }
 
     /// Capacity for a declared rate over the life of a key, ms.

@@ -1,8 +1,10 @@
-//! The tally: 32 bytes beside a packet into which every hop folds its keyed digest, so that the packet's sender, and
-//! nobody else, can tell offline that exactly these hops processed it, in this order.
+//! The tally: 32 bytes beside a packet into which every hop folds its keyed digest, so that the
+//! packet's sender, and nobody else, can tell offline that exactly these hops processed it, in this
+//! order.
 //!
-//! A hop's key is what Sphinx leaves free of the hop's key derivation ([`sphinx::HopSecret`]): fresh for each packet, known
-//! to the sender and to the node that holds the epoch's private key. So tallies of two links look unrelated to all others.
+//! A hop's key is what Sphinx leaves free of the hop's key derivation ([`sphinx::HopSecret`]):
+//! fresh for each packet, known to the sender and to the node that holds the epoch's private key.
+//! So tallies of two links look unrelated to all others.
 
 use rand_core::CryptoRng;
 use sphinx::HopSecret;
@@ -64,8 +66,9 @@ pub struct ReceiptHop {
     pub key: HopSecret,
 }
 
-/// All that its sender needs to check a packet's way: made by the sender, convincing to the sender. Whoever else has it can
-/// repeat the computation, and must believe the sender that the keys are those of the packet.
+/// All that its sender needs to check a packet's way: made by the sender, convincing to the sender.
+/// Whoever else has it can repeat the computation, and must believe the sender that the keys are
+/// those of the packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
     /// The network.
@@ -113,7 +116,8 @@ impl Fault {
 }
 
 impl Receipt {
-    /// The tally behind each hop, if exactly these hops processed the packet, in this order (`TALLY-004`).
+    /// The tally behind each hop, if exactly these hops processed the packet, in this order
+    /// (`TALLY-004`).
     ///
     /// # Errors
     /// [`Fault`], the simplest that explains the tally.
@@ -136,7 +140,8 @@ impl Receipt {
     fn explain(&self, last: &Tally) -> Fault {
         let count = self.hops.len();
         let gives = |order: &[&ReceiptHop]| {
-            order.iter().fold(self.first, |tally, hop| fold(hop.processing, &hop.key, &tally)) == *last
+            order.iter().fold(self.first, |tally, hop| fold(hop.processing, &hop.key, &tally))
+                == *last
         };
         let whole: Vec<&ReceiptHop> = self.hops.iter().collect();
         for (at, hop) in self.hops.iter().enumerate() {
@@ -190,16 +195,26 @@ mod tests {
     fn the_four_digests_are_what_others_compute() {
         // By Python 3: hmac.new(bytes([1]) * 32, bytes([2]) * 32, NAME).hexdigest()[:64].
         let known = [
-            (Processing::Sha256, "7321406e0c880fd92597898beb393af2aebed51ab5cdf1d52e5991f9afadd2de"),
-            (Processing::Sha512, "64de57f485aec2db1047b1a0c859de8f39e521ce94b2106e5b73a63d67b26632"),
-            (Processing::Sha3_256, "d9f43bfe71b47b85b24fd67ad1e667dcacd45f68c512e2e43b0f6fa7962be465"),
+            (
+                Processing::Sha256,
+                "7321406e0c880fd92597898beb393af2aebed51ab5cdf1d52e5991f9afadd2de",
+            ),
+            (
+                Processing::Sha512,
+                "64de57f485aec2db1047b1a0c859de8f39e521ce94b2106e5b73a63d67b26632",
+            ),
+            (
+                Processing::Sha3_256,
+                "d9f43bfe71b47b85b24fd67ad1e667dcacd45f68c512e2e43b0f6fa7962be465",
+            ),
         ];
         for (processing, hex) in known {
             let folded = fold(processing, &HopSecret::from_bytes([1; 32]), &Tally::new([2; 32]));
             assert_eq!(data_encoding::HEXLOWER.encode(folded.as_bytes()), hex);
         }
         // BLAKE3's own interface, which has vectors of its own.
-        let folded = fold(Processing::Blake3, &HopSecret::from_bytes([1; 32]), &Tally::new([2; 32]));
+        let folded =
+            fold(Processing::Blake3, &HopSecret::from_bytes([1; 32]), &Tally::new([2; 32]));
         assert_eq!(folded.as_bytes(), blake3::keyed_hash(&[1; 32], &[2; 32]).as_bytes());
     }
 

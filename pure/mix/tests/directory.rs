@@ -2,8 +2,8 @@
 
 use mix::Error;
 use mix::directory::{
-    Accepted, Assembler, AssemblerConfig, AuthorityKey, DocumentKeeper, SKEW_MS, authority_set, layers, network_id,
-    sign_descriptor, sign_document, verify, verify_descriptor,
+    Accepted, Assembler, AssemblerConfig, AuthorityKey, DocumentKeeper, SKEW_MS, authority_set,
+    layers, network_id, sign_descriptor, sign_document, verify, verify_descriptor,
 };
 use mix::epoch::EpochKeys;
 use mix::geometry::spec_for;
@@ -40,7 +40,8 @@ impl World {
     }
 
     fn sign(&self, document: &NetworkDocument, by: &[u8]) -> Vec<u8> {
-        let keys: Vec<(u8, &AuthorityKey)> = by.iter().map(|n| (*n, &self.keys[usize::from(*n)])).collect();
+        let keys: Vec<(u8, &AuthorityKey)> =
+            by.iter().map(|n| (*n, &self.keys[usize::from(*n)])).collect();
         wire::encode(&sign_document(document, &self.set, &keys).unwrap())
     }
 
@@ -49,7 +50,11 @@ impl World {
     }
 }
 
-fn config(set: &AuthoritySet, token: AdmissionToken, last_published: Option<(u64, u32)>) -> AssemblerConfig {
+fn config(
+    set: &AuthoritySet,
+    token: AdmissionToken,
+    last_published: Option<(u64, u32)>,
+) -> AssemblerConfig {
     AssemblerConfig {
         network: network_id(set),
         tokens: vec![token],
@@ -63,7 +68,13 @@ fn config(set: &AuthoritySet, token: AdmissionToken, last_published: Option<(u64
             default_level: CoverLevel::Off,
             mix_loops: 0,
         },
-        paths: PathPolicy { min_relays: 3, max_relays: 3, forward_ppm: 0, layers: 3, distinct_regions: false },
+        paths: PathPolicy {
+            min_relays: 3,
+            max_relays: 3,
+            forward_ppm: 0,
+            layers: 3,
+            distinct_regions: false,
+        },
         tally: false,
         sealed: false,
         last_published,
@@ -72,7 +83,10 @@ fn config(set: &AuthoritySet, token: AdmissionToken, last_published: Option<(u64
 
 fn node(seed: u8, epoch: u64) -> (NodeId, SignedDescriptor) {
     let identity = [seed; 32];
-    let id = NodeId::new(ed25519_zebra::VerificationKeyBytes::from(&ed25519_zebra::SigningKey::from(identity)).into());
+    let id = NodeId::new(
+        ed25519_zebra::VerificationKeyBytes::from(&ed25519_zebra::SigningKey::from(identity))
+            .into(),
+    );
     let mut keys = EpochKeys::new(Scheme::X25519Kem);
     keys.advance(epoch, &mut rng(u64::from(seed))).unwrap();
     let descriptor = NodeDescriptor {
@@ -105,12 +119,17 @@ fn a_document_needs_both_signatures_of_enough_authorities() {
         "one authority signing twice is one"
     );
     for spoil in [0, 1] {
-        let mut signed = sign_document(&document, &world.set, &[(0, &world.keys[0]), (1, &world.keys[1])]).unwrap();
+        let mut signed =
+            sign_document(&document, &world.set, &[(0, &world.keys[0]), (1, &world.keys[1])])
+                .unwrap();
         match spoil {
             0 => signed.signatures[0].ed25519[3] ^= 1,
             _ => signed.signatures[0].ml_dsa[3] ^= 1,
         }
-        assert_eq!(verify(&wire::encode(&signed), &network).unwrap_err(), Error::Signatures { good: 1, threshold: 2 });
+        assert_eq!(
+            verify(&wire::encode(&signed), &network).unwrap_err(),
+            Error::Signatures { good: 1, threshold: 2 }
+        );
     }
 }
 
@@ -150,12 +169,16 @@ fn a_reader_only_ever_goes_forward() {
     assert_eq!(keeper.offer(T0, checked(&first)), Ok(Accepted::Same));
     assert_eq!(keeper.offer(T0, checked(&second)), Ok(Accepted::Newer));
     assert_eq!(keeper.offer(T0, checked(&first)), Err(Error::RolledBack));
-    let other = NetworkDocument { valid_until: second.valid_until.plus_millis(1), ..second.clone() };
+    let other =
+        NetworkDocument { valid_until: second.valid_until.plus_millis(1), ..second.clone() };
     assert_eq!(keeper.offer(T0, checked(&other)), Err(Error::Equivocation));
     let long_after = first.valid_until.plus_millis(SKEW_MS + 1);
     assert_eq!(keeper.offer(long_after, checked(&second)), Err(Error::Expired));
     let long_before = first.published.minus_millis(SKEW_MS + 1);
-    assert_eq!(DocumentKeeper::new().offer(long_before, checked(&first)), Err(Error::FromTheFuture));
+    assert_eq!(
+        DocumentKeeper::new().offer(long_before, checked(&first)),
+        Err(Error::FromTheFuture)
+    );
     // A wrong clock is held within the document's own time.
     assert_eq!(keeper.document_time(Timestamp::MAX), Some(second.valid_until));
     assert_eq!(keeper.document_time(Timestamp::ZERO), Some(second.published));
@@ -170,10 +193,16 @@ fn a_stranger_is_not_admitted_and_nobody_registers_another() {
     assert_eq!(world.assembler.register(T0, &wrong, &signed), Err(RefusedReason::NotAdmitted));
     let mut forged = signed.clone();
     forged.signature[0] ^= 1;
-    assert_eq!(world.assembler.register(T0, &world.token, &forged), Err(RefusedReason::BadDescriptor));
+    assert_eq!(
+        world.assembler.register(T0, &world.token, &forged),
+        Err(RefusedReason::BadDescriptor)
+    );
     assert!(verify_descriptor(&forged).is_err());
     let (_, stale) = node(1, 900);
-    assert_eq!(world.assembler.register(T0, &world.token, &stale), Err(RefusedReason::BadDescriptor));
+    assert_eq!(
+        world.assembler.register(T0, &world.token, &stale),
+        Err(RefusedReason::BadDescriptor)
+    );
     assert_eq!(world.assembler.register(T0, &world.token, &signed), Ok(id));
 }
 
@@ -197,7 +226,11 @@ fn documents_follow_who_is_present_and_the_epochs() {
     let fourth = world.document(T0.plus_millis(6_400));
     assert_eq!(fourth.revision, 3);
     let next = world.document(T0.plus_millis(EPOCH_MS));
-    assert_eq!((next.epoch, next.revision, next.nodes.len()), (1_001, 0, 1), "its next key was registered ahead");
+    assert_eq!(
+        (next.epoch, next.revision, next.nodes.len()),
+        (1_001, 0, 1),
+        "its next key was registered ahead"
+    );
     let third_epoch = world.document(T0.plus_millis(3 * EPOCH_MS));
     assert_eq!(third_epoch.nodes.len(), 0, "no key for that epoch");
     assert!(next.valid_until <= T0.plus_millis(3 * EPOCH_MS));

@@ -6,7 +6,9 @@ use mix::geometry::{spec_for, to_sphinx};
 use mix::relay::{DropReason, Output, Relay, RelayConfig, low_bits};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
-use sphinx::{Command, ForwardPayload, Geometry, PathHop, PublicKey, Scheme, Surb, SurbKeys, build};
+use sphinx::{
+    Command, ForwardPayload, Geometry, PathHop, PublicKey, Scheme, Surb, SurbKeys, build,
+};
 use wire::document::{PacketScheme, Role};
 use wire::hub::{Answer, BoxBytes, Operation, Request, Response};
 use wire::id::AccessKey;
@@ -49,24 +51,35 @@ impl Network {
         let public = self.nodes[n].keys.public_from(epoch);
         let key = PublicKey::from_bytes(Scheme::XWing, &public[0].key).unwrap();
         assert_eq!(public[0].epoch, epoch);
-        let commands = std::iter::once(Command::Delay(20)).chain(recipient.map(Command::Recipient)).collect();
+        let commands =
+            std::iter::once(Command::Delay(20)).chain(recipient.map(Command::Recipient)).collect();
         PathHop { id: id(n), key, commands }
     }
 
     /// A put of a standard box by relays 0, 1, 2, its SURB by 2, 1, 0.
     fn request(&mut self, epoch: u64) -> (Vec<u8>, SurbKeys) {
-        let back = [self.hop(2, epoch, None), self.hop(1, epoch, None), self.hop(0, epoch, Some(TOKEN))];
+        let back =
+            [self.hop(2, epoch, None), self.hop(1, epoch, None), self.hop(0, epoch, Some(TOKEN))];
         let (surb, keys) = Surb::create(&self.geometry, &back, [7; 16], &mut self.rng).unwrap();
-        let request = Request { access: AccessKey::new([4; 16]), operation: Operation::Put(standard_box()) };
-        let data = envelope::seal(&wire::encode(&request), self.geometry.user_len(true).unwrap()).unwrap();
+        let request =
+            Request { access: AccessKey::new([4; 16]), operation: Operation::Put(standard_box()) };
+        let data =
+            envelope::seal(&wire::encode(&request), self.geometry.user_len(true).unwrap()).unwrap();
         let payload = ForwardPayload { surb: Some(surb), data }.encode(&self.geometry).unwrap();
         let mut path: Vec<PathHop> = (0..HUB).map(|n| self.hop(n, epoch, None)).collect();
         path.push(self.hop(HUB, epoch, Some(id(HUB))));
         (build(&self.geometry, &path, &payload, &mut self.rng).unwrap().into_bytes(), keys)
     }
 
-    /// Carries a packet from node to node until it leaves the network or is dropped. The time is what it took.
-    fn carry(&mut self, mut now: Timestamp, first: usize, epoch: u32, packet: Vec<u8>) -> (Timestamp, Option<Output>) {
+    /// Carries a packet from node to node until it leaves the network or is dropped. The time is
+    /// what it took.
+    fn carry(
+        &mut self,
+        mut now: Timestamp,
+        first: usize,
+        epoch: u32,
+        packet: Vec<u8>,
+    ) -> (Timestamp, Option<Output>) {
         let (mut at, mut epoch, mut packet) = (first, epoch, packet);
         loop {
             let relay = &mut self.nodes[at].relay;
@@ -122,7 +135,9 @@ fn a_put_reaches_its_hub_and_three_boxes_come_back() {
     let (packet, keys) = network.request(EPOCH);
     let (at, delivered) = network.carry(START, 0, low_bits(EPOCH), packet);
     assert_eq!(at, START.plus_millis(80), "four hops of 20 ms");
-    let Some(Output::Deliver { epoch, surb: Some(surb), data, .. }) = delivered else { panic!("not delivered") };
+    let Some(Output::Deliver { epoch, surb: Some(surb), data, .. }) = delivered else {
+        panic!("not delivered")
+    };
     let request = envelope::open_request(&data).unwrap();
     assert_eq!(request.operation, Operation::Put(standard_box()));
 
@@ -133,12 +148,17 @@ fn a_put_reaches_its_hub_and_three_boxes_come_back() {
     assert_eq!(first, id(2));
     let (at, back) = network.carry(at, 2, epoch, packet.into_bytes());
     assert_eq!(at, START.plus_millis(140));
-    let Some(Output::ToClient { token, surb_id: [7, ..], mut padded }) = back else { panic!("no reply") };
+    let Some(Output::ToClient { token, surb_id: [7, ..], mut padded }) = back else {
+        panic!("no reply")
+    };
     assert_eq!(token.as_bytes(), &TOKEN);
     assert_eq!(padded.len(), mix::geometry::reply_frame_payload(&network.geometry, false));
     padded.truncate(network.geometry.reply_len() + 32);
     let opened = keys.open(&network.geometry, padded).unwrap();
-    assert_eq!(wire::decode::<Response>(envelope::open(&opened).unwrap(), "response").unwrap(), response);
+    assert_eq!(
+        wire::decode::<Response>(envelope::open(&opened).unwrap(), "response").unwrap(),
+        response
+    );
 }
 
 //= MIX-008
@@ -183,10 +203,14 @@ fn any_flipped_bit_ends_in_silence_somewhere() {
     };
     for _ in 0..200 {
         let bit = network.rng.next_u32() % header_bits;
-        assert!(network.carry(START, 0, low_bits(EPOCH), flipped(bit)).1.is_none(), "header bit {bit}");
+        assert!(
+            network.carry(START, 0, low_bits(EPOCH), flipped(bit)).1.is_none(),
+            "header bit {bit}"
+        );
     }
     assert_eq!(network.nodes[0].relay.counters().total(), 200, "at the first relay");
-    // A payload is authenticated at its end alone; there the damage shows, and nothing of it is delivered.
+    // A payload is authenticated at its end alone; there the damage shows, and nothing of it is
+    // delivered.
     let bit = header_bits + network.rng.next_u32() % (all_bits - header_bits);
     assert!(network.carry(START, 0, low_bits(EPOCH), flipped(bit)).1.is_none());
     assert_eq!(network.nodes[HUB].relay.counters().of(DropReason::PayloadTag), 1);

@@ -1,5 +1,5 @@
-//! Unwrapping, building and replying, beside `sphinx-packet`'s classical (X25519) unwrapping in the same run:
-//! compare ratios, not microseconds.
+//! Unwrapping, building and replying, beside `sphinx-packet`'s classical (X25519) unwrapping in the
+//! same run: compare ratios, not microseconds.
 #![allow(missing_docs)]
 
 use std::hint::black_box;
@@ -8,7 +8,9 @@ use std::time::Duration;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 use sphinx::{Command, Geometry, PathHop, PrivateKey, Scheme, Surb, build, unwrap};
-use sphinx_packet::constants::{DESTINATION_ADDRESS_LENGTH, IDENTIFIER_LENGTH, NODE_ADDRESS_LENGTH};
+use sphinx_packet::constants::{
+    DESTINATION_ADDRESS_LENGTH, IDENTIFIER_LENGTH, NODE_ADDRESS_LENGTH,
+};
 use sphinx_packet::header::delays;
 use sphinx_packet::route::{Destination, DestinationAddressBytes, Node, NodeAddressBytes};
 use sphinx_packet::{SphinxPacket, SphinxPacketBuilder};
@@ -21,10 +23,15 @@ fn ours(c: &mut Criterion) {
         for (hops, payload_len) in CLASSES {
             let mut rng = ChaCha20Rng::seed_from_u64(1);
             let geometry = Geometry::new(scheme, hops.into(), payload_len).expect("geometry");
-            let keys: Vec<_> = (0..hops).map(|_| PrivateKey::generate(scheme, &mut rng).expect("key")).collect();
+            let keys: Vec<_> =
+                (0..hops).map(|_| PrivateKey::generate(scheme, &mut rng).expect("key")).collect();
             let mut path: Vec<_> = (0..hops)
                 .zip(&keys)
-                .map(|(i, key)| PathHop { id: [i; 32], key: key.public().clone(), commands: vec![Command::Delay(1)] })
+                .map(|(i, key)| PathHop {
+                    id: [i; 32],
+                    key: key.public().clone(),
+                    commands: vec![Command::Delay(1)],
+                })
                 .collect();
             path.last_mut().expect("hops").commands.push(Command::Recipient([1; 32]));
             let payload = vec![7; payload_len];
@@ -43,7 +50,9 @@ fn ours(c: &mut Criterion) {
                 b.iter(|| build(&geometry, black_box(&path), &payload, &mut rng).expect("packet"));
             });
             group.bench_function("create surb", |b| {
-                b.iter(|| Surb::create(&geometry, black_box(&path), [1; 16], &mut rng).expect("SURB"));
+                b.iter(|| {
+                    Surb::create(&geometry, black_box(&path), [1; 16], &mut rng).expect("SURB")
+                });
             });
             group.bench_function("reply", |b| {
                 b.iter_batched(
@@ -59,8 +68,10 @@ fn ours(c: &mut Criterion) {
 
 fn classical(c: &mut Criterion) {
     let secrets: Vec<_> = (1..=4_u8).map(|i| x25519_dalek::StaticSecret::from([i; 32])).collect();
-    let nodes: Vec<_> =
-        secrets.iter().map(|s| Node::new(NodeAddressBytes::from_bytes([5; NODE_ADDRESS_LENGTH]), s.into())).collect();
+    let nodes: Vec<_> = secrets
+        .iter()
+        .map(|s| Node::new(NodeAddressBytes::from_bytes([5; NODE_ADDRESS_LENGTH]), s.into()))
+        .collect();
     for (hops, payload_len) in CLASSES {
         let route = &nodes[..usize::from(hops)];
         let delays = delays::generate_from_average_duration(route.len(), Duration::from_millis(10));

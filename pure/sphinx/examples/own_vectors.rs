@@ -1,24 +1,39 @@
-//! Prints the project's own test vectors: `cargo run -p sphinx --example own_vectors > pure/sphinx/tests/own_vectors.json`.
+//! Prints the project's own test vectors: `cargo run -p sphinx --example own_vectors >
+//! pure/sphinx/tests/own_vectors.json`.
 //!
-//! For each scheme a packet and a reply on a path of two hops, in a geometry of three: keys, bytes at each hop, payloads.
-//! X-Wing draws randomness of its own, so another run gives other, equally good vectors.
+//! For each scheme a packet and a reply on a path of two hops, in a geometry of three: keys, bytes
+//! at each hop, payloads. X-Wing draws randomness of its own, so another run gives other, equally
+//! good vectors.
 
 use data_encoding::HEXLOWER as HEX;
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 use serde_json::{Value, json};
-use sphinx::{Command, Geometry, Packet, PathHop, PrivateKey, Scheme, Surb, Unwrapped, build, unwrap};
+use sphinx::{
+    Command, Geometry, Packet, PathHop, PrivateKey, Scheme, Surb, Unwrapped, build, unwrap,
+};
 
 fn main() -> Result<(), sphinx::Error> {
     let mut cases = Vec::new();
-    for (name, scheme) in
-        [("xwing", Scheme::XWing), ("x25519-kem", Scheme::X25519Kem), ("x25519-nike", Scheme::X25519Nike)]
-    {
+    for (name, scheme) in [
+        ("xwing", Scheme::XWing),
+        ("x25519-kem", Scheme::X25519Kem),
+        ("x25519-nike", Scheme::X25519Nike),
+    ] {
         let mut rng = ChaCha20Rng::seed_from_u64(20);
         let geometry = Geometry::new(scheme, 3, 64)?;
-        let keys = [PrivateKey::generate(scheme, &mut rng)?, PrivateKey::generate(scheme, &mut rng)?];
+        let keys =
+            [PrivateKey::generate(scheme, &mut rng)?, PrivateKey::generate(scheme, &mut rng)?];
         let path = [
-            PathHop { id: [1; 32], key: keys[0].public().clone(), commands: vec![Command::Delay(1234)] },
-            PathHop { id: [2; 32], key: keys[1].public().clone(), commands: vec![Command::Recipient([3; 32])] },
+            PathHop {
+                id: [1; 32],
+                key: keys[0].public().clone(),
+                commands: vec![Command::Delay(1234)],
+            },
+            PathHop {
+                id: [2; 32],
+                key: keys[1].public().clone(),
+                commands: vec![Command::Recipient([3; 32])],
+            },
         ];
         let payload = b"an owl flies without a sound";
         let (surb, surb_keys) = Surb::create(&geometry, &path, [4; 16], &mut rng)?;
@@ -44,7 +59,11 @@ fn main() -> Result<(), sphinx::Error> {
 }
 
 /// The packet as each hop receives it, and what the last hop hands over.
-fn journey(geometry: &Geometry, keys: &[PrivateKey], packet: Packet) -> Result<Vec<String>, sphinx::Error> {
+fn journey(
+    geometry: &Geometry,
+    keys: &[PrivateKey],
+    packet: Packet,
+) -> Result<Vec<String>, sphinx::Error> {
     let mut out = vec![HEX.encode(packet.as_bytes())];
     let mut packet = packet;
     for key in keys {

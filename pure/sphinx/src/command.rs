@@ -65,10 +65,12 @@ impl Command {
         }
     }
 
-    /// Parses a sequence of commands that ends with the bytes or at a null command, after which all must be zero.
+    /// Parses a sequence of commands that ends with the bytes or at a null command, after which all
+    /// must be zero.
     ///
     /// # Errors
-    /// [`Error::Commands`] for an unknown or truncated command, or for anything after a null command.
+    /// [`Error::Commands`] for an unknown or truncated command, or for anything after a null
+    /// command.
     pub fn parse_all(mut bytes: &[u8]) -> Result<Vec<Self>, Error> {
         let mut out = Vec::with_capacity(2);
         while let Some((kind, rest)) = bytes.split_first() {
@@ -107,7 +109,8 @@ pub(crate) enum Destination {
 }
 
 impl Orders {
-    /// Reads a complete command list: one next hop, or one recipient and at most one SURB reply; at most one delay.
+    /// Reads a complete command list: one next hop, or one recipient and at most one SURB reply; at
+    /// most one delay.
     pub(crate) fn read(commands: &[Command]) -> Result<Self, Error> {
         let (mut next, mut recipient, mut surb, mut delay) = (None, None, None, None);
         for command in commands {
@@ -193,20 +196,31 @@ mod tests {
     #[test]
     fn contradictions_are_refused() {
         let next = Command::NextHop { id: [0; 32], mac: [0; 32] };
-        let (to, surb, delay) = (Command::Recipient([1; 32]), Command::SurbReply([2; 16]), Command::Delay(1));
+        let (to, surb, delay) =
+            (Command::Recipient([1; 32]), Command::SurbReply([2; 16]), Command::Delay(1));
         for good in [&[next][..], &[delay, next], &[to], &[to, surb], &[delay, surb, to]] {
             assert!(Orders::read(good).is_ok());
         }
-        for bad in
-            [&[][..], &[delay], &[surb], &[next, to], &[next, surb], &[next, next], &[to, to], &[to, delay, delay]]
-        {
+        for bad in [
+            &[][..],
+            &[delay],
+            &[surb],
+            &[next, to],
+            &[next, surb],
+            &[next, next],
+            &[to, to],
+            &[to, delay, delay],
+        ] {
             assert!(Orders::read(bad).is_err());
         }
     }
 
     #[test]
     fn debug_shows_no_id() {
-        let shown = format!("{:?}", [Command::Recipient([77; 32]), Command::SurbReply([77; 16]), Command::Delay(77)]);
+        let shown = format!(
+            "{:?}",
+            [Command::Recipient([77; 32]), Command::SurbReply([77; 16]), Command::Delay(77)]
+        );
         assert!(!shown.contains("77") && !shown.contains("4d"), "{shown}");
     }
 }

@@ -18,7 +18,8 @@ pub enum Error {
     /// A hop's routing commands are malformed, contradictory, or do not fit their slot.
     #[error("bad routing commands")]
     Commands,
-    /// The 32 bytes before the payload are not zero after the last layer: the payload was altered on its way.
+    /// The 32 bytes before the payload are not zero after the last layer: the payload was altered
+    /// on its way.
     #[error("payload tag does not match")]
     PayloadTag,
     /// A forward payload whose leading two bytes are neither `00 00` nor `01 00`.

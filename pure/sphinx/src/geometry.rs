@@ -13,10 +13,11 @@ pub(crate) const PAYLOAD_KEY_LEN: usize = 64;
 /// Flag bytes at the start of a forward payload.
 pub(crate) const FLAGS_LEN: usize = 2;
 
-/// The lengths of all packets of one network: they depend on the key scheme, the hop limit and the payload length.
+/// The lengths of all packets of one network: they depend on the key scheme, the hop limit and the
+/// payload length.
 ///
-/// Two packets of one geometry have the same length, whatever their path and payload. All lengths are in bytes.
-/// Source: Katzenpost `core/sphinx/geo`; docs/spec/sphinx.md, SPHINX-001.
+/// Two packets of one geometry have the same length, whatever their path and payload. All lengths
+/// are in bytes. Source: Katzenpost `core/sphinx/geo`; docs/spec/sphinx.md, SPHINX-001.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Geometry {
     scheme: Scheme,
@@ -30,8 +31,8 @@ pub struct Geometry {
 }
 
 impl Geometry {
-    /// The geometry of packets with at most `max_hops` hops and `payload_len` bytes of forward payload
-    /// (Katzenpost's `ForwardPayloadLength`; the 32-byte tag is not counted).
+    /// The geometry of packets with at most `max_hops` hops and `payload_len` bytes of forward
+    /// payload (Katzenpost's `ForwardPayloadLength`; the 32-byte tag is not counted).
     ///
     /// # Errors
     /// [`Error::Geometry`] unless `1 <= max_hops <= MAX_HOPS` and `payload_len <= MAX_PAYLOAD_LEN`.
@@ -39,10 +40,15 @@ impl Geometry {
         if !(1..=MAX_HOPS).contains(&max_hops) || payload_len > MAX_PAYLOAD_LEN {
             return Err(Error::Geometry);
         }
-        let sum = |parts: &[usize]| parts.iter().try_fold(0_usize, |a, b| a.checked_add(*b)).ok_or(Error::Geometry);
-        // With a KEM each hop needs a ciphertext of its own; the slot before brings it. A group element is blinded instead.
+        let sum = |parts: &[usize]| {
+            parts.iter().try_fold(0_usize, |a, b| a.checked_add(*b)).ok_or(Error::Geometry)
+        };
+        // With a KEM each hop needs a ciphertext of its own; the slot before brings it. A group
+        // element is blinded instead.
         let slot_len = match scheme {
-            Scheme::XWing | Scheme::X25519Kem => sum(&[command::AREA_LEN, scheme.ciphertext_len()])?,
+            Scheme::XWing | Scheme::X25519Kem => {
+                sum(&[command::AREA_LEN, scheme.ciphertext_len()])?
+            }
             Scheme::X25519Nike => command::AREA_LEN,
         };
         let routing_info_len = slot_len.checked_mul(max_hops).ok_or(Error::Geometry)?;
@@ -108,8 +114,8 @@ impl Geometry {
         self.payload_len
     }
 
-    /// Most user data, in bytes, in a [`ForwardPayload`](crate::ForwardPayload), with or without a SURB beside it.
-    /// None if not even the flags (and the SURB) fit.
+    /// Most user data, in bytes, in a [`ForwardPayload`](crate::ForwardPayload), with or without a
+    /// SURB beside it. None if not even the flags (and the SURB) fit.
     #[must_use]
     pub fn user_len(&self, with_surb: bool) -> Option<usize> {
         let room = self.payload_len.checked_sub(FLAGS_LEN)?;
@@ -152,18 +158,33 @@ mod tests {
         let g = Geometry::new(Scheme::XWing, 5, 9262).unwrap();
         assert_eq!((g.slot_len(), g.routing_info_len(), g.header_len()), (1202, 6010, 7164));
         assert_eq!((g.surb_len(), g.packet_len()), (7260, 16458));
-        assert_eq!((g.user_len(true), g.user_len(false), g.reply_len()), (Some(2000), Some(9260), 9262));
+        assert_eq!(
+            (g.user_len(true), g.user_len(false), g.reply_len()),
+            (Some(2000), Some(9260), 9262)
+        );
         let g = Geometry::new(Scheme::X25519Kem, 5, 103).unwrap();
-        assert_eq!((g.slot_len(), g.header_len(), g.surb_len(), g.packet_len()), (114, 636, 732, 771));
+        assert_eq!(
+            (g.slot_len(), g.header_len(), g.surb_len(), g.packet_len()),
+            (114, 636, 732, 771)
+        );
         assert_eq!((g.user_len(true), g.user_len(false)), (None, Some(101)));
         let g = Geometry::new(Scheme::X25519Nike, 5, 103).unwrap();
-        assert_eq!((g.slot_len(), g.header_len(), g.surb_len(), g.packet_len()), (82, 476, 572, 611));
+        assert_eq!(
+            (g.slot_len(), g.header_len(), g.surb_len(), g.packet_len()),
+            (82, 476, 572, 611)
+        );
     }
 
     //= SPHINX-001
     #[test]
     fn bounds_hold() {
-        for (hops, len) in [(0, 10), (MAX_HOPS + 1, 10), (usize::MAX, 10), (3, MAX_PAYLOAD_LEN + 1), (3, usize::MAX)] {
+        for (hops, len) in [
+            (0, 10),
+            (MAX_HOPS + 1, 10),
+            (usize::MAX, 10),
+            (3, MAX_PAYLOAD_LEN + 1),
+            (3, usize::MAX),
+        ] {
             assert_eq!(Geometry::new(Scheme::XWing, hops, len), Err(Error::Geometry));
         }
         assert_eq!(Geometry::new(Scheme::XWing, 1, 0).unwrap().user_len(false), None);

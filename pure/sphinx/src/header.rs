@@ -17,7 +17,8 @@ pub struct PathHop {
     pub id: Id,
     /// The node's key for this epoch.
     pub key: PublicKey,
-    /// What the node is to do: at most one delay; at the last hop, a recipient. Next hops and SURB ids are added here.
+    /// What the node is to do: at most one delay; at the last hop, a recipient. Next hops and SURB
+    /// ids are added here.
     pub commands: Vec<Command>,
 }
 
@@ -97,7 +98,13 @@ fn streams(geometry: &Geometry, hops: &[(Vec<u8>, HopKeys)]) -> Result<Vec<Strea
     let mut left = Vec::new();
     let mut out = Vec::with_capacity(hops.len());
     for (_, keys) in hops {
-        let mut over = vec![0; geometry.routing_info_len().checked_add(geometry.slot_len()).ok_or(Error::Geometry)?];
+        let mut over = vec![
+            0;
+            geometry
+                .routing_info_len()
+                .checked_add(geometry.slot_len())
+                .ok_or(Error::Geometry)?
+        ];
         keys.apply_stream(&mut over)?;
         let padding = left;
         left = over.split_off(kept);
@@ -108,7 +115,8 @@ fn streams(geometry: &Geometry, hops: &[(Vec<u8>, HopKeys)]) -> Result<Vec<Strea
     Ok(out)
 }
 
-/// One hop's slot: commands, zero padding, and the next hop's ciphertext at the end (not for X25519-NIKE).
+/// One hop's slot: commands, zero padding, and the next hop's ciphertext at the end (not for
+/// X25519-NIKE).
 fn slot(
     geometry: &Geometry,
     commands: &[Command],
@@ -150,13 +158,19 @@ mod tests {
     fn slots_are_laid_out_and_unused_ones_are_random() {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
         let geometry = Geometry::new(Scheme::X25519Kem, 5, 10).unwrap();
-        let keys: Vec<_> = (0..2_u8).map(|_| PrivateKey::generate(Scheme::X25519Kem, &mut rng).unwrap()).collect();
-        let hop = |i: usize, commands| PathHop { id: [i as u8; 32], key: keys[i].public().clone(), commands };
+        let keys: Vec<_> =
+            (0..2_u8).map(|_| PrivateKey::generate(Scheme::X25519Kem, &mut rng).unwrap()).collect();
+        let hop = |i: usize, commands| PathHop {
+            id: [i as u8; 32],
+            key: keys[i].public().clone(),
+            commands,
+        };
         let path = [hop(0, vec![Command::Delay(7)]), hop(1, vec![Command::Recipient([9; 32])])];
         let mut header = build(&geometry, &path, &[], &mut rng).unwrap().bytes;
 
         let parts = geometry.parts(&mut header).unwrap();
-        let hop_keys = HopKeys::derive(&kem::decapsulate(&keys[0], parts.ciphertext).unwrap()).unwrap();
+        let hop_keys =
+            HopKeys::derive(&kem::decapsulate(&keys[0], parts.ciphertext).unwrap()).unwrap();
         let mut info = [parts.routing_info, &mut [0; 114][..]].concat();
         hop_keys.apply_stream(&mut info).unwrap();
         assert_eq!(info[..6], [0x80, 0, 0, 0, 7, 1]);
@@ -166,7 +180,8 @@ mod tests {
         let next_ciphertext = info[82..114].to_vec();
         info.drain(..114);
 
-        let hop_keys = HopKeys::derive(&kem::decapsulate(&keys[1], &next_ciphertext).unwrap()).unwrap();
+        let hop_keys =
+            HopKeys::derive(&kem::decapsulate(&keys[1], &next_ciphertext).unwrap()).unwrap();
         assert_eq!(hop_keys.sign(&[&VERSION, &next_ciphertext, &info]).unwrap()[..], next_mac);
         hop_keys.apply_stream(&mut info).unwrap();
         assert_eq!(info[..33], [&[2], &[9; 32][..]].concat());

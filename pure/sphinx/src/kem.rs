@@ -8,7 +8,9 @@ use chacha20::cipher::{KeyIvInit, StreamCipher};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use crate::key::{Inner, ML_KEM_CIPHERTEXT_LEN, ML_KEM_PUBLIC_LEN, POINT_LEN, private_x25519, public_of};
+use crate::key::{
+    Inner, ML_KEM_CIPHERTEXT_LEN, ML_KEM_PUBLIC_LEN, POINT_LEN, private_x25519, public_of,
+};
 use crate::primitives::HopKeys;
 use crate::{Error, PrivateKey, PublicKey, Scheme, blake2x};
 
@@ -31,7 +33,8 @@ impl core::fmt::Debug for Encapsulated {
     }
 }
 
-/// Encapsulates to a key: a hop's, or another purpose's that is kept apart by what is derived from the secret.
+/// Encapsulates to a key: a hop's, or another purpose's that is kept apart by what is derived from
+/// the secret.
 ///
 /// # Errors
 /// [`Error::Key`], [`Error::Ciphertext`]; [`Error::Path`] with X25519-NIKE, which is no KEM.
@@ -40,7 +43,8 @@ pub fn encapsulate(to: &PublicKey, rng: &mut impl CryptoRng) -> Result<Encapsula
     let element = public_of(&ephemeral)?;
     match to.scheme() {
         Scheme::XWing => {
-            let (ml_kem, point) = to.as_bytes().split_at_checked(ML_KEM_PUBLIC_LEN).ok_or(Error::Key)?;
+            let (ml_kem, point) =
+                to.as_bytes().split_at_checked(ML_KEM_PUBLIC_LEN).ok_or(Error::Key)?;
             let key = EncapsulationKey::new(&ML_KEM_768, ml_kem).map_err(|_| Error::Key)?;
             let (ct_m, ss_m) = key.encapsulate().map_err(|_| Error::Key)?;
             let ss_x = diffie_hellman(&ephemeral, point)?;
@@ -59,18 +63,20 @@ pub fn encapsulate(to: &PublicKey, rng: &mut impl CryptoRng) -> Result<Encapsula
     }
 }
 
-/// The secret in a ciphertext or group element, for all three schemes. A ciphertext that was altered or is for another key
-/// gives another secret, not an error.
+/// The secret in a ciphertext or group element, for all three schemes. A ciphertext that was
+/// altered or is for another key gives another secret, not an error.
 ///
 /// # Errors
 /// [`Error::Length`], [`Error::Ciphertext`].
 pub fn decapsulate(key: &PrivateKey, ciphertext: &[u8]) -> Result<Zeroizing<[u8; 32]>, Error> {
     match &key.inner {
         Inner::XWing { ml_kem, x25519, .. } => {
-            let (ct_m, ct_x) = ciphertext.split_at_checked(ML_KEM_CIPHERTEXT_LEN).ok_or(Error::Length)?;
+            let (ct_m, ct_x) =
+                ciphertext.split_at_checked(ML_KEM_CIPHERTEXT_LEN).ok_or(Error::Length)?;
             let ss_m = ml_kem.decapsulate(Ciphertext::from(ct_m)).map_err(|_| Error::Ciphertext)?;
             let ss_x = diffie_hellman(x25519, ct_x)?;
-            let (_, point) = key.public().as_bytes().split_at_checked(ML_KEM_PUBLIC_LEN).ok_or(Error::Key)?;
+            let (_, point) =
+                key.public().as_bytes().split_at_checked(ML_KEM_PUBLIC_LEN).ok_or(Error::Key)?;
             let secret = x_wing_combine(ss_m.as_ref(), ss_x.as_slice(), ct_x, point);
             clear_upper_registers();
             secret
@@ -78,14 +84,17 @@ pub fn decapsulate(key: &PrivateKey, ciphertext: &[u8]) -> Result<Zeroizing<[u8;
         Inner::X25519 { key: own, .. } => {
             let shared = diffie_hellman(own, ciphertext)?;
             Ok(match key.scheme() {
-                Scheme::X25519Kem => blake2x::keyed_hash(&shared, &[key.public().as_bytes(), ciphertext]),
+                Scheme::X25519Kem => {
+                    blake2x::keyed_hash(&shared, &[key.public().as_bytes(), ciphertext])
+                }
                 Scheme::XWing | Scheme::X25519Nike => shared,
             })
         }
     }
 }
 
-/// Group elements and secrets of a whole X25519-NIKE path: each hop's element is the one before, blinded.
+/// Group elements and secrets of a whole X25519-NIKE path: each hop's element is the one before,
+/// blinded.
 pub(crate) fn nike_path<'a>(
     path: impl Iterator<Item = &'a PublicKey>,
     rng: &mut impl CryptoRng,
@@ -106,7 +115,8 @@ pub(crate) fn nike_path<'a>(
     Ok(hops)
 }
 
-/// Multiplies an X25519 point by a hop's blinding scalar: the first 32 bytes of ChaCha20 under the hop's seed.
+/// Multiplies an X25519 point by a hop's blinding scalar: the first 32 bytes of ChaCha20 under the
+/// hop's seed.
 pub(crate) fn blind(hop: &HopKeys, point: &[u8]) -> Result<Secret, Error> {
     let mut scalar = Zeroizing::new([0_u8; POINT_LEN]);
     ChaCha20::new(&hop.blinding.into(), &[0; 12].into()).apply_keystream(scalar.as_mut_slice());
@@ -135,9 +145,10 @@ fn x_wing_combine(ss_m: &[u8], ss_x: &[u8], ct_x: &[u8], pk_x: &[u8]) -> Result<
     context.finish().as_ref().try_into().map(Zeroizing::new).map_err(|_| Error::Crypto)
 }
 
-/// Speed only. aws-lc's AVX2 code for ML-KEM returns with the upper halves of the vector registers in use, and on some
-/// processors all SSE code after it (AEZ: 2.4 times) is slow until a `vzeroupper`. The compiler puts one at the end of
-/// any function that uses AVX2, such as this search of 64 bytes (a few nanoseconds).
+/// Speed only. aws-lc's AVX2 code for ML-KEM returns with the upper halves of the vector registers
+/// in use, and on some processors all SSE code after it (AEZ: 2.4 times) is slow until a
+/// `vzeroupper`. The compiler puts one at the end of any function that uses AVX2, such as this
+/// search of 64 bytes (a few nanoseconds).
 fn clear_upper_registers() {
     core::hint::black_box(memchr::memchr(1, core::hint::black_box(&[0; 64])));
 }
@@ -165,7 +176,8 @@ mod tests {
     #[test]
     fn blinding_follows_the_path() {
         let mut rng = ChaCha20Rng::seed_from_u64(2);
-        let keys: Vec<_> = (0..4).map(|_| PrivateKey::generate(Scheme::X25519Nike, &mut rng).unwrap()).collect();
+        let keys: Vec<_> =
+            (0..4).map(|_| PrivateKey::generate(Scheme::X25519Nike, &mut rng).unwrap()).collect();
         let hops = nike_path(keys.iter().map(PrivateKey::public), &mut rng).unwrap();
         let mut element = hops[0].0.clone();
         for (key, (expected, keys)) in keys.iter().zip(&hops) {

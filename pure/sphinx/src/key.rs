@@ -22,7 +22,8 @@ pub enum Scheme {
     XWing,
     /// X25519 as a hashed KEM (Katzenpost's `x25519` KEM adapter).
     X25519Kem,
-    /// X25519 with one group element, blinded at each hop: the original Sphinx, the smallest header.
+    /// X25519 with one group element, blinded at each hop: the original Sphinx, the smallest
+    /// header.
     X25519Nike,
 }
 
@@ -69,7 +70,8 @@ impl core::fmt::Debug for PublicKey {
 }
 
 impl PublicKey {
-    /// Reads a public key. For X-Wing this makes FIPS 203's check of the encapsulation key (section 7.2).
+    /// Reads a public key. For X-Wing this makes FIPS 203's check of the encapsulation key (section
+    /// 7.2).
     ///
     /// # Errors
     /// [`Error::Length`], or [`Error::Key`] if the check fails.
@@ -98,16 +100,24 @@ impl PublicKey {
     }
 }
 
-/// A node's private key, expanded: unwrapping derives nothing anew from the seed. Wiped when dropped.
+/// A node's private key, expanded: unwrapping derives nothing anew from the seed. Wiped when
+/// dropped.
 pub struct PrivateKey {
     pub(crate) inner: Inner,
     public: PublicKey,
 }
 
 pub(crate) enum Inner {
-    XWing { seed: Zeroizing<[u8; SEED_LEN]>, ml_kem: Box<DecapsulationKey>, x25519: agreement::PrivateKey },
+    XWing {
+        seed: Zeroizing<[u8; SEED_LEN]>,
+        ml_kem: Box<DecapsulationKey>,
+        x25519: agreement::PrivateKey,
+    },
     // The bytes too: aws-lc-rs gives an X25519 private key back to nobody.
-    X25519 { bytes: Zeroizing<[u8; POINT_LEN]>, key: agreement::PrivateKey },
+    X25519 {
+        bytes: Zeroizing<[u8; POINT_LEN]>,
+        key: agreement::PrivateKey,
+    },
 }
 
 impl core::fmt::Debug for PrivateKey {
@@ -144,10 +154,12 @@ impl PrivateKey {
         let (public, secret) = bytes.split_last_chunk::<SEED_LEN>().ok_or(Error::Length)?;
         let secret = Zeroizing::new(*secret);
         match scheme {
-            Scheme::XWing => Self::x_wing(secret).and_then(|key| match key.public.as_bytes() == public {
-                true => Ok(key),
-                false => Err(Error::Key),
-            }),
+            Scheme::XWing => {
+                Self::x_wing(secret).and_then(|key| match key.public.as_bytes() == public {
+                    true => Ok(key),
+                    false => Err(Error::Key),
+                })
+            }
             Scheme::X25519Kem | Scheme::X25519Nike => Self::x25519(scheme, secret),
         }
     }
@@ -178,7 +190,8 @@ impl PrivateKey {
         self.public.scheme
     }
 
-    /// X-Wing's `expandDecapsulationKey`: SHAKE256(seed, 96) = ML-KEM seed d, z (64) and X25519 key (32).
+    /// X-Wing's `expandDecapsulationKey`: SHAKE256(seed, 96) = ML-KEM seed d, z (64) and X25519 key
+    /// (32).
     fn x_wing(seed: Zeroizing<[u8; SEED_LEN]>) -> Result<Self, Error> {
         let mut expanded = Zeroizing::new([0_u8; 96]);
         let mut hash = Shake256::default();
@@ -186,13 +199,16 @@ impl PrivateKey {
         hash.finalize_xof().read(expanded.as_mut_slice());
         let (d_z, point) = expanded.split_at_checked(64).ok_or(Error::Crypto)?;
 
-        let seed_of_ml_kem = Zeroizing::new(ml_kem::Seed::try_from(d_z).map_err(|_| Error::Crypto)?);
+        let seed_of_ml_kem =
+            Zeroizing::new(ml_kem::Seed::try_from(d_z).map_err(|_| Error::Crypto)?);
         let decapsulation = ml_kem::DecapsulationKey::<MlKem768>::from_seed(*seed_of_ml_kem);
         let mut public = decapsulation.encapsulation_key().to_bytes().to_vec();
         // aws-lc-rs takes the 2400-byte encoding alone.
         #[allow(deprecated)]
-        let encoded = Zeroizing::new(ml_kem::ExpandedKeyEncoding::to_expanded_bytes(&decapsulation));
-        let ml_kem = DecapsulationKey::new(&ML_KEM_768, encoded.as_slice()).map_err(|_| Error::Crypto)?;
+        let encoded =
+            Zeroizing::new(ml_kem::ExpandedKeyEncoding::to_expanded_bytes(&decapsulation));
+        let ml_kem =
+            DecapsulationKey::new(&ML_KEM_768, encoded.as_slice()).map_err(|_| Error::Crypto)?;
 
         let x25519 = private_x25519(point)?;
         public.extend_from_slice(&public_of(&x25519)?);
@@ -233,10 +249,19 @@ mod tests {
             assert_eq!(bytes.len(), scheme.private_key_len());
             let again = PrivateKey::from_bytes(scheme, &bytes).unwrap();
             assert_eq!(again.public(), key.public());
-            assert_eq!(PublicKey::from_bytes(scheme, key.public().as_bytes()).unwrap(), *key.public());
+            assert_eq!(
+                PublicKey::from_bytes(scheme, key.public().as_bytes()).unwrap(),
+                *key.public()
+            );
             for wrong in [0, 1, bytes.len() - 1, bytes.len() + 1] {
-                assert_eq!(PrivateKey::from_bytes(scheme, &vec![1; wrong]).unwrap_err(), Error::Length);
-                assert_eq!(PublicKey::from_bytes(scheme, &vec![1; wrong]).unwrap_err(), Error::Length);
+                assert_eq!(
+                    PrivateKey::from_bytes(scheme, &vec![1; wrong]).unwrap_err(),
+                    Error::Length
+                );
+                assert_eq!(
+                    PublicKey::from_bytes(scheme, &vec![1; wrong]).unwrap_err(),
+                    Error::Length
+                );
             }
         }
     }
@@ -256,7 +281,8 @@ mod tests {
 
     #[test]
     fn debug_shows_the_type_alone() {
-        let key = PrivateKey::generate(Scheme::X25519Kem, &mut ChaCha20Rng::seed_from_u64(3)).unwrap();
+        let key =
+            PrivateKey::generate(Scheme::X25519Kem, &mut ChaCha20Rng::seed_from_u64(3)).unwrap();
         assert_eq!(format!("{key:?} {:?}", key.public()), "PrivateKey(..) PublicKey(..)");
     }
 }

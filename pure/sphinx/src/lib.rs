@@ -1,30 +1,36 @@
-//! Sphinx packets whose hop keys come from a KEM: build, unwrap, and single-use reply blocks (SURBs).
+//! Sphinx packets whose hop keys come from a KEM: build, unwrap, and single-use reply blocks
+//! (SURBs).
 //!
-//! The format is Katzenpost's KEM Sphinx, to the byte, with three key schemes: X-Wing (post-quantum hybrid),
-//! X25519 as a KEM, and classical X25519 Sphinx with a blinded group element. `docs/spec/sphinx.md` states it.
+//! The format is Katzenpost's KEM Sphinx, to the byte, with three key schemes: X-Wing (post-quantum
+//! hybrid), X25519 as a KEM, and classical X25519 Sphinx with a blinded group element.
+//! `docs/spec/sphinx.md` states it.
 //!
 //! # In this crate
 //! - [`Geometry`]: every length of a packet, from scheme, hop limit and payload length.
-//! - [`PrivateKey`], [`PublicKey`]: a node's keys, kept expanded so that unwrapping derives nothing anew.
+//! - [`PrivateKey`], [`PublicKey`]: a node's keys, kept expanded so that unwrapping derives nothing
+//!   anew.
 //! - [`encapsulate`], [`decapsulate`]: the KEM alone, for whoever has another use of it.
 //! - [`build`], [`unwrap`], [`peel`], [`replay_tag`]: the life of a [`Packet`].
 //! - [`HopSecret`]: 32 bytes that sender and hop share and the format leaves free.
 //! - [`Surb`], [`SurbKeys`]: reply blocks. [`ForwardPayload`]: the layout inside a forward payload.
 //!
 //! # Not in this crate
-//! Replay filters, delays, path choice, key rotation, retransmission: a mix does these with what this crate hands out.
-//! No authentication of the payload beyond the tag that the last hop checks.
+//! Replay filters, delays, path choice, key rotation, retransmission: a mix does these with what
+//! this crate hands out. No authentication of the payload beyond the tag that the last hop checks.
 //!
 //! # Invariants
-//! - No clock, socket, file or thread. Malformed bytes of any length give an [`Error`], never a panic.
+//! - No clock, socket, file or thread. Malformed bytes of any length give an [`Error`], never a
+//!   panic.
 //! - Nothing is decrypted before the header's MAC has passed.
-//! - Hops of a SURB path never learn the reply's payload key, and one payload key alone leaves with a SURB.
+//! - Hops of a SURB path never learn the reply's payload key, and one payload key alone leaves with
+//!   a SURB.
 //! - `Debug` of a key, packet or SURB prints its type and nothing else.
 //!
 //! # Randomness
-//! All randomness is the caller's `rng`, with one exception: X-Wing's ML-KEM encapsulation draws its 32 bytes from
-//! the generator inside `aws-lc-rs`, which has no derandomised interface. So with [`Scheme::XWing`] the same seed gives
-//! packets of the same lengths and paths but not the same bytes.
+//! All randomness is the caller's `rng`, with one exception: X-Wing's ML-KEM encapsulation draws
+//! its 32 bytes from the generator inside `aws-lc-rs`, which has no derandomised interface. So with
+//! [`Scheme::XWing`] the same seed gives packets of the same lengths and paths but not the same
+//! bytes.
 
 #![deny(
     clippy::unwrap_used,

@@ -7,10 +7,12 @@ use crate::header::{self, VERSION};
 use crate::primitives::PayloadKey;
 use crate::{Error, Geometry, HopSecret, PAYLOAD_TAG_LEN, PathHop};
 
-/// What a replay filter keeps of a packet: SHA-512/256 of its KEM ciphertext or group element (32 bytes).
+/// What a replay filter keeps of a packet: SHA-512/256 of its KEM ciphertext or group element (32
+/// bytes).
 pub type ReplayTag = [u8; 32];
 
-/// A packet of one geometry, at any hop of its way. Its length and version have been checked, nothing else.
+/// A packet of one geometry, at any hop of its way. Its length and version have been checked,
+/// nothing else.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Packet(pub(crate) Vec<u8>);
 
@@ -24,7 +26,8 @@ impl Packet {
     /// Takes bytes that came from outside, without copying them.
     ///
     /// # Errors
-    /// [`Error::Length`] unless there are exactly [`Geometry::packet_len`] bytes; [`Error::Version`].
+    /// [`Error::Length`] unless there are exactly [`Geometry::packet_len`] bytes;
+    /// [`Error::Version`].
     pub fn from_bytes(geometry: &Geometry, bytes: Vec<u8>) -> Result<Self, Error> {
         if bytes.len() != geometry.packet_len() {
             return Err(Error::Length);
@@ -48,8 +51,8 @@ impl Packet {
     }
 }
 
-/// The packet's replay tag, known before any key is used. Put it into the replay filter only once the packet has been
-/// unwrapped, or anybody could fill the filter.
+/// The packet's replay tag, known before any key is used. Put it into the replay filter only once
+/// the packet has been unwrapped, or anybody could fill the filter.
 ///
 /// # Errors
 /// [`Error::Length`] if the packet is of another geometry.
@@ -66,13 +69,19 @@ pub(crate) fn tag_of(ciphertext: &[u8]) -> Result<ReplayTag, Error> {
 /// [`Geometry::forward_payload_len`] bytes, to the recipient named in the last hop's commands.
 ///
 /// # Errors
-/// [`Error::Path`], [`Error::Commands`], [`Error::PayloadTooLong`]; [`Error::Key`] or [`Error::Ciphertext`] if a hop's
-/// key is unusable.
-pub fn build(geometry: &Geometry, path: &[PathHop], payload: &[u8], rng: &mut impl CryptoRng) -> Result<Packet, Error> {
+/// [`Error::Path`], [`Error::Commands`], [`Error::PayloadTooLong`]; [`Error::Key`] or
+/// [`Error::Ciphertext`] if a hop's key is unusable.
+pub fn build(
+    geometry: &Geometry,
+    path: &[PathHop],
+    payload: &[u8],
+    rng: &mut impl CryptoRng,
+) -> Result<Packet, Error> {
     build_with_secrets(geometry, path, payload, rng).map(|(packet, _)| packet)
 }
 
-/// As [`build`], and what each hop shares with the sender, first hop first; nothing with X25519-NIKE.
+/// As [`build`], and what each hop shares with the sender, first hop first; nothing with
+/// X25519-NIKE.
 ///
 /// # Errors
 /// As [`build`].
@@ -105,6 +114,9 @@ pub(crate) fn with_payload(geometry: &Geometry, header: Vec<u8>, payload: &[u8])
 }
 
 /// Tag and payload of a packet.
-pub(crate) fn body_mut<'a>(geometry: &Geometry, packet: &'a mut [u8]) -> Result<&'a mut [u8], Error> {
+pub(crate) fn body_mut<'a>(
+    geometry: &Geometry,
+    packet: &'a mut [u8],
+) -> Result<&'a mut [u8], Error> {
     packet.get_mut(geometry.header_len()..).ok_or(Error::Length)
 }

@@ -6,13 +6,14 @@ use crate::{Error, Geometry, Surb};
 const NO_SURB: [u8; FLAGS_LEN] = [0, 0];
 const WITH_SURB: [u8; FLAGS_LEN] = [1, 0];
 
-/// A forward payload. Bytes: two flags (`01 00` if a SURB follows, else `00 00`), the SURB, user data, zeros.
+/// A forward payload. Bytes: two flags (`01 00` if a SURB follows, else `00 00`), the SURB, user
+/// data, zeros.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ForwardPayload {
     /// The reply block for the answer.
     pub surb: Option<Surb>,
-    /// User data. After decoding, it reaches to the end of the payload, padding included: its own length is the
-    /// affair of the layer above.
+    /// User data. After decoding, it reaches to the end of the payload, padding included: its own
+    /// length is the affair of the layer above.
     pub data: Vec<u8>,
 }
 
@@ -26,8 +27,8 @@ impl ForwardPayload {
     /// The payload's bytes: [`Geometry::forward_payload_len`] of them.
     ///
     /// # Errors
-    /// [`Error::PayloadTooLong`] if `data` is longer than [`Geometry::user_len`]; [`Error::Length`] if the SURB is of
-    /// another geometry.
+    /// [`Error::PayloadTooLong`] if `data` is longer than [`Geometry::user_len`]; [`Error::Length`]
+    /// if the SURB is of another geometry.
     pub fn encode(&self, geometry: &Geometry) -> Result<Vec<u8>, Error> {
         let room = geometry.user_len(self.surb.is_some()).ok_or(Error::PayloadTooLong)?;
         if self.data.len() > room {
@@ -61,7 +62,8 @@ impl ForwardPayload {
         match *flags {
             NO_SURB => Ok(Self { surb: None, data: rest.to_vec() }),
             WITH_SURB => {
-                let (surb, data) = rest.split_at_checked(geometry.surb_len()).ok_or(Error::ForwardPayload)?;
+                let (surb, data) =
+                    rest.split_at_checked(geometry.surb_len()).ok_or(Error::ForwardPayload)?;
                 Ok(Self { surb: Some(Surb::from_bytes(geometry, surb)?), data: data.to_vec() })
             }
             _ => Err(Error::ForwardPayload),

@@ -38,8 +38,9 @@ impl PayloadKey {
     }
 }
 
-/// The last 32 bytes of a hop's KDF, which sender and hop alone share. The packet format uses them for nothing where the
-/// keys come from a KEM; whoever builds on it may. `Debug` prints the type, and the bytes are wiped when dropped.
+/// The last 32 bytes of a hop's KDF, which sender and hop alone share. The packet format uses them
+/// for nothing where the keys come from a KEM; whoever builds on it may. `Debug` prints the type,
+/// and the bytes are wiped when dropped.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct HopSecret([u8; HOP_SECRET_LEN]);
 
@@ -90,7 +91,8 @@ impl hkdf::KeyType for KdfLen {
 }
 
 impl HopKeys {
-    /// HKDF-Expand with SHA-256: the shared secret itself is the pseudorandom key (RFC 5869, section 2.3 only).
+    /// HKDF-Expand with SHA-256: the shared secret itself is the pseudorandom key (RFC 5869,
+    /// section 2.3 only).
     pub(crate) fn derive(shared_secret: &[u8; 32]) -> Result<Self, Error> {
         let mut okm = Zeroizing::new([0_u8; KDF_LEN]);
         hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, shared_secret)

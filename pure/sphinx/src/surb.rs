@@ -12,8 +12,8 @@ use crate::{Command, Error, Geometry, ID_LEN, Id, PAYLOAD_TAG_LEN, Packet, PathH
 
 /// A reply block: whoever holds it can send one reply along a path that it cannot see.
 ///
-/// Bytes: header, id of the first hop (32), AEZ key (48) and IV (16) of the reply. Of all payload keys this one alone
-/// leaves its maker: the hops' keys stay in [`SurbKeys`].
+/// Bytes: header, id of the first hop (32), AEZ key (48) and IV (16) of the reply. Of all payload
+/// keys this one alone leaves its maker: the hops' keys stay in [`SurbKeys`].
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct Surb {
     bytes: Vec<u8>,
@@ -26,8 +26,8 @@ impl core::fmt::Debug for Surb {
 }
 
 impl Surb {
-    /// Makes a SURB whose reply travels `path`, and the keys that open that reply. `surb_id` is added to the last
-    /// hop's commands, which name the recipient: the maker.
+    /// Makes a SURB whose reply travels `path`, and the keys that open that reply. `surb_id` is
+    /// added to the last hop's commands, which name the recipient: the maker.
     ///
     /// # Errors
     /// As [`build`](crate::build).
@@ -78,7 +78,8 @@ impl Surb {
         self.split().map(|(_, first, _)| first).unwrap_or_default()
     }
 
-    /// Makes the reply: a packet, and the node to send it to. `payload` is zero-padded to [`Geometry::reply_len`].
+    /// Makes the reply: a packet, and the node to send it to. `payload` is zero-padded to
+    /// [`Geometry::reply_len`].
     ///
     /// # Errors
     /// [`Error::PayloadTooLong`]; [`Error::Length`] if the SURB is of another geometry.
@@ -127,7 +128,8 @@ impl SurbKeys {
     /// Reads keys that [`SurbKeys::to_bytes`] wrote.
     ///
     /// # Errors
-    /// [`Error::Length`] unless the bytes are keys of at least one and at most [`Geometry::max_hops`] hops and a reply.
+    /// [`Error::Length`] unless the bytes are keys of at least one and at most
+    /// [`Geometry::max_hops`] hops and a reply.
     pub fn from_bytes(geometry: &Geometry, bytes: &[u8]) -> Result<Self, Error> {
         let (keys, rest) = bytes.as_chunks::<PAYLOAD_KEY_LEN>();
         let (reply, hops) = keys.split_last().ok_or(Error::Length)?;
@@ -142,22 +144,25 @@ impl SurbKeys {
     #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         let keys = || self.hops.iter().chain([&self.reply]);
-        let mut out = Zeroizing::new(Vec::with_capacity(keys().count().saturating_mul(PAYLOAD_KEY_LEN)));
+        let mut out =
+            Zeroizing::new(Vec::with_capacity(keys().count().saturating_mul(PAYLOAD_KEY_LEN)));
         keys().for_each(|key| out.extend_from_slice(key.as_bytes()));
         out
     }
 
-    /// Opens the one reply, in its own buffer: `payload` is what the last hop handed over, tag and all. Gives
-    /// [`Geometry::reply_len`] bytes.
+    /// Opens the one reply, in its own buffer: `payload` is what the last hop handed over, tag and
+    /// all. Gives [`Geometry::reply_len`] bytes.
     ///
     /// # Errors
-    /// [`Error::Length`]; [`Error::PayloadTag`] if the reply was altered or belongs to another SURB.
+    /// [`Error::Length`]; [`Error::PayloadTag`] if the reply was altered or belongs to another
+    /// SURB.
     pub fn open(self, geometry: &Geometry, payload: Vec<u8>) -> Result<Vec<u8>, Error> {
         let mut payload = payload;
         if Some(payload.len()) != geometry.reply_len().checked_add(PAYLOAD_TAG_LEN) {
             return Err(Error::Length);
         }
-        // The hops have "decrypted" a reply that was never encrypted for them: encrypting undoes it.
+        // The hops have "decrypted" a reply that was never encrypted for them: encrypting undoes
+        // it.
         for hop in &self.hops {
             hop.encrypt(&mut payload);
         }

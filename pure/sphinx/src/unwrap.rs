@@ -7,7 +7,9 @@ use crate::geometry::Parts;
 use crate::header::VERSION;
 use crate::packet::tag_of;
 use crate::primitives::{HopKeys, HopSecret};
-use crate::{Error, Geometry, Id, PAYLOAD_TAG_LEN, Packet, PrivateKey, ReplayTag, Scheme, SurbId, kem};
+use crate::{
+    Error, Geometry, Id, PAYLOAD_TAG_LEN, Packet, PrivateKey, ReplayTag, Scheme, SurbId, kem,
+};
 
 /// One layer removed, before the commands are acted upon.
 pub struct Peeled {
@@ -59,7 +61,8 @@ pub enum Unwrapped {
         /// What this hop shares with the packet's sender; none with X25519-NIKE.
         secret: Option<HopSecret>,
     },
-    /// Hand a reply to the maker of its SURB. Only [`SurbKeys::open`](crate::SurbKeys::open) can read or check it.
+    /// Hand a reply to the maker of its SURB. Only [`SurbKeys::open`](crate::SurbKeys::open) can
+    /// read or check it.
     Reply {
         /// The recipient at this node.
         recipient: Id,
@@ -101,12 +104,15 @@ impl core::fmt::Debug for Unwrapped {
     }
 }
 
-/// Unwraps a packet: removes one layer and reads what to do. The packet's own buffer is used throughout.
+/// Unwraps a packet: removes one layer and reads what to do. The packet's own buffer is used
+/// throughout.
 ///
 /// # Errors
-/// As [`peel`], and [`Error::PayloadTag`] at the last hop of a forward path if the payload was altered.
+/// As [`peel`], and [`Error::PayloadTag`] at the last hop of a forward path if the payload was
+/// altered.
 pub fn unwrap(geometry: &Geometry, key: &PrivateKey, packet: Packet) -> Result<Unwrapped, Error> {
-    let Peeled { tag, rest, secret, orders: Orders { delay_ms, to }, .. } = peel(geometry, key, packet)?;
+    let Peeled { tag, rest, secret, orders: Orders { delay_ms, to }, .. } =
+        peel(geometry, key, packet)?;
     match (to, rest) {
         (Destination::Next { id, .. }, Rest::Packet(packet)) => {
             Ok(Unwrapped::Forward { next: id, delay_ms, packet, tag, secret })
@@ -122,11 +128,13 @@ pub fn unwrap(geometry: &Geometry, key: &PrivateKey, packet: Packet) -> Result<U
     }
 }
 
-/// Removes one layer of a packet: the raw step under [`unwrap`], which does not look at the payload's tag.
+/// Removes one layer of a packet: the raw step under [`unwrap`], which does not look at the
+/// payload's tag.
 ///
 /// # Errors
-/// [`Error::Length`] and [`Error::Key`] if packet or key are of another geometry; [`Error::Ciphertext`];
-/// [`Error::Mac`] if the header was altered or is for another key; [`Error::Commands`].
+/// [`Error::Length`] and [`Error::Key`] if packet or key are of another geometry;
+/// [`Error::Ciphertext`]; [`Error::Mac`] if the header was altered or is for another key;
+/// [`Error::Commands`].
 pub fn peel(geometry: &Geometry, key: &PrivateKey, packet: Packet) -> Result<Peeled, Error> {
     if key.scheme() != geometry.scheme() {
         return Err(Error::Key);
@@ -171,9 +179,11 @@ pub fn peel(geometry: &Geometry, key: &PrivateKey, packet: Packet) -> Result<Pee
     Ok(Peeled { commands, tag, rest, secret: keys.secret(geometry.scheme()), orders })
 }
 
-/// The routing info and one slot of zeros after it, decrypted: this hop's slot, then the next hop's routing info.
+/// The routing info and one slot of zeros after it, decrypted: this hop's slot, then the next hop's
+/// routing info.
 fn routing_info(geometry: &Geometry, keys: &HopKeys, parts: &Parts<'_>) -> Result<Vec<u8>, Error> {
-    let len = geometry.routing_info_len().checked_add(geometry.slot_len()).ok_or(Error::Geometry)?;
+    let len =
+        geometry.routing_info_len().checked_add(geometry.slot_len()).ok_or(Error::Geometry)?;
     let mut out = Vec::with_capacity(len);
     out.extend_from_slice(parts.routing_info);
     out.resize(len, 0);

@@ -1,5 +1,5 @@
-//! The project's own vectors (`examples/own_vectors.rs` made them): a change of the format fails here, even where
-//! Katzenpost's vectors are absent.
+//! The project's own vectors (`examples/own_vectors.rs` made them): a change of the format fails
+//! here, even where Katzenpost's vectors are absent.
 
 use data_encoding::HEXLOWER as HEX;
 use serde_json::Value;
@@ -26,7 +26,8 @@ impl Case<'_> {
         assert_eq!(steps.len(), 3);
         let first = Packet::from_bytes(&self.geometry, steps[0].clone()).expect("packet");
         let tag_before = replay_tag(&self.geometry, &first).expect("tag");
-        let Ok(Unwrapped::Forward { next, delay_ms, packet, tag, .. }) = unwrap(&self.geometry, &self.keys[0], first)
+        let Ok(Unwrapped::Forward { next, delay_ms, packet, tag, .. }) =
+            unwrap(&self.geometry, &self.keys[0], first)
         else {
             panic!("the first hop forwards")
         };
@@ -36,7 +37,8 @@ impl Case<'_> {
         assert_eq!(packet.as_bytes(), steps[1]);
         let end = unwrap(&self.geometry, &self.keys[1], packet).expect("the last hop delivers");
         match &end {
-            Unwrapped::Deliver { recipient, payload, .. } | Unwrapped::Reply { recipient, payload, .. } => {
+            Unwrapped::Deliver { recipient, payload, .. }
+            | Unwrapped::Reply { recipient, payload, .. } => {
                 assert_eq!(*payload, steps[2]);
                 assert_eq!(*recipient, array(&self.value["recipient"]));
             }
@@ -63,21 +65,27 @@ fn own_vectors_hold() {
             other => panic!("unknown scheme {other:?}"),
         };
         seen.push(scheme);
-        let number = |name: &str| usize::try_from(value[name].as_u64().expect("number")).expect("number");
-        let geometry = Geometry::new(scheme, number("max_hops"), number("payload_len")).expect("geometry");
+        let number =
+            |name: &str| usize::try_from(value[name].as_u64().expect("number")).expect("number");
+        let geometry =
+            Geometry::new(scheme, number("max_hops"), number("payload_len")).expect("geometry");
         let keys = value["nodes"].as_array().expect("nodes").iter();
         let keys = keys.map(|k| PrivateKey::from_bytes(scheme, &hex(k)).expect("key")).collect();
         let case = Case { value, geometry, keys };
 
         let mut text = hex(&value["payload"]);
         text.resize(geometry.forward_payload_len(), 0);
-        assert!(matches!(case.follow("forward"), Unwrapped::Deliver { payload, .. } if payload == text));
+        assert!(
+            matches!(case.follow("forward"), Unwrapped::Deliver { payload, .. } if payload == text)
+        );
 
         let surb = Surb::from_bytes(&geometry, &hex(&value["surb"])).expect("SURB");
         let (packet, first) = surb.reply(&geometry, &hex(&value["payload"])).expect("reply");
         assert_eq!(first, array(&value["ids"][0]));
         assert_eq!(packet.as_bytes(), hex(&value["reply"][0]));
-        let Unwrapped::Reply { surb_id, payload, .. } = case.follow("reply") else { panic!("no reply") };
+        let Unwrapped::Reply { surb_id, payload, .. } = case.follow("reply") else {
+            panic!("no reply")
+        };
         assert_eq!(surb_id, array(&value["surb_id"]));
         let keys = SurbKeys::from_bytes(&geometry, &hex(&value["surb_keys"])).expect("keys");
         assert_eq!(keys.open(&geometry, payload).expect("reply opens"), text);

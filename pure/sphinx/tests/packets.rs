@@ -19,13 +19,19 @@ struct Net {
 impl Net {
     fn new(scheme: Scheme, max_hops: usize, hops: u8, payload_len: usize) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(u64::from(hops));
-        let keys: Vec<_> = (0..hops).map(|_| PrivateKey::generate(scheme, &mut rng).unwrap()).collect();
+        let keys: Vec<_> =
+            (0..hops).map(|_| PrivateKey::generate(scheme, &mut rng).unwrap()).collect();
         let path = (0..hops).zip(&keys).map(|(i, key)| {
             let end = if i + 1 == hops { vec![Command::Recipient(RECIPIENT)] } else { vec![] };
             let commands = [vec![Command::Delay(100 + u32::from(i))], end].concat();
             PathHop { id: [i; 32], key: key.public().clone(), commands }
         });
-        Self { geometry: Geometry::new(scheme, max_hops, payload_len).unwrap(), path: path.collect(), keys, rng }
+        Self {
+            geometry: Geometry::new(scheme, max_hops, payload_len).unwrap(),
+            path: path.collect(),
+            keys,
+            rng,
+        }
     }
 
     fn build(&mut self, payload: &[u8]) -> Packet {
@@ -36,8 +42,13 @@ impl Net {
         Surb::create(&self.geometry, &self.path, SURB_ID, &mut self.rng).unwrap()
     }
 
-    /// Carries a packet to the end, through `touch` before each hop, checking every intermediate result.
-    fn carry(&self, packet: Packet, mut touch: impl FnMut(usize, &mut Vec<u8>)) -> Result<Unwrapped, Error> {
+    /// Carries a packet to the end, through `touch` before each hop, checking every intermediate
+    /// result.
+    fn carry(
+        &self,
+        packet: Packet,
+        mut touch: impl FnMut(usize, &mut Vec<u8>),
+    ) -> Result<Unwrapped, Error> {
         let mut packet = packet;
         for (i, key) in self.keys.iter().enumerate() {
             let mut bytes = packet.into_bytes();
@@ -190,7 +201,11 @@ fn every_header_bit_counts() {
                 }
             };
             let expected = if bit < 16 { Error::Version } else { Error::Mac };
-            assert_eq!(net.carry(packet.clone(), flip).unwrap_err(), expected, "{scheme:?} bit {bit}");
+            assert_eq!(
+                net.carry(packet.clone(), flip).unwrap_err(),
+                expected,
+                "{scheme:?} bit {bit}"
+            );
         }
     }
 }
@@ -201,10 +216,14 @@ fn the_longest_path_and_the_emptiest_payload_work() {
     for scheme in SCHEMES {
         let mut net = Net::new(scheme, MAX_HOPS, u8::try_from(MAX_HOPS).unwrap(), 0);
         let packet = net.build(b"");
-        assert!(matches!(net.carry(packet, |_, _| ()), Ok(Unwrapped::Deliver { payload, .. }) if payload.is_empty()));
+        assert!(
+            matches!(net.carry(packet, |_, _| ()), Ok(Unwrapped::Deliver { payload, .. }) if payload.is_empty())
+        );
         let (surb, keys) = net.surb();
         let (packet, _) = surb.reply(&net.geometry, b"").unwrap();
-        let Ok(Unwrapped::Reply { payload, .. }) = net.carry(packet, |_, _| ()) else { panic!("no reply") };
+        let Ok(Unwrapped::Reply { payload, .. }) = net.carry(packet, |_, _| ()) else {
+            panic!("no reply")
+        };
         assert_eq!(keys.open(&net.geometry, payload), Ok(vec![]));
     }
 }
@@ -271,7 +290,8 @@ fn the_replay_tag_is_the_hash_of_the_ciphertext_alone() {
     let mut net = Net::new(Scheme::X25519Kem, 2, 2, 10);
     let packet = net.build(b"");
     let tag = replay_tag(&net.geometry, &packet).unwrap();
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA512_256, &packet.as_bytes()[2..34]);
+    let digest =
+        aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA512_256, &packet.as_bytes()[2..34]);
     assert_eq!(tag, digest.as_ref());
     let mut bytes = packet.into_bytes();
     bytes[34..].fill(1);
@@ -287,7 +307,8 @@ fn one_payload_key_alone_leaves_with_a_surb() {
         let (surb, keys) = net.surb();
         let keys = keys.to_bytes();
         assert_eq!(keys.len(), 5 * 64);
-        let holds = |key: &[u8]| surb.as_bytes().windows(16).any(|w| key.windows(16).any(|k| k == w));
+        let holds =
+            |key: &[u8]| surb.as_bytes().windows(16).any(|w| key.windows(16).any(|k| k == w));
         let (hops, reply) = keys.split_at(4 * 64);
         assert!(!holds(hops), "{scheme:?}");
         assert!(holds(reply), "{scheme:?}");
@@ -302,7 +323,9 @@ fn replies_are_opened_by_their_own_keys_only() {
     let (surb, keys) = net.surb();
     let (_, other) = net.surb();
     let (packet, _) = surb.clone().reply(&net.geometry, b"hello").unwrap();
-    let Ok(Unwrapped::Reply { payload, .. }) = net.carry(packet, |_, _| ()) else { panic!("no reply") };
+    let Ok(Unwrapped::Reply { payload, .. }) = net.carry(packet, |_, _| ()) else {
+        panic!("no reply")
+    };
     assert_eq!(other.open(&net.geometry, payload.clone()).unwrap_err(), Error::PayloadTag);
     assert_eq!(keys.open(&net.geometry, payload[1..].to_vec()).unwrap_err(), Error::Length);
     assert_eq!(surb.clone().reply(&net.geometry, &[0; 41]).unwrap_err(), Error::PayloadTooLong);
@@ -336,7 +359,10 @@ fn bad_forward_payloads_are_refused() {
     bytes[..4].copy_from_slice(&[1, 0, 0, 1]);
     assert_eq!(ForwardPayload::decode(&g, &bytes).unwrap_err(), Error::Version);
     let small = Geometry::new(Scheme::X25519Nike, 2, 100).unwrap();
-    assert_eq!(ForwardPayload::decode(&small, &padded(&[1, 0], 100)).unwrap_err(), Error::ForwardPayload);
+    assert_eq!(
+        ForwardPayload::decode(&small, &padded(&[1, 0], 100)).unwrap_err(),
+        Error::ForwardPayload
+    );
     let tiny = Geometry::new(Scheme::X25519Nike, 2, 1).unwrap();
     assert_eq!(ForwardPayload::decode(&tiny, &[0]).unwrap_err(), Error::Length);
 }
@@ -350,7 +376,10 @@ fn debug_prints_types_and_nothing_else() {
     let forward = unwrap(&net.geometry, &net.keys[0], packet.clone()).unwrap();
     let payload = ForwardPayload { surb: Some(surb.clone()), data: vec![1] };
     assert_eq!(
-        format!("{packet:?} {surb:?} {keys:?} {peeled:?} {:?} {forward:?} {payload:?}", peeled.rest),
+        format!(
+            "{packet:?} {surb:?} {keys:?} {peeled:?} {:?} {forward:?} {payload:?}",
+            peeled.rest
+        ),
         "Packet(..) Surb(..) SurbKeys(..) Peeled(..) Packet(..) Forward(..) ForwardPayload(..)"
     );
     assert_eq!(format!("{:?} {:?}", net.keys[0], net.path[0]), "PrivateKey(..) PathHop(..)");
@@ -361,7 +390,8 @@ fn debug_prints_types_and_nothing_else() {
 fn sender_and_hop_share_a_secret_where_the_format_leaves_one() {
     for scheme in SCHEMES {
         let mut net = Net::new(scheme, 4, 4, 100);
-        let (packet, secrets) = build_with_secrets(&net.geometry, &net.path, b"hello", &mut net.rng).unwrap();
+        let (packet, secrets) =
+            build_with_secrets(&net.geometry, &net.path, b"hello", &mut net.rng).unwrap();
         assert_eq!(secrets.len(), if scheme == Scheme::X25519Nike { 0 } else { 4 });
         let mut packet = Some(packet);
         for (n, key) in net.keys.iter().enumerate() {

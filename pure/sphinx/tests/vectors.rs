@@ -1,6 +1,7 @@
-//! Every case of Katzenpost's Sphinx vectors, which are not part of this project: they are read from the directory that
-//! `HUSHWING_VECTORS` names, else from `shared/vectors` beside the repository. Where they are absent the trial is
-//! reported as ignored, and a line on stderr says so.
+//! Every case of Katzenpost's Sphinx vectors, which are not part of this project: they are read
+//! from the directory that `HUSHWING_VECTORS` names, else from `shared/vectors` beside the
+//! repository. Where they are absent the trial is reported as ignored, and a line on stderr says
+//! so.
 #![allow(clippy::disallowed_methods)]
 
 use std::path::{Path, PathBuf};
@@ -10,21 +11,27 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 use serde_json::Value;
 use sphinx::{
-    Command, Error, Geometry, Packet, PathHop, PrivateKey, PublicKey, Rest, Scheme, Surb, SurbKeys, Unwrapped, build,
-    peel, replay_tag, unwrap,
+    Command, Error, Geometry, Packet, PathHop, PrivateKey, PublicKey, Rest, Scheme, Surb, SurbKeys,
+    Unwrapped, build, peel, replay_tag, unwrap,
 };
 
 fn main() {
     let arguments = Arguments::from_args();
-    let dir = std::env::var_os("HUSHWING_VECTORS")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/vectors")), PathBuf::from);
+    let dir = std::env::var_os("HUSHWING_VECTORS").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/vectors")),
+        PathBuf::from,
+    );
     let mut trials = vec![
         trial(&dir, "katzenpost/sphinx_vectors.json", |file| cases(file, Some(Scheme::X25519Nike))),
         trial(&dir, "katzenpost/sphinx_commands_vectors.json", commands),
     ];
     let kem = dir.join("katzenpost-kem");
     let mut names: Vec<_> = std::fs::read_dir(&kem)
-        .map(|entries| entries.filter_map(|e| Some(e.ok()?.file_name().to_string_lossy().into_owned())).collect())
+        .map(|entries| {
+            entries
+                .filter_map(|e| Some(e.ok()?.file_name().to_string_lossy().into_owned()))
+                .collect()
+        })
         .unwrap_or_default();
     names.retain(|name| name.ends_with(".json"));
     names.sort();
@@ -45,7 +52,8 @@ fn trial(dir: &Path, name: &str, run: fn(&Value) -> Result<(), Failed>) -> Trial
         eprintln!("SKIPPED {name}: no vectors at {}", path.display());
     }
     Trial::test(name.replace('/', "::"), move || {
-        let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        let text =
+            std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
         run(&serde_json::from_str(&text)?)
     })
     .with_ignored_flag(absent)
@@ -105,7 +113,8 @@ fn cases(file: &Value, scheme: Option<Scheme>) -> Outcome {
     let all = list(file)?;
     check(!all.is_empty(), "a file without cases")?;
     for (i, case) in all.iter().enumerate() {
-        run_case(case, scheme).map_err(|e| format!("case {i}: {}", e.message().unwrap_or("failed")))?;
+        run_case(case, scheme)
+            .map_err(|e| format!("case {i}: {}", e.message().unwrap_or("failed")))?;
     }
     Ok(())
 }
@@ -130,7 +139,8 @@ fn run_case(value: &Value, scheme: Option<Scheme>) -> Outcome {
 fn read(value: &Value, scheme: Option<Scheme>) -> Outcome<Case> {
     let payload = hex(&value["Payload"])?;
     let (scheme, hops, len) = match scheme {
-        // The oldest vectors name no geometry: five hops, and the payload is the whole forward payload.
+        // The oldest vectors name no geometry: five hops, and the payload is the whole forward
+        // payload.
         Some(scheme) => (scheme, 5, payload.len()),
         None => {
             let scheme = match value["KEMName"].as_str() {
@@ -158,7 +168,10 @@ fn read(value: &Value, scheme: Option<Scheme>) -> Outcome<Case> {
         .iter()
         .map(|node| ok(PrivateKey::from_bytes(scheme, &hex(&node["PrivateKey"])?)))
         .collect::<Outcome<Vec<_>>>()?;
-    let path = list(&value["Path"])?.iter().map(|hop| read_hop(scheme, hop)).collect::<Outcome<Vec<_>>>()?;
+    let path = list(&value["Path"])?
+        .iter()
+        .map(|hop| read_hop(scheme, hop))
+        .collect::<Outcome<Vec<_>>>()?;
     check(!path.is_empty() && path.len() == keys.len(), "path and nodes differ")?;
     for (hop, key) in path.iter().zip(&keys) {
         check(hop.key == *key.public(), "public key does not belong to the private key")?;
@@ -199,13 +212,18 @@ fn walk(case: &Case, value: &Value) -> Outcome {
         check(peeled.commands.starts_with(&case.path[i].commands), "path commands")?;
         match (peeled.rest, ok(unwrap(g, key, packet))?) {
             (Rest::Packet(ours), Unwrapped::Forward { next, packet, .. }) if i < last => {
-                check(ours.as_bytes() == case.packets[i + 1] && ours == packet, "packet for the next hop")?;
+                check(
+                    ours.as_bytes() == case.packets[i + 1] && ours == packet,
+                    "packet for the next hop",
+                )?;
                 check(next == case.path[i + 1].id, "next hop")?;
             }
             (_, Unwrapped::Deliver { payload, .. }) if i == last && case.surb.is_empty() => {
                 check(payload == case.payload, "payload")?;
             }
-            (Rest::Payload(body), Unwrapped::Reply { payload, .. }) if i == last && !case.surb.is_empty() => {
+            (Rest::Payload(body), Unwrapped::Reply { payload, .. })
+                if i == last && !case.surb.is_empty() =>
+            {
                 check(body == payload, "reply bodies differ")?;
                 let keys = ok(SurbKeys::from_bytes(g, &case.surb_keys))?;
                 check(keys.to_bytes()[..] == case.surb_keys, "SURB keys")?;
@@ -237,7 +255,10 @@ fn our_own(case: &Case) -> Outcome {
     end.commands.retain(|c| !matches!(c, Command::SurbReply(_)));
 
     let body = carry(case, ok(build(g, &path, &case.payload, &mut rng))?)?;
-    check(matches!(body, Unwrapped::Deliver { payload, .. } if payload == case.payload), "our packet")?;
+    check(
+        matches!(body, Unwrapped::Deliver { payload, .. } if payload == case.payload),
+        "our packet",
+    )?;
 
     let (surb, keys) = ok(Surb::create(g, &path, [5; 16], &mut rng))?;
     let (packet, first) = ok(surb.reply(g, &case.payload))?;

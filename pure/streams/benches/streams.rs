@@ -55,7 +55,11 @@ fn bench(c: &mut Criterion) {
             chunk[0].signature[0] ^= 1;
         }
         group.bench_function(format!("{n}, each equation spoiled"), |b| {
-            b.iter_batched(|| spoiled.clone(), |m| verify_batch(m, &mut rng), BatchSize::SmallInput);
+            b.iter_batched(
+                || spoiled.clone(),
+                |m| verify_batch(m, &mut rng),
+                BatchSize::SmallInput,
+            );
         });
     }
     group.finish();

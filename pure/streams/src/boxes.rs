@@ -54,7 +54,8 @@ impl SealedBox {
     /// [`Error::BadSignature`].
     pub fn verify(self) -> Result<VerifiedBox, Error> {
         let key = VerificationKey::try_from(self.id.0).map_err(|_| Error::BadSignature)?;
-        key.verify(&Signature::from(self.signature), &self.ciphertext).map_err(|_| Error::BadSignature)?;
+        key.verify(&Signature::from(self.signature), &self.ciphertext)
+            .map_err(|_| Error::BadSignature)?;
         Ok(VerifiedBox(self))
     }
 }

@@ -15,7 +15,8 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use crate::index::{INDEX_LEN, IndexKeys};
 use crate::{BoxId, Error, Index, SealedBox, VerifiedBox};
 
-/// Computes the addresses and opens the boxes of a stream, from its index on. 136 bytes: root public key | index.
+/// Computes the addresses and opens the boxes of a stream, from its index on. 136 bytes: root
+/// public key | index.
 #[derive(Clone)]
 pub struct ReadCapability {
     root: CompressedEdwardsY,
@@ -30,12 +31,14 @@ impl ReadCapability {
     /// From a root public key and an index.
     ///
     /// # Errors
-    /// [`Error::BadCapability`] unless the key is the one encoding of a point of the prime-order group. (A key with a
-    /// small-order part would mark all its ids for whoever looks at them, and one writer could pose as eight.)
+    /// [`Error::BadCapability`] unless the key is the one encoding of a point of the prime-order
+    /// group. (A key with a small-order part would mark all its ids for whoever looks at them, and
+    /// one writer could pose as eight.)
     pub fn from_parts(root: [u8; 32], index: Index) -> Result<Self, Error> {
         let root = CompressedEdwardsY(root);
         let point = root.decompress().ok_or(Error::BadCapability)?;
-        // No point of the prime-order group has a second encoding: all points with y < 19 have a small-order part.
+        // No point of the prime-order group has a second encoding: all points with y < 19 have a
+        // small-order part.
         if point.is_small_order() || !point.is_torsion_free() {
             return Err(Error::BadCapability);
         }
@@ -96,8 +99,8 @@ impl ReadCapability {
         self.id_for(&self.index.keys(context))
     }
 
-    /// The addresses of the next `n` boxes, the current index's first; fewer at the end of the stream.
-    /// The capability stays where it is; each index is ratcheted once.
+    /// The addresses of the next `n` boxes, the current index's first; fewer at the end of the
+    /// stream. The capability stays where it is; each index is ratcheted once.
     pub fn ids<'a>(&'a self, context: &'a [u8], n: usize) -> impl Iterator<Item = BoxId> + 'a {
         std::iter::successors(Some(self.index.clone()), |index| index.next().ok())
             .take(n)
@@ -106,7 +109,8 @@ impl ReadCapability {
 
     /// Opens the box at the current index.
     ///
-    /// The id is compared first: a mere reader knows E' and could encrypt under it, but cannot sign under this id.
+    /// The id is compared first: a mere reader knows E' and could encrypt under it, but cannot sign
+    /// under this id.
     ///
     /// # Errors
     /// [`Error::WrongId`], [`Error::Tombstone`], [`Error::NotOpened`].
@@ -121,7 +125,9 @@ impl ReadCapability {
         let mut plaintext = Zeroizing::new(found.ciphertext().to_vec());
         let cipher = Aes256GcmSiv::new(&keys.encryption.into());
         let id = found.id();
-        cipher.decrypt_in_place(&nonce(&id).into(), id.as_bytes(), &mut *plaintext).map_err(|_| Error::NotOpened)?;
+        cipher
+            .decrypt_in_place(&nonce(&id).into(), id.as_bytes(), &mut *plaintext)
+            .map_err(|_| Error::NotOpened)?;
         Ok(plaintext)
     }
 
@@ -138,7 +144,8 @@ impl fmt::Debug for ReadCapability {
     }
 }
 
-/// Makes the boxes of a stream, from its index on. 168 bytes: root private key 64 (seed | public) | index.
+/// Makes the boxes of a stream, from its index on. 168 bytes: root private key 64 (seed | public) |
+/// index.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct WriteCapability {
     seed: [u8; 32],
@@ -165,7 +172,10 @@ impl WriteCapability {
     #[must_use]
     pub fn from_seed(seed: &[u8; 32]) -> Self {
         let root = Zeroizing::new(<[u8; 32]>::from(
-            Sha512_256::new().chain_update(b"hushwing stream root v1").chain_update(seed).finalize(),
+            Sha512_256::new()
+                .chain_update(b"hushwing stream root v1")
+                .chain_update(seed)
+                .finalize(),
         ));
         Self::from_parts(&root, Index::from_seed(seed))
     }
@@ -238,7 +248,8 @@ impl WriteCapability {
         ReadCapability { root: CompressedEdwardsY(self.root), point, index: self.index.clone() }
     }
 
-    /// Seals a plaintext at the current index. Sealing the same twice gives the same box: a retry is harmless.
+    /// Seals a plaintext at the current index. Sealing the same twice gives the same box: a retry
+    /// is harmless.
     ///
     /// # Errors
     /// [`Error::TooLong`] beyond what AES-GCM-SIV takes (64 GiB).
@@ -248,10 +259,12 @@ impl WriteCapability {
         let id = key.id();
         let mut ciphertext = plaintext.to_vec();
         let cipher = Aes256GcmSiv::new(&keys.encryption.into());
-        cipher.encrypt_in_place(&nonce(&id).into(), id.as_bytes(), &mut ciphertext).map_err(|_| Error::TooLong {
-            len: plaintext.len(),
-            max: usize::try_from(aes_gcm_siv::P_MAX).unwrap_or(usize::MAX),
-        })?;
+        cipher.encrypt_in_place(&nonce(&id).into(), id.as_bytes(), &mut ciphertext).map_err(
+            |_| Error::TooLong {
+                len: plaintext.len(),
+                max: usize::try_from(aes_gcm_siv::P_MAX).unwrap_or(usize::MAX),
+            },
+        )?;
         Ok(key.sign(ciphertext))
     }
 
@@ -285,7 +298,8 @@ fn nonce(id: &BoxId) -> [u8; 12] {
     id.as_bytes().first_chunk::<12>().copied().unwrap_or_default()
 }
 
-/// The signing key of one box: the blinded secret scalar (mod l), and the id that is its public key.
+/// The signing key of one box: the blinded secret scalar (mod l), and the id that is its public
+/// key.
 struct BlindedKey {
     secret: Zeroizing<Scalar>,
     public: VerifyingKey,
@@ -296,12 +310,16 @@ impl BlindedKey {
         BoxId::new(self.public.to_bytes())
     }
 
-    /// Ed25519 by a blinded scalar. A blinded key has no seed, so the nonce's prefix is derived from the scalar itself:
-    /// SHA-512("hushwing box nonce v1" | scalar), first half; never random, so that no bad generator can leak the key.
-    /// The scalar is the context's own, so two contexts share no prefix either.
+    /// Ed25519 by a blinded scalar. A blinded key has no seed, so the nonce's prefix is derived
+    /// from the scalar itself: SHA-512("hushwing box nonce v1" | scalar), first half; never random,
+    /// so that no bad generator can leak the key. The scalar is the context's own, so two contexts
+    /// share no prefix either.
     fn sign(&self, ciphertext: Vec<u8>) -> VerifiedBox {
         let hash = Zeroizing::new(<[u8; 64]>::from(
-            Sha512::new().chain_update(b"hushwing box nonce v1").chain_update(self.secret.as_bytes()).finalize(),
+            Sha512::new()
+                .chain_update(b"hushwing box nonce v1")
+                .chain_update(self.secret.as_bytes())
+                .finalize(),
         ));
         let key = ExpandedSecretKey {
             scalar: *self.secret,

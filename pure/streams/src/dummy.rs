@@ -5,7 +5,8 @@ use zeroize::Zeroizing;
 
 use crate::{BoxClass, Error, SealedBox, WriteCapability};
 
-/// A box of a stream that is made for it and forgotten: nobody can open it, and nobody asks for its id.
+/// A box of a stream that is made for it and forgotten: nobody can open it, and nobody asks for its
+/// id.
 ///
 /// # Errors
 /// [`Error::Tombstone`] for the class that has no content.

@@ -12,12 +12,14 @@ use crate::Error;
 /// Serialised length, bytes.
 pub(crate) const INDEX_LEN: usize = 104;
 
-/// Most steps that one [`Index::advance_to`] takes, so that nobody's number can keep us busy: under two seconds.
+/// Most steps that one [`Index::advance_to`] takes, so that nobody's number can keep us busy: under
+/// two seconds.
 pub const MAX_ADVANCE: u64 = 1 << 20;
 
 /// Index state of a BACAP stream: counter u64 | blinding K 32 | encryption E 32 | HKDF state H 32.
 ///
-/// Serialised little-endian, 104 bytes. Whoever forgets an index cannot compute it again from later ones.
+/// Serialised little-endian, 104 bytes. Whoever forgets an index cannot compute it again from later
+/// ones.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct Index {
     counter: u64,
@@ -36,7 +38,8 @@ pub(crate) struct IndexKeys {
 }
 
 impl Index {
-    /// A random first index; its counter is the sum of two random numbers below 2^62, as BACAP says.
+    /// A random first index; its counter is the sum of two random numbers below 2^62, as BACAP
+    /// says.
     pub fn random<R: CryptoRng + ?Sized>(rng: &mut R) -> Self {
         let counter = (rng.next_u64() >> 2).saturating_add(rng.next_u64() >> 2);
         let mut state = Zeroizing::new([0; 32]);
@@ -45,7 +48,8 @@ impl Index {
     }
 
     /// The first index of a stream that several people derive from one 32-byte secret:
-    /// HKDF-BLAKE2b-512(ikm = seed, no salt, info "hushwing index seed v1") gives two numbers and H.
+    /// HKDF-BLAKE2b-512(ikm = seed, no salt, info "hushwing index seed v1") gives two numbers and
+    /// H.
     #[must_use]
     pub fn from_seed(seed: &[u8; 32]) -> Self {
         let mut out = Zeroizing::new([0; 48]);
@@ -119,7 +123,8 @@ impl Index {
     }
 
     fn first(counter: u64, state: &[u8; 32]) -> Self {
-        // K and E of the first index come from its own H, as those of all later ones come from their predecessor's.
+        // K and E of the first index come from its own H, as those of all later ones come from
+        // their predecessor's.
         Index { counter, ..ratchet(counter, state) }
     }
 }
@@ -130,10 +135,16 @@ fn ratchet(counter: u64, state: &[u8; 32]) -> Index {
     expand(None, state, &counter.to_le_bytes(), out.as_mut());
     let (state, rest) = out.split_at_checked(32).unwrap_or_default();
     let (encryption, blinding) = rest.split_at_checked(32).unwrap_or_default();
-    Index { counter: 0, blinding: take32(blinding), encryption: take32(encryption), state: take32(state) }
+    Index {
+        counter: 0,
+        blinding: take32(blinding),
+        encryption: take32(encryption),
+        state: take32(state),
+    }
 }
 
-/// HKDF-BLAKE2b-512 (RFC 5869). Outputs here are at most 96 bytes, far below the limit at which it fails.
+/// HKDF-BLAKE2b-512 (RFC 5869). Outputs here are at most 96 bytes, far below the limit at which it
+/// fails.
 fn expand(salt: Option<&[u8]>, ikm: &[u8], info: &[u8], out: &mut [u8]) {
     let done = SimpleHkdf::<Blake2b512>::new(salt, ikm).expand(info, out);
     debug_assert!(done.is_ok());

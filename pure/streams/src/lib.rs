@@ -6,7 +6,8 @@
 //! - [`Index`]: a position in a stream, a ratchet that cannot be turned back
 //! - [`WriteCapability`], [`ReadCapability`]: who may write, who may read, from an index on
 //! - [`SealedBox`] and [`VerifiedBox`]: a box before and after its signature was checked
-//! - [`pad`], [`unpad`], [`BoxClass`]: contents of a class all have one length; [`Sizes`]: which class a writer takes
+//! - [`pad`], [`unpad`], [`BoxClass`]: contents of a class all have one length; [`Sizes`]: which
+//!   class a writer takes
 //! - [`dummy()`]: a box that nobody can open
 //!
 //! # Not in this crate

@@ -41,7 +41,8 @@ pub enum BoxClass {
 
 impl BoxClass {
     /// The classes of messages, the smallest first.
-    pub const LADDER: [BoxClass; 4] = [BoxClass::Small, BoxClass::Medium, BoxClass::Standard, BoxClass::Large];
+    pub const LADDER: [BoxClass; 4] =
+        [BoxClass::Small, BoxClass::Medium, BoxClass::Standard, BoxClass::Large];
 
     /// The class of a ciphertext of `len` bytes, if there is one.
     #[must_use]
@@ -87,17 +88,22 @@ pub enum Sizes {
     /// Standard boxes only: a box tells nothing about the length of its content.
     #[default]
     Uniform,
-    /// The smallest of 512, 1,024, 2,048 and 4,096 bytes that takes the content: fewer bytes, and a rough length shows.
+    /// The smallest of 512, 1,024, 2,048 and 4,096 bytes that takes the content: fewer bytes, and a
+    /// rough length shows.
     Ladder,
 }
 
 impl Sizes {
-    /// The class of a box with `len` bytes of content: the smallest that takes it, or the largest there is.
+    /// The class of a box with `len` bytes of content: the smallest that takes it, or the largest
+    /// there is.
     #[must_use]
     pub fn class_for(self, len: usize) -> BoxClass {
         match self {
             Sizes::Uniform => BoxClass::Standard,
-            Sizes::Ladder => BoxClass::LADDER.into_iter().find(|c| len <= c.content_len()).unwrap_or(BoxClass::Large),
+            Sizes::Ladder => BoxClass::LADDER
+                .into_iter()
+                .find(|c| len <= c.content_len())
+                .unwrap_or(BoxClass::Large),
         }
     }
 
@@ -185,7 +191,10 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_or_is_not_zero_is_refused() {
-        assert!(matches!(pad(&[0; STANDARD_CONTENT_LEN + 1], BoxClass::Standard), Err(Error::TooLong { .. })));
+        assert!(matches!(
+            pad(&[0; STANDARD_CONTENT_LEN + 1], BoxClass::Standard),
+            Err(Error::TooLong { .. })
+        ));
         for content in [&[][..], &[1]] {
             assert_eq!(pad(content, BoxClass::Tombstone).unwrap_err(), Error::Tombstone);
         }

@@ -9,12 +9,16 @@ use crate::{Error, SealedBox, VerifiedBox};
 /// Boxes per equation. More gains little (a tenth at 256) and lets one bad box spoil more.
 const CHUNK: usize = 64;
 
-/// Verifies boxes together; results stand in the order of the boxes. One bad box does not spoil the others.
+/// Verifies boxes together; results stand in the order of the boxes. One bad box does not spoil the
+/// others.
 ///
-/// Boxes are checked 64 to an equation; those of an equation that fails are checked one by one. So a
-/// flood of bad boxes costs at most half as much again as single checks, and not a multiple of them.
-/// ZIP-215 in both paths, so that a batch and a single check never disagree.
-pub fn verify_batch<R: CryptoRng + ?Sized>(boxes: Vec<SealedBox>, rng: &mut R) -> Vec<Result<VerifiedBox, Error>> {
+/// Boxes are checked 64 to an equation; those of an equation that fails are checked one by one. So
+/// a flood of bad boxes costs at most half as much again as single checks, and not a multiple of
+/// them. ZIP-215 in both paths, so that a batch and a single check never disagree.
+pub fn verify_batch<R: CryptoRng + ?Sized>(
+    boxes: Vec<SealedBox>,
+    rng: &mut R,
+) -> Vec<Result<VerifiedBox, Error>> {
     let items: Vec<Item> = boxes.iter().map(item).collect();
     let mut good = Vec::with_capacity(items.len());
     for chunk in items.chunks(CHUNK) {

@@ -5,7 +5,9 @@ use curve25519_dalek::edwards::CompressedEdwardsY;
 use proptest::prelude::*;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
-use streams::{BoxClass, BoxId, Error, Index, ReadCapability, SealedBox, WriteCapability, pad, verify_batch};
+use streams::{
+    BoxClass, BoxId, Error, Index, ReadCapability, SealedBox, WriteCapability, pad, verify_batch,
+};
 
 fn rng(seed: u64) -> ChaCha20Rng {
     ChaCha20Rng::seed_from_u64(seed)
@@ -37,7 +39,8 @@ fn point(text: &str) -> [u8; 32] {
     bytes.try_into().unwrap()
 }
 
-/// Adds the group order l to a little-endian scalar: the same signature to whoever does not check that s < l.
+/// Adds the group order l to a little-endian scalar: the same signature to whoever does not check
+/// that s < l.
 fn add_order(s: &mut [u8]) {
     let order = "edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010";
     let mut carry = 0;
@@ -158,8 +161,14 @@ fn capabilities_survive_their_bytes_and_garbage_is_none() {
     assert!(ReadCapability::from_bytes(&wrong).is_ok());
     wrong.push(0);
     assert!(ReadCapability::from_bytes(&wrong).is_err());
-    assert_eq!(WriteCapability::from_seed(&[1; 32]).to_bytes(), WriteCapability::from_seed(&[1; 32]).to_bytes());
-    assert_ne!(WriteCapability::from_seed(&[1; 32]).root_public(), WriteCapability::from_seed(&[2; 32]).root_public());
+    assert_eq!(
+        WriteCapability::from_seed(&[1; 32]).to_bytes(),
+        WriteCapability::from_seed(&[1; 32]).to_bytes()
+    );
+    assert_ne!(
+        WriteCapability::from_seed(&[1; 32]).root_public(),
+        WriteCapability::from_seed(&[2; 32]).root_public()
+    );
 }
 
 //= BOX-009
@@ -202,14 +211,17 @@ fn debug_prints_no_byte() {
         writer.index(),
         made.clone().into_sealed()
     );
-    assert_eq!(text, "WriteCapability ReadCapability VerifiedBox(22 B) BoxId Index SealedBox(22 B)");
+    assert_eq!(
+        text,
+        "WriteCapability ReadCapability VerifiedBox(22 B) BoxId Index SealedBox(22 B)"
+    );
 }
 
 //= BOX-008
 #[test]
 fn a_batch_and_a_single_check_agree_on_the_known_edge_cases() {
-    // Small-order keys and R in every encoding, s = 0: the cofactored equation of ZIP-215 holds for all of them,
-    // that of RFC 8032 without cofactor does not.
+    // Small-order keys and R in every encoding, s = 0: the cofactored equation of ZIP-215 holds for
+    // all of them, that of RFC 8032 without cofactor does not.
     let mut edge = Vec::new();
     for key in SMALL_ORDER {
         for r in SMALL_ORDER {
@@ -221,8 +233,8 @@ fn a_batch_and_a_single_check_agree_on_the_known_edge_cases() {
     assert!(edge.iter().all(|one| one.clone().verify().is_ok()));
     assert!(verify_batch(edge.clone(), &mut rng(7)).iter().all(Result::is_ok));
 
-    // An honest box made bad: a small-order part added to R (which changes the challenge), s + l in place of s,
-    // no point as its key, no point as R.
+    // An honest box made bad: a small-order part added to R (which changes the challenge), s + l in
+    // place of s, no point as its key, no point as R.
     let honest = sealed(&WriteCapability::generate(&mut rng(8)), b"text");
     let r: [u8; 32] = honest.signature[..32].try_into().unwrap();
     let r = CompressedEdwardsY(r).decompress().unwrap();

@@ -1,6 +1,6 @@
-//! Somebody else's vectors, from the directory that `HUSHWING_VECTORS` names (default `../shared/vectors`
-//! beside the project), and the project's own. Every case of every file; a file that cannot be used is a failure;
-//! an absent directory is reported as skipped.
+//! Somebody else's vectors, from the directory that `HUSHWING_VECTORS` names (default
+//! `../shared/vectors` beside the project), and the project's own. Every case of every file; a file
+//! that cannot be used is a failure; an absent directory is reported as skipped.
 
 #![allow(clippy::disallowed_methods, reason = "a test harness reads its vector files")]
 
@@ -18,8 +18,10 @@ fn main() {
         std::fs::write(&own, own_vectors()).expect("own vectors written");
     }
     let mut trials = vec![Trial::test("own_vectors", move || run_file(&own, true))];
-    let directory = std::env::var_os("HUSHWING_VECTORS")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"), PathBuf::from);
+    let directory = std::env::var_os("HUSHWING_VECTORS").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"),
+        PathBuf::from,
+    );
     let bacap = directory.join("bacap");
     match std::fs::read_dir(&bacap) {
         Err(_) => {
@@ -44,7 +46,8 @@ fn main() {
     libtest_mimic::run(&args, trials).exit();
 }
 
-/// The project's own vectors: a format change shows. Written anew only by hand, with `HUSHWING_WRITE_VECTORS=1`.
+/// The project's own vectors: a format change shows. Written anew only by hand, with
+/// `HUSHWING_WRITE_VECTORS=1`.
 fn own_vectors() -> String {
     let lower = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
     let vectors: Vec<Value> = [[1u8; 32], [2; 32]]
@@ -92,17 +95,22 @@ fn run_file(file: &Path, own: bool) -> Result<(), Failed> {
         return Err("no case in the file".into());
     }
     for (n, vector) in vectors.iter().enumerate() {
-        run_case(vector, own).map_err(|e| format!("case {n}: {}", e.message().unwrap_or("failed")))?;
+        run_case(vector, own)
+            .map_err(|e| format!("case {n}: {}", e.message().unwrap_or("failed")))?;
     }
     Ok(())
 }
 
-/// Nonces are each implementation's own affair, so only our own signatures are compared byte for byte.
+/// Nonces are each implementation's own affair, so only our own signatures are compared byte for
+/// byte.
 fn run_case(vector: &Value, own: bool) -> Result<(), Failed> {
     let first = WriteCapability::from_bytes(&hex(&vector["write_cap"])?)?;
     let first_read = ReadCapability::from_bytes(&hex(&vector["read_cap"])?)?;
     ensure(first.to_bytes().as_slice() == hex(&vector["write_cap"])?, "write capability bytes")?;
-    ensure(first.read_capability().to_bytes() == first_read.to_bytes(), "read capability of the write capability")?;
+    ensure(
+        first.read_capability().to_bytes() == first_read.to_bytes(),
+        "read capability of the write capability",
+    )?;
     if own {
         let derived = WriteCapability::from_seed(&array(&vector["seed"])?);
         ensure(derived.to_bytes() == first.to_bytes(), "stream of the seed")?;
@@ -117,11 +125,18 @@ fn run_case(vector: &Value, own: bool) -> Result<(), Failed> {
         let at = Index::from_bytes(&array(&one["index"])?).counter();
         let read = first_read.advance_to(at)?;
         let write = first.advance_to(at)?;
-        ensure(read.index().to_bytes().as_slice() == hex(&one["index"])?, &format!("box {n}: index"))?;
+        ensure(
+            read.index().to_bytes().as_slice() == hex(&one["index"])?,
+            &format!("box {n}: index"),
+        )?;
         ensure(read.box_id(&context) == id, &format!("box {n}: id"))?;
-        let theirs = SealedBox { id, ciphertext: ciphertext.clone(), signature: array(&one["signature"])? };
+        let theirs =
+            SealedBox { id, ciphertext: ciphertext.clone(), signature: array(&one["signature"])? };
         let verified = theirs.verify()?;
-        ensure(read.open(&context, &verified)?.as_slice() == plaintext, &format!("box {n}: plaintext"))?;
+        ensure(
+            read.open(&context, &verified)?.as_slice() == plaintext,
+            &format!("box {n}: plaintext"),
+        )?;
         let ours = write.seal(&context, &plaintext)?;
         ensure(ours.id() == id && ours.ciphertext() == ciphertext, &format!("box {n}: sealing"))?;
         let signature = *ours.signature();

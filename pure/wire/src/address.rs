@@ -51,7 +51,11 @@ impl FromStr for Address {
             return Err(Error::BadAddress);
         }
         if let Ok(socket) = text.parse::<SocketAddr>() {
-            return if socket.port() == 0 { Err(Error::BadAddress) } else { Ok(Address::Ip(socket)) };
+            return if socket.port() == 0 {
+                Err(Error::BadAddress)
+            } else {
+                Ok(Address::Ip(socket))
+            };
         }
         let (name, port) = text.rsplit_once(':').ok_or(Error::BadAddress)?;
         let port = port.parse().ok().filter(|port| *port != 0).ok_or(Error::BadAddress)?;
@@ -75,7 +79,11 @@ impl fmt::Debug for Address {
 }
 
 impl<C> Encode<C> for Address {
-    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
+    fn encode<W: encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), encode::Error<W::Error>> {
         e.str(&self.to_string())?.ok()
     }
 }
@@ -100,7 +108,15 @@ mod tests {
             assert_eq!(format!("{a:?}"), "Address");
             assert_eq!(a.is_onion(), a.socket().is_none());
         }
-        for bad in ["", "localhost:1", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:70000", onion, &format!("{onion}:0")] {
+        for bad in [
+            "",
+            "localhost:1",
+            "127.0.0.1",
+            "127.0.0.1:0",
+            "127.0.0.1:70000",
+            onion,
+            &format!("{onion}:0"),
+        ] {
             assert_eq!(bad.parse::<Address>(), Err(Error::BadAddress), "{bad}");
         }
     }

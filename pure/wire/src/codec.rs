@@ -24,7 +24,8 @@ pub fn decode<'b, T: Decode<'b, ()>>(bytes: &'b [u8], what: &'static str) -> Res
     if decoder.position() == bytes.len() { Ok(value) } else { Err(Error::Trailing(what)) }
 }
 
-/// Decodes an array of at most `MAX` items, for use as `decode_with`; refuses a longer one before reading it.
+/// Decodes an array of at most `MAX` items, for use as `decode_with`; refuses a longer one before
+/// reading it.
 pub(crate) fn bounded<'b, C, T: Decode<'b, C>, const MAX: usize>(
     d: &mut minicbor::Decoder<'b>,
     ctx: &mut C,

@@ -6,14 +6,16 @@ use minicbor::{Decode, Decoder, Encode, Encoder};
 
 use crate::id::NodeId;
 use crate::limits::{
-    MAX_ADDRESSES, MAX_AUTHORITIES, MAX_DOCUMENT, MAX_EPOCH_KEYS, MAX_HOPS, MAX_NODES, MAX_PACKET, MAX_REGION,
+    MAX_ADDRESSES, MAX_AUTHORITIES, MAX_DOCUMENT, MAX_EPOCH_KEYS, MAX_HOPS, MAX_NODES, MAX_PACKET,
+    MAX_REGION,
 };
 use crate::{Address, Error, NetworkId, Timestamp, codec, decode};
 
 /// The version of all shapes in this module.
 pub const VERSION: u8 = 1;
 
-/// Which KEM the network's Sphinx packets use. `sphinx::Scheme` by another name, since `sphinx` knows nothing of us.
+/// Which KEM the network's Sphinx packets use. `sphinx::Scheme` by another name, since `sphinx`
+/// knows nothing of us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
 #[cbor(index_only)]
 pub enum PacketScheme {
@@ -128,7 +130,8 @@ pub enum Role {
     Hub,
 }
 
-/// The keyed digest with which a node processes a packet's tally. The tally and what it proves: `mix::tally`.
+/// The keyed digest with which a node processes a packet's tally. The tally and what it proves:
+/// `mix::tally`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Encode, Decode)]
 #[cbor(index_only)]
 pub enum Processing {
@@ -149,7 +152,8 @@ pub enum Processing {
 
 impl Processing {
     /// All of them.
-    pub const ALL: [Processing; 4] = [Processing::Sha256, Processing::Sha512, Processing::Sha3_256, Processing::Blake3];
+    pub const ALL: [Processing; 4] =
+        [Processing::Sha256, Processing::Sha512, Processing::Sha3_256, Processing::Blake3];
 
     /// Its name, as settings and people write it.
     #[must_use]
@@ -185,7 +189,11 @@ pub struct EpochKey {
     #[n(0)]
     pub epoch: u64,
     /// The public key, in the scheme's own encoding.
-    #[cbor(n(1), encode_with = "minicbor::bytes::encode", decode_with = "codec::bounded_bytes::<_, 1216>")]
+    #[cbor(
+        n(1),
+        encode_with = "minicbor::bytes::encode",
+        decode_with = "codec::bounded_bytes::<_, 1216>"
+    )]
     pub key: Vec<u8>,
 }
 
@@ -259,7 +267,8 @@ pub struct NodeDescriptor {
     /// Sphinx keys: this epoch's and the next two's.
     #[cbor(n(6), decode_with = "codec::bounded::<_, _, MAX_EPOCH_KEYS>")]
     pub keys: Vec<EpochKey>,
-    /// How it processes tallies, in a network whose packets carry one; `None` is [`Processing::Sha256`].
+    /// How it processes tallies, in a network whose packets carry one; `None` is
+    /// [`Processing::Sha256`].
     #[n(7)]
     pub processing: Option<Processing>,
 }
@@ -288,7 +297,8 @@ impl NodeDescriptor {
         if self.rate == 0 {
             return Err(Error::OutOfRange("declared rate"));
         }
-        let ascending = self.keys.iter().zip(self.keys.iter().skip(1)).all(|(a, b)| a.epoch < b.epoch);
+        let ascending =
+            self.keys.iter().zip(self.keys.iter().skip(1)).all(|(a, b)| a.epoch < b.epoch);
         if !ascending {
             return Err(Error::OutOfRange("order of epoch keys"));
         }
@@ -300,7 +310,11 @@ impl NodeDescriptor {
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
 pub struct SignedDescriptor {
     /// CBOR of a [`NodeDescriptor`]: exactly the bytes that were signed.
-    #[cbor(n(0), encode_with = "minicbor::bytes::encode", decode_with = "codec::bounded_bytes::<_, 16384>")]
+    #[cbor(
+        n(0),
+        encode_with = "minicbor::bytes::encode",
+        decode_with = "codec::bounded_bytes::<_, 16384>"
+    )]
     pub descriptor: Vec<u8>,
     /// Ed25519 signature by the node's identity key, domain separated.
     #[cbor(n(1), with = "minicbor::bytes")]
@@ -346,7 +360,8 @@ pub struct NetworkDocument {
     /// Whether every packet carries a tally. Fixed for the life of a network, like its geometry.
     #[cbor(n(11), default)]
     pub tally: bool,
-    /// Whether the document goes to enrolled clients only, sealed to their keys: nodes do not hand it out then.
+    /// Whether the document goes to enrolled clients only, sealed to their keys: nodes do not hand
+    /// it out then.
     #[cbor(n(12), default)]
     pub sealed: bool,
 }
@@ -409,7 +424,10 @@ impl NetworkDocument {
         range(p.layers <= p.max_relays, "layers")?;
         range(self.mixing.mean_delay_ms <= self.mixing.max_delay_ms, "mean delay")?;
         // With X25519-NIKE the bytes that key a tally are already in use.
-        range(!self.tally || self.geometry.scheme != PacketScheme::X25519Nike, "tally of this packet scheme")?;
+        range(
+            !self.tally || self.geometry.scheme != PacketScheme::X25519Nike,
+            "tally of this packet scheme",
+        )?;
         let ascending = self.nodes.iter().zip(self.nodes.iter().skip(1)).all(|(a, b)| a.id < b.id);
         range(ascending, "order of nodes")?;
         self.nodes.iter().try_for_each(NodeDescriptor::check)
@@ -423,7 +441,11 @@ pub struct AuthorityKeys {
     #[cbor(n(0), with = "minicbor::bytes")]
     pub ed25519: [u8; 32],
     /// ML-DSA-65 public key, 1952 bytes.
-    #[cbor(n(1), encode_with = "minicbor::bytes::encode", decode_with = "codec::bounded_bytes::<_, 1952>")]
+    #[cbor(
+        n(1),
+        encode_with = "minicbor::bytes::encode",
+        decode_with = "codec::bounded_bytes::<_, 1952>"
+    )]
     pub ml_dsa: Vec<u8>,
 }
 
@@ -438,7 +460,8 @@ pub struct AuthoritySet {
     pub authorities: Vec<AuthorityKeys>,
 }
 
-/// One authority's signatures. Both must hold: neither a quantum computer nor a break of the young scheme suffices.
+/// One authority's signatures. Both must hold: neither a quantum computer nor a break of the young
+/// scheme suffices.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
 pub struct DocumentSignature {
     /// Index into the authority set.
@@ -448,7 +471,11 @@ pub struct DocumentSignature {
     #[cbor(n(1), with = "minicbor::bytes")]
     pub ed25519: [u8; 64],
     /// ML-DSA-65 (FIPS 204), 3309 bytes.
-    #[cbor(n(2), encode_with = "minicbor::bytes::encode", decode_with = "codec::bounded_bytes::<_, 3309>")]
+    #[cbor(
+        n(2),
+        encode_with = "minicbor::bytes::encode",
+        decode_with = "codec::bounded_bytes::<_, 3309>"
+    )]
     pub ml_dsa: Vec<u8>,
 }
 
@@ -456,10 +483,18 @@ pub struct DocumentSignature {
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
 pub struct SignedDocument {
     /// The authority set, CBOR of [`AuthoritySet`]: exactly the bytes whose hash is the network id.
-    #[cbor(n(0), encode_with = "minicbor::bytes::encode", decode_with = "codec::bounded_bytes::<_, 65536>")]
+    #[cbor(
+        n(0),
+        encode_with = "minicbor::bytes::encode",
+        decode_with = "codec::bounded_bytes::<_, 65536>"
+    )]
     pub authorities: Vec<u8>,
     /// CBOR of a [`NetworkDocument`]: exactly the bytes that were signed.
-    #[cbor(n(1), encode_with = "minicbor::bytes::encode", decode_with = "codec::bounded_bytes::<_, MAX_DOCUMENT>")]
+    #[cbor(
+        n(1),
+        encode_with = "minicbor::bytes::encode",
+        decode_with = "codec::bounded_bytes::<_, MAX_DOCUMENT>"
+    )]
     pub document: Vec<u8>,
     /// Signatures.
     #[cbor(n(2), decode_with = "codec::bounded::<_, _, MAX_AUTHORITIES>")]
@@ -502,7 +537,13 @@ mod tests {
                 default_level: CoverLevel::Off,
                 mix_loops: 0,
             },
-            paths: PathPolicy { min_relays: 3, max_relays: 3, forward_ppm: 0, layers: 0, distinct_regions: false },
+            paths: PathPolicy {
+                min_relays: 3,
+                max_relays: 3,
+                forward_ppm: 0,
+                layers: 0,
+                distinct_regions: false,
+            },
             nodes: vec![node(1, Role::Relay), node(2, Role::Hub)],
             tally: false,
             sealed: false,

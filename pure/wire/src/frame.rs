@@ -4,12 +4,15 @@
 //! kind u8 | body length u24 big-endian | body
 //! ```
 //!
-//! `Packet` and `Reply` bodies are raw and, within one network, of one length; all other bodies are CBOR.
+//! `Packet` and `Reply` bodies are raw and, within one network, of one length; all other bodies are
+//! CBOR.
 
 use minicbor::{Decode, Encode};
 
 use crate::id::{AdmissionToken, DocumentHash, EnrolmentId};
-use crate::limits::{MAX_DESCRIPTOR, MAX_DOCUMENT, MAX_MESH_MESSAGE, MAX_PACKET, MAX_SEALED_DOCUMENT};
+use crate::limits::{
+    MAX_DESCRIPTOR, MAX_DOCUMENT, MAX_MESH_MESSAGE, MAX_PACKET, MAX_SEALED_DOCUMENT,
+};
 use crate::{BootId, ClientToken, Error, RequestId, codec, decode, encode, hub, mesh};
 
 /// Length of a frame header, bytes.
@@ -129,7 +132,8 @@ pub struct Header {
 }
 
 impl Header {
-    /// Parses the four header bytes. Nothing is allocated for a body before this has passed (`WIRE-001`).
+    /// Parses the four header bytes. Nothing is allocated for a body before this has passed
+    /// (`WIRE-001`).
     ///
     /// # Errors
     /// [`Error::UnknownKind`], [`Error::TooLong`].
@@ -188,7 +192,8 @@ pub enum Credential {
     /// A node that may register: it gets the document plainly.
     #[n(0)]
     Node(#[n(0)] AdmissionToken),
-    /// An enrolled client: it gets the document sealed to the key of this name. Nothing is proved by asking; only the key opens it.
+    /// An enrolled client: it gets the document sealed to the key of this name. Nothing is proved
+    /// by asking; only the key opens it.
     #[n(1)]
     Client(#[n(0)] EnrolmentId),
 }
@@ -263,7 +268,11 @@ impl std::fmt::Debug for Frame {
 struct RegisterBody {
     #[n(0)]
     token: AdmissionToken,
-    #[cbor(n(1), encode_with = "minicbor::bytes::encode", decode_with = "codec::bounded_bytes::<_, MAX_DESCRIPTOR>")]
+    #[cbor(
+        n(1),
+        encode_with = "minicbor::bytes::encode",
+        decode_with = "codec::bounded_bytes::<_, MAX_DESCRIPTOR>"
+    )]
     descriptor: Vec<u8>,
 }
 
@@ -302,11 +311,13 @@ impl Frame {
     pub fn parse(kind: FrameKind, body: &[u8]) -> Result<Self, Error> {
         Ok(match kind {
             FrameKind::Packet => {
-                let (epoch, packet) = body.split_first_chunk::<PACKET_PREFIX>().ok_or(Error::Malformed("packet"))?;
+                let (epoch, packet) =
+                    body.split_first_chunk::<PACKET_PREFIX>().ok_or(Error::Malformed("packet"))?;
                 Frame::Packet { epoch: u32::from_be_bytes(*epoch), packet: packet.to_vec() }
             }
             FrameKind::Reply => {
-                let (id, padded) = body.split_first_chunk::<REPLY_PREFIX>().ok_or(Error::Malformed("reply"))?;
+                let (id, padded) =
+                    body.split_first_chunk::<REPLY_PREFIX>().ok_or(Error::Malformed("reply"))?;
                 Frame::Reply { surb_id: *id, padded: padded.to_vec() }
             }
             FrameKind::Attach => Frame::Attach(decode(body, "attach")?),
@@ -466,14 +477,20 @@ mod tests {
             Frame::Registered(77),
             Frame::Refused(RefusedReason::NotAdmitted),
             Frame::Refused(RefusedReason::NotEnrolled),
-            Frame::GetDocumentAs(Some(DocumentHash::new([5; 32])), Credential::Node(AdmissionToken::new([6; 32]))),
+            Frame::GetDocumentAs(
+                Some(DocumentHash::new([5; 32])),
+                Credential::Node(AdmissionToken::new([6; 32])),
+            ),
             Frame::GetDocumentAs(None, Credential::Client(EnrolmentId::new([7; 32]))),
             Frame::SealedDocument(vec![1, 2, 3]),
             Frame::MeshProof(mesh::Proof([8; 32])),
             Frame::MeshKnock(mesh::Knock { name: b"ann".to_vec() }),
             Frame::MeshWelcomed(mesh::Welcomed { invite: vec![1; 300] }),
             Frame::Mesh(mesh::Message::Ranges(vec![0x61])),
-            Frame::Mesh(mesh::Message::Offer(vec![mesh::Offered { id: hub::BoxAddress([1; 32]), hops: 4 }])),
+            Frame::Mesh(mesh::Message::Offer(vec![mesh::Offered {
+                id: hub::BoxAddress([1; 32]),
+                hops: 4,
+            }])),
         ];
         for frame in frames {
             assert_eq!(parse_all(&frame.to_bytes().unwrap()).unwrap(), frame);

@@ -1,14 +1,15 @@
 //! The box protocol: `put(box)` and `get(ids, deadline)`, and the `echo` that cover loops use.
 //!
-//! The same requests travel inside Sphinx payloads and in frames on a direct link. On a direct link the
-//! hub answers a `get` the moment a box arrives; on the onion route with cover traffic at its deadline.
+//! The same requests travel inside Sphinx payloads and in frames on a direct link. On a direct link
+//! the hub answers a `get` the moment a box arrives; on the onion route with cover traffic at its
+//! deadline.
 
 use minicbor::{Decode, Encode};
 
 use crate::id::AccessKey;
 use crate::limits::{
-    BULK_CIPHERTEXT, LARGE_CIPHERTEXT, MAX_GET_IDS, MAX_RESPONSE_BOXES, MEDIUM_CIPHERTEXT, SMALL_CIPHERTEXT,
-    STANDARD_CIPHERTEXT,
+    BULK_CIPHERTEXT, LARGE_CIPHERTEXT, MAX_GET_IDS, MAX_RESPONSE_BOXES, MEDIUM_CIPHERTEXT,
+    SMALL_CIPHERTEXT, STANDARD_CIPHERTEXT,
 };
 use crate::{BootId, Tally, codec};
 
@@ -35,12 +36,14 @@ impl std::fmt::Debug for BoxBytes {
     }
 }
 
-fn decode_class<C>(d: &mut minicbor::Decoder<'_>, _: &mut C) -> Result<Vec<u8>, minicbor::decode::Error> {
+fn decode_class<C>(
+    d: &mut minicbor::Decoder<'_>,
+    _: &mut C,
+) -> Result<Vec<u8>, minicbor::decode::Error> {
     let bytes = d.bytes()?;
     match bytes.len() {
-        0 | SMALL_CIPHERTEXT | MEDIUM_CIPHERTEXT | STANDARD_CIPHERTEXT | LARGE_CIPHERTEXT | BULK_CIPHERTEXT => {
-            Ok(bytes.to_vec())
-        }
+        0 | SMALL_CIPHERTEXT | MEDIUM_CIPHERTEXT | STANDARD_CIPHERTEXT | LARGE_CIPHERTEXT
+        | BULK_CIPHERTEXT => Ok(bytes.to_vec()),
         _ => Err(minicbor::decode::Error::message("not a box class")),
     }
 }
@@ -79,7 +82,8 @@ pub enum Operation {
         /// Addresses, at most [`MAX_GET_IDS`].
         #[cbor(n(0), decode_with = "codec::bounded::<_, _, MAX_GET_IDS>")]
         ids: Vec<BoxAddress>,
-        /// Time to wait, ms from the request's arrival; capped at [`crate::limits::MAX_GET_DEADLINE_MS`].
+        /// Time to wait, ms from the request's arrival; capped at
+        /// [`crate::limits::MAX_GET_DEADLINE_MS`].
         #[n(1)]
         deadline_ms: u32,
         /// Whether to wait for the deadline even when a box is there earlier (cover traffic).
@@ -100,7 +104,8 @@ pub struct Response {
     /// The answer.
     #[n(1)]
     pub answer: Answer,
-    /// On the onion route of a network with tallies: the request's tally, as it was after the hub's own fold.
+    /// On the onion route of a network with tallies: the request's tally, as it was after the hub's
+    /// own fold.
     #[n(2)]
     pub tally: Option<Tally>,
 }
@@ -195,7 +200,11 @@ mod tests {
     fn lists_are_bounded() {
         let get = |n: usize| Request {
             access: AccessKey::new([0; 16]),
-            operation: Operation::Get { ids: vec![BoxAddress([0; 32]); n], deadline_ms: 5, hold: false },
+            operation: Operation::Get {
+                ids: vec![BoxAddress([0; 32]); n],
+                deadline_ms: 5,
+                hold: false,
+            },
         };
         let ok = get(MAX_GET_IDS);
         assert_eq!(decode::<Request>(&encode(&ok), "request").unwrap(), ok);
@@ -211,7 +220,11 @@ mod tests {
             Answer::Refused(Refusal::BadBox),
         ] {
             let mut response = Response { boot: BootId::new([9; 16]), answer, tally: None };
-            assert_eq!(encode(&response)[0], 0x82, "an answer without a tally is as it was before there were any");
+            assert_eq!(
+                encode(&response)[0],
+                0x82,
+                "an answer without a tally is as it was before there were any"
+            );
             assert_eq!(decode::<Response>(&encode(&response), "response").unwrap(), response);
             response.tally = Some(Tally::new([4; 32]));
             assert_eq!(decode::<Response>(&encode(&response), "response").unwrap(), response);

@@ -55,7 +55,8 @@ opaque! {
     ClientToken, 32
 }
 opaque! {
-    /// Random number that a hub or relay draws at each start. When it changes, open requests are gone.
+    /// Random number that a hub or relay draws at each start. When it changes, open requests are
+    /// gone.
     BootId, 16
 }
 opaque! {
@@ -85,7 +86,8 @@ opaque! {
 pub struct RequestId(#[n(0)] pub u64);
 
 impl NodeId {
-    /// The first eight hexadecimal digits, for people at their own console only (`-v`), never for logs.
+    /// The first eight hexadecimal digits, for people at their own console only (`-v`), never for
+    /// logs.
     #[must_use]
     pub fn short(&self) -> String {
         let mut text = data_encoding::HEXLOWER.encode(&self.0);

@@ -10,8 +10,8 @@
 //! - [`ErrorKind`]: whose fault an error is; [`Sensitive`]: what never reaches a log
 //!
 //! # Not in this crate
-//! Cryptography (signatures of the document are checked in `mix`, boxes in `streams`; the one hash here is the checksum
-//! of an onion name), sockets, clocks.
+//! Cryptography (signatures of the document are checked in `mix`, boxes in `streams`; the one hash
+//! here is the checksum of an onion name), sockets, clocks.
 //!
 //! # Invariants
 //! - A length is refused before anything of that size is allocated (`WIRE-001`).

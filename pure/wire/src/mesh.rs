@@ -1,4 +1,5 @@
-//! What neighbours on one LAN say to each other: who they are to each other, what they carry, what they lack.
+//! What neighbours on one LAN say to each other: who they are to each other, what they carry, what
+//! they lack.
 
 use minicbor::{Decode, Encode};
 
@@ -6,8 +7,8 @@ use crate::codec;
 use crate::hub::{BoxAddress, BoxBytes};
 use crate::limits::{MAX_MESH_BOXES, MAX_MESH_IDS, MAX_MESH_RANGES};
 
-/// The first frame each way: that the sender knows the pair's secret, bound to both keys of the link. To anybody else it
-/// is noise. `Debug` prints no byte.
+/// The first frame each way: that the sender knows the pair's secret, bound to both keys of the
+/// link. To anybody else it is noise. `Debug` prints no byte.
 #[derive(Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cbor(transparent)]
 pub struct Proof(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
@@ -22,7 +23,11 @@ impl std::fmt::Debug for Proof {
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Knock {
     /// How the stranger wants to be called, at most 64 bytes; not neutralised yet.
-    #[cbor(n(0), encode_with = "minicbor::bytes::encode", decode_with = "codec::bounded_bytes::<_, 64>")]
+    #[cbor(
+        n(0),
+        encode_with = "minicbor::bytes::encode",
+        decode_with = "codec::bounded_bytes::<_, 64>"
+    )]
     pub name: Vec<u8>,
 }
 
@@ -36,7 +41,11 @@ impl std::fmt::Debug for Knock {
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Welcomed {
     /// The invite's text, at most 4,096 bytes; empty for a no.
-    #[cbor(n(0), encode_with = "minicbor::bytes::encode", decode_with = "codec::bounded_bytes::<_, 4096>")]
+    #[cbor(
+        n(0),
+        encode_with = "minicbor::bytes::encode",
+        decode_with = "codec::bounded_bytes::<_, 4096>"
+    )]
     pub invite: Vec<u8>,
 }
 

@@ -15,7 +15,8 @@ const VERSION: u8 = 3;
 /// Text before the key in the checksum's input: rend-spec-v3, "Encoding onion addresses".
 const CHECKSUM_PREFIX: &[u8] = b".onion checksum";
 
-/// An onion service's Ed25519 identity, written as 56 letters and `.onion`. `Debug` prints no letter of it.
+/// An onion service's Ed25519 identity, written as 56 letters and `.onion`. `Debug` prints no
+/// letter of it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OnionName([u8; 32]);
 
@@ -33,7 +34,10 @@ impl OnionName {
     }
 
     fn checksum(&self) -> [u8; 2] {
-        let digest = Sha3_256::new().chain_update(CHECKSUM_PREFIX).chain_update(self.0).chain_update([VERSION]);
+        let digest = Sha3_256::new()
+            .chain_update(CHECKSUM_PREFIX)
+            .chain_update(self.0)
+            .chain_update([VERSION]);
         let digest: [u8; 32] = digest.finalize().into();
         let [a, b, ..] = digest;
         [a, b]
@@ -48,7 +52,9 @@ impl FromStr for OnionName {
         if name.len() != NAME_LEN {
             return Err(Error::BadAddress);
         }
-        let bytes = BASE32_NOPAD.decode(name.to_ascii_uppercase().as_bytes()).map_err(|_| Error::BadAddress)?;
+        let bytes = BASE32_NOPAD
+            .decode(name.to_ascii_uppercase().as_bytes())
+            .map_err(|_| Error::BadAddress)?;
         let (key, rest) = bytes.split_first_chunk::<32>().ok_or(Error::BadAddress)?;
         let onion = OnionName(*key);
         let [a, b] = onion.checksum();

@@ -1,4 +1,5 @@
-//! Where a network is: what a node's operator or a room link must know to find and trust its documents.
+//! Where a network is: what a node's operator or a room link must know to find and trust its
+//! documents.
 
 use std::str::FromStr;
 
@@ -51,7 +52,8 @@ impl FromStr for NetworkPointer {
         if data.len() > 2048 {
             return Err(malformed);
         }
-        let bytes = data_encoding::BASE64URL_NOPAD.decode(data.as_bytes()).map_err(|_| malformed)?;
+        let bytes =
+            data_encoding::BASE64URL_NOPAD.decode(data.as_bytes()).map_err(|_| malformed)?;
         let pointer: NetworkPointer = decode(&bytes, "network pointer")?;
         if pointer.directories.is_empty() {
             return Err(Error::OutOfRange("directories of a network"));

@@ -3,7 +3,8 @@
 use super::{File, Offence};
 use crate::graph::{Graph, Package};
 
-/// Allowed normal dependencies between crates of this workspace. A crate that is not listed is an offence.
+/// Allowed normal dependencies between crates of this workspace. A crate that is not listed is an
+/// offence.
 const ARROWS: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("sphinx", &[]),
@@ -19,7 +20,20 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("jail", &["wire"]),
     (
         "hushwing",
-        &["wire", "sphinx", "streams", "mix", "hub", "mesh", "e2ee", "messenger", "net", "server", "vault", "jail"],
+        &[
+            "wire",
+            "sphinx",
+            "streams",
+            "mix",
+            "hub",
+            "mesh",
+            "e2ee",
+            "messenger",
+            "net",
+            "server",
+            "vault",
+            "jail",
+        ],
     ),
     // Development only: nobody has a normal arrow to them.
     ("tornet", &[]),
@@ -27,14 +41,25 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-/// What no path of normal dependencies may lead to: that a server cannot decrypt is a fact of its dependency tree.
+/// What no path of normal dependencies may lead to: that a server cannot decrypt is a fact of its
+/// dependency tree.
 const UNREACHABLE: &[(&str, &[&str])] = &[("server", &["e2ee", "messenger"])];
 
 /// What no crate in `pure/` may reach: sockets, runtimes, stores, clocks of the system.
-const IMPURE: &[&str] =
-    &["tokio", "mio", "socket2", "rustls", "tokio-rustls", "async-std", "fjall", "rusqlite", "chrono"];
+const IMPURE: &[&str] = &[
+    "tokio",
+    "mio",
+    "socket2",
+    "rustls",
+    "tokio-rustls",
+    "async-std",
+    "fjall",
+    "rusqlite",
+    "chrono",
+];
 
-/// What no crate in `pure/` may name itself: sources of randomness. (Below a cryptographic crate they are its affair.)
+/// What no crate in `pure/` may name itself: sources of randomness. (Below a cryptographic crate
+/// they are its affair.)
 const OWN_RANDOMNESS: &[&str] = &["rand", "getrandom"];
 
 pub(super) fn check(graph: &Graph, files: &[File]) -> Vec<Offence> {
@@ -45,14 +70,21 @@ pub(super) fn check(graph: &Graph, files: &[File]) -> Vec<Offence> {
         };
         let name = &package.name;
         let Some((_, allowed)) = ARROWS.iter().find(|(from, _)| from == name) else {
-            offend("", format!("crate `{name}` has no row in the table of arrows (xtask/src/tidy/arrows.rs)"));
+            offend(
+                "",
+                format!(
+                    "crate `{name}` has no row in the table of arrows (xtask/src/tidy/arrows.rs)"
+                ),
+            );
             continue;
         };
-        for dep in graph.direct(package).filter(|d| d.member && !allowed.contains(&d.name.as_str())) {
+        for dep in graph.direct(package).filter(|d| d.member && !allowed.contains(&d.name.as_str()))
+        {
             offend(&dep.name, format!("`{name}` must not depend on `{}`", dep.name));
         }
         let pure = package.manifest.starts_with("pure/");
-        let barred = UNREACHABLE.iter().find(|(from, _)| from == name).map_or(&[][..], |(_, list)| list);
+        let barred =
+            UNREACHABLE.iter().find(|(from, _)| from == name).map_or(&[][..], |(_, list)| list);
         for dep in graph.reach(package, false) {
             let dep = dep.name.as_str();
             if barred.contains(&dep) || pure && IMPURE.contains(&dep) {
@@ -61,7 +93,13 @@ pub(super) fn check(graph: &Graph, files: &[File]) -> Vec<Offence> {
         }
         if pure {
             for dep in graph.direct(package).filter(|d| OWN_RANDOMNESS.contains(&d.name.as_str())) {
-                offend(&dep.name, format!("`{name}` must not depend on `{}`: randomness is a parameter", dep.name));
+                offend(
+                    &dep.name,
+                    format!(
+                        "`{name}` must not depend on `{}`: randomness is a parameter",
+                        dep.name
+                    ),
+                );
             }
         }
     }
@@ -71,8 +109,10 @@ pub(super) fn check(graph: &Graph, files: &[File]) -> Vec<Offence> {
 /// The manifest's line that names `dep`, else 1.
 fn line_of(package: &Package, dep: &str, files: &[File]) -> usize {
     let manifest = files.iter().find(|f| f.path == package.manifest);
-    let names =
-        |line: &str| line.strip_prefix(dep).is_some_and(|rest| !dep.is_empty() && rest.starts_with(['.', ' ', '=']));
+    let names = |line: &str| {
+        line.strip_prefix(dep)
+            .is_some_and(|rest| !dep.is_empty() && rest.starts_with(['.', ' ', '=']))
+    };
     manifest.and_then(|m| m.lines().find(|(_, line)| names(line))).map_or(1, |(number, _)| number)
 }
 
@@ -102,9 +142,18 @@ mod tests {
 
     #[test]
     fn an_arrow_upward_is_found_at_its_line() {
-        let graph = sample(&[("wire", "pure/wire/Cargo.toml", &["mix"]), ("mix", "pure/mix/Cargo.toml", &[])]);
-        let files = [file("pure/wire/Cargo.toml", "[dependencies]\nmixture = \"1\"\nmix.workspace = true\n")];
-        assert_eq!(says(&graph, &files), ["pure/wire/Cargo.toml:3: `wire` must not depend on `mix`"]);
+        let graph = sample(&[
+            ("wire", "pure/wire/Cargo.toml", &["mix"]),
+            ("mix", "pure/mix/Cargo.toml", &[]),
+        ]);
+        let files = [file(
+            "pure/wire/Cargo.toml",
+            "[dependencies]\nmixture = \"1\"\nmix.workspace = true\n",
+        )];
+        assert_eq!(
+            says(&graph, &files),
+            ["pure/wire/Cargo.toml:3: `wire` must not depend on `mix`"]
+        );
     }
 
     #[test]
@@ -127,7 +176,10 @@ mod tests {
         ]);
         let says = says(&graph, &[]);
         assert_eq!(says.len(), 2, "{says:?}");
-        assert!(says[0].contains("must not reach `tokio`") && says[1].contains("randomness is a parameter"));
+        assert!(
+            says[0].contains("must not reach `tokio`")
+                && says[1].contains("randomness is a parameter")
+        );
     }
 
     #[test]

@@ -6,15 +6,25 @@ use crate::graph::Graph;
 const PAGE: &str = "docs/ARCHITECTURE.md";
 
 /// Lints that every crate in `pure/` denies outside tests.
-const DENIED: &[&str] =
-    &["unwrap_used", "expect_used", "indexing_slicing", "panic", "as_conversions", "arithmetic_side_effects"];
+const DENIED: &[&str] = &[
+    "unwrap_used",
+    "expect_used",
+    "indexing_slicing",
+    "panic",
+    "as_conversions",
+    "arithmetic_side_effects",
+];
 
 pub(super) fn check(graph: &Graph, files: &[File]) -> Vec<Offence> {
     let page = files.iter().find(|f| f.path == PAGE).map_or("", |f| f.text.as_str());
     let mut offences = Vec::new();
     for package in graph.members() {
         if !page.contains(&format!("`{}`", package.name)) {
-            offences.push(Offence::new(PAGE, 1, format!("crate `{}` is not named here", package.name)));
+            offences.push(Offence::new(
+                PAGE,
+                1,
+                format!("crate `{}` is not named here", package.name),
+            ));
         }
         let lib = package.manifest.replace("Cargo.toml", "src/lib.rs");
         if let Some(lib) = files.iter().find(|f| f.path == lib) {
@@ -28,13 +38,23 @@ fn check_lib(lib: &File) -> Vec<Offence> {
     let doc: Vec<&str> = lib.text.lines().take_while(|line| line.starts_with("//!")).collect();
     let mut offences = Vec::new();
     for heading in ["In this crate", "Not in this crate", "Invariants"] {
-        let found = doc.iter().any(|line| line.trim_start_matches(['/', '!', '#', ' ']).starts_with(heading));
+        let found = doc
+            .iter()
+            .any(|line| line.trim_start_matches(['/', '!', '#', ' ']).starts_with(heading));
         if !found {
-            offences.push(Offence::new(&lib.path, 1, format!("the crate's opening comment lacks \"{heading}\"")));
+            offences.push(Offence::new(
+                &lib.path,
+                1,
+                format!("the crate's opening comment lacks \"{heading}\""),
+            ));
         }
     }
     if lib.path.starts_with("pure/") {
-        let denied = lib.text.split_once("#![deny(").and_then(|(_, rest)| rest.split_once(")]")).map_or("", |(d, _)| d);
+        let denied = lib
+            .text
+            .split_once("#![deny(")
+            .and_then(|(_, rest)| rest.split_once(")]"))
+            .map_or("", |(d, _)| d);
         for lint in DENIED.iter().filter(|lint| !denied.contains(&format!("clippy::{lint}"))) {
             offences.push(Offence::new(&lib.path, 1, format!("`clippy::{lint}` is not denied")));
         }
@@ -65,15 +85,25 @@ mod tests {
 
     #[test]
     fn a_crate_missing_from_the_page_is_found() {
-        assert_eq!(says("The wire crate.", GOOD), ["docs/ARCHITECTURE.md:1: crate `wire` is not named here"]);
+        assert_eq!(
+            says("The wire crate.", GOOD),
+            ["docs/ARCHITECTURE.md:1: crate `wire` is not named here"]
+        );
     }
 
     #[test]
     fn a_missing_heading_is_found() {
         let says = says("`wire`", &GOOD.replace("# In this crate", "# Contents"));
-        assert_eq!(says, ["pure/wire/src/lib.rs:1: the crate's opening comment lacks \"In this crate\""]);
-        // "Not in this crate" does not stand for "In this crate", nor does a heading below the opening comment.
-        assert_eq!(super::check_lib(&file("crates/x/src/lib.rs", "mod a;\n//! In this crate\n")).len(), 3);
+        assert_eq!(
+            says,
+            ["pure/wire/src/lib.rs:1: the crate's opening comment lacks \"In this crate\""]
+        );
+        // "Not in this crate" does not stand for "In this crate", nor does a heading below the
+        // opening comment.
+        assert_eq!(
+            super::check_lib(&file("crates/x/src/lib.rs", "mod a;\n//! In this crate\n")).len(),
+            3
+        );
     }
 
     #[test]

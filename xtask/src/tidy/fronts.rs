@@ -1,4 +1,5 @@
-//! Front ends speak to the engine only: no path in them begins with a crate that moves or opens messages.
+//! Front ends speak to the engine only: no path in them begins with a crate that moves or opens
+//! messages.
 
 use super::{File, Offence};
 
@@ -21,7 +22,9 @@ fn check_with(files: &[File], exceptions: &[(&str, &str)]) -> Vec<Offence> {
         for (number, line) in file.lines() {
             for name in BARRED {
                 if names(line, name) && !exceptions.contains(&(file.path.as_str(), name)) {
-                    let what = format!("a front end must not use `{name}`: only the engine's commands and events");
+                    let what = format!(
+                        "a front end must not use `{name}`: only the engine's commands and events"
+                    );
                     offences.push(Offence::new(&file.path, number, what));
                 }
             }
@@ -31,20 +34,27 @@ fn check_with(files: &[File], exceptions: &[(&str, &str)]) -> Vec<Offence> {
 }
 
 fn is_front(path: &str) -> bool {
-    FRONTS.iter().any(|front| path.strip_prefix(front).is_some_and(|rest| rest.starts_with('/') || rest == ".rs"))
+    FRONTS.iter().any(|front| {
+        path.strip_prefix(front).is_some_and(|rest| rest.starts_with('/') || rest == ".rs")
+    })
 }
 
-/// Whether the line's code holds a path that begins with `name`, such as `use net::Link` or `net::connect()`.
+/// Whether the line's code holds a path that begins with `name`, such as `use net::Link` or
+/// `net::connect()`.
 fn names(line: &str, name: &str) -> bool {
     let code = line.split("//").next().unwrap_or_default();
     code.match_indices(name).any(|(at, _)| {
         let before = code[..at].trim_end();
         let after = &code[at + name.len()..];
         let whole = !code[..at].ends_with(|c: char| c.is_alphanumeric() || "_.\"".contains(c));
-        // `std::net::` and `crate::roles::server::` are other things of the same name; `::net::` is the crate.
+        // `std::net::` and `crate::roles::server::` are other things of the same name; `::net::` is
+        // the crate.
         let parent = before.strip_suffix("::").map(str::trim_end);
-        let rooted = parent.is_none_or(|p| p.is_empty() || p.ends_with("use") || p.ends_with(['{', ',', '(', '<']));
-        let used = after.starts_with("::") || before.ends_with("use") && after.starts_with([';', ' ']);
+        let rooted = parent.is_none_or(|p| {
+            p.is_empty() || p.ends_with("use") || p.ends_with(['{', ',', '(', '<'])
+        });
+        let used =
+            after.starts_with("::") || before.ends_with("use") && after.starts_with([';', ' ']);
         whole && rooted && used
     })
 }
@@ -89,7 +99,9 @@ mod tests {
 
     #[test]
     fn only_front_ends_are_bound() {
-        for path in ["crates/app/src/roles/hub.rs", "crates/app/src/engine.rs", "crates/app/src/client.rs"] {
+        for path in
+            ["crates/app/src/roles/hub.rs", "crates/app/src/engine.rs", "crates/app/src/client.rs"]
+        {
             assert_eq!(check(&[file(path, "use net::Link;")]), []);
         }
         assert_eq!(check(&[file("crates/app/src/cli.rs", "use net::Link;")]).len(), 1);
@@ -98,7 +110,10 @@ mod tests {
     #[test]
     fn an_exception_is_for_one_file_and_one_crate() {
         let files = [file("crates/app/src/cli/a.rs", "use net::Link;\nuse server::Hub;\n")];
-        let left = check_with(&files, &[("crates/app/src/cli/a.rs", "net"), ("crates/app/src/cli/b.rs", "server")]);
+        let left = check_with(
+            &files,
+            &[("crates/app/src/cli/a.rs", "net"), ("crates/app/src/cli/b.rs", "server")],
+        );
         assert_eq!(left.len(), 1);
         assert_eq!(left[0].line, 2);
     }

@@ -15,7 +15,11 @@ pub(super) fn check(files: &[File]) -> Vec<Offence> {
     for file in files.iter().filter(|f| f.is_rust()) {
         let lines = file.text.lines().count();
         if lines > FILE_LINES {
-            offences.push(Offence::new(&file.path, lines, format!("{lines} lines; {FILE_LINES} are enough")));
+            offences.push(Offence::new(
+                &file.path,
+                lines,
+                format!("{lines} lines; {FILE_LINES} are enough"),
+            ));
         }
         if is_product(&file.path) {
             offences.extend(functions(file));
@@ -26,13 +30,22 @@ pub(super) fn check(files: &[File]) -> Vec<Offence> {
 
 /// Code of `pure/` that is no test, bench or example.
 fn is_product(path: &str) -> bool {
-    path.starts_with("pure/") && path.contains("/src/") && !path.ends_with("/tests.rs") && !path.contains("/tests/")
+    path.starts_with("pure/")
+        && path.contains("/src/")
+        && !path.ends_with("/tests.rs")
+        && !path.contains("/tests/")
 }
 
 fn functions(file: &File) -> Vec<Offence> {
     let tree = match syn::parse_file(&file.text) {
         Ok(tree) => tree,
-        Err(e) => return vec![Offence::new(&file.path, e.span().start().line, format!("does not parse: {e}"))],
+        Err(e) => {
+            return vec![Offence::new(
+                &file.path,
+                e.span().start().line,
+                format!("does not parse: {e}"),
+            )];
+        }
     };
     let mut long = LongFunctions { path: &file.path, offences: Vec::new() };
     long.visit_file(&tree);
@@ -125,10 +138,18 @@ mod tests {
     fn a_long_function_is_found_wherever_it_stands() {
         let long = function(71);
         let what = "function `long` has 71 lines; 70 are enough";
-        assert_eq!(says("pure/mix/src/a.rs", &format!("\n{long}")), [format!("pure/mix/src/a.rs:2: {what}")]);
-        for place in ["impl X {\n@}", "trait X {\n@}", "mod x {\n@}", "fn f() {\n@}", "impl T for X {\n@}"] {
+        assert_eq!(
+            says("pure/mix/src/a.rs", &format!("\n{long}")),
+            [format!("pure/mix/src/a.rs:2: {what}")]
+        );
+        for place in
+            ["impl X {\n@}", "trait X {\n@}", "mod x {\n@}", "fn f() {\n@}", "impl T for X {\n@}"]
+        {
             let offences = says("pure/mix/src/a.rs", &place.replace('@', &long));
-            assert!(offences.iter().any(|o| o == &format!("pure/mix/src/a.rs:2: {what}")), "{place}: {offences:?}");
+            assert!(
+                offences.iter().any(|o| o == &format!("pure/mix/src/a.rs:2: {what}")),
+                "{place}: {offences:?}"
+            );
         }
     }
 
@@ -143,11 +164,17 @@ mod tests {
     #[test]
     fn tests_and_shells_are_not_measured() {
         let long = function(71);
-        assert_eq!(says("pure/mix/src/a.rs", &format!("#[cfg(test)]\nmod tests {{\n{long}}}")), [""; 0]);
+        assert_eq!(
+            says("pure/mix/src/a.rs", &format!("#[cfg(test)]\nmod tests {{\n{long}}}")),
+            [""; 0]
+        );
         assert_eq!(says("pure/mix/src/a.rs", &format!("#[test]\n{long}")), [""; 0]);
         assert_eq!(says("pure/mix/tests/a.rs", &long), [""; 0]);
         assert_eq!(says("crates/net/src/a.rs", &long), [""; 0]);
-        assert_eq!(says("pure/mix/src/a.rs", &format!("#[cfg(feature = \"test\")]\n{long}")).len(), 1);
+        assert_eq!(
+            says("pure/mix/src/a.rs", &format!("#[cfg(feature = \"test\")]\n{long}")).len(),
+            1
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Words and places that have no business in this tree: who or what typed it, paths of one machine, private registries.
+//! Words and places that have no business in this tree: who or what typed it, paths of one machine,
+//! private registries.
 //!
 //! The list is written in pieces so that this file passes its own check.
 
@@ -32,7 +33,11 @@ pub(super) fn check(files: &[File]) -> Vec<Offence> {
         for (number, line) in file.lines() {
             let lower = line.to_lowercase();
             for word in WORDS.iter().filter(|word| holds(&lower, word)) {
-                offences.push(Offence::new(&file.path, number, format!("the word \"{word}\" does not belong here")));
+                offences.push(Offence::new(
+                    &file.path,
+                    number,
+                    format!("the word \"{word}\" does not belong here"),
+                ));
             }
         }
         if file.path.ends_with("Cargo.lock") {
@@ -55,7 +60,9 @@ fn sources(lock: &File) -> Vec<Offence> {
     lock.lines()
         .filter_map(|(number, line)| {
             let source = line.strip_prefix("source = \"")?.trim_end_matches('"');
-            (source != REGISTRY).then(|| Offence::new(&lock.path, number, "a package from elsewhere than crates.io"))
+            (source != REGISTRY).then(|| {
+                Offence::new(&lock.path, number, "a package from elsewhere than crates.io")
+            })
         })
         .collect()
 }
@@ -77,7 +84,13 @@ mod tests {
 
     #[test]
     fn parts_of_other_words_pass() {
-        for line in [concat!("un", "clau", "deable"), "the artifacts", "open air", "grass/rooted/x", "subagents_"] {
+        for line in [
+            concat!("un", "clau", "deable"),
+            "the artifacts",
+            "open air",
+            "grass/rooted/x",
+            "subagents_",
+        ] {
             assert_eq!(check(&[file("docs/a.md", line)]), [], "{line}");
         }
     }

@@ -60,7 +60,8 @@ pub(super) async fn run(boxes: u32, watchers: u32) -> Result<Vec<Figure>, Failur
     let mut figures = vec![
         Figure::new("durable puts", stored, "boxes/s").within(Bound::AtLeast, 20_000.0),
         Figure::new("until the last watcher has it", last.as_secs_f64() * 1e3, "ms"),
-        Figure::new("memory that the hub adds to this process", idle - before, "MiB").within(Bound::AtMost, 15.0),
+        Figure::new("memory that the hub adds to this process", idle - before, "MiB")
+            .within(Bound::AtMost, 15.0),
         Figure::new("memory per idle link, both ends", per_link, "KiB").within(Bound::AtMost, 40.0),
     ];
     figures.extend(peer);
@@ -149,7 +150,9 @@ async fn put_all((mut reader, mut writer): Ends, share: Vec<Request>) -> Result<
         match reader.read().await? {
             Some(Frame::HubResponse(_, response)) => {
                 open -= 1;
-                stored += usize::from(matches!(response.answer, Answer::Put(outcome) if outcome.is_stored()));
+                stored += usize::from(
+                    matches!(response.answer, Answer::Put(outcome) if outcome.is_stored()),
+                );
             }
             Some(_) => {}
             None => break,
@@ -169,7 +172,10 @@ async fn watch(hub: &HubRole, watchers: usize) -> Result<(f64, Duration), Failur
         writer.feed(&Frame::HubRequest(RequestId(1), get.clone())).await.map_err(broken)?;
         writer.send(&Frame::HubRequest(RequestId(2), echo.clone())).await.map_err(broken)?;
         // The echo comes after the get was taken: this watcher is in place.
-        while !matches!(reader.read().await.map_err(broken)?, Some(Frame::HubResponse(RequestId(2), _)) | None) {}
+        while !matches!(
+            reader.read().await.map_err(broken)?,
+            Some(Frame::HubResponse(RequestId(2), _)) | None
+        ) {}
         waiting.spawn(async move {
             let got = reader.read().await;
             drop(writer);
@@ -178,7 +184,10 @@ async fn watch(hub: &HubRole, watchers: usize) -> Result<(f64, Duration), Failur
     }
     let (_reader, mut writer) = dial(hub).await?;
     let begun = Instant::now();
-    writer.send(&Frame::HubRequest(RequestId(1), box_protocol::put(hub.member, &sealed))).await.map_err(broken)?;
+    writer
+        .send(&Frame::HubRequest(RequestId(1), box_protocol::put(hub.member, &sealed)))
+        .await
+        .map_err(broken)?;
     let (mut delivered, mut last) = (0, begun);
     while let Some(done) = waiting.join_next().await {
         let (got, at) = done.map_err(broken)?;

@@ -1,4 +1,5 @@
-//! Private conversations without a network: encrypt, keep, put; fetch, decrypt, keep. Vaults are on disk.
+//! Private conversations without a network: encrypt, keep, put; fetch, decrypt, keep. Vaults are on
+//! disk.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -67,7 +68,8 @@ impl Person {
         let now = Timestamp::from_millis(1_000_000_000);
         let loaded = vault.transaction(|store| {
             let mut step = Step { now, rng: &mut rand::rng(), store, via: "" };
-            let mut messenger = Messenger::load(&mut step, Settings::default()).map_err(StepError::Messenger)?;
+            let mut messenger =
+                Messenger::load(&mut step, Settings::default()).map_err(StepError::Messenger)?;
             messenger.set_my_name(&mut step, name).map_err(StepError::Messenger)?;
             Ok::<_, StepError>(messenger)
         });
@@ -101,7 +103,8 @@ impl Person {
         Ok(())
     }
 
-    /// Answers all requests that can be answered, in one transaction per round; false when there was none.
+    /// Answers all requests that can be answered, in one transaction per round; false when there
+    /// was none.
     fn round(&mut self, hub: &mut Hub) -> Result<bool, Failure> {
         let mut puts = Vec::new();
         let mut gets = Vec::new();
@@ -112,7 +115,9 @@ impl Person {
                     hub.0.entry(sealed.id).or_insert(sealed);
                     puts.push(id);
                 }
-                Call::Get(ids) | Call::Look(ids) if ids.iter().any(|i| hub.0.contains_key(i)) => gets.push((id, ids)),
+                Call::Get(ids) | Call::Look(ids) if ids.iter().any(|i| hub.0.contains_key(i)) => {
+                    gets.push((id, ids))
+                }
                 Call::Look(_) => gets.push((id, Vec::new())),
                 Call::Get(ids) => waiting.push_back((id, Call::Get(ids))),
             }
@@ -127,7 +132,11 @@ impl Person {
                 m.on_put(s, id, PutOutcome::Stored)?;
             }
             for (id, ids) in gets {
-                let boxes = ids.iter().filter_map(|i| hub.0.get(i)).filter_map(|b| b.clone().verify().ok()).collect();
+                let boxes = ids
+                    .iter()
+                    .filter_map(|i| hub.0.get(i))
+                    .filter_map(|b| b.clone().verify().ok())
+                    .collect();
                 m.on_boxes(s, id, boxes)?;
             }
             Ok(())
@@ -165,7 +174,8 @@ fn conversation(hub: &mut Hub, people: &mut [Person]) -> Result<[ConversationId;
     let mut contacts = Vec::new();
     for n in 1..people.len() {
         let network = place();
-        let id = people[0].does(|m, s| m.invite(s, &network, Floor::Anywhere, None, None, 86_400_000))?;
+        let id = people[0]
+            .does(|m, s| m.invite(s, &network, Floor::Anywhere, None, None, 86_400_000))?;
         let link = people[0].messenger.invites().into_iter().find(|i| i.id == id).map(|i| i.link);
         let invite = Invite::parse(&link.unwrap_or_default()).map_err(broken)?;
         let known: Vec<ConversationId> = ids(&people[0])?;
@@ -176,7 +186,10 @@ fn conversation(hub: &mut Hub, people: &mut [Person]) -> Result<[ConversationId;
             people[0].round(hub)?;
             people[n].round(hub)?;
         }
-        let new = ids(&people[0])?.into_iter().find(|id| !known.contains(id)).ok_or_else(|| broken("no contact"))?;
+        let new = ids(&people[0])?
+            .into_iter()
+            .find(|id| !known.contains(id))
+            .ok_or_else(|| broken("no contact"))?;
         contacts.push(new);
     }
     if people.len() == 2 {
@@ -203,7 +216,8 @@ fn conversation(hub: &mut Hub, people: &mut [Person]) -> Result<[ConversationId;
 }
 
 fn ids(person: &Person) -> Result<Vec<ConversationId>, Failure> {
-    let all = person.vault.read(|store| person.messenger.overview(store).map_err(StepError::Messenger));
+    let all =
+        person.vault.read(|store| person.messenger.overview(store).map_err(StepError::Messenger));
     Ok(all.map_err(Failure::from)?.into_iter().map(|c| c.id).collect())
 }
 
@@ -248,10 +262,18 @@ fn measure(messages: u32) -> Result<Vec<Figure>, Failure> {
             people[0].round(&mut hub)?;
         }
         while people[0].round(&mut hub)? {}
-        figures.push(Figure::new(names[0], per_second(messages as usize, start.elapsed()), "messages/s"));
+        figures.push(Figure::new(
+            names[0],
+            per_second(messages as usize, start.elapsed()),
+            "messages/s",
+        ));
         let start = Instant::now();
         while people[1].round(&mut hub)? {}
-        figures.push(Figure::new(names[1], per_second(messages as usize, start.elapsed()), "messages/s"));
+        figures.push(Figure::new(
+            names[1],
+            per_second(messages as usize, start.elapsed()),
+            "messages/s",
+        ));
     }
     Ok(figures)
 }
@@ -282,13 +304,18 @@ fn large_vault(scratch: &std::path::Path) -> Result<Vec<Figure>, Failure> {
     let vault = Vault::open(&dir, &key).map_err(broken)?;
     let person = Person::new("large", vault)?;
     let opened = start.elapsed();
-    let page = person.vault.read(|store| Ok::<_, vault::Error>(store.history(&here, None, 50)?.len()));
+    let page =
+        person.vault.read(|store| Ok::<_, vault::Error>(store.history(&here, None, 50)?.len()));
     page.map_err(broken)?;
     let shown = start.elapsed();
     let ms = |d: Duration| d.as_secs_f64() * 1_000.0;
     Ok(vec![
         Figure::new("passphrase to key (Argon2id)", ms(unlocked), "ms"),
-        Figure::new("10,000 messages: vault open and loaded", ms(opened.saturating_sub(unlocked)), "ms"),
+        Figure::new(
+            "10,000 messages: vault open and loaded",
+            ms(opened.saturating_sub(unlocked)),
+            "ms",
+        ),
         Figure::new("10,000 messages: the newest 50 read", ms(shown.saturating_sub(opened)), "ms"),
         Figure::new("10,000 messages: resident memory", resident_mib(), "MiB"),
     ])

@@ -1,6 +1,8 @@
-//! The peer of the hub's fan-out: mosquitto over TLS, one message of a box's length to as many subscribers, in the same run.
+//! The peer of the hub's fan-out: mosquitto over TLS, one message of a box's length to as many
+//! subscribers, in the same run.
 //!
-//! Only where `mosquitto` and `openssl` are installed. MQTT 3.1.1, QoS 0: as much of it as one publication needs.
+//! Only where `mosquitto` and `openssl` are installed. MQTT 3.1.1, QoS 0: as much of it as one
+//! publication needs.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -35,7 +37,10 @@ impl Drop for Broker {
 }
 
 /// Deliveries per second and the time to the last; `None` where the peer is not installed.
-pub(super) async fn fan_out(scratch: &Path, watchers: usize) -> Result<Option<(f64, Duration)>, Failure> {
+pub(super) async fn fan_out(
+    scratch: &Path,
+    watchers: usize,
+) -> Result<Option<(f64, Duration)>, Failure> {
     let port = free_port()?;
     let Some(_broker) = start(scratch, port)? else { return Ok(None) };
     let connector = connector(scratch)?;
@@ -62,7 +67,9 @@ pub(super) async fn fan_out(scratch: &Path, watchers: usize) -> Result<Option<(f
         last = last.max(at);
     }
     if delivered < watchers {
-        return Err(broken(format!("mosquitto: {delivered} of {watchers} subscribers got the message")));
+        return Err(broken(format!(
+            "mosquitto: {delivered} of {watchers} subscribers got the message"
+        )));
     }
     Ok(Some((per_second(watchers, last - begun), last - begun)))
 }
@@ -85,7 +92,17 @@ fn free_port() -> Result<u16, Failure> {
 fn start(scratch: &Path, port: u16) -> Result<Option<Broker>, Failure> {
     let file = |name: &str| scratch.join(name).display().to_string();
     let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+        ])
         .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"])
         .args(["-addext", "basicConstraints=critical,CA:FALSE"])
         .args(["-keyout", &file("mqtt.key"), "-out", &file("mqtt.pem")])
@@ -100,8 +117,11 @@ fn start(scratch: &Path, port: u16) -> Result<Option<Broker>, Failure> {
         file("mqtt.key")
     );
     std::fs::write(scratch.join("mqtt.conf"), settings).map_err(broken)?;
-    let broker =
-        Command::new("mosquitto").args(["-c", &file("mqtt.conf")]).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let broker = Command::new("mosquitto")
+        .args(["-c", &file("mqtt.conf")])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
     Ok(broker.ok().map(Broker))
 }
 
@@ -118,7 +138,11 @@ fn connector(scratch: &Path) -> Result<TlsConnector, Failure> {
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
-async fn dial(connector: &TlsConnector, port: u16, client: usize) -> Result<TlsStream<TcpStream>, Failure> {
+async fn dial(
+    connector: &TlsConnector,
+    port: u16,
+    client: usize,
+) -> Result<TlsStream<TcpStream>, Failure> {
     let patience = Instant::now() + Duration::from_secs(5);
     let tcp = loop {
         match TcpStream::connect(("127.0.0.1", port)).await {

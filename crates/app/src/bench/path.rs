@@ -54,14 +54,20 @@ pub(super) async fn run(messages: u32, hops: u8) -> Result<Vec<Figure>, Failure>
     };
     Ok(vec![
         Figure::new("network usable", up_ms, "ms").within(Bound::AtMost, 2_000.0),
-        Figure::new("put until the watcher has it, median", at(0.5), "ms").within(Bound::AtMost, 3.0),
-        Figure::new("put until the watcher has it, p99", at(0.99), "ms").within(Bound::AtMost, 15.0),
+        Figure::new("put until the watcher has it, median", at(0.5), "ms")
+            .within(Bound::AtMost, 3.0),
+        Figure::new("put until the watcher has it, p99", at(0.99), "ms")
+            .within(Bound::AtMost, 15.0),
         Figure::new("put until the watcher has it, slowest", at(1.0), "ms"),
     ])
 }
 
 /// Puts box after box; the watcher waits for the next one before each put. Times in ms.
-async fn deliver(writer: &mut OnionCarrier, watcher: &mut OnionCarrier, messages: u32) -> Result<Vec<f64>, Failure> {
+async fn deliver(
+    writer: &mut OnionCarrier,
+    watcher: &mut OnionCarrier,
+    messages: u32,
+) -> Result<Vec<f64>, Failure> {
     let mut capability = WriteCapability::generate(&mut rand::rng());
     let body = pad(b"bench", BoxClass::Standard).map_err(broken)?;
     // The first ones warm links and caches up.

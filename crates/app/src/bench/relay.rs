@@ -19,11 +19,14 @@ const LOOPBACK: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
 
 pub(super) async fn run(packets: u32) -> Result<Vec<Figure>, Failure> {
     let scratch = jail::Scratch::new()?;
-    let config = DirectoryConfig { listen: LOOPBACK.into(), mean_delay_ms: 0, ..DirectoryConfig::default() };
+    let config =
+        DirectoryConfig { listen: LOOPBACK.into(), mean_delay_ms: 0, ..DirectoryConfig::default() };
     let directory = Directory::start(&scratch.path().join("directory"), &config).await?;
 
-    // The relay has a thread and a runtime of its own, so that its CPU time can be told from everybody else's.
-    let relay_runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(broken)?;
+    // The relay has a thread and a runtime of its own, so that its CPU time can be told from
+    // everybody else's.
+    let relay_runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(broken)?;
     let relay_handle = relay_runtime.handle().clone();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let thread = std::thread::spawn(move || {
@@ -52,7 +55,9 @@ pub(super) async fn run(packets: u32) -> Result<Vec<Figure>, Failure> {
     let (epoch, built) = build(&document, &relay.id, &sink.id, packets)?;
     let packet_len = built.first().map_or(0, Vec::len);
 
-    let link = net::connect(relay.addresses[0], relay.id, None, &LinkLimits::default()).await.map_err(broken)?;
+    let link = net::connect(relay.addresses[0], relay.id, None, &LinkLimits::default())
+        .await
+        .map_err(broken)?;
     let (_reader, mut writer) = link.split();
     let mut incoming = sink.accept().await?;
     let cpu = || relay_handle.spawn(async { thread_cpu() });
@@ -106,7 +111,9 @@ struct Sink {
 impl Sink {
     async fn start(directory: &Directory) -> Result<Self, Failure> {
         let identity = Identity::generate(&mut rand::rng());
-        let listener = Listener::bind(LOOPBACK.into(), &identity, ListenerLimits::default()).await.map_err(broken)?;
+        let listener = Listener::bind(LOOPBACK.into(), &identity, ListenerLimits::default())
+            .await
+            .map_err(broken)?;
         let mut link = dial(directory, Some(&identity)).await?.split();
         let document = fetch(directory, &mut link).await?;
         let mut keys = EpochKeys::new(geometry::to_scheme(document.geometry.scheme));
@@ -122,7 +129,10 @@ impl Sink {
             processing: None,
         };
         let signed = wire::encode(&sign_descriptor(identity.seed(), &descriptor));
-        link.1.send(&Frame::Register { token: directory.token, descriptor: signed }).await.map_err(broken)?;
+        link.1
+            .send(&Frame::Register { token: directory.token, descriptor: signed })
+            .await
+            .map_err(broken)?;
         while !matches!(link.0.read().await.map_err(broken)?, Some(Frame::Registered(_)) | None) {}
         Ok(Sink { id: identity.node_id(), listener, _registration: link })
     }
@@ -161,7 +171,8 @@ async fn fetch(
     }
 }
 
-/// Packets over relay, sink and two hops that do not exist: the relay is the only one to open a layer.
+/// Packets over relay, sink and two hops that do not exist: the relay is the only one to open a
+/// layer.
 fn build(
     document: &NetworkDocument,
     relay: &NodeId,
@@ -184,7 +195,10 @@ fn build(
     ];
     let payload = vec![7; sphinx_geometry.forward_payload_len()];
     let built = (0..packets)
-        .map(|_| sphinx::build(&sphinx_geometry, &path, &payload, &mut rand::rng()).map(sphinx::Packet::into_bytes))
+        .map(|_| {
+            sphinx::build(&sphinx_geometry, &path, &payload, &mut rand::rng())
+                .map(sphinx::Packet::into_bytes)
+        })
         .collect::<Result<_, _>>()
         .map_err(broken)?;
     Ok((mix::relay::low_bits(document.epoch), built))

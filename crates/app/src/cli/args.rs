@@ -67,7 +67,8 @@ pub enum Command {
     Relay(RelayArgs),
     /// Run a hub (stores boxes for a while).
     Hub(HubArgs),
-    /// Host a room behind an onion service: one command, no network needed. Prints its link on stdout.
+    /// Host a room behind an onion service: one command, no network needed. Prints its link on
+    /// stdout.
     Host(crate::roles::host::HostArgs),
     /// Let people with nothing but a browser into an open room, as your guests.
     Guests(super::args_guests::GuestsArgs),
@@ -75,9 +76,11 @@ pub enum Command {
     Tor(TorCommandArgs),
     /// Serve static folders as onion services, with the same addresses after a restart.
     OnionSite(super::args_site::OnionSiteArgs),
-    /// Run a network whose relays live for a while only: a directory, a hub, and a pool that is renewed at each cycle.
+    /// Run a network whose relays live for a while only: a directory, a hub, and a pool that is
+    /// renewed at each cycle.
     Primary(super::args_primary::PrimaryArgs),
-    /// Send a packet through a network whose packets carry tallies, and verify which nodes processed it.
+    /// Send a packet through a network whose packets carry tallies, and verify which nodes
+    /// processed it.
     Trace(super::args_primary::TraceArgs),
     /// Make a room on a network, and print its link.
     Room(RoomArgs),
@@ -157,8 +160,8 @@ impl std::str::FromStr for SpanArg {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let span =
-            vault::config::span_or_off(text).ok_or("not `off`, nor two times such as 0.5s-3s, the shorter first")?;
+        let span = vault::config::span_or_off(text)
+            .ok_or("not `off`, nor two times such as 0.5s-3s, the shorter first")?;
         Ok(SpanArg(span.and_then(|(from, to)| Span::new(from, to))))
     }
 }
@@ -169,10 +172,12 @@ pub struct ShapingArgs {
     /// Sizes of boxes, on the routes direct and tor.
     #[arg(long, value_enum, value_name = "SIZES", default_value_t = SizesArg::Uniform)]
     pub box_sizes: SizesArg,
-    /// A random wait before each box leaves, on the routes direct and tor: off, or from-to as in 0.5s-3s.
+    /// A random wait before each box leaves, on the routes direct and tor: off, or from-to as in
+    /// 0.5s-3s.
     #[arg(long, value_name = "SPAN", default_value = "off")]
     pub send_delay: SpanArg,
-    /// Dummy boxes after a random time without a box, on the routes direct and tor: off, or from-to as in 30s-60s.
+    /// Dummy boxes after a random time without a box, on the routes direct and tor: off, or from-to
+    /// as in 30s-60s.
     #[arg(long, value_name = "SPAN", default_value = "off")]
     pub dummies: SpanArg,
 }
@@ -229,7 +234,8 @@ pub struct UpArgs {
 pub struct ChatArgs {
     /// The room's link, or an invite's; without one a terminal shows all your conversations.
     pub link: Option<String>,
-    /// Line mode, for a room: also used without a terminal, with --json, and with settings of one room's own.
+    /// Line mode, for a room: also used without a terminal, with --json, and with settings of one
+    /// room's own.
     #[arg(long)]
     pub plain: bool,
     /// Read the link from this file (keeps it out of the process list).
@@ -238,7 +244,8 @@ pub struct ChatArgs {
     /// Your name in this room; random when not given.
     #[arg(long)]
     pub nick: Option<String>,
-    /// How messages travel; default: through the relays, or through Tor when the link has onion addresses only.
+    /// How messages travel; default: through the relays, or through Tor when the link has onion
+    /// addresses only.
     #[arg(long, value_enum)]
     pub route: Option<RouteArg>,
     /// Cover traffic; default: what the network says.
@@ -309,7 +316,8 @@ pub struct DoctorArgs {
 /// Where a node finds its network.
 #[derive(Debug, Clone, Args)]
 pub struct NetworkArgs {
-    /// The network pointer `hushwing:net#…`, or a file that holds it (waited for until it is there).
+    /// The network pointer `hushwing:net#…`, or a file that holds it (waited for until it is
+    /// there).
     #[arg(long, value_name = "POINTER|FILE")]
     pub network: Option<String>,
     /// The admission token, or a file that holds it.
@@ -396,7 +404,8 @@ pub struct HubArgs {
     /// Where to listen.
     #[arg(long, value_name = "IP:PORT")]
     pub listen: Option<SocketAddr>,
-    /// Answer HTTP there too: /ping, /onion, /boxes, /metrics. No TLS: keep it on 127.0.0.1, or behind an onion service.
+    /// Answer HTTP there too: /ping, /onion, /boxes, /metrics. No TLS: keep it on 127.0.0.1, or
+    /// behind an onion service.
     #[arg(long, value_name = "IP:PORT")]
     pub http: Option<SocketAddr>,
     /// Region tag.
@@ -424,7 +433,8 @@ pub struct TorCommandArgs {
 /// What `tor` does.
 #[derive(Debug, Clone, Subcommand)]
 pub enum TorWhat {
-    /// Print a commented settings file: save it, and name it with --tor-settings or HUSHWING_TOR_SETTINGS.
+    /// Print a commented settings file: save it, and name it with --tor-settings or
+    /// HUSHWING_TOR_SETTINGS.
     Settings,
     /// Connect, say how that went, and stop.
     Check {
@@ -435,7 +445,8 @@ pub enum TorWhat {
         #[arg(long)]
         json: bool,
     },
-    /// Make a key for a restricted onion service: the secret half into a file, the public half on stdout, for its owner.
+    /// Make a key for a restricted onion service: the secret half into a file, the public half on
+    /// stdout, for its owner.
     Key {
         /// The service: NAME.onion.
         onion: String,
@@ -508,7 +519,8 @@ pub enum BenchWhat {
         #[arg(long)]
         json: bool,
     },
-    /// Private conversations of 2, 10 and 100, without a network: messages per second; a vault of 10,000 messages.
+    /// Private conversations of 2, 10 and 100, without a network: messages per second; a vault of
+    /// 10,000 messages.
     Messages {
         /// Messages to send in each.
         #[arg(long, default_value_t = 1_000)]

@@ -22,10 +22,12 @@ pub struct GuestsArgs {
     /// What the page calls the room.
     #[arg(long, value_name = "TEXT", default_value = "Open room")]
     pub title: String,
-    /// Where to listen. There is no TLS: on a LAN whoever is between reads along; beyond it prefer --onion.
+    /// Where to listen. There is no TLS: on a LAN whoever is between reads along; beyond it prefer
+    /// --onion.
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:42070")]
     pub listen: SocketAddr,
-    /// A name or address under which guests ask, as in pi.local:42070; may be given several times. Default: what is listened on.
+    /// A name or address under which guests ask, as in pi.local:42070; may be given several times.
+    /// Default: what is listened on.
     #[arg(long, value_name = "HOST")]
     pub host: Vec<String>,
     /// Also as an onion service, with a new address each time.

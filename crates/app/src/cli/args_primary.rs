@@ -63,11 +63,12 @@ pub struct PrimaryRunArgs {
     /// Cover traffic of the clients.
     #[arg(long, value_enum, default_value_t = CoverArg::Off)]
     pub cover: CoverArg,
-    /// Give the network document to these clients only, sealed to their keys: public halves, or files of them. Repeatable.
+    /// Give the network document to these clients only, sealed to their keys: public halves, or
+    /// files of them. Repeatable.
     #[arg(long, value_name = "FILE|KEY", num_args = 1..)]
     pub enrolled: Vec<String>,
-    /// Keep the directory's and the hub's keys and boxes here, so that links stay good after a restart; default: nothing is
-    /// kept. Relays keep nothing in any case.
+    /// Keep the directory's and the hub's keys and boxes here, so that links stay good after a
+    /// restart; default: nothing is kept. Relays keep nothing in any case.
     #[arg(long)]
     pub dir: Option<PathBuf>,
     /// Where all of it listens.
@@ -79,7 +80,8 @@ pub struct PrimaryRunArgs {
     /// Port of the directory; 0 lets the system choose.
     #[arg(long, default_value_t = 0)]
     pub directory_port: u16,
-    /// Each role is an onion service of its own and has no other address; the relays' are new at each cycle.
+    /// Each role is an onion service of its own and has no other address; the relays' are new at
+    /// each cycle.
     #[arg(long)]
     pub tor: bool,
     /// Tor's own settings.
@@ -117,8 +119,17 @@ fn duration(text: &str) -> Result<Duration, String> {
         "h" => 3_600,
         _ => return Err(bad()),
     };
-    let seconds = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).filter(|n| *n > 0).ok_or_else(bad)?;
-    if seconds > 24 * 3_600 { Err("at most 24h".to_owned()) } else { Ok(Duration::from_secs(seconds)) }
+    let seconds = digits
+        .parse::<u64>()
+        .ok()
+        .and_then(|n| n.checked_mul(unit))
+        .filter(|n| *n > 0)
+        .ok_or_else(bad)?;
+    if seconds > 24 * 3_600 {
+        Err("at most 24h".to_owned())
+    } else {
+        Ok(Duration::from_secs(seconds))
+    }
 }
 
 #[cfg(test)]
@@ -127,7 +138,9 @@ mod tests {
 
     #[test]
     fn times_are_written_as_people_write_them() {
-        for (text, seconds) in [("90", 90), ("90s", 90), ("10m", 600), ("1h", 3_600), ("24h", 86_400)] {
+        for (text, seconds) in
+            [("90", 90), ("90s", 90), ("10m", 600), ("1h", 3_600), ("24h", 86_400)]
+        {
             assert_eq!(duration(text), Ok(Duration::from_secs(seconds)));
         }
         for bad in ["", "0", "m", "10x", "1hh", "-5s", "25h", "99999999999999999999h"] {

@@ -32,7 +32,13 @@ pub struct On<T: Args> {
 #[derive(Debug, Clone, Args)]
 pub struct ProfileArgs {
     /// The profile: contacts, groups and history of their own.
-    #[arg(long, value_name = "NAME", env = "HUSHWING_PROFILE", hide_env_values = true, default_value = "default")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "HUSHWING_PROFILE",
+        hide_env_values = true,
+        default_value = "default"
+    )]
     pub profile: String,
     /// Whether to look for neighbours on the local network; default: as the profile's settings say.
     #[arg(long, value_name = "off|on|only", env = "HUSHWING_LAN", hide_env_values = true, value_parser = lan_use)]
@@ -57,7 +63,8 @@ fn lan_use(word: &str) -> Result<LanUse, String> {
 /// For commands that may make the profile.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct MakeArgs {
-    /// Lock a new profile with a key file instead of a passphrase: whoever can read your files can read it.
+    /// Lock a new profile with a key file instead of a passphrase: whoever can read your files can
+    /// read it.
     #[arg(long)]
     pub no_passphrase: bool,
 }
@@ -388,8 +395,11 @@ pub struct RpcArgs {
 /// A time with its unit; a bare number is seconds.
 fn duration(text: &str) -> Result<Duration, String> {
     let bare = text.parse::<u64>().ok().and_then(|s| s.checked_mul(1_000)).filter(|ms| *ms > 0);
-    let ms = bare.filter(|ms| *ms <= vault::units::MAX_DURATION_MS).or_else(|| vault::units::parse_duration(text));
-    ms.map(Duration::from_millis).ok_or_else(|| "a number and a unit, as in 90s, 15m, 12h, 30d or 4w".to_owned())
+    let ms = bare
+        .filter(|ms| *ms <= vault::units::MAX_DURATION_MS)
+        .or_else(|| vault::units::parse_duration(text));
+    ms.map(Duration::from_millis)
+        .ok_or_else(|| "a number and a unit, as in 90s, 15m, 12h, 30d or 4w".to_owned())
 }
 
 #[cfg(test)]

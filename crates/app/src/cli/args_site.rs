@@ -14,7 +14,8 @@ Whoever has that folder can be you. Prints DIR, a tab and the address of each si
 #[derive(Debug, Clone, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct OnionSiteArgs {
-    /// Folders to serve, one site each. NAME=DIR names the site; otherwise it is called as its folder.
+    /// Folders to serve, one site each. NAME=DIR names the site; otherwise it is called as its
+    /// folder.
     #[arg(required = true, value_name = "[NAME=]DIR")]
     pub dirs: Vec<String>,
     /// Keys of the sites, and Tor's state.
@@ -26,7 +27,8 @@ pub struct OnionSiteArgs {
     /// Show folders without an index.html as a list.
     #[arg(long)]
     pub list: bool,
-    /// Serve nothing: write a configuration of tor and nginx for the same addresses into this folder.
+    /// Serve nothing: write a configuration of tor and nginx for the same addresses into this
+    /// folder.
     #[arg(long, value_name = "DIR")]
     pub emit_config: Option<PathBuf>,
     /// First of the ports of this machine at which nginx will be asked (with --emit-config).

@@ -17,24 +17,27 @@ It has the profile run in the background if nothing does yet, and ends by itself
 #[derive(Debug, Clone, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct WebArgs {
-    /// Where to listen; default: 127.0.0.1:42069, or a free port when that is taken. There is no TLS: beyond this machine
-    /// prefer --onion.
+    /// Where to listen; default: 127.0.0.1:42069, or a free port when that is taken. There is no
+    /// TLS: beyond this machine prefer --onion.
     #[arg(long, value_name = "IP:PORT")]
     pub listen: Option<SocketAddr>,
-    /// A name or address under which browsers ask, as in pi.lan:42069; may be given several times. Default: what is listened on.
+    /// A name or address under which browsers ask, as in pi.lan:42069; may be given several times.
+    /// Default: what is listened on.
     #[arg(long, value_name = "HOST")]
     pub host: Vec<String>,
     /// Do not start a browser.
     #[arg(long)]
     pub no_open: bool,
-    /// Also as an onion service that only holders of a key can find: for your phone with Tor Browser.
+    /// Also as an onion service that only holders of a key can find: for your phone with Tor
+    /// Browser.
     #[arg(long)]
     pub onion: bool,
-    /// Who may find the onion service: a file with a line `descriptor:x25519:…` for each; default: one key, which is printed.
+    /// Who may find the onion service: a file with a line `descriptor:x25519:…` for each; default:
+    /// one key, which is printed.
     #[arg(long, value_name = "FILE", requires = "onion")]
     pub authorized: Option<PathBuf>,
-    /// Let everybody find the onion service who knows its address: Tor Browser for Android takes no keys. The passphrase alone then
-    /// keeps others out.
+    /// Let everybody find the onion service who knows its address: Tor Browser for Android takes no
+    /// keys. The passphrase alone then keeps others out.
     #[arg(long, requires = "onion", conflicts_with = "authorized")]
     pub unrestricted: bool,
     /// Ask for a new passphrase.

@@ -45,9 +45,14 @@ pub async fn command() -> Result<Command, Failure> {
             ));
         }
     };
-    let parsed = Cli::try_parse_from(std::iter::once("hushwing".to_owned()).chain(words)).map_err(|e| {
-        Failure::new(wire::ErrorKind::LocalConfig, e.to_string().trim(), "`hushwing --help` lists all commands")
-    })?;
+    let parsed =
+        Cli::try_parse_from(std::iter::once("hushwing".to_owned()).chain(words)).map_err(|e| {
+            Failure::new(
+                wire::ErrorKind::LocalConfig,
+                e.to_string().trim(),
+                "`hushwing --help` lists all commands",
+            )
+        })?;
     parsed.command.ok_or_else(|| Failure::other("nothing to do", "hushwing --help"))
 }
 
@@ -80,8 +85,10 @@ async fn ask(lines: &mut Lines<BufReader<Stdin>>, question: &str) -> Result<Stri
     }
     match lines.next_line().await {
         Ok(Some(line)) => Ok(line.trim().to_owned()),
-        _ => {
-            Err(Failure::new(wire::ErrorKind::LocalConfig, "no command given", "`hushwing --help` lists all commands"))
-        }
+        _ => Err(Failure::new(
+            wire::ErrorKind::LocalConfig,
+            "no command given",
+            "`hushwing --help` lists all commands",
+        )),
     }
 }

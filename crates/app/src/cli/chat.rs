@@ -106,9 +106,11 @@ fn full_screen(args: &ChatArgs) -> bool {
         || tor.tor_socks.or(tor.tor_control).is_some()
         || !tor.bridge.is_empty()
         || !tor.onion_key.is_empty();
-    let shaped = shaping.box_sizes != SizesArg::Uniform || shaping.send_delay.0.or(shaping.dummies.0).is_some();
+    let shaped = shaping.box_sizes != SizesArg::Uniform
+        || shaping.send_delay.0.or(shaping.dummies.0).is_some();
     let kept = args.dir.is_some() || args.key.is_some() || args.states;
-    let one_room = kept || of_tor || shaped || args.cover.is_some() || args.entry != EntryArg::Pinned;
+    let one_room =
+        kept || of_tor || shaped || args.cover.is_some() || args.entry != EntryArg::Pinned;
     let line = args.plain || args.json || one_room;
     !line && std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
 }
@@ -146,7 +148,8 @@ pub async fn run(args: ChatArgs, verbose: bool) -> Result<(), Failure> {
     let join = parse_link(&text)?;
     let nick = nick(args.nick.as_deref())?;
     let route = args.route.map_or_else(|| Route::hidden(join.place()), Route::from);
-    // Without a directory for its state Tor gets one that goes with the process. It starts when a route needs it.
+    // Without a directory for its state Tor gets one that goes with the process. It starts when a
+    // route needs it.
     let scratch = if args.dir.is_none() { Some(crate::roles::scratch()?) } else { None };
     let base = scratch.as_ref().map_or(args.dir.as_deref(), |s| Some(s.path()));
     let tor = base.map(|dir| args.tor.lazy(&dir.join("tor"))).transpose()?;

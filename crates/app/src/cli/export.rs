@@ -11,7 +11,8 @@ use super::profile::{Here, Make, with};
 use crate::engine::profile::{Client, Command, MessageView, Reply, RoomLineView};
 use crate::exit::Failure;
 
-/// Without scripts, and nothing from elsewhere: a page that asks nobody for anything when it is opened.
+/// Without scripts, and nothing from elsewhere: a page that asks nobody for anything when it is
+/// opened.
 const HEAD: &str = "<!DOCTYPE html>
 <html lang=\"en\"><head><meta charset=\"utf-8\">
 <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">
@@ -33,7 +34,10 @@ const PAGE: usize = 500;
 /// Where the messages of a conversation come from.
 pub trait Pages {
     /// The messages after a number, oldest first; none when there are no more.
-    fn page(&mut self, after: i64) -> impl Future<Output = Result<Vec<MessageView>, Failure>> + Send;
+    fn page(
+        &mut self,
+        after: i64,
+    ) -> impl Future<Output = Result<Vec<MessageView>, Failure>> + Send;
 }
 
 /// A conversation of a profile that runs here.
@@ -65,9 +69,11 @@ pub struct Asked<'a> {
 impl Pages for Asked<'_> {
     async fn page(&mut self, after: i64) -> Result<Vec<MessageView>, Failure> {
         let command = match self.of {
-            Of::Conversation(name) => {
-                Command::HistoryAfter { conversation: Some(name.to_owned()), after, limit: Some(PAGE) }
-            }
+            Of::Conversation(name) => Command::HistoryAfter {
+                conversation: Some(name.to_owned()),
+                after,
+                limit: Some(PAGE),
+            },
             Of::Room(name) => {
                 let after = Some(u64::try_from(after).unwrap_or(0));
                 Command::RoomHistory { room: name.to_owned(), after, limit: Some(PAGE) }
@@ -75,7 +81,9 @@ impl Pages for Asked<'_> {
         };
         match (self.client.ask(command).await?, self.of) {
             (Reply::Messages { messages }, _) => Ok(messages),
-            (Reply::RoomLines { lines }, Of::Room(name)) => Ok(lines.into_iter().map(|l| of_room(name, l)).collect()),
+            (Reply::RoomLines { lines }, Of::Room(name)) => {
+                Ok(lines.into_iter().map(|l| of_room(name, l)).collect())
+            }
             _ => Ok(Vec::new()),
         }
     }
@@ -113,18 +121,28 @@ pub async fn run(at: &ProfileArgs, args: ExportArgs) -> Result<(), Failure> {
         here.conversation(&args.conversation).await?;
         match &args.out {
             Some(file) => {
-                let count =
-                    to_file(&mut In(here, &args.conversation), &args.conversation, args.format, file, args.force)
-                        .await?;
+                let count = to_file(
+                    &mut In(here, &args.conversation),
+                    &args.conversation,
+                    args.format,
+                    file,
+                    args.force,
+                )
+                .await?;
                 note(&format!("{count} messages written to {}", file.display()));
                 Ok(())
             }
             None => {
                 // Not locked: the engine is asked between pages.
                 let mut stdout = BufWriter::new(std::io::stdout());
-                write(&mut In(here, &args.conversation), &args.conversation, args.format, &mut stdout)
-                    .await?
-                    .map_err(Failure::stdout)?;
+                write(
+                    &mut In(here, &args.conversation),
+                    &args.conversation,
+                    args.format,
+                    &mut stdout,
+                )
+                .await?
+                .map_err(Failure::stdout)?;
                 Ok(())
             }
         }
@@ -132,7 +150,8 @@ pub async fn run(at: &ProfileArgs, args: ExportArgs) -> Result<(), Failure> {
     .await
 }
 
-/// Writes a conversation to a file that only its owner can read. The file is there when it is whole, or not at all.
+/// Writes a conversation to a file that only its owner can read. The file is there when it is
+/// whole, or not at all.
 ///
 /// # Errors
 /// A file that is there already (unless `force`), or cannot be written.
@@ -216,7 +235,11 @@ fn begin(conversation: &str, format: Format, to: &mut impl Write) -> std::io::Re
 ///
 /// # Errors
 /// The writer's.
-pub(crate) fn one(message: &MessageView, format: Format, to: &mut impl Write) -> std::io::Result<()> {
+pub(crate) fn one(
+    message: &MessageView,
+    format: Format,
+    to: &mut impl Write,
+) -> std::io::Result<()> {
     match format {
         Format::Txt => writeln!(to, "{}", dated(message)),
         Format::Jsonl => {
@@ -243,12 +266,19 @@ fn html(m: &MessageView, to: &mut impl Write) -> std::io::Result<()> {
     )?;
     if let Some(answered) = &m.reply_to {
         let id = escape(answered);
-        writeln!(to, "<header>in answer to <a href=\"#m{id}\">{}</a></header>", id.get(..8).unwrap_or(&id))?;
+        writeln!(
+            to,
+            "<header>in answer to <a href=\"#m{id}\">{}</a></header>",
+            id.get(..8).unwrap_or(&id)
+        )?;
     }
     writeln!(to, "<p>{}</p>", escape(&text))?;
     if !m.reactions.is_empty() {
-        let all: Vec<String> =
-            m.reactions.iter().map(|r| format!("{} {}", escape(&r.emoji), escape(&r.from))).collect();
+        let all: Vec<String> = m
+            .reactions
+            .iter()
+            .map(|r| format!("{} {}", escape(&r.emoji), escape(&r.from)))
+            .collect();
         writeln!(to, "<footer>{}</footer>", all.join(", "))?;
     }
     writeln!(to, "</article>")
@@ -307,7 +337,10 @@ mod tests {
     #[test]
     fn html_holds_text_only() {
         let page = exported(Format::Html, "</p><script>alert('1')</script>\n\"&");
-        assert!(page.contains("&lt;/p&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;\n&quot;&amp;"), "{page}");
+        assert!(
+            page.contains("&lt;/p&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;\n&quot;&amp;"),
+            "{page}"
+        );
         assert!(page.contains("<b>&lt;b&gt;bob</b> 2024-02-29 23:59 (edited)"), "{page}");
         assert!(page.contains("<footer>&amp; al&quot;ice</footer>"), "{page}");
         assert!(page.contains("<title>a &amp; b</title>"), "{page}");

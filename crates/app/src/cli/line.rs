@@ -1,6 +1,7 @@
 //! The line mode: complete by itself, for a terminal, for pipes and for screen readers.
 //!
-//! Without a TTY each incoming message is one line `nick: text` on stdout and everything else goes to stderr.
+//! Without a TTY each incoming message is one line `nick: text` on stdout and everything else goes
+//! to stderr.
 
 use std::io::{IsTerminal, Write};
 
@@ -99,7 +100,10 @@ pub const COMMANDS: &[(&str, &str)] = &[
     ("/mute NAME, /unmute NAME", "owner: hide or show a talker for all"),
     ("/rekey NAME...", "owner: new keys for these talkers; all other links die"),
     ("/route ROUTE", "travel by onion, tor, tor+onion or direct from now on"),
-    ("/safety on|off", "on: hidden routes only; off: straight to the hub, which then sees your address"),
+    (
+        "/safety on|off",
+        "on: hidden routes only; off: straight to the hub, which then sees your address",
+    ),
     ("/circuits", "move to new circuits of Tor now"),
     ("/help", "this list"),
     ("/quit, /exit, quit, exit", "leave when everything is stored"),
@@ -136,8 +140,12 @@ pub fn parse(line: &str) -> Typed {
             None => Typed::Unknown("route".to_owned()),
         },
         "circuits" => Typed::Engine(TypedCommand::Renew),
-        "safety" if matches!(rest, "on" | "off") => Typed::Engine(TypedCommand::Safety(rest == "on")),
-        "rekey" => Typed::Engine(TypedCommand::Rekey(rest.split_whitespace().map(str::to_owned).collect())),
+        "safety" if matches!(rest, "on" | "off") => {
+            Typed::Engine(TypedCommand::Safety(rest == "on"))
+        }
+        "rekey" => {
+            Typed::Engine(TypedCommand::Rekey(rest.split_whitespace().map(str::to_owned).collect()))
+        }
         "help" | "?" => Typed::Help,
         "export" => Typed::Export((!rest.is_empty()).then(|| rest.to_owned())),
         _ => Typed::Unknown(word.to_owned()),
@@ -179,8 +187,8 @@ pub async fn run(
     }
 }
 
-/// Reads stdin until it ends or asks to leave. A task of its own: when the engine takes no more for a while, stdin waits
-/// and the screen does not.
+/// Reads stdin until it ends or asks to leave. A task of its own: when the engine takes no more for
+/// a while, stdin waits and the screen does not.
 async fn read(commands: mpsc::Sender<Command>, asked: mpsc::Sender<Typed>) {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Ok(Some(line)) = lines.next_line().await {
@@ -188,7 +196,8 @@ async fn read(commands: mpsc::Sender<Command>, asked: mpsc::Sender<Typed>) {
         let leaving = typed == Typed::Engine(TypedCommand::Leave);
         let sent = match typed {
             Typed::Engine(command) => {
-                commands.send(command.into()).await.is_ok() && asked.send(Typed::Blank).await.is_ok()
+                commands.send(command.into()).await.is_ok()
+                    && asked.send(Typed::Blank).await.is_ok()
             }
             other => asked.send(other).await.is_ok(),
         };
@@ -248,7 +257,9 @@ impl Screen {
             Event::Here { name } => self.note(&format!("{name} is here")),
             Event::Left { name } => self.note(&format!("{name} has left the chat")),
             Event::Renamed { from, to } => self.note(&format!("{from} is now {to}")),
-            Event::Gap { name, boxes } => self.note(&format!("[{boxes} message part(s) of {name} never came]")),
+            Event::Gap { name, boxes } => {
+                self.note(&format!("[{boxes} message part(s) of {name} never came]"))
+            }
             Event::Network { text, .. } | Event::Notice { text } => self.note(text),
             Event::Who { people } => self.who(people),
             Event::Link { link } => {
@@ -256,7 +267,9 @@ impl Screen {
                 self.out(link)?;
             }
             Event::Path { text, .. } if self.style.verbose => eprintln!("[debug] {text}"),
-            Event::Answered { ms } if self.style.verbose => eprintln!("[debug] answered after {ms} ms"),
+            Event::Answered { ms } if self.style.verbose => {
+                eprintln!("[debug] answered after {ms} ms")
+            }
             Event::Path { .. } | Event::Answered { .. } | Event::Closed => {}
         }
         Ok(())
@@ -267,7 +280,9 @@ impl Screen {
         self.note(&format!("Talking here ({here}); readers announce nothing:"));
         for person in people {
             let mut marks = String::new();
-            for (on, mark) in [(person.you, " (you)"), (person.left, " (left)"), (person.muted, " (muted)")] {
+            for (on, mark) in
+                [(person.you, " (you)"), (person.left, " (left)"), (person.muted, " (muted)")]
+            {
                 if on {
                     marks.push_str(mark);
                 }
@@ -288,7 +303,9 @@ impl Screen {
         text.push('\n');
         match write_new(&name, text.as_bytes()) {
             Ok(()) => self.note(&format!("{} messages written to {name}", self.shown.len())),
-            Err(error) => self.note(&format!("cannot write {name}: {error}; hint: /export OTHER-FILE")),
+            Err(error) => {
+                self.note(&format!("cannot write {name}: {error}; hint: /export OTHER-FILE"))
+            }
         }
     }
 
@@ -362,7 +379,10 @@ mod tests {
         }
         assert_eq!(parse("/nick bob 42"), Typed::Engine(TypedCommand::Nick("bob 42".into())));
         assert_eq!(parse("/nick"), Typed::Unknown("nick".into()));
-        assert_eq!(parse("/rekey a b"), Typed::Engine(TypedCommand::Rekey(vec!["a".into(), "b".into()])));
+        assert_eq!(
+            parse("/rekey a b"),
+            Typed::Engine(TypedCommand::Rekey(vec!["a".into(), "b".into()]))
+        );
         assert_eq!(parse("/export"), Typed::Export(None));
         assert_eq!(parse("/wat 1"), Typed::Unknown("wat".into()));
     }

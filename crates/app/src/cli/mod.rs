@@ -14,10 +14,12 @@ pub mod profile;
 pub mod rpc;
 pub mod tor;
 
-/// A link as a QR code of half blocks, for a camera in front of a terminal. Black on white wherever colours are allowed:
-/// many cameras do not read the inverse, which a dark terminal would show.
+/// A link as a QR code of half blocks, for a camera in front of a terminal. Black on white wherever
+/// colours are allowed: many cameras do not read the inverse, which a dark terminal would show.
 pub(crate) fn show_qr(link: &str) {
-    let Ok(code) = qrcode::QrCode::with_error_correction_level(link, qrcode::EcLevel::L) else { return };
+    let Ok(code) = qrcode::QrCode::with_error_correction_level(link, qrcode::EcLevel::L) else {
+        return;
+    };
     let picture = code.render::<qrcode::render::unicode::Dense1x2>().build();
     for line in picture.lines() {
         if line::colours(true) {

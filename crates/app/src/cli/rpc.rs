@@ -24,8 +24,8 @@ use crate::exit::Failure;
 
 /// Longest line, bytes.
 const MAX_LINE: usize = 1 << 20;
-/// Lines that are worked on at once; stdin waits when there are more. Below what the engine's queue holds: a command of
-/// an earlier line comes before one of a later line.
+/// Lines that are worked on at once; stdin waits when there are more. Below what the engine's queue
+/// holds: a command of an earlier line comes before one of a later line.
 const AT_ONCE: usize = 128;
 /// Lines that stdout may be behind.
 const BEHIND: usize = 1_024;
@@ -157,23 +157,35 @@ impl Server {
                 }
                 drop(slot);
             });
-            // Started here, so that commands reach the engine in the order of their lines, whoever ends first.
-            let begun = tokio::task::unconstrained(poll_fn(|cx| Poll::Ready(one.as_mut().poll(cx)))).await;
+            // Started here, so that commands reach the engine in the order of their lines, whoever
+            // ends first.
+            let begun =
+                tokio::task::unconstrained(poll_fn(|cx| Poll::Ready(one.as_mut().poll(cx)))).await;
             if begun.is_pending() {
                 work.spawn(one);
             }
         }
         let end = tokio::time::Instant::now() + PATIENCE;
-        let _ = tokio::time::timeout_at(end, async { while work.join_next().await.is_some() {} }).await;
+        let _ =
+            tokio::time::timeout_at(end, async { while work.join_next().await.is_some() {} }).await;
         work.shutdown().await;
         self.client.flush(end.saturating_duration_since(tokio::time::Instant::now())).await;
     }
 }
 
 /// The answer to a line: to one request, or to a batch. `None` when nothing in it wants one.
-async fn answer_line(client: Arc<Client>, methods: Arc<BTreeSet<String>>, line: Line) -> Option<Value> {
+async fn answer_line(
+    client: Arc<Client>,
+    methods: Arc<BTreeSet<String>>,
+    line: Line,
+) -> Option<Value> {
     let Line::Text(bytes) = line else {
-        return Some(failed(&Value::Null, INVALID, &format!("a line has at most {MAX_LINE} bytes"), None));
+        return Some(failed(
+            &Value::Null,
+            INVALID,
+            &format!("a line has at most {MAX_LINE} bytes"),
+            None,
+        ));
     };
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return None;

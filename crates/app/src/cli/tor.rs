@@ -31,7 +31,10 @@ pub async fn run(args: TorCommandArgs) -> Result<(), Failure> {
         }
         TorWhat::Key { onion, out } => {
             println!("{}", tor::make_client_key(&onion, &out)?);
-            eprintln!("give this line to the service's owner; use the file with --onion-key {}", out.display());
+            eprintln!(
+                "give this line to the service's owner; use the file with --onion-key {}",
+                out.display()
+            );
             Ok(())
         }
     }

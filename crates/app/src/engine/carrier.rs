@@ -75,7 +75,8 @@ pub(crate) struct CarrierOptions {
     pub(crate) shaping: Shaping,
     /// Where document and pinned entries are kept; `None` keeps nothing.
     pub(crate) dir: Option<PathBuf>,
-    /// For routes through Tor. One that is missing there leaves the route waiting, never going another way.
+    /// For routes through Tor. One that is missing there leaves the route waiting, never going
+    /// another way.
     pub(crate) tor: Option<Tor>,
     /// Our enrolment, in a network that seals its document.
     pub(crate) key: Option<Arc<EnrolmentKey>>,
@@ -104,19 +105,26 @@ impl Carrier {
         let dialer = tor.as_ref().map_or(Dialer::Direct, |tor| Dialer::Tor(tor.dialer()));
         let pointer = place.network_pointer();
         let way = match route {
-            Route::Onion | Route::TorOnion => Way::Onion(Box::new(OnionCarrier::start(OnionOptions {
+            Route::Onion | Route::TorOnion => {
+                Way::Onion(Box::new(OnionCarrier::start(OnionOptions {
+                    pointer,
+                    hub: place.hub,
+                    access: place.access,
+                    cover,
+                    entry,
+                    dir,
+                    dialer,
+                    key,
+                })))
+            }
+            Route::Direct | Route::Tor => Way::Direct(Box::new(DirectCarrier::start(
                 pointer,
-                hub: place.hub,
-                access: place.access,
-                cover,
-                entry,
-                dir,
+                place.hub,
+                place.access,
+                shaping,
                 dialer,
                 key,
-            }))),
-            Route::Direct | Route::Tor => {
-                Way::Direct(Box::new(DirectCarrier::start(pointer, place.hub, place.access, shaping, dialer, key)))
-            }
+            ))),
         };
         Ok(Carrier { way, tor: tor.map(|tor| tor.status()), said: None, told: None })
     }
@@ -171,9 +179,10 @@ impl Carrier {
             (Some(tor), said) if !tor.ready && said.as_ref().is_none_or(|s| !s.up) => {
                 Some(Status { up: false, text: tor.line() })
             }
-            (Some(_), None) => {
-                Some(Status { up: false, text: "connected to Tor; connecting to the network".to_owned() })
-            }
+            (Some(_), None) => Some(Status {
+                up: false,
+                text: "connected to Tor; connecting to the network".to_owned(),
+            }),
             (_, said) => said.clone(),
         }
     }
@@ -187,7 +196,8 @@ impl Carrier {
         }
     }
 
-    /// The network's document, once there is one, and what cover traffic costs, kB a minute in both directions.
+    /// The network's document, once there is one, and what cover traffic costs, kB a minute in both
+    /// directions.
     pub(crate) fn network(&self) -> Option<(Arc<VerifiedDocument>, u64)> {
         match &self.way {
             Way::Onion(c) => Some((c.document()?, c.cover_kb_per_min())),

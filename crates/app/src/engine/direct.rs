@@ -1,4 +1,5 @@
-//! The direct route: one TLS link to the hub. Straight it hides content only; through Tor, where both are as well.
+//! The direct route: one TLS link to the hub. Straight it hides content only; through Tor, where
+//! both are as well.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -19,8 +20,8 @@ use super::documents::{Documents, Update};
 use super::shaping::{Due, Shaper, Shaping};
 
 const GET_DEADLINE_MS: u32 = 60_000;
-/// Requests are numbered from here on, so that all numbers take as many bytes: a frame's length tells the box's class and
-/// nothing about how many went before.
+/// Requests are numbered from here on, so that all numbers take as many bytes: a frame's length
+/// tells the box's class and nothing about how many went before.
 const FIRST_REQUEST: u64 = 1 << 32;
 /// The hub answers a look as soon as it has looked, ms.
 const LOOK_MS: u32 = 1;
@@ -91,8 +92,13 @@ impl DirectCarrier {
     pub(crate) fn call(&mut self, call: CallId, what: &Call) {
         let (request, what) = match what {
             Call::Put(sealed) => (box_protocol::put(self.access, sealed), What::Put),
-            Call::Get(ids) => (box_protocol::get(self.access, ids, GET_DEADLINE_MS, false), What::Get(ids.clone())),
-            Call::Look(ids) => (box_protocol::get(self.access, ids, LOOK_MS, false), What::Get(ids.clone())),
+            Call::Get(ids) => (
+                box_protocol::get(self.access, ids, GET_DEADLINE_MS, false),
+                What::Get(ids.clone()),
+            ),
+            Call::Look(ids) => {
+                (box_protocol::get(self.access, ids, LOOK_MS, false), What::Get(ids.clone()))
+            }
         };
         self.next += 1;
         let id = RequestId(self.next);
@@ -133,7 +139,10 @@ impl DirectCarrier {
         let Ok(sealed) = streams::dummy(class, &mut rand::rng()) else { return };
         self.next += 1;
         if let Some(link) = &self.link {
-            let _ = link.try_send(Frame::HubRequest(RequestId(self.next), box_protocol::put(self.access, &sealed)));
+            let _ = link.try_send(Frame::HubRequest(
+                RequestId(self.next),
+                box_protocol::put(self.access, &sealed),
+            ));
         }
     }
 
@@ -214,9 +223,15 @@ impl DirectCarrier {
     fn answered(&mut self, id: RequestId, response: Response) {
         let Some(open) = self.open.remove(&id) else { return };
         let report = match &open.what {
-            What::Put => box_protocol::put_outcome(&response).map(|o| CarrierEvent::Put(open.call, o)),
-            What::Get(ids) if box_protocol::is_dummy(&response, ids) => Ok(CarrierEvent::Boxes(open.call, Vec::new())),
-            What::Get(ids) => box_protocol::boxes(response, ids).map(|b| CarrierEvent::Boxes(open.call, b)),
+            What::Put => {
+                box_protocol::put_outcome(&response).map(|o| CarrierEvent::Put(open.call, o))
+            }
+            What::Get(ids) if box_protocol::is_dummy(&response, ids) => {
+                Ok(CarrierEvent::Boxes(open.call, Vec::new()))
+            }
+            What::Get(ids) => {
+                box_protocol::boxes(response, ids).map(|b| CarrierEvent::Boxes(open.call, b))
+            }
         };
         match report {
             Ok(report) => self.reports.push_back(report),
@@ -244,7 +259,9 @@ async fn link_event(link: &mut Option<Outbound>, up: Option<u64>) -> LinkEvent {
         let now = *status.borrow_and_update();
         match (now, up) {
             // Another number: a new link has taken the place of the old one.
-            (net::Status::Up(number), known) if known != Some(number) => return LinkEvent::Up(number),
+            (net::Status::Up(number), known) if known != Some(number) => {
+                return LinkEvent::Up(number);
+            }
             (net::Status::Down(_), Some(_)) => return LinkEvent::Down,
             _ => {}
         }

@@ -36,8 +36,8 @@ pub(crate) struct Documents {
 }
 
 impl Documents {
-    /// Starts following; the last good document of an earlier run is taken from `dir`. With a `key` it is asked for as an
-    /// enrolled client, and what only that key opens is not kept.
+    /// Starts following; the last good document of an earlier run is taken from `dir`. With a `key`
+    /// it is asked for as an enrolled client, and what only that key opens is not kept.
     pub(crate) fn follow(
         pointer: NetworkPointer,
         clock: Clock,
@@ -128,7 +128,8 @@ impl Documents {
     }
 
     fn unseal(&mut self, sealed: &[u8]) -> Result<Option<Arc<VerifiedDocument>>, String> {
-        let key = self.key.clone().ok_or("the directory sent a document sealed to somebody else")?;
+        let key =
+            self.key.clone().ok_or("the directory sent a document sealed to somebody else")?;
         let bytes = key.open(sealed).map_err(|e| e.to_string())?;
         self.offer(&bytes)
     }
@@ -150,14 +151,16 @@ impl Documents {
 }
 
 /// Why there is no document in a network that seals it.
-pub(crate) const NOT_ENROLLED: &str = "the network document is for enrolled clients: give your key with --key";
+pub(crate) const NOT_ENROLLED: &str =
+    "the network document is for enrolled clients: give your key with --key";
 
 /// A client's enrolment key, from its file.
 ///
 /// # Errors
 /// Why not, in words.
 pub fn read_client_key(path: &std::path::Path) -> Result<EnrolmentKey, String> {
-    let text = std::fs::read_to_string(path).map(zeroize::Zeroizing::new).map_err(|e| e.to_string())?;
+    let text =
+        std::fs::read_to_string(path).map(zeroize::Zeroizing::new).map_err(|e| e.to_string())?;
     EnrolmentKey::parse(&text).map_err(|e| e.to_string())
 }
 
@@ -169,9 +172,16 @@ pub(crate) fn request(known: Option<DocumentHash>, key: Option<&EnrolmentKey>) -
     }
 }
 
-/// A link to the `at`-th of the directories that the dialer reaches; to one that refuses when it reaches none.
-fn dial(pointer: &NetworkPointer, at: usize, dialer: &Dialer, key: Option<&EnrolmentKey>) -> Outbound {
-    let reachable: Vec<_> = pointer.directories.iter().filter(|d| dialer.pick(&[d.address]).is_some()).collect();
+/// A link to the `at`-th of the directories that the dialer reaches; to one that refuses when it
+/// reaches none.
+fn dial(
+    pointer: &NetworkPointer,
+    at: usize,
+    dialer: &Dialer,
+    key: Option<&EnrolmentKey>,
+) -> Outbound {
+    let reachable: Vec<_> =
+        pointer.directories.iter().filter(|d| dialer.pick(&[d.address]).is_some()).collect();
     let all = if reachable.is_empty() { pointer.directories.iter().collect() } else { reachable };
     let directory = all[at % all.len()];
     Outbound::spawn(OutboundConfig {

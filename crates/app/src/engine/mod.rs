@@ -1,5 +1,5 @@
-//! Drives the messenger over the network. Front ends see `Command` and `Event` and nothing else: those of an open room
-//! here, those of a profile in [`profile`].
+//! Drives the messenger over the network. Front ends see `Command` and `Event` and nothing else:
+//! those of an open room here, those of a profile in [`profile`].
 
 mod carrier;
 mod direct;
@@ -28,6 +28,7 @@ pub(crate) use self::documents::{NOT_ENROLLED, request as document_request};
 /// The time of this machine, ms since the Unix epoch.
 #[must_use]
 pub fn now_ms() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let since =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

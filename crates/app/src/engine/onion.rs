@@ -144,7 +144,9 @@ impl OnionCarrier {
     pub fn call(&mut self, call: CallId, what: &Call) {
         let now = self.clock.now();
         let (request, wait, asked) = match what {
-            Call::Put(sealed) => (box_protocol::put(self.options.access, sealed), 0, Asked::Put { call }),
+            Call::Put(sealed) => {
+                (box_protocol::put(self.options.access, sealed), 0, Asked::Put { call })
+            }
             Call::Get(ids) | Call::Look(ids) => {
                 let hold = self.client.has_cover();
                 let wish = match (hold, what) {
@@ -173,8 +175,8 @@ impl OnionCarrier {
         self.ask(&request, 0, Asked::Trace);
     }
 
-    /// The deadline at which our open `get`s use half of the payload slots, rounded up to a power of two so that it says
-    /// little about how many there are.
+    /// The deadline at which our open `get`s use half of the payload slots, rounded up to a power
+    /// of two so that it says little about how many there are.
     fn held_ms(&self) -> u32 {
         let open = self.asked.values().filter(|a| matches!(a, Asked::Get { .. })).count() + 1;
         let open = u32::try_from(open).unwrap_or(u32::MAX);
@@ -226,7 +228,11 @@ impl OnionCarrier {
                 return report;
             }
             let now = self.clock.now();
-            let due = self.client.deadline().unwrap_or(now.plus_millis(1_000)).min(now.plus_millis(1_000));
+            let due = self
+                .client
+                .deadline()
+                .unwrap_or(now.plus_millis(1_000))
+                .min(now.plus_millis(1_000));
             let wake = self.clock.instant(due);
             tokio::select! {
                 update = self.documents.next() => match update {
@@ -262,7 +268,8 @@ impl OnionCarrier {
             self.client.link_down();
         }
         let Some(id) = wanted else { return };
-        let address = self.document().and_then(|d| self.options.dialer.pick(&d.node(&id)?.addresses));
+        let address =
+            self.document().and_then(|d| self.options.dialer.pick(&d.node(&id)?.addresses));
         let Some(address) = address else { return };
         let token = ClientToken::new(rand::random());
         let link = Outbound::spawn(OutboundConfig {
@@ -271,13 +278,21 @@ impl OnionCarrier {
             ..OutboundConfig::new(address, id, None)
         });
         self.client.set_token(token);
-        self.entry = Some(Entry { id, link, up: false, was_up: false, down_since: tokio::time::Instant::now() });
+        self.entry = Some(Entry {
+            id,
+            link,
+            up: false,
+            was_up: false,
+            down_since: tokio::time::Instant::now(),
+        });
     }
 
     fn entry_event(&mut self, event: EntryEvent) {
         let now = self.clock.now();
         match event {
-            EntryEvent::Frame(Frame::Reply { surb_id, padded }) => self.client.handle_reply(now, surb_id, &padded),
+            EntryEvent::Frame(Frame::Reply { surb_id, padded }) => {
+                self.client.handle_reply(now, surb_id, &padded)
+            }
             EntryEvent::Frame(Frame::Attached(_)) => {
                 if let Some(entry) = &mut self.entry {
                     (entry.up, entry.was_up) = (true, true);
@@ -302,7 +317,8 @@ impl OnionCarrier {
 
     /// An entry that stays away is replaced by the next pinned one.
     fn watch_entry(&mut self) {
-        let away = self.entry.as_ref().is_some_and(|e| !e.up && e.down_since.elapsed() >= ENTRY_PATIENCE);
+        let away =
+            self.entry.as_ref().is_some_and(|e| !e.up && e.down_since.elapsed() >= ENTRY_PATIENCE);
         if away {
             self.client.entry_failed(self.clock.now(), &mut rand::rng());
             if let Some(entry) = &mut self.entry {
@@ -328,7 +344,9 @@ impl OnionCarrier {
                         self.reports.push_back(CarrierEvent::Sent(*call));
                     }
                 }
-                Output::Answer { handle, body, after_ms, receipt } => self.answered(handle, &body, after_ms, receipt),
+                Output::Answer { handle, body, after_ms, receipt } => {
+                    self.answered(handle, &body, after_ms, receipt)
+                }
                 Output::Trace(trace) => {
                     let names: Vec<String> = trace.relays.iter().map(NodeId::short).collect();
                     let text = format!(
@@ -346,7 +364,13 @@ impl OnionCarrier {
         self.follow_entry();
     }
 
-    fn answered(&mut self, handle: RequestHandle, body: &[u8], after_ms: u64, receipt: Option<Box<Receipt>>) {
+    fn answered(
+        &mut self,
+        handle: RequestHandle,
+        body: &[u8],
+        after_ms: u64,
+        receipt: Option<Box<Receipt>>,
+    ) {
         let Some(asked) = self.asked.remove(&handle) else { return };
         if let Asked::Put { call } | Asked::Get { call, .. } = &asked {
             self.handles.remove(call);
@@ -396,8 +420,12 @@ impl OnionCarrier {
 
     /// Sends every open `get` again: what held it may be gone, and asking twice is harmless.
     fn ask_again(&mut self) {
-        let open: Vec<RequestHandle> =
-            self.asked.iter().filter(|(_, a)| matches!(a, Asked::Get { .. })).map(|(h, _)| *h).collect();
+        let open: Vec<RequestHandle> = self
+            .asked
+            .iter()
+            .filter(|(_, a)| matches!(a, Asked::Get { .. }))
+            .map(|(h, _)| *h)
+            .collect();
         for handle in open {
             self.client.resend(handle);
         }
@@ -411,7 +439,8 @@ impl OnionCarrier {
         }
     }
 
-    /// Says how the route stands, if that has changed: the first thing that is missing, in the order of the way.
+    /// Says how the route stands, if that has changed: the first thing that is missing, in the
+    /// order of the way.
     fn explain(&mut self) {
         let Some(document) = self.document() else {
             let text = self.directory_trouble.clone();
@@ -420,8 +449,12 @@ impl OnionCarrier {
         let relays = document.relays().count();
         let needed = usize::from(document.paths.min_relays);
         if relays < needed {
-            return self
-                .say(false, &format!("too few relays: {relays} in the network, paths need {needed}; messages wait"));
+            return self.say(
+                false,
+                &format!(
+                    "too few relays: {relays} in the network, paths need {needed}; messages wait"
+                ),
+            );
         }
         if document.node(&self.options.hub).is_none() {
             return self.say(false, "the hub is not in the network at the moment; messages wait");
@@ -429,7 +462,9 @@ impl OnionCarrier {
         match &self.entry {
             Some(entry) if entry.up => match self.client.cost_kb_per_min() {
                 0 => self.say(true, "connected"),
-                cost => self.say(true, &format!("connected; cover traffic costs about {cost} kB/min")),
+                cost => {
+                    self.say(true, &format!("connected; cover traffic costs about {cost} kB/min"))
+                }
             },
             Some(entry) if entry.was_up => self.say(false, "the entry relay is gone; trying again"),
             _ => self.say(false, "connecting to the entry relay"),

@@ -1,4 +1,5 @@
-//! What an open room looks like from inside: who talks there, and what was said, for faces that come later.
+//! What an open room looks like from inside: who talks there, and what was said, for faces that
+//! come later.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
@@ -72,8 +73,12 @@ impl RoomLog {
     #[must_use]
     pub fn lines(&self, after: Option<u64>, limit: usize) -> Vec<RoomLineView> {
         match after {
-            Some(after) => self.lines.iter().filter(|l| l.number > after).take(limit).cloned().collect(),
-            None => self.lines.iter().skip(self.lines.len().saturating_sub(limit)).cloned().collect(),
+            Some(after) => {
+                self.lines.iter().filter(|l| l.number > after).take(limit).cloned().collect()
+            }
+            None => {
+                self.lines.iter().skip(self.lines.len().saturating_sub(limit)).cloned().collect()
+            }
         }
     }
 
@@ -105,7 +110,9 @@ impl RoomLog {
                 return Heard::Line { line, who: false };
             }
             Said::State { message, state, .. } => {
-                return self.state(message, state).map_or(Heard::Nothing, |line| Heard::Line { line, who: false });
+                return self
+                    .state(message, state)
+                    .map_or(Heard::Nothing, |line| Heard::Line { line, who: false });
             }
             Said::Link { link } => return Heard::Link(link),
             Said::Path { .. } | Said::Answered { .. } => return Heard::Nothing,
@@ -120,11 +127,19 @@ impl RoomLog {
         Heard::Line { line, who: true }
     }
 
-    fn push(&mut self, kind: &str, from: String, text: String, at_ms: u64, you: bool) -> RoomLineView {
+    fn push(
+        &mut self,
+        kind: &str,
+        from: String,
+        text: String,
+        at_ms: u64,
+        you: bool,
+    ) -> RoomLineView {
         let number = self.view.newest.saturating_add(1);
         let state = if you { "queued" } else { "received" }.to_owned();
         let route = if you || kind == "notice" { String::new() } else { self.view.route.clone() };
-        let line = RoomLineView { number, kind: kind.to_owned(), from, you, text, at_ms, state, route };
+        let line =
+            RoomLineView { number, kind: kind.to_owned(), from, you, text, at_ms, state, route };
         self.view.newest = number;
         if you {
             self.unnumbered.push_back(number);
@@ -190,11 +205,15 @@ mod tests {
         assert_eq!(log.take(Said::Here { name: "eve".to_owned() }, 2), log_line(4));
         assert_eq!((log.view.unseen, log.view.newest), (1, 4));
         assert!(log.seen(4) && !log.seen(4));
-        let numbers = |after, limit| log.lines(after, limit).iter().map(|l| l.number).collect::<Vec<_>>();
+        let numbers =
+            |after, limit| log.lines(after, limit).iter().map(|l| l.number).collect::<Vec<_>>();
         assert_eq!(numbers(None, 3), [2, 3, 4]);
         assert_eq!(numbers(None, 10), [1, 2, 3, 4]);
         // Page by page nothing is left out.
-        assert_eq!([numbers(Some(0), 2), numbers(Some(2), 2), numbers(Some(4), 2)], [vec![1, 2], vec![3, 4], vec![]]);
+        assert_eq!(
+            [numbers(Some(0), 2), numbers(Some(2), 2), numbers(Some(4), 2)],
+            [vec![1, 2], vec![3, 4], vec![]]
+        );
     }
 
     fn log_line(number: u64) -> Heard {

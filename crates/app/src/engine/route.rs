@@ -18,8 +18,12 @@ pub enum Route {
 
 impl Route {
     /// All of them, by the names that people type.
-    pub const NAMES: [(&'static str, Route); 4] =
-        [("onion", Route::Onion), ("tor", Route::Tor), ("tor+onion", Route::TorOnion), ("direct", Route::Direct)];
+    pub const NAMES: [(&'static str, Route); 4] = [
+        ("onion", Route::Onion),
+        ("tor", Route::Tor),
+        ("tor+onion", Route::TorOnion),
+        ("direct", Route::Direct),
+    ];
 
     /// From its name.
     #[must_use]
@@ -33,10 +37,15 @@ impl Route {
         Route::NAMES.into_iter().find(|(_, route)| *route == self).map_or("", |(name, _)| name)
     }
 
-    /// The hidden route that leads to a place: through the relays, or through Tor when only that reaches it.
+    /// The hidden route that leads to a place: through the relays, or through Tor when only that
+    /// reaches it.
     #[must_use]
     pub fn hidden(place: &NetworkPlace) -> Route {
-        if place.directories.iter().all(|d| d.address.is_onion()) { Route::Tor } else { Route::Onion }
+        if place.directories.iter().all(|d| d.address.is_onion()) {
+            Route::Tor
+        } else {
+            Route::Onion
+        }
     }
 
     /// Whether it runs through Tor, and so opens no socket of its own.

@@ -111,8 +111,11 @@ impl Session {
     /// Starts a session in the background.
     ///
     /// # Errors
-    /// When the directory given for document and entries cannot be used, or a route needs Tor and there is none.
-    pub fn start(options: Options) -> Result<(mpsc::Sender<Command>, mpsc::Receiver<Event>), server::Error> {
+    /// When the directory given for document and entries cannot be used, or a route needs Tor and
+    /// there is none.
+    pub fn start(
+        options: Options,
+    ) -> Result<(mpsc::Sender<Command>, mpsc::Receiver<Event>), server::Error> {
         if let Some(dir) = &options.dir {
             server::state::StateDir::open(dir)?;
         }
@@ -137,7 +140,8 @@ impl Session {
         let mut listening = true;
         while !self.is_over() && !self.events.is_closed() {
             let wake = self.wake();
-            // Commands wait while the outbox is far behind: back-pressure down to whoever types or pipes.
+            // Commands wait while the outbox is far behind: back-pressure down to whoever types or
+            // pipes.
             let take = listening && self.early.len() < 64 && self.ours.len() < 1_000;
             tokio::select! {
                 report = self.carrier.next() => self.report(report).await,
@@ -251,7 +255,9 @@ impl Session {
             }
             (CarrierEvent::Put(call, outcome), Some(room)) => room.on_put(now, call, outcome),
             (CarrierEvent::Boxes(call, boxes), Some(room)) => room.on_boxes(now, call, boxes),
-            (CarrierEvent::Sent(_) | CarrierEvent::Put(..) | CarrierEvent::Boxes(..), None) => Ok(()),
+            (CarrierEvent::Sent(_) | CarrierEvent::Put(..) | CarrierEvent::Boxes(..), None) => {
+                Ok(())
+            }
         };
         if let Err(error) = outcome {
             self.notice(error.to_string()).await;
@@ -320,7 +326,8 @@ impl Session {
                     self.ours.insert(number, Instant::now());
                     let from = room.my_name();
                     let text = sanitize(&text, Newlines::Keep);
-                    self.tell(Event::Message { from, text, at_ms: now.as_millis(), you: true }).await;
+                    self.tell(Event::Message { from, text, at_ms: now.as_millis(), you: true })
+                        .await;
                     Ok(())
                 }
                 Err(error) => Err(error.to_string()),
@@ -348,7 +355,9 @@ impl Session {
             }
             Command::Mute(name) => room.mute(now, &name, true).map_err(|e| e.to_string()),
             Command::Unmute(name) => room.mute(now, &name, false).map_err(|e| e.to_string()),
-            Command::Rekey(names) => room.rekey(now, &names, &mut rand::rng()).map_err(|e| e.to_string()),
+            Command::Rekey(names) => {
+                room.rekey(now, &names, &mut rand::rng()).map_err(|e| e.to_string())
+            }
             // Done above: they need no room.
             Command::Route(_) | Command::Safety(_) | Command::Renew => Ok(()),
             Command::Leave => {
@@ -394,11 +403,16 @@ impl Session {
                 let what = if muted { "muted" } else { "no longer muted" };
                 Event::Notice { text: format!("{} is {what} by the owner", who.name) }
             }
-            RoomEvent::Rekeyed => Event::Notice { text: "the room has new keys; old links are dead".into() },
+            RoomEvent::Rekeyed => {
+                Event::Notice { text: "the room has new keys; old links are dead".into() }
+            }
             RoomEvent::LockedOut => Event::Notice {
-                text: "the owner has given the room new keys without you: you see nothing new here".into(),
+                text: "the owner has given the room new keys without you: you see nothing new here"
+                    .into(),
             },
-            RoomEvent::Crowded(n) => Event::Notice { text: format!("the room is crowded: {n} talkers are not shown") },
+            RoomEvent::Crowded(n) => {
+                Event::Notice { text: format!("the room is crowded: {n} talkers are not shown") }
+            }
             RoomEvent::Trouble(text) => Event::Notice { text: text.to_owned() },
         };
         self.tell(event).await;
@@ -419,8 +433,8 @@ impl Session {
     }
 }
 
-/// Makes a room at a place, which starts at the current hour: its owner's link. Door lanes: 1 for a table, up to 64 for a
-/// crowd.
+/// Makes a room at a place, which starts at the current hour: its owner's link. Door lanes: 1 for a
+/// table, up to 64 for a crowd.
 ///
 /// # Errors
 /// Lanes out of range.
@@ -428,7 +442,8 @@ pub fn new_room(place: NetworkPlace, lanes: u8) -> Result<OwnerLink, e2ee::Error
     let defaults = RoomSettings::default();
     let settings = RoomSettings::new(defaults.hour_s(), lanes, defaults.pow_bits())?;
     let now: Timestamp = server::node::Clock::start().now();
-    let (owner, keys) = Owner::create(&mut rand::rng(), place, settings, now.period(settings.hour_ms()))?;
+    let (owner, keys) =
+        Owner::create(&mut rand::rng(), place, settings, now.period(settings.hour_ms()))?;
     owner.link_now(&keys)
 }
 

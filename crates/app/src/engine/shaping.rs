@@ -21,8 +21,8 @@ pub struct Shaping {
 }
 
 impl Shaping {
-    /// The sizes that this network allows: where a large box fits no reply packet, readers on the onion route would never
-    /// get it.
+    /// The sizes that this network allows: where a large box fits no reply packet, readers on the
+    /// onion route would never get it.
     pub(crate) fn sizes_in(self, document: Option<&VerifiedDocument>) -> Sizes {
         let geometry = document.and_then(|d| mix::geometry::to_sphinx(&d.geometry).ok());
         let room = geometry.map_or(0, |g| mix::geometry::reply_room(&g));
@@ -104,7 +104,8 @@ impl Shaper {
             if let Some(put) = self.departures.pop(now, &mut rand::rng()) {
                 return Due::Put(put);
             }
-            // A dummy beside a waiting box would be a waste, and closer to it than two boxes may be.
+            // A dummy beside a waiting box would be a waste, and closer to it than two boxes may
+            // be.
             let due = if let Some(due) = self.departures.deadline() {
                 due
             } else if self.idle.pop(now, &mut rand::rng()) {

@@ -11,14 +11,15 @@ use crate::cli::args::{Command, NetworkArgs, SandboxArg, UpArgs};
 use crate::exit::Failure;
 use crate::roles::onion::OnionArgs;
 
-/// Confines this process as its command says. Call it before the runtime is built: landlock reaches only threads that are
-/// started afterwards.
+/// Confines this process as its command says. Call it before the runtime is built: landlock reaches
+/// only threads that are started afterwards.
 ///
-/// What a role reads only once (where its network is) is read here, so that it need not stay readable. The directory that is
-/// returned goes when it is dropped: after everything else.
+/// What a role reads only once (where its network is) is read here, so that it need not stay
+/// readable. The directory that is returned goes when it is dropped: after everything else.
 ///
 /// # Errors
-/// No directory to write; with `require`, a kernel that lacks a part. Where to find the network, when that is wrong.
+/// No directory to write; with `require`, a kernel that lacks a part. Where to find the network,
+/// when that is wrong.
 pub fn enter(command: &mut Command) -> Result<Option<Scratch>, Failure> {
     match command {
         Command::Directory(args) if !args.print_config => {
@@ -27,11 +28,23 @@ pub fn enter(command: &mut Command) -> Result<Option<Scratch>, Failure> {
         Command::Relay(args) if !args.print_config => {
             // A wrong setting is told at once, not after a wait for the network.
             super::settings::<RelayConfig>(args.config.as_deref())?;
-            role(args.sandbox, &args.dir, args.config.as_deref(), Some(&mut args.network), &args.onion)
+            role(
+                args.sandbox,
+                &args.dir,
+                args.config.as_deref(),
+                Some(&mut args.network),
+                &args.onion,
+            )
         }
         Command::Hub(args) if !args.print_config => {
             super::settings::<HubConfig>(args.config.as_deref())?;
-            role(args.sandbox, &args.dir, args.config.as_deref(), Some(&mut args.network), &args.onion)
+            role(
+                args.sandbox,
+                &args.dir,
+                args.config.as_deref(),
+                Some(&mut args.network),
+                &args.onion,
+            )
         }
         Command::Up(args) => up(args),
         _ => Ok(None),

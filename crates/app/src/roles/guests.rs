@@ -37,7 +37,11 @@ pub async fn run(args: GuestsArgs) -> Result<(), Failure> {
         true => args.tor.start(&base.join("tor")).await?,
         false => args.tor.lazy(&base.join("tor"))?,
     };
-    let site = if args.onion { Some(site(&tor, Zeroizing::new(rand::random()), Vec::new()).await?) } else { None };
+    let site = if args.onion {
+        Some(site(&tor, Zeroizing::new(rand::random()), Vec::new()).await?)
+    } else {
+        None
+    };
     hosts.extend(site.as_ref().map(|site| site.name.to_string()));
     let room = Options {
         join,
@@ -50,7 +54,10 @@ pub async fn run(args: GuestsArgs) -> Result<(), Failure> {
         tor: Some(tor),
         key: None,
     };
-    let door = Door::new(guest_router(Guests::new(room, args.title.clone()), hosts), HttpLimits::default());
+    let door = Door::new(
+        guest_router(Guests::new(room, args.title.clone()), hosts),
+        HttpLimits::default(),
+    );
     door.serve(listener);
     out(&format!("http://{address}/"))?;
     let _service = match site {

@@ -24,7 +24,8 @@ const HUB_PORT: u16 = 6000;
 /// Settings of `host`.
 #[derive(Debug, Clone, Args)]
 pub struct HostArgs {
-    /// Keep keys and boxes here, so that the link stays good after a restart; default: nothing is kept.
+    /// Keep keys and boxes here, so that the link stays good after a restart; default: nothing is
+    /// kept.
     #[arg(long)]
     pub dir: Option<PathBuf>,
     /// Your name in the room; random when not given.
@@ -105,7 +106,9 @@ async fn start(args: &OnionArgs, base: &std::path::Path, lanes: u8) -> Result<Ho
     // The hub is in this process: it reaches its directory on this machine.
     let inside = Some(std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
     let config = DirectoryConfig::default();
-    let directory = Directory::start_with(&base.join("directory"), &config, inside, Some(directory_door)).await?;
+    let directory =
+        Directory::start_with(&base.join("directory"), &config, inside, Some(directory_door))
+            .await?;
     let hub_door = onion.door(HUB_PORT)?;
     let node = NodeConfig {
         role: Role::Hub,
@@ -125,7 +128,13 @@ async fn start(args: &OnionArgs, base: &std::path::Path, lanes: u8) -> Result<Ho
     directory.lists(0, 1).await;
     let place = NetworkPlace {
         network: directory.pointer.network,
-        directories: directory.pointer.directories.iter().filter(|d| d.address.is_onion()).copied().collect(),
+        directories: directory
+            .pointer
+            .directories
+            .iter()
+            .filter(|d| d.address.is_onion())
+            .copied()
+            .collect(),
         hub: hub.node.id,
         access: hub.member,
     };

@@ -22,7 +22,9 @@ use crate::exit::Failure;
 pub(crate) use crate::stop::asked as stopped;
 
 /// Settings from a file, or the defaults without one.
-pub(crate) fn settings<T: Default + for<'de> Deserialize<'de>>(file: Option<&Path>) -> Result<T, Failure> {
+pub(crate) fn settings<T: Default + for<'de> Deserialize<'de>>(
+    file: Option<&Path>,
+) -> Result<T, Failure> {
     let Some(path) = file else { return Ok(T::default()) };
     let text = std::fs::read_to_string(path).map_err(|e| {
         Failure::new(

@@ -12,7 +12,8 @@ use crate::exit::Failure;
 /// How often a file that is not there yet is looked for.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// The network and the token that admits to it. Files are waited for, so that nodes may start before their directory.
+/// The network and the token that admits to it. Files are waited for, so that nodes may start
+/// before their directory.
 ///
 /// # Errors
 /// When a flag is missing or holds something else.
@@ -21,7 +22,9 @@ pub async fn read(args: &NetworkArgs) -> Result<(NetworkPointer, AdmissionToken)
         Failure::new(
             ErrorKind::LocalConfig,
             format!("--{flag} is missing"),
-            format!("a directory writes the file `{flag}` into its --dir: give its path or its content"),
+            format!(
+                "a directory writes the file `{flag}` into its --dir: give its path or its content"
+            ),
         )
     };
     let network = args.network.as_deref().ok_or_else(|| missing("network"))?;
@@ -29,7 +32,8 @@ pub async fn read(args: &NetworkArgs) -> Result<(NetworkPointer, AdmissionToken)
     Ok((pointer(network).await?, admission(token).await?))
 }
 
-/// Puts the text in place of each file, as soon as it is there: afterwards no file needs to be readable.
+/// Puts the text in place of each file, as soon as it is there: afterwards no file needs to be
+/// readable.
 ///
 /// # Errors
 /// As [`read`].
@@ -45,7 +49,11 @@ pub async fn load(args: &mut NetworkArgs) -> Result<(), Failure> {
 /// # Errors
 /// When it is neither.
 pub async fn pointer(text: &str) -> Result<NetworkPointer, Failure> {
-    let text = if text.starts_with(wire::pointer::SCHEME) { text.to_owned() } else { wait_for(text).await? };
+    let text = if text.starts_with(wire::pointer::SCHEME) {
+        text.to_owned()
+    } else {
+        wait_for(text).await?
+    };
     text.parse().map_err(|e| {
         Failure::new(
             ErrorKind::LocalConfig,
@@ -75,7 +83,8 @@ async fn admission(text: &str) -> Result<AdmissionToken, Failure> {
 /// A small file's text, as soon as the file is there and has a whole line's worth.
 async fn wait_for(path: &str) -> Result<String, Failure> {
     let path = Path::new(path);
-    // Listening only when there is something to wait for: before that a signal ends the program as it ends any.
+    // Listening only when there is something to wait for: before that a signal ends the program as
+    // it ends any.
     let mut stop = None;
     loop {
         match std::fs::read_to_string(path) {

@@ -16,7 +16,8 @@ use super::network;
 use crate::cli::args::{HubArgs, RelayArgs};
 use crate::exit::Failure;
 
-/// What a room's maker must know of a hub: who it is and the key of an access class. Secret: the key admits.
+/// What a room's maker must know of a hub: who it is and the key of an access class. Secret: the
+/// key admits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct HubCard {
     /// Its identity.

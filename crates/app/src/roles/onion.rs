@@ -27,13 +27,15 @@ pub struct OnionArgs {
     /// Publish an onion service, and reach other nodes that have only an onion address.
     #[arg(long)]
     pub tor: bool,
-    /// As --tor, with no other address: nothing listens on this machine, and everything goes out through Tor.
+    /// As --tor, with no other address: nothing listens on this machine, and everything goes out
+    /// through Tor.
     #[arg(long)]
     pub tor_only: bool,
     /// A new onion address at each start; nothing of it is kept.
     #[arg(long)]
     pub ephemeral: bool,
-    /// Only these may find the service: a file with a line `descriptor:x25519:…` for each (`hushwing tor key` makes them).
+    /// Only these may find the service: a file with a line `descriptor:x25519:…` for each
+    /// (`hushwing tor key` makes them).
     #[arg(long, value_name = "FILE")]
     pub authorized: Option<PathBuf>,
     /// Tor's own settings.
@@ -70,12 +72,15 @@ impl OnionArgs {
     /// A settings file that cannot be read or says something wrong.
     pub fn needs(&self, dir: &Path) -> Result<Needs, Failure> {
         let settings = self.settings.settings(&dir.join(TOR_DIR))?;
-        let mut read: Vec<PathBuf> = self.authorized.iter().chain(&self.settings.onion_key).cloned().collect();
+        let mut read: Vec<PathBuf> =
+            self.authorized.iter().chain(&self.settings.onion_key).cloned().collect();
         read.extend(self.settings.file());
         let mut exec: Vec<PathBuf> = settings.transports.iter().map(|t| t.path.clone()).collect();
         match settings.engine {
             // It asks who owns its directories.
-            EngineKind::Arti => read.extend(["/etc/passwd", "/etc/group", "/etc/nsswitch.conf"].map(PathBuf::from)),
+            EngineKind::Arti => {
+                read.extend(["/etc/passwd", "/etc/group", "/etc/nsswitch.conf"].map(PathBuf::from))
+            }
             // Where a running tor keeps the cookie of its control port.
             EngineKind::System => read.extend(["/run/tor", "/var/lib/tor"].map(PathBuf::from)),
             EngineKind::Private => exec.extend(settings.program()),
@@ -115,7 +120,8 @@ impl OnionArgs {
         }
     }
 
-    /// The seed of the service's identity: drawn anew, or kept under a passphrase (`HUSHWING_PASSPHRASE`) or a key file.
+    /// The seed of the service's identity: drawn anew, or kept under a passphrase
+    /// (`HUSHWING_PASSPHRASE`) or a key file.
     fn seed(&self, state: &StateDir) -> Result<Zeroizing<[u8; 32]>, Failure> {
         if self.ephemeral {
             return Ok(Zeroizing::new(rand::random()));
@@ -162,10 +168,12 @@ pub fn authorized(path: &Path) -> Result<Vec<ClientPublicKey>, Failure> {
         let hint = "one line for each client: descriptor:x25519:… as `hushwing tor key` prints it";
         Failure::new(ErrorKind::LocalConfig, text, hint)
     };
-    let text = std::fs::read_to_string(path).map_err(|e| wrong(format!("cannot read {}: {e}", path.display())))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| wrong(format!("cannot read {}: {e}", path.display())))?;
     let lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
-    let keys: Vec<ClientPublicKey> =
-        lines.map(|l| l.parse().map_err(|e| wrong(format!("{}: {e}", path.display())))).collect::<Result<_, _>>()?;
+    let keys: Vec<ClientPublicKey> = lines
+        .map(|l| l.parse().map_err(|e| wrong(format!("{}: {e}", path.display()))))
+        .collect::<Result<_, _>>()?;
     // An empty list would open the service to everybody.
     if keys.is_empty() { Err(wrong(format!("{} admits nobody", path.display()))) } else { Ok(keys) }
 }
@@ -187,9 +195,14 @@ pub struct Site {
 ///
 /// # Errors
 /// What Tor refuses.
-pub async fn site(tor: &Tor, seed: Zeroizing<[u8; 32]>, clients: Vec<ClientPublicKey>) -> Result<Site, Failure> {
+pub async fn site(
+    tor: &Tor,
+    seed: Zeroizing<[u8; 32]>,
+    clients: Vec<ClientPublicKey>,
+) -> Result<Site, Failure> {
     let name = net::tor::onion_name(&seed);
-    let mut service = tor::publish(tor, ServiceSettings { seed, ports: vec![WEB_PORT], clients }).await?;
+    let mut service =
+        tor::publish(tor, ServiceSettings { seed, ports: vec![WEB_PORT], clients }).await?;
     let incoming = service.take(WEB_PORT).ok_or_else(no_such_port)?;
     Ok(Site { name, streams: OnionStreams(incoming), service })
 }
@@ -203,7 +216,11 @@ fn no_such_port() -> Failure {
 /// # Errors
 /// What Tor refuses.
 pub async fn ephemeral_door(tor: &Tor, port: u16) -> Result<OnionDoor, net::Error> {
-    let settings = ServiceSettings { seed: Zeroizing::new(rand::random()), ports: vec![port], clients: Vec::new() };
+    let settings = ServiceSettings {
+        seed: Zeroizing::new(rand::random()),
+        ports: vec![port],
+        clients: Vec::new(),
+    };
     let mut service = tor.publish(settings).await?;
     let incoming = service.take(port).ok_or(net::tor::TorError::Publish)?;
     Ok(OnionDoor { address: service.address(port), incoming, service: Some(service) })

@@ -43,7 +43,8 @@ async fn serve(sites: Vec<NamedSite>, running: &Tor, port: u16) -> Result<(), Fa
     for site in sites {
         let running = running.clone();
         publishing.spawn(async move {
-            let service = ServiceSettings { seed: site.seed.clone(), ports: vec![port], clients: Vec::new() };
+            let service =
+                ServiceSettings { seed: site.seed.clone(), ports: vec![port], clients: Vec::new() };
             (running.publish(service).await, site)
         });
     }

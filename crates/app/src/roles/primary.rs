@@ -91,21 +91,36 @@ impl Primary {
             (None, None) => PathBuf::new(),
         };
         StateDir::open(&base)?;
-        let tor = if args.tor { Some(args.tor_settings.start(&base.join("tor")).await?) } else { None };
+        let tor =
+            if args.tor { Some(args.tor_settings.start(&base.join("tor")).await?) } else { None };
         let directory = match &tor {
             None => Directory::start(&base.join("directory"), &config).await?,
             Some(tor) => {
                 // Our own roles reach it on this machine, clients by its onion address alone.
                 let door = ephemeral_door(tor, DIRECTORY_PORT).await.map_err(tor::failure)?;
                 let inside = SocketAddr::from(([127, 0, 0, 1], 0));
-                Directory::start_with(&base.join("directory"), &config, Some(inside), Some(door)).await?
+                Directory::start_with(&base.join("directory"), &config, Some(inside), Some(door))
+                    .await?
             }
         };
         let directory = Arc::new(directory);
-        let node = node_config(args, &directory, Role::Hub, args.hub_port, base.join("hub"), Processing::Sha256);
-        let hub = HubRole::start(hidden(node, tor.as_ref(), HUB_PORT).await?, &HubConfig::default()).await?;
-        let pool =
-            PoolConfig { nodes: usize::from(args.nodes), base: around.path().to_owned(), patience: PATIENCE, grace };
+        let node = node_config(
+            args,
+            &directory,
+            Role::Hub,
+            args.hub_port,
+            base.join("hub"),
+            Processing::Sha256,
+        );
+        let hub =
+            HubRole::start(hidden(node, tor.as_ref(), HUB_PORT).await?, &HubConfig::default())
+                .await?;
+        let pool = PoolConfig {
+            nodes: usize::from(args.nodes),
+            base: around.path().to_owned(),
+            patience: PATIENCE,
+            grace,
+        };
         let (settings, of) = (args.clone(), directory.clone());
         let behind = tor.clone();
         let make = move |seedling: Seedling| relay(&settings, &of, seedling, behind.clone());
@@ -122,7 +137,17 @@ impl Primary {
         let (cycles, asked) = mpsc::channel(1);
         let (stop, stopped) = oneshot::channel();
         let turning = tokio::spawn(turn(pool, args.cycle, asked, stopped));
-        Ok(Primary { directory, hub, owner, tor, cycles, stop, turning, _scratch: scratch, _around: around })
+        Ok(Primary {
+            directory,
+            hub,
+            owner,
+            tor,
+            cycles,
+            stop,
+            turning,
+            _scratch: scratch,
+            _around: around,
+        })
     }
 
     /// The link that people join by.
@@ -187,7 +212,10 @@ async fn turn<F, Made>(
             done = pool.cycle() => done,
         };
         match &done {
-            Ok(()) => eprintln!("cycle {number}: {} new relays; the old ones are gone and erased", pool.nodes().len()),
+            Ok(()) => eprintln!(
+                "cycle {number}: {} new relays; the old ones are gone and erased",
+                pool.nodes().len()
+            ),
             Err(error) => eprintln!("cycle {number} failed, the relays stay: {error}"),
         }
         if let Some(who) = who {
@@ -283,7 +311,13 @@ async fn serve(args: PrimaryRunArgs) -> Result<(), Failure> {
         // What has been made so far is erased as it is dropped.
         () = &mut stop => return Ok(()),
     };
-    let directory = primary.directory.pointer.directories.first().map(|d| d.address.to_string()).unwrap_or_default();
+    let directory = primary
+        .directory
+        .pointer
+        .directories
+        .first()
+        .map(|d| d.address.to_string())
+        .unwrap_or_default();
     eprintln!(
         "directory {directory}, hub {}, {} relays that live for {} s",
         super::node::addresses(&primary.hub.node),

@@ -28,13 +28,15 @@ pub async fn run(args: RoomArgs) -> Result<(), Failure> {
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(path).and_then(|mut f| f.write_all(owner.to_text().as_bytes())).map_err(|e| {
-            Failure::new(
-                ErrorKind::LocalStorage,
-                format!("cannot write {}: {e}", path.display()),
-                "name a file that does not exist yet",
-            )
-        })?;
+        options.open(path).and_then(|mut f| f.write_all(owner.to_text().as_bytes())).map_err(
+            |e| {
+                Failure::new(
+                    ErrorKind::LocalStorage,
+                    format!("cannot write {}: {e}", path.display()),
+                    "name a file that does not exist yet",
+                )
+            },
+        )?;
     }
     println!("{}", *owner.link().to_text());
     Ok(())

@@ -74,11 +74,18 @@ impl Network {
             // Port 0 lets the system choose, for each.
             let step = if args.relay_port == 0 { 0 } else { u16::from(n) };
             let port = args.relay_port.checked_add(step).ok_or_else(|| {
-                Failure::new(ErrorKind::LocalConfig, "there is no such port", "give a lower --relay-port")
+                Failure::new(
+                    ErrorKind::LocalConfig,
+                    "there is no such port",
+                    "give a lower --relay-port",
+                )
             })?;
-            relays.push(server::relay::start(node(Role::Relay, port, &format!("relay-{}", n + 1))).await?);
+            relays.push(
+                server::relay::start(node(Role::Relay, port, &format!("relay-{}", n + 1))).await?,
+            );
         }
-        let hub = HubRole::start(node(Role::Hub, args.hub_port, "hub"), &HubConfig::default()).await?;
+        let hub =
+            HubRole::start(node(Role::Hub, args.hub_port, "hub"), &HubConfig::default()).await?;
         directory.lists(relays.len(), 1).await;
         let place = NetworkPlace {
             network: directory.pointer.network,
@@ -125,10 +132,22 @@ pub async fn run(args: UpArgs) -> Result<(), Failure> {
         () = &mut stop => return Ok(()),
     };
     let relays: Vec<String> = network.relays.iter().map(super::node::addresses).collect();
-    let directory = network.directory.pointer.directories.first().map(|d| d.address.to_string()).unwrap_or_default();
-    eprintln!("directory {directory}, relays {}, hub {}", relays.join(" "), super::node::addresses(&network.hub.node));
+    let directory = network
+        .directory
+        .pointer
+        .directories
+        .first()
+        .map(|d| d.address.to_string())
+        .unwrap_or_default();
+    eprintln!(
+        "directory {directory}, relays {}, hub {}",
+        relays.join(" "),
+        super::node::addresses(&network.hub.node)
+    );
     match &args.dir {
-        Some(dir) => eprintln!("the owner's link (mutes, new keys) is in {}", dir.join(OWNER_LINK).display()),
+        Some(dir) => {
+            eprintln!("the owner's link (mutes, new keys) is in {}", dir.join(OWNER_LINK).display())
+        }
         None => eprintln!("nothing is kept: give --dir to have the same link after a restart"),
     }
     eprintln!("give this link to whom you want to talk with:  hushwing chat 'LINK'");
@@ -156,7 +175,8 @@ pub(super) fn base(dir: Option<&Path>) -> Result<(PathBuf, Option<jail::Scratch>
 pub(super) fn room(base: &Path, place: NetworkPlace, lanes: u8) -> Result<OwnerLink, Failure> {
     let state = StateDir::open(base)?;
     if let Some(bytes) = state.read(OWNER_LINK)? {
-        let kept = std::str::from_utf8(&bytes).ok().and_then(|text| OwnerLink::parse(text.trim()).ok());
+        let kept =
+            std::str::from_utf8(&bytes).ok().and_then(|text| OwnerLink::parse(text.trim()).ok());
         return kept.ok_or_else(|| {
             Failure::new(
                 ErrorKind::LocalStorage,
@@ -175,5 +195,6 @@ pub(super) fn room(base: &Path, place: NetworkPlace, lanes: u8) -> Result<OwnerL
 /// # Errors
 /// Settings out of range.
 pub fn new_room(place: NetworkPlace, lanes: u8) -> Result<OwnerLink, Failure> {
-    crate::engine::new_room(place, lanes).map_err(|e| Failure::new(e.kind(), e, "lanes lie between 1 and 64"))
+    crate::engine::new_room(place, lanes)
+        .map_err(|e| Failure::new(e.kind(), e, "lanes lie between 1 and 64"))
 }

@@ -1,4 +1,5 @@
-//! `hushwing web`: opens doors to the face for browsers, on this machine and behind an onion service.
+//! `hushwing web`: opens doors to the face for browsers, on this machine and behind an onion
+//! service.
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -21,7 +22,8 @@ use crate::exit::Failure;
 use crate::web::{Doors, Happened, Passphrase, Web, router};
 
 /// Where the face is, unless somebody else is there.
-const USUAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 42_069);
+const USUAL: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 42_069);
 /// Directory of the face in the profile's.
 const DIR: &str = "web";
 /// What is kept of the passphrase.
@@ -42,7 +44,8 @@ pub async fn run(at: &ProfileArgs, args: WebArgs) -> Result<(), Failure> {
     let listener = listen(args.listen).await?;
     let address = listener.local_addr().map_err(no_port)?;
     if address.ip().is_unspecified() && args.host.is_empty() {
-        let hint = "name one address of this machine, or say with --host under which names browsers ask";
+        let hint =
+            "name one address of this machine, or say with --host under which names browsers ask";
         return Err(Failure::new(ErrorKind::LocalConfig, "browsers do not ask for 0.0.0.0", hint));
     }
     let remote = args.onion || !address.ip().is_loopback();
@@ -56,7 +59,8 @@ pub async fn run(at: &ProfileArgs, args: WebArgs) -> Result<(), Failure> {
     let mut hosts = args.host.clone();
     hosts.push(address.to_string());
     hosts.extend(site.as_ref().map(|(_, site)| site.name.to_string()));
-    let stays = matches!(client.ask(Command::Status {}).await?, Reply::Status(status) if status.stays);
+    let stays =
+        matches!(client.ask(Command::Status {}).await?, Reply::Status(status) if status.stays);
     let web = Web::new(client, events, profile, &path(&state)?, Doors::new(known));
     let door = Door::new(router(web.clone(), hosts), HttpLimits::default());
     door.serve(listener);
@@ -125,17 +129,20 @@ async fn listen(asked: Option<SocketAddr>) -> Result<TcpListener, Failure> {
     }
 }
 
-/// The passphrase of the face, which is not the profile's: whoever learns it can come in, and not open a stolen disk.
+/// The passphrase of the face, which is not the profile's: whoever learns it can come in, and not
+/// open a stolen disk.
 async fn known(state: &StateDir, new: bool) -> Result<Passphrase, Failure> {
     let kept = state.read(PASSPHRASE)?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     if let Some(kept) = kept.filter(|_| !new) {
         return Ok(kept);
     }
     let asked = tokio::task::spawn_blocking(|| {
-        let text = passphrase("HUSHWING_WEB_PASSPHRASE", "passphrase for browsers from elsewhere", true)?;
+        let text =
+            passphrase("HUSHWING_WEB_PASSPHRASE", "passphrase for browsers from elsewhere", true)?;
         Ok::<_, Failure>(Passphrase::new(&text))
     });
-    let bug = || Failure::new(ErrorKind::Bug, "the passphrase cannot be hashed", "please report this");
+    let bug =
+        || Failure::new(ErrorKind::Bug, "the passphrase cannot be hashed", "please report this");
     let kept = asked.await.map_err(|_| bug())??.ok_or_else(bug)?;
     state.write(PASSPHRASE, &serde_json::to_vec(&kept).map_err(|_| bug())?)?;
     Ok(kept)
@@ -161,7 +168,8 @@ async fn behind_tor(args: &WebArgs, state: &StateDir) -> Result<(Tor, Site), Fai
     Ok((tor, site))
 }
 
-/// Starts the browser. The link goes through a file that only this user reads: other users can see arguments of programs.
+/// Starts the browser. The link goes through a file that only this user reads: other users can see
+/// arguments of programs.
 fn open(state: &StateDir, link: &str) -> Result<(), Failure> {
     let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let displayed = cfg!(target_os = "macos")
@@ -175,7 +183,11 @@ fn open(state: &StateDir, link: &str) -> Result<(), Failure> {
     ));
     state.write(OPEN, text.as_bytes())?;
     let mut command = std::process::Command::new(program);
-    let started = command.arg(state.join(OPEN)).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let started = command
+        .arg(state.join(OPEN))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     // Without one the link is on the screen.
     let _ = started.spawn();
     Ok(())

@@ -92,7 +92,8 @@ impl TorFile {
     pub fn load(path: &Path) -> Result<TorFile, Failure> {
         let hint = "`hushwing tor settings` prints a commented file";
         let wrong = |text: String| Failure::new(ErrorKind::LocalConfig, text, hint);
-        let text = std::fs::read_to_string(path).map_err(|e| wrong(format!("cannot read {}: {e}", path.display())))?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| wrong(format!("cannot read {}: {e}", path.display())))?;
         toml::from_str(&text).map_err(|e| wrong(format!("settings of Tor: {e}")))
     }
 
@@ -121,7 +122,8 @@ impl TorFile {
                 VanguardsWord::Off => Vanguards::Off,
             },
             exits: self.exits,
-            renew_every: (self.renew_circuits_s > 0).then(|| Duration::from_secs(self.renew_circuits_s)),
+            renew_every: (self.renew_circuits_s > 0)
+                .then(|| Duration::from_secs(self.renew_circuits_s)),
             new_circuit_after: Duration::from_secs(self.new_circuit_after_s),
             blocked_after: Duration::from_secs(self.blocked_after_s),
             arti_toml: (!self.arti.is_empty()).then(|| self.arti.to_string()),

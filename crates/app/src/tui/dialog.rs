@@ -118,7 +118,8 @@ impl Pick {
             let label = super::text::fuzzy(&typed, &item.label).map(|s| s + 10);
             label.max(super::text::fuzzy(&typed, &item.detail))
         };
-        let mut found: Vec<(i32, &Item)> = self.items.iter().filter_map(|i| score(i).map(|s| (s, i))).collect();
+        let mut found: Vec<(i32, &Item)> =
+            self.items.iter().filter_map(|i| score(i).map(|s| (s, i))).collect();
         found.sort_by_key(|(score, _)| -score);
         found.into_iter().map(|(_, item)| item).collect()
     }
@@ -141,8 +142,19 @@ pub struct Prompt {
 
 impl Prompt {
     /// A question with an answer to begin with.
-    pub fn new(title: impl Into<String>, note: impl Into<String>, answer: &str, purpose: Purpose) -> Prompt {
-        Prompt { title: title.into(), note: note.into(), input: field(answer), purpose, must: false }
+    pub fn new(
+        title: impl Into<String>,
+        note: impl Into<String>,
+        answer: &str,
+        purpose: Purpose,
+    ) -> Prompt {
+        Prompt {
+            title: title.into(),
+            note: note.into(),
+            input: field(answer),
+            purpose,
+            must: false,
+        }
     }
 }
 

@@ -199,7 +199,8 @@ const ALT_DIGIT: Chord = Chord { code: Code::Digit, with: KeyModifiers::ALT };
 
 impl Chord {
     fn fits(self, event: &KeyEvent) -> bool {
-        let mut with = event.modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SHIFT);
+        let mut with =
+            event.modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SHIFT);
         let code = match event.code {
             // A letter says by itself whether Shift was held.
             KeyCode::Char(c) => {
@@ -228,7 +229,9 @@ impl Chord {
         match self.code {
             Code::Digit => label.push_str("1…9"),
             Code::Key(KeyCode::Char(' ')) => label.push_str("Space"),
-            Code::Key(KeyCode::Char(c)) if !self.with.is_empty() => label.push(c.to_ascii_uppercase()),
+            Code::Key(KeyCode::Char(c)) if !self.with.is_empty() => {
+                label.push(c.to_ascii_uppercase())
+            }
             Code::Key(KeyCode::Char(c)) => label.push(c),
             Code::Key(KeyCode::F(n)) => label.push_str(&format!("F{n}")),
             Code::Key(KeyCode::Left) => label.push('←'),
@@ -348,7 +351,8 @@ pub const KEYS: &[Binding] = &[
 /// What a key does where these contexts hold.
 #[must_use]
 pub fn find(contexts: &[Context], event: &KeyEvent) -> Option<Action> {
-    let fits = |b: &&Binding| contexts.contains(&b.context) && b.chords.iter().any(|c| c.fits(event));
+    let fits =
+        |b: &&Binding| contexts.contains(&b.context) && b.chords.iter().any(|c| c.fits(event));
     KEYS.iter().find(fits).map(|b| b.action)
 }
 
@@ -393,7 +397,12 @@ mod tests {
             let mut taken: Vec<(String, Action)> = Vec::new();
             for binding in KEYS.iter().filter(|b| contexts.contains(&b.context)) {
                 for chord in binding.chords {
-                    assert_eq!(find(contexts, &chord.event()), Some(binding.action), "{}", chord.label());
+                    assert_eq!(
+                        find(contexts, &chord.event()),
+                        Some(binding.action),
+                        "{}",
+                        chord.label()
+                    );
                     let label = chord.label();
                     let twice = taken.iter().find(|(l, _)| *l == label);
                     assert!(twice.is_none(), "{label} is {twice:?} and {:?}", binding.action);
@@ -401,7 +410,8 @@ mod tests {
                 }
             }
         }
-        let seen: usize = TOGETHER.iter().map(|c| KEYS.iter().filter(|b| c.contains(&b.context)).count()).sum();
+        let seen: usize =
+            TOGETHER.iter().map(|c| KEYS.iter().filter(|b| c.contains(&b.context)).count()).sum();
         let everywhere = KEYS.iter().filter(|b| b.context == Context::Any).count();
         assert_eq!(seen, KEYS.len() + everywhere * (TOGETHER.len() - 1), "a context was left out");
     }
@@ -411,7 +421,10 @@ mod tests {
         let rows = rows();
         for binding in KEYS {
             let title = binding.action.title();
-            assert!(rows.iter().any(|r| matches!(r, Row::Pair(_, what) if what == title)), "{title}");
+            assert!(
+                rows.iter().any(|r| matches!(r, Row::Pair(_, what) if what == title)),
+                "{title}"
+            );
         }
         assert_eq!(hint(Action::Palette), "Ctrl+K");
         assert_eq!(hint(Action::Jump), "Alt+1…9");
@@ -421,8 +434,12 @@ mod tests {
     fn shift_belongs_to_the_letter() {
         let question = KeyEvent::new(KeyCode::Char('?'), KeyModifiers::SHIFT);
         assert_eq!(find(&[Context::Empty], &question), Some(Action::Help));
-        let capital = KeyEvent::new(KeyCode::Char('K'), KeyModifiers::CONTROL | KeyModifiers::SHIFT);
+        let capital =
+            KeyEvent::new(KeyCode::Char('K'), KeyModifiers::CONTROL | KeyModifiers::SHIFT);
         assert_eq!(find(&[Context::Any], &capital), Some(Action::Palette));
-        assert_eq!(find(&[Context::Chosen], &KeyEvent::new(KeyCode::Char('R'), KeyModifiers::SHIFT)), None);
+        assert_eq!(
+            find(&[Context::Chosen], &KeyEvent::new(KeyCode::Char('R'), KeyModifiers::SHIFT)),
+            None
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Where the log goes while the screen is taken: it would be written across it. It is kept, and told afterwards.
+//! Where the log goes while the screen is taken: it would be written across it. It is kept, and
+//! told afterwards.
 
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;

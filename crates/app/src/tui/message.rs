@@ -3,7 +3,8 @@
 use crate::cli::export::of_room;
 use crate::engine::profile::{FileView, MessageView, ReactionView, RoomLineView};
 
-/// How far a message got. The order is that of a message's life: a state on the screen never goes back.
+/// How far a message got. The order is that of a message's life: a state on the screen never goes
+/// back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "the help says what each means")]
 pub enum State {
@@ -167,7 +168,8 @@ pub struct Log {
 }
 
 impl Log {
-    /// Puts a line in its place; one that is there already is replaced, and its state does not go back.
+    /// Puts a line in its place; one that is there already is replaced, and its state does not go
+    /// back.
     pub fn put(&mut self, mut line: Line) {
         if let Some(old) = self.lines.iter_mut().find(|l| l.id == line.id) {
             line.state = old.state.max(line.state);

@@ -1,5 +1,5 @@
-//! The full-screen face. A state, a function from inputs to effects, a function from the state to a frame; `run` alone
-//! holds a terminal and an engine.
+//! The full-screen face. A state, a function from inputs to effects, a function from the state to a
+//! frame; `run` alone holds a terminal and an engine.
 
 mod dialog;
 mod keys;

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::{
-    DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
-    EnableMouseCapture, EventStream,
+    DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste,
+    EnableFocusChange, EnableMouseCapture, EventStream,
 };
 use crossterm::execute;
-use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::terminal::{
+    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
 use futures::StreamExt;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
@@ -89,7 +91,8 @@ impl Screen {
         enable_raw_mode()?;
         let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            // The screen is drawn by the main thread. It outlives a panic of another, which is told afterwards.
+            // The screen is drawn by the main thread. It outlives a panic of another, which is told
+            // afterwards.
             if std::thread::current().name() == Some("main") {
                 restore();
                 hook(info);
@@ -97,9 +100,16 @@ impl Screen {
                 let _ = writeln!(super::Log, "{info}");
             }
         }));
-        let mut screen = Screen { terminal: Terminal::new(CrosstermBackend::new(std::io::stdout()))? };
+        let mut screen =
+            Screen { terminal: Terminal::new(CrosstermBackend::new(std::io::stdout()))? };
         let out = screen.terminal.backend_mut();
-        execute!(out, EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange, EnableMouseCapture)?;
+        execute!(
+            out,
+            EnterAlternateScreen,
+            EnableBracketedPaste,
+            EnableFocusChange,
+            EnableMouseCapture
+        )?;
         screen.terminal.clear()?;
         Ok(screen)
     }
@@ -144,7 +154,11 @@ impl Loop {
     }
 
     /// Until a person leaves; whether the profile goes on without a face.
-    async fn run(mut self, mut events: mpsc::Receiver<Event>, open: Option<Start>) -> Result<bool, Failure> {
+    async fn run(
+        mut self,
+        mut events: mpsc::Receiver<Event>,
+        open: Option<Start>,
+    ) -> Result<bool, Failure> {
         let first = start(&mut self.app, open);
         let mut leaving = self.effects(first);
         let mut keys = EventStream::new();
@@ -209,7 +223,9 @@ impl Loop {
                 }
                 Effect::ReadDir(path) => {
                     self.tasks.spawn_blocking(move || {
-                        let path = path.or_else(|| std::env::current_dir().ok()).unwrap_or_else(|| PathBuf::from("/"));
+                        let path = path
+                            .or_else(|| std::env::current_dir().ok())
+                            .unwrap_or_else(|| PathBuf::from("/"));
                         let found = read_dir(&path);
                         let _ = inputs.send(Input::Dir(path, found));
                     });
@@ -220,7 +236,9 @@ impl Loop {
                         let _ = inputs.send(Input::Exported(done));
                     });
                 }
-                Effect::Notify(text) => say_to_terminal(&format!("\x07\x1b]9;Hushwing: {}\x07", harmless(&text))),
+                Effect::Notify(text) => {
+                    say_to_terminal(&format!("\x07\x1b]9;Hushwing: {}\x07", harmless(&text)))
+                }
                 Effect::Copy(text) => {
                     let text = data_encoding::BASE64.encode(text.as_bytes());
                     say_to_terminal(&format!("\x1b]52;c;{text}\x07"));
@@ -247,7 +265,8 @@ fn say_to_terminal(sequence: &str) {
 
 /// Directories first, then files, each by name; hidden ones last.
 fn read_dir(path: &std::path::Path) -> Result<Vec<Found>, String> {
-    let entries = std::fs::read_dir(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+    let entries =
+        std::fs::read_dir(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
     let mut found: Vec<Found> = entries
         .flatten()
         .take(ENTRIES)
@@ -255,14 +274,23 @@ fn read_dir(path: &std::path::Path) -> Result<Vec<Found>, String> {
             // Through links: what is behind them is what is sent.
             let about = std::fs::metadata(entry.path()).ok()?;
             let name = entry.file_name().into_string().ok()?;
-            (about.is_dir() || about.is_file()).then_some(Found { name, dir: about.is_dir(), bytes: about.len() })
+            (about.is_dir() || about.is_file()).then_some(Found {
+                name,
+                dir: about.is_dir(),
+                bytes: about.len(),
+            })
         })
         .collect();
     found.sort_by_key(|f| (f.name.starts_with('.'), !f.dir, f.name.to_lowercase()));
     Ok(found)
 }
 
-async fn export_to(client: &Client, place: &Place, format: Format, file: &std::path::Path) -> Result<String, String> {
+async fn export_to(
+    client: &Client,
+    place: &Place,
+    format: Format,
+    file: &std::path::Path,
+) -> Result<String, String> {
     let of = match place {
         Place::Conversation(name) => Of::Conversation(name),
         Place::Room(name) => Of::Room(name),

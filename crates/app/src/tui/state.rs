@@ -14,7 +14,8 @@ use super::message::Log;
 use super::theme::Theme;
 use crate::cli::args_profile::Format;
 use crate::engine::profile::{
-    Command, ConversationView, Event, FileView, GroupInviteView, NetworkView, Refusal, Reply, RoomView, Status,
+    Command, ConversationView, Event, FileView, GroupInviteView, NetworkView, Refusal, Reply,
+    RoomView, Status,
 };
 
 /// Where something is said.
@@ -297,7 +298,8 @@ impl App {
         }
     }
 
-    /// What the user's clock showed at this time, as ms since the Unix epoch as if the clock hung in Greenwich.
+    /// What the user's clock showed at this time, as ms since the Unix epoch as if the clock hung
+    /// in Greenwich.
     #[must_use]
     pub fn local(&self, ms: u64) -> u64 {
         let at = i64::try_from(ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
@@ -370,7 +372,11 @@ impl App {
                 let found = self.conversations.iter().find(|c| c.name == *name);
                 found.and_then(|c| c.newest.as_ref()).map_or(0, |m| m.received_ms.max(m.sent_ms))
             }
-            Place::Room(_) => self.logs.get(place).and_then(|l| l.lines.last()).map_or(0, |l| l.at_ms.min(self.now_ms)),
+            Place::Room(_) => self
+                .logs
+                .get(place)
+                .and_then(|l| l.lines.last())
+                .map_or(0, |l| l.at_ms.min(self.now_ms)),
         };
         said.max(self.active.get(place).copied().unwrap_or(0))
     }
@@ -379,8 +385,12 @@ impl App {
     #[must_use]
     pub fn unseen(&self, place: &Place) -> u64 {
         match place {
-            Place::Conversation(name) => self.conversations.iter().find(|c| c.name == *name).map_or(0, |c| c.unseen),
-            Place::Room(name) => self.rooms.iter().find(|r| r.name == *name).map_or(0, |r| r.unseen),
+            Place::Conversation(name) => {
+                self.conversations.iter().find(|c| c.name == *name).map_or(0, |c| c.unseen)
+            }
+            Place::Room(name) => {
+                self.rooms.iter().find(|r| r.name == *name).map_or(0, |r| r.unseen)
+            }
         }
     }
 

@@ -50,8 +50,8 @@ pub fn pad(text: &str, to: usize) -> String {
     padded
 }
 
-/// The lines of a text: at most `max` cells each, broken between words where there are any. `first` cells of the first
-/// line are taken already.
+/// The lines of a text: at most `max` cells each, broken between words where there are any. `first`
+/// cells of the first line are taken already.
 #[must_use]
 pub fn wrap(text: &str, max: usize, first: usize) -> Vec<String> {
     let max = max.max(2);
@@ -129,8 +129,8 @@ pub fn chop(text: &str, max: usize) -> Vec<String> {
     lines
 }
 
-/// How well `text` fits what was typed: its letters in this order, together and at beginnings of words better. `None`:
-/// not at all.
+/// How well `text` fits what was typed: its letters in this order, together and at beginnings of
+/// words better. `None`: not at all.
 #[must_use]
 pub fn fuzzy(typed: &str, text: &str) -> Option<i32> {
     let text: Vec<char> = text.to_lowercase().chars().collect();

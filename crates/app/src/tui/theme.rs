@@ -47,12 +47,18 @@ impl Theme {
             Theme::Plain => without_colours(role),
             Theme::Contrast => match role {
                 Role::Text | Role::Dim | Role::Line => plain.fg(Color::White).bg(Color::Black),
-                Role::Strong | Role::Title => plain.fg(Color::White).bg(Color::Black).add_modifier(Modifier::BOLD),
+                Role::Strong | Role::Title => {
+                    plain.fg(Color::White).bg(Color::Black).add_modifier(Modifier::BOLD)
+                }
                 Role::Accent | Role::You | Role::Unread | Role::Good => {
                     plain.fg(Color::LightYellow).bg(Color::Black).add_modifier(Modifier::BOLD)
                 }
-                Role::Bad => plain.fg(Color::Black).bg(Color::LightYellow).add_modifier(Modifier::BOLD),
-                Role::Chosen | Role::Bar => plain.fg(Color::Black).bg(Color::White).add_modifier(Modifier::BOLD),
+                Role::Bad => {
+                    plain.fg(Color::Black).bg(Color::LightYellow).add_modifier(Modifier::BOLD)
+                }
+                Role::Chosen | Role::Bar => {
+                    plain.fg(Color::Black).bg(Color::White).add_modifier(Modifier::BOLD)
+                }
             },
             _ => self.coloured(role),
         }
@@ -82,16 +88,24 @@ impl Theme {
         let names: &[Color] = match self {
             Theme::Plain => return bold,
             Theme::Contrast => return self.style(Role::Strong),
-            Theme::Light => &[Color::Blue, Color::Magenta, Color::Rgb(0x9a, 0x3c, 0x00), Color::Rgb(0x00, 0x6a, 0x6a)],
+            Theme::Light => &[
+                Color::Blue,
+                Color::Magenta,
+                Color::Rgb(0x9a, 0x3c, 0x00),
+                Color::Rgb(0x00, 0x6a, 0x6a),
+            ],
             Theme::Nord => &[
                 Color::Rgb(0x8f, 0xbc, 0xbb),
                 Color::Rgb(0xd0, 0x87, 0x70),
                 Color::Rgb(0xb4, 0x8e, 0xad),
                 Color::Rgb(0xeb, 0xcb, 0x8b),
             ],
-            Theme::Dark => &[Color::LightCyan, Color::LightMagenta, Color::LightYellow, Color::LightBlue],
+            Theme::Dark => {
+                &[Color::LightCyan, Color::LightMagenta, Color::LightYellow, Color::LightBlue]
+            }
         };
-        let sum = name.bytes().fold(7_usize, |s, b| s.wrapping_mul(31).wrapping_add(usize::from(b)));
+        let sum =
+            name.bytes().fold(7_usize, |s, b| s.wrapping_mul(31).wrapping_add(usize::from(b)));
         names.get(sum % names.len()).map_or(bold, |colour| bold.fg(*colour))
     }
 

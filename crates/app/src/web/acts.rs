@@ -59,7 +59,12 @@ impl Web {
     }
 
     /// Uses a link of either kind; where it leads.
-    async fn use_link(&self, link: &str, name: Option<String>, nick: Option<String>) -> Result<String, Trouble> {
+    async fn use_link(
+        &self,
+        link: &str,
+        name: Option<String>,
+        nick: Option<String>,
+    ) -> Result<String, Trouble> {
         let link = link.split_whitespace().collect::<String>();
         let room = link.starts_with("hushwing:room") || link.starts_with("hushwing:owner");
         let command = match room {
@@ -73,7 +78,8 @@ impl Web {
         }
     }
 
-    /// Makes a group, and leads to what there is to set about it; back to `otherwise` when it is refused.
+    /// Makes a group, and leads to what there is to set about it; back to `otherwise` when it is
+    /// refused.
     async fn opened(&self, session: &Session, command: Command, otherwise: &str) -> Response {
         match self.ask(command).await {
             Ok(Reply::Contact { name }) => self.to(&format!("{}/about", at("c", &name))),
@@ -85,7 +91,13 @@ impl Web {
     }
 
     /// Uses a link, and leads to whom or where it belongs.
-    async fn follow(&self, session: &Session, link: &str, name: Option<String>, nick: Option<String>) -> Response {
+    async fn follow(
+        &self,
+        session: &Session,
+        link: &str,
+        name: Option<String>,
+        nick: Option<String>,
+    ) -> Response {
         let used = self.use_link(link, name, nick).await;
         used.map(|path| self.to(&path)).unwrap_or_else(|trouble| {
             self.tell(session, Err(trouble));
@@ -114,8 +126,12 @@ async fn accept(State(web): State<Arc<Web>>, form: Sent) -> Done {
 
 /// An invite is shown when it is ready, which the hub decides: the page does not wait for that.
 async fn invite(State(web): State<Arc<Web>>, form: Sent) -> Done {
-    let command =
-        Command::Invite { name: form.some("name"), my_name: form.some("my_name"), expires_s: None, network: None };
+    let command = Command::Invite {
+        name: form.some("name"),
+        my_name: form.some("my_name"),
+        expires_s: None,
+        network: None,
+    };
     let (waiting, session) = (web.clone(), form.session.clone());
     let made = tokio::spawn(async move { waiting.ask(command).await });
     match tokio::time::timeout(std::time::Duration::from_secs(3), made).await {
@@ -139,12 +155,14 @@ async fn group(State(web): State<Arc<Web>>, form: Sent) -> Done {
 async fn group_answer(State(web): State<Arc<Web>>, form: Sent) -> Done {
     let accept = form.get("accept") == "1";
     let command = Command::AnswerGroupInvite { token: form.get("token").to_owned(), accept };
-    let said = if accept { "the group opens as soon as a member has let you in" } else { "refused" };
+    let said =
+        if accept { "the group opens as soon as a member has let you in" } else { "refused" };
     web.act(&form.session, command, said, "./").await
 }
 
 async fn room(State(web): State<Arc<Web>>, form: Sent) -> Done {
-    let command = Command::CreateRoom { name: form.some("name"), nick: form.some("nick"), network: None };
+    let command =
+        Command::CreateRoom { name: form.some("name"), nick: form.some("nick"), network: None };
     match web.ask(command).await {
         Ok(Reply::Room(room)) => Ok(web.to(&at("r", &room.name))),
         other => {
@@ -155,7 +173,11 @@ async fn room(State(web): State<Arc<Web>>, form: Sent) -> Done {
 }
 
 /// `POST c/NAME/ACT`
-async fn talk(State(web): State<Arc<Web>>, Path((name, act)): Path<(String, String)>, form: Sent) -> Done {
+async fn talk(
+    State(web): State<Arc<Web>>,
+    Path((name, act)): Path<(String, String)>,
+    form: Sent,
+) -> Done {
     let here = at("c", &name);
     let end = format!("{here}#end");
     let about = format!("{here}/about");
@@ -164,18 +186,34 @@ async fn talk(State(web): State<Arc<Web>>, Path((name, act)): Path<(String, Stri
         "send" => return send(&web, &form, &name, &here).await,
         "react" => {
             let (then, remove) = (format!("{here}#m{message}"), form.get("remove") == "1");
-            (Command::React { conversation, message, emoji: form.get("emoji").to_owned(), remove }, "", then)
+            (
+                Command::React {
+                    conversation,
+                    message,
+                    emoji: form.get("emoji").to_owned(),
+                    remove,
+                },
+                "",
+                then,
+            )
         }
         "delete" => (Command::Delete { conversation, message }, "", end),
         "cancel" => (Command::Cancel { conversation, message }, "taken back", end),
-        "fetch" => (Command::AcceptFile { transfer: form.get("f").to_owned(), directory: None }, "", end),
+        "fetch" => {
+            (Command::AcceptFile { transfer: form.get("f").to_owned(), directory: None }, "", end)
+        }
         "refuse" => (Command::CancelFile { transfer: form.get("f").to_owned() }, "", end),
         "timer" => {
-            let seconds = form.get("seconds").parse().map_err(|_| Trouble::wrong("this is no time"))?;
+            let seconds =
+                form.get("seconds").parse().map_err(|_| Trouble::wrong("this is no time"))?;
             (Command::SetTimer { conversation, seconds }, "set, for all", about)
         }
         "floor" => return set_floor(&web, &form, name, &about).await,
-        "verify" => (Command::Verify { conversation, verified: form.get("verified") == "1" }, "noted", about),
+        "verify" => (
+            Command::Verify { conversation, verified: form.get("verified") == "1" },
+            "noted",
+            about,
+        ),
         "name" => {
             let new = form.get("name").trim().to_owned();
             let renamed = web.ask(Command::Name { conversation, name: new.clone() }).await;
@@ -183,45 +221,73 @@ async fn talk(State(web): State<Arc<Web>>, Path((name, act)): Path<(String, Stri
             web.tell(&form.session, renamed.map(|_| "renamed"));
             return Ok(web.to(&format!("{}/about", at("c", &name))));
         }
-        "title" => {
-            (Command::RenameGroup { group: name, title: form.get("title").trim().to_owned() }, "set, for all", about)
-        }
+        "title" => (
+            Command::RenameGroup { group: name, title: form.get("title").trim().to_owned() },
+            "set, for all",
+            about,
+        ),
         "add" => {
             let contact = form.get("contact").to_owned();
             (Command::InviteToGroup { group: name, contact }, "they are invited", about)
         }
-        "remove" => (Command::RemoveMember { group: name, member: form.get("member").to_owned() }, "removed", about),
+        "remove" => (
+            Command::RemoveMember { group: name, member: form.get("member").to_owned() },
+            "removed",
+            about,
+        ),
         "refresh" => (Command::Refresh { conversation }, "new keys are on their way", about),
-        "check" => (Command::CheckOn { conversation }, "looking whether somebody has lost their place", about),
+        "check" => (
+            Command::CheckOn { conversation },
+            "looking whether somebody has lost their place",
+            about,
+        ),
         "restart" => {
-            let command = Command::RestartGroup { group: name, without: form.get("member").to_owned() };
+            let command =
+                Command::RestartGroup { group: name, without: form.get("member").to_owned() };
             return Ok(web.opened(&form.session, command, &about).await);
         }
         "leave" => (Command::Leave { conversation }, "left", end),
-        "forget" => (Command::Forget { conversation }, "removed from this profile", "./".to_owned()),
+        "forget" => {
+            (Command::Forget { conversation }, "removed from this profile", "./".to_owned())
+        }
         _ => return Err(Trouble::none("there is nothing here")),
     };
     web.act(&form.session, command, said, &then).await
 }
 
-/// What both sides have agreed on holds: a floor can be raised from here alone, and lowered no further than that.
+/// What both sides have agreed on holds: a floor can be raised from here alone, and lowered no
+/// further than that.
 async fn set_floor(web: &Web, form: &Sent, conversation: String, about: &str) -> Done {
     let floor = form.get("floor").to_owned();
-    let done = web.ask(Command::Floor { conversation: conversation.clone(), floor: floor.clone() }).await;
+    let done =
+        web.ask(Command::Floor { conversation: conversation.clone(), floor: floor.clone() }).await;
     let Reply::Conversations { conversations } = web.ask(Command::Conversations {}).await? else {
         return Err(pages::bug());
     };
-    let now = conversations.into_iter().find(|c| c.name == conversation).map(|c| c.floor).unwrap_or_default();
+    let now = conversations
+        .into_iter()
+        .find(|c| c.name == conversation)
+        .map(|c| c.floor)
+        .unwrap_or_default();
     let held = format!("it stays at {now}: the conversation was begun with that");
-    web.tell(&form.session, done.map(|_| if now == floor { "set, from here" } else { held.as_str() }));
+    web.tell(
+        &form.session,
+        done.map(|_| if now == floor { "set, from here" } else { held.as_str() }),
+    );
     Ok(web.to(about))
 }
 
 async fn send(web: &Web, form: &Sent, name: &str, here: &str) -> Done {
     let text = form.get("text").to_owned();
     let command = match form.some("edit") {
-        Some(message) => Command::Edit { conversation: name.to_owned(), message, text: text.clone() },
-        None => Command::Send { to: name.to_owned(), text: text.clone(), reply_to: form.some("reply_to") },
+        Some(message) => {
+            Command::Edit { conversation: name.to_owned(), message, text: text.clone() }
+        }
+        None => Command::Send {
+            to: name.to_owned(),
+            text: text.clone(),
+            reply_to: form.some("reply_to"),
+        },
     };
     if let Err(trouble) = web.ask(command).await {
         // What was typed is not lost.
@@ -232,7 +298,11 @@ async fn send(web: &Web, form: &Sent, name: &str, here: &str) -> Done {
 }
 
 /// `POST r/NAME/ACT`
-async fn in_room(State(web): State<Arc<Web>>, Path((name, act)): Path<(String, String)>, form: Sent) -> Done {
+async fn in_room(
+    State(web): State<Arc<Web>>,
+    Path((name, act)): Path<(String, String)>,
+    form: Sent,
+) -> Done {
     let here = at("r", &name);
     let about = format!("{here}/about");
     let room = name;
@@ -254,9 +324,17 @@ async fn in_room(State(web): State<Arc<Web>>, Path((name, act)): Path<(String, S
         "circuits" => (Command::RoomCircuits { room }, "moving to new circuits", about),
         "rekey" => {
             let names = form.fields.all("keep");
-            (Command::RoomRekey { room, names }, "new keys are on their way; links from before lead nowhere", about)
+            (
+                Command::RoomRekey { room, names },
+                "new keys are on their way; links from before lead nowhere",
+                about,
+            )
         }
-        "leave" => (Command::LeaveRoom { room }, "you leave as soon as what you said is stored", "./".to_owned()),
+        "leave" => (
+            Command::LeaveRoom { room },
+            "you leave as soon as what you said is stored",
+            "./".to_owned(),
+        ),
         _ => return Err(Trouble::none("there is nothing here")),
     };
     web.act(&form.session, command, said, &then).await
@@ -266,7 +344,8 @@ async fn in_room(State(web): State<Arc<Web>>, Path((name, act)): Path<(String, S
 async fn near(State(web): State<Arc<Web>>, Path(act): Path<String>, form: Sent) -> Done {
     let (command, said) = match act.as_str() {
         "show" => {
-            let seconds = form.get("seconds").parse().map_err(|_| Trouble::wrong("this is no time"))?;
+            let seconds =
+                form.get("seconds").parse().map_err(|_| Trouble::wrong("this is no time"))?;
             (Command::Show { seconds }, if seconds == 0 { "hidden" } else { "you are shown" })
         }
         "answer" => {
@@ -276,7 +355,8 @@ async fn near(State(web): State<Arc<Web>>, Path(act): Path<String>, form: Sent) 
         }
         "knock" => {
             // The answer takes as long as a person does.
-            let (waiting, session, key) = (web.clone(), form.session.clone(), form.get("key").to_owned());
+            let (waiting, session, key) =
+                (web.clone(), form.session.clone(), form.get("key").to_owned());
             tokio::spawn(async move {
                 let done = waiting.ask(Command::Knock { key, name: None }).await;
                 waiting.tell(&session, done.map(|_| "they have let you in"));
@@ -291,7 +371,9 @@ async fn near(State(web): State<Arc<Web>>, Path(act): Path<String>, form: Sent) 
 
 async fn set(State(web): State<Arc<Web>>, form: Sent) -> Done {
     let key = form.get("key").to_owned();
-    let done = web.ask(Command::Set { key: key.clone(), value: form.get("value").trim().to_owned() }).await;
+    let done = web
+        .ask(Command::Set { key: key.clone(), value: form.get("value").trim().to_owned() })
+        .await;
     let done = done.map(|reply| match reply {
         Reply::Set { restart: true } => "saved; it counts after the profile was started again",
         _ => "saved",
@@ -304,7 +386,8 @@ async fn set(State(web): State<Arc<Web>>, form: Sent) -> Done {
 async fn theme(State(web): State<Arc<Web>>, form: Sent) -> Done {
     let known = pages::THEMES.iter().find(|(name, _)| *name == form.get("theme"));
     let (theme, _) = known.ok_or_else(|| Trouble::wrong("there is no such theme"))?;
-    let cookie = format!("theme={theme}; Path={}; HttpOnly; SameSite=Strict; Max-Age=31536000", web.base);
+    let cookie =
+        format!("theme={theme}; Path={}; HttpOnly; SameSite=Strict; Max-Age=31536000", web.base);
     Ok(([(SET_COOKIE, cookie)], web.to("settings")).into_response())
 }
 
@@ -333,6 +416,7 @@ async fn out(State(web): State<Arc<Web>>, headers: HeaderMap, _form: Sent) -> Do
 
 async fn quit(State(web): State<Arc<Web>>, _form: Sent) -> Done {
     web.doors.quit();
-    let body = maud::html! { h1 { "Hushwing's web face has ended" } p { "You can close this window." } };
+    let body =
+        maud::html! { h1 { "Hushwing's web face has ended" } p { "You can close this window." } };
     Ok((StatusCode::OK, pages::bare("Ended", &body)).into_response())
 }

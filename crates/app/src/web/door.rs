@@ -1,4 +1,5 @@
-//! Who may come in: whoever has a code that was printed where the program runs, or knows the passphrase of this face.
+//! Who may come in: whoever has a code that was printed where the program runs, or knows the
+//! passphrase of this face.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,7 +34,8 @@ const IDLE: Duration = Duration::from_secs(24 * 3_600);
 const FREE_TRIES: u32 = 5;
 const FIRST_WAIT: Duration = Duration::from_secs(10);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
-/// Argon2id of the passphrase: 64 MiB, three passes (RFC 9106, second recommended option, one lane).
+/// Argon2id of the passphrase: 64 MiB, three passes (RFC 9106, second recommended option, one
+/// lane).
 const MEMORY_KIB: u32 = 64 * 1_024;
 const PASSES: u32 = 3;
 
@@ -118,7 +120,12 @@ impl Session {
     }
 
     pub(super) fn take_draft(&self, place: &str) -> String {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).drafts.remove(place).unwrap_or_default()
+        self.kept
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drafts
+            .remove(place)
+            .unwrap_or_default()
     }
 }
 
@@ -202,17 +209,25 @@ impl Doors {
         let mut inside = self.inside();
         inside.wrong = inside.wrong.saturating_add(1);
         if inside.wrong >= FREE_TRIES {
-            let wait = FIRST_WAIT.saturating_mul(1 << (inside.wrong - FREE_TRIES).min(9)).min(LONGEST_WAIT);
+            let wait = FIRST_WAIT
+                .saturating_mul(1 << (inside.wrong - FREE_TRIES).min(9))
+                .min(LONGEST_WAIT);
             inside.wait_until = Some(Instant::now() + wait);
         }
     }
 
     /// Takes a code, once.
     fn take_code(&self, code: &str) -> bool {
-        let typed: String = code.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+        let typed: String = code
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .collect::<String>()
+            .to_ascii_lowercase();
         let mut inside = self.inside();
         inside.codes.retain(|(_, made)| made.elapsed() < CODE_LIFE);
-        let fits = |(c, _): &(String, Instant)| bool::from(c.replace('-', "").as_bytes().ct_eq(typed.as_bytes()));
+        let fits = |(c, _): &(String, Instant)| {
+            bool::from(c.replace('-', "").as_bytes().ct_eq(typed.as_bytes()))
+        };
         match inside.codes.iter().position(fits) {
             Some(at) => inside.codes.remove(at).is_some(),
             None => false,
@@ -230,7 +245,8 @@ impl Doors {
         let used = |s: &Arc<Session>| *s.used.lock().unwrap_or_else(PoisonError::into_inner);
         inside.sessions.retain(|_, s| now.duration_since(used(s)) < IDLE);
         if inside.sessions.len() >= SESSIONS
-            && let Some(oldest) = inside.sessions.iter().min_by_key(|(_, s)| used(s)).map(|(key, _)| *key)
+            && let Some(oldest) =
+                inside.sessions.iter().min_by_key(|(_, s)| used(s)).map(|(key, _)| *key)
         {
             inside.sessions.remove(&oldest);
         }
@@ -265,7 +281,8 @@ pub(super) fn key_of(cookie: &str) -> [u8; 32] {
 /// What a browser keeps for us under a name.
 pub(super) fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     let all = headers.get_all(COOKIE).into_iter().filter_map(|v| v.to_str().ok());
-    let mut pairs = all.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let mut pairs =
+        all.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value)
 }
 
@@ -283,7 +300,8 @@ pub(super) async fn login(State(web): State<Arc<Web>>, fields: Fields) -> Respon
     if !fits && let Err(wait) = web.doors.may_try() {
         let text = format!("too many wrong tries: wait {} s", wait.as_secs() + 1);
         let wait = [("retry-after", (wait.as_secs() + 1).to_string())];
-        return (StatusCode::TOO_MANY_REQUESTS, wait, pages::login_page(&web, Some(&text))).into_response();
+        return (StatusCode::TOO_MANY_REQUESTS, wait, pages::login_page(&web, Some(&text)))
+            .into_response();
     }
     if fits {
         web.doors.came_in.notify_one();
@@ -291,14 +309,18 @@ pub(super) async fn login(State(web): State<Arc<Web>>, fields: Fields) -> Respon
         // Argon2id takes its time and memory: one try after the other.
         let _one = web.doors.trying.lock().await;
         if web.doors.may_try().is_err() {
-            return (StatusCode::TOO_MANY_REQUESTS, pages::login_page(&web, Some("too many wrong tries")))
+            return (
+                StatusCode::TOO_MANY_REQUESTS,
+                pages::login_page(&web, Some("too many wrong tries")),
+            )
                 .into_response();
         }
         fits = tokio::task::spawn_blocking(move || passphrase.fits(&typed)).await.unwrap_or(false);
     }
     if !fits {
         web.doors.was_wrong();
-        return (StatusCode::FORBIDDEN, pages::login_page(&web, Some("that was not it"))).into_response();
+        return (StatusCode::FORBIDDEN, pages::login_page(&web, Some("that was not it")))
+            .into_response();
     }
     let cookie = set_cookie(&web, &web.doors.let_in(), None);
     (StatusCode::SEE_OTHER, [(SET_COOKIE, cookie), (LOCATION, web.base.clone())]).into_response()
@@ -352,7 +374,10 @@ mod tests {
         for _ in 0..12 {
             doors.was_wrong();
             let wait = doors.may_try().unwrap_err();
-            assert!(wait >= last.saturating_sub(Duration::from_secs(1)) && wait <= LONGEST_WAIT, "{wait:?}");
+            assert!(
+                wait >= last.saturating_sub(Duration::from_secs(1)) && wait <= LONGEST_WAIT,
+                "{wait:?}"
+            );
             last = wait;
         }
         assert!(last > Duration::from_secs(200));
@@ -387,7 +412,8 @@ mod tests {
 
     #[test]
     fn a_passphrase_is_kept_as_a_hash_with_its_salt() {
-        let (one, two) = (Passphrase::new("correct horse").unwrap(), Passphrase::new("correct horse").unwrap());
+        let (one, two) =
+            (Passphrase::new("correct horse").unwrap(), Passphrase::new("correct horse").unwrap());
         assert!(one.fits("correct horse") && two.fits("correct horse"));
         assert!(!one.fits("correct horsf") && !one.fits(""));
         assert_ne!(one.hash, two.hash);

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Multipart, Path, State};
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::header::{
+    CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use tokio::io::AsyncWriteExt;
@@ -19,7 +21,8 @@ use super::pages::at;
 use super::trouble::Trouble;
 use crate::engine::profile::{Command, FileView, Reply};
 
-/// Where files wait that a browser has handed over, in the profile's directory. They go when they are sent.
+/// Where files wait that a browser has handed over, in the profile's directory. They go when they
+/// are sent.
 pub(super) const OUTGOING: &str = "outgoing";
 /// Files of one form.
 const AT_ONCE: usize = 16;
@@ -27,7 +30,8 @@ const AT_ONCE: usize = 16;
 const NAME: usize = 200;
 
 pub(super) fn routes() -> Router<Arc<Web>> {
-    // The engine refuses what is larger than `file_limit`; the body is written to the disk as it comes.
+    // The engine refuses what is larger than `file_limit`; the body is written to the disk as it
+    // comes.
     Router::new()
         .route("/c/{name}/file", post(upload).layer(DefaultBodyLimit::disable()))
         .route("/files/{transfer}/get", get(download))
@@ -36,7 +40,11 @@ pub(super) fn routes() -> Router<Arc<Web>> {
 /// Removes a file of ours that was sent, or will not be.
 pub(super) fn tidy(outgoing: &FilePath, file: &FileView) {
     let over = matches!(file.state.as_str(), "done" | "failed" | "cancelled");
-    let path = file.path.as_deref().map(FilePath::new).filter(|p| file.ours && over && p.starts_with(outgoing));
+    let path = file
+        .path
+        .as_deref()
+        .map(FilePath::new)
+        .filter(|p| file.ours && over && p.starts_with(outgoing));
     if let Some(path) = path {
         let _ = std::fs::remove_file(path);
         // Each lies in a directory of its own, for its name's sake.
@@ -89,9 +97,13 @@ async fn upload(
         }
         // The proof comes first: nothing is written for others.
         if !proven {
-            return Err(Trouble::forbidden("this form is not from a page of this session: load it again"));
+            return Err(Trouble::forbidden(
+                "this form is not from a page of this session: load it again",
+            ));
         }
-        let Some(given) = field.file_name().filter(|n| !n.is_empty()).map(harmless) else { continue };
+        let Some(given) = field.file_name().filter(|n| !n.is_empty()).map(harmless) else {
+            continue;
+        };
         if sent == AT_ONCE {
             return Err(Trouble::wrong("at most 16 files at once"));
         }
@@ -99,13 +111,15 @@ async fn upload(
         let path = dir.join(given);
         let mut file = tokio::fs::OpenOptions::new();
         let written = async {
-            let mut file = file.write(true).create_new(true).mode(0o600).open(&path).await.map_err(disk)?;
+            let mut file =
+                file.write(true).create_new(true).mode(0o600).open(&path).await.map_err(disk)?;
             while let Some(bytes) = field.chunk().await.map_err(broken)? {
                 file.write_all(&bytes).await.map_err(disk)?;
             }
             file.flush().await.map_err(disk)
         };
-        let command = Command::SendFile { to: name.clone(), path: path.to_string_lossy().into_owned() };
+        let command =
+            Command::SendFile { to: name.clone(), path: path.to_string_lossy().into_owned() };
         let done = match written.await {
             Ok(()) => web.ask(command).await.map(|_| ()),
             Err(trouble) => Err(trouble),
@@ -127,11 +141,16 @@ async fn download(
     _in: Visitor,
     Path(transfer): Path<String>,
 ) -> Result<Response, Trouble> {
-    let Reply::Files { files } = web.ask(Command::Files {}).await? else { return Err(Trouble::none("no such file")) };
+    let Reply::Files { files } = web.ask(Command::Files {}).await? else {
+        return Err(Trouble::none("no such file"));
+    };
     let found = files.into_iter().find(|f| f.transfer == transfer && f.state == "done");
-    let (file, path) =
-        found.and_then(|f| f.path.clone().map(|path| (f, path))).ok_or_else(|| Trouble::none("no such file"))?;
-    let open = tokio::fs::File::open(&path).await.map_err(|_| Trouble::none("the file is not there any more"))?;
+    let (file, path) = found
+        .and_then(|f| f.path.clone().map(|path| (f, path)))
+        .ok_or_else(|| Trouble::none("no such file"))?;
+    let open = tokio::fs::File::open(&path)
+        .await
+        .map_err(|_| Trouble::none("the file is not there any more"))?;
     let len = open.metadata().await.map_err(disk)?.len();
     let headers = [
         // Never shown in the page's place, whatever it is.

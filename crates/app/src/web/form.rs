@@ -38,7 +38,9 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
     type Rejection = Trouble;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Trouble> {
-        let body = Bytes::from_request(request, state).await.map_err(|_| Trouble::wrong("this form is too long"))?;
+        let body = Bytes::from_request(request, state)
+            .await
+            .map_err(|_| Trouble::wrong("this form is too long"))?;
         // Browsers send line ends as CR LF.
         let pairs = form_urlencoded::parse(&body);
         Ok(Fields(pairs.map(|(n, v)| (n.into_owned(), v.replace("\r\n", "\n"))).collect()))
@@ -71,10 +73,14 @@ impl FromRequest<Arc<Web>> for Sent {
 
     async fn from_request(request: Request, web: &Arc<Web>) -> Result<Self, Trouble> {
         let (mut parts, body) = request.into_parts();
-        let visitor = <Visitor as axum::extract::FromRequestParts<_>>::from_request_parts(&mut parts, web).await?;
+        let visitor =
+            <Visitor as axum::extract::FromRequestParts<_>>::from_request_parts(&mut parts, web)
+                .await?;
         let fields = Fields::from_request(Request::from_parts(parts, body), web).await?;
         if !is_ours(&visitor.session.token, fields.get(TOKEN)) {
-            return Err(Trouble::forbidden("this form is not from a page of this session: load it again"));
+            return Err(Trouble::forbidden(
+                "this form is not from a page of this session: load it again",
+            ));
         }
         Ok(Sent { session: visitor.session, fields })
     }

@@ -52,8 +52,9 @@ fn check(hosts: &[String], method: &Method, headers: &HeaderMap) -> Result<(), T
     let site = fetch("sec-fetch-site");
     let changes = !matches!(*method, Method::GET | Method::HEAD);
     // Whoever follows a link to us may; whatever another page fetches, embeds or sends may not.
-    let followed =
-        !changes && fetch("sec-fetch-mode") == Some("navigate") && fetch("sec-fetch-dest") == Some("document");
+    let followed = !changes
+        && fetch("sec-fetch-mode") == Some("navigate")
+        && fetch("sec-fetch-dest") == Some("document");
     if matches!(site, Some("cross-site" | "same-site")) && !followed {
         return Err(Trouble::forbidden("another page has asked for this"));
     }
@@ -94,7 +95,9 @@ mod tests {
     const HERE: &str = "127.0.0.1:42069";
 
     fn asked(method: &Method, headers: &[(&'static str, &str)]) -> bool {
-        let headers = headers.iter().map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_str(v).unwrap()));
+        let headers = headers
+            .iter()
+            .map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_str(v).unwrap()));
         check(&[HERE.to_owned(), "x.onion".to_owned()], method, &headers.collect()).is_ok()
     }
 
@@ -102,7 +105,9 @@ mod tests {
     fn names_that_were_pointed_here_are_not_ours() {
         assert!(asked(&Method::GET, &[("host", HERE)]));
         assert!(asked(&Method::GET, &[("host", "x.onion")]));
-        for host in ["evil.example", "127.0.0.1", "127.0.0.1:80", "localhost:42069", "x.onion:80", ""] {
+        for host in
+            ["evil.example", "127.0.0.1", "127.0.0.1:80", "localhost:42069", "x.onion:80", ""]
+        {
             assert!(!asked(&Method::GET, &[("host", host)]), "{host}");
         }
         assert!(!asked(&Method::GET, &[]));
@@ -116,7 +121,10 @@ mod tests {
             assert!(asked(&Method::GET, &document));
             let frame = [link.as_slice(), &[("sec-fetch-dest", "iframe")]].concat();
             assert!(!asked(&Method::GET, &frame), "{site}");
-            assert!(!asked(&Method::GET, &[("host", HERE), ("sec-fetch-site", site), ("sec-fetch-mode", "no-cors")]));
+            assert!(!asked(
+                &Method::GET,
+                &[("host", HERE), ("sec-fetch-site", site), ("sec-fetch-mode", "no-cors")]
+            ));
             assert!(!asked(&Method::POST, &document));
         }
     }
@@ -125,12 +133,23 @@ mod tests {
     fn forms_come_from_pages_of_ours() {
         let ours = format!("http://{HERE}");
         assert!(asked(&Method::POST, &[("host", HERE), ("origin", &ours)]));
-        assert!(asked(&Method::POST, &[("host", HERE), ("origin", &ours), ("sec-fetch-site", "same-origin")]));
+        assert!(asked(
+            &Method::POST,
+            &[("host", HERE), ("origin", &ours), ("sec-fetch-site", "same-origin")]
+        ));
         // Some browsers hide the origin; then they must say in another way that the page is ours.
-        assert!(asked(&Method::POST, &[("host", HERE), ("origin", "null"), ("sec-fetch-site", "same-origin")]));
+        assert!(asked(
+            &Method::POST,
+            &[("host", HERE), ("origin", "null"), ("sec-fetch-site", "same-origin")]
+        ));
         assert!(!asked(&Method::POST, &[("host", HERE), ("origin", "null")]));
         assert!(!asked(&Method::POST, &[("host", HERE)]));
-        for origin in ["http://127.0.0.1:42070", "https://127.0.0.1:42069", "http://evil.example", "http://x.onion"] {
+        for origin in [
+            "http://127.0.0.1:42070",
+            "https://127.0.0.1:42069",
+            "http://evil.example",
+            "http://x.onion",
+        ] {
             assert!(!asked(&Method::POST, &[("host", HERE), ("origin", origin)]), "{origin}");
         }
     }

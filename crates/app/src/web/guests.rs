@@ -1,5 +1,5 @@
-//! A page for guests of one open room, who have nothing but a browser. The host's program talks in their place: it sees what they
-//! write, and the page says so before anything else.
+//! A page for guests of one open room, who have nothing but a browser. The host's program talks in
+//! their place: it sees what they write, and the page says so before anything else.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -57,7 +57,8 @@ pub struct Guests {
 }
 
 impl Guests {
-    /// For this room: guests enter as its options say, under their own names. `name` is shown as the page's title.
+    /// For this room: guests enter as its options say, under their own names. `name` is shown as
+    /// the page's title.
     #[must_use]
     pub fn new(room: Options, name: String) -> Arc<Self> {
         let guests = Arc::new(Guests { room, name, here: Mutex::default() });
@@ -86,18 +87,21 @@ impl Guests {
 
     /// Lets somebody in: a session in the room, and the cookie for it.
     fn let_in(&self, nick: Nick) -> Result<String, Trouble> {
-        let full = || Trouble::wrong("there is no place for another guest at the moment: try again later");
+        let full =
+            || Trouble::wrong("there is no place for another guest at the moment: try again later");
         if self.here().len() >= GUESTS {
             return Err(full());
         }
         let (commands, mut events) = Session::start(Options { nick, ..self.room.clone() })
             .map_err(|_| Trouble::wrong("the room cannot be entered"))?;
-        let log = Arc::new(Mutex::new(RoomLog::new(self.name.clone(), false, self.room.route.name())));
+        let log =
+            Arc::new(Mutex::new(RoomLog::new(self.name.clone(), false, self.room.route.name())));
         let (told, news) = watch::channel(0);
         let (kept, asking) = (log.clone(), commands.downgrade());
         tokio::spawn(async move {
             while let Some(said) = events.recv().await {
-                let heard = kept.lock().unwrap_or_else(PoisonError::into_inner).take(said, now_ms());
+                let heard =
+                    kept.lock().unwrap_or_else(PoisonError::into_inner).take(said, now_ms());
                 if let Heard::Changed { who: true } | Heard::Line { who: true, .. } = heard
                     && let Some(commands) = asking.upgrade()
                 {
@@ -215,7 +219,8 @@ fn home() -> Response {
 async fn enter(State(guests): State<Arc<Guests>>, fields: Fields) -> Result<Response, Trouble> {
     let nick = Nick::new(fields.get("nick").trim())
         .map_err(|_| Trouble::wrong("this is no name: 1 to 32 visible characters"))?;
-    let cookie = format!("{COOKIE_NAME}={}; Path=/; HttpOnly; SameSite=Strict", guests.let_in(nick)?);
+    let cookie =
+        format!("{COOKIE_NAME}={}; Path=/; HttpOnly; SameSite=Strict", guests.let_in(nick)?);
     Ok(([(SET_COOKIE, cookie)], home()).into_response())
 }
 
@@ -228,7 +233,11 @@ fn proven(guests: &Guests, headers: &HeaderMap, fields: &Fields) -> Result<Arc<G
     Ok(guest)
 }
 
-async fn say(State(guests): State<Arc<Guests>>, headers: HeaderMap, fields: Fields) -> Result<Response, Trouble> {
+async fn say(
+    State(guests): State<Arc<Guests>>,
+    headers: HeaderMap,
+    fields: Fields,
+) -> Result<Response, Trouble> {
     let guest = proven(&guests, &headers, &fields)?;
     let text = fields.get("text").to_owned();
     if !text.trim().is_empty() {
@@ -242,7 +251,11 @@ async fn say(State(guests): State<Arc<Guests>>, headers: HeaderMap, fields: Fiel
     Ok(home())
 }
 
-async fn leave(State(guests): State<Arc<Guests>>, headers: HeaderMap, fields: Fields) -> Result<Response, Trouble> {
+async fn leave(
+    State(guests): State<Arc<Guests>>,
+    headers: HeaderMap,
+    fields: Fields,
+) -> Result<Response, Trouble> {
     proven(&guests, &headers, &fields)?;
     if let Some(cookie) = cookie(&headers, COOKIE_NAME) {
         guests.here().remove(&key_of(cookie));
@@ -250,7 +263,10 @@ async fn leave(State(guests): State<Arc<Guests>>, headers: HeaderMap, fields: Fi
     Ok(([(SET_COOKIE, format!("{COOKIE_NAME}=; Path=/; Max-Age=0"))], home()).into_response())
 }
 
-async fn events(State(guests): State<Arc<Guests>>, headers: HeaderMap) -> Result<Response, Trouble> {
+async fn events(
+    State(guests): State<Arc<Guests>>,
+    headers: HeaderMap,
+) -> Result<Response, Trouble> {
     let guest = guests.guest(&headers).ok_or(Trouble::NotIn)?;
     let news = guest.news.clone();
     drop(guest);

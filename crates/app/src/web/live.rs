@@ -1,4 +1,5 @@
-//! Word of what happens, to each page that is open. A page then fetches itself again: what is shown is made in one place.
+//! Word of what happens, to each page that is open. A page then fetches itself again: what is shown
+//! is made in one place.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -123,7 +124,11 @@ fn note(lately: &mut Lately, event: &Event) {
     match event {
         Event::Knock { knock, name, words } => {
             lately.knocks.truncate(KNOCKS - 1);
-            lately.knocks.push_front(AtTheDoor { knock: knock.clone(), name: name.clone(), words: words.clone() });
+            lately.knocks.push_front(AtTheDoor {
+                knock: knock.clone(),
+                name: name.clone(),
+                words: words.clone(),
+            });
         }
         Event::Knocking { words } => lately.knocking = Some(words.clone()),
         event => {
@@ -160,7 +165,9 @@ fn said(event: &Event) -> Option<String> {
 fn word(event: Event) -> Word {
     let text = said(&event);
     let (place, news) = match event {
-        Event::Message { message } => (Some(message.conversation), !message.you && message.kind != "notice"),
+        Event::Message { message } => {
+            (Some(message.conversation), !message.you && message.kind != "notice")
+        }
         Event::Changed { message } => (Some(message.conversation), false),
         Event::State { conversation, .. }
         | Event::Expired { conversation, .. }
@@ -168,7 +175,9 @@ fn word(event: Event) -> Word {
         | Event::Conversation { conversation, .. }
         | Event::Neighbour { conversation, .. } => (Some(conversation), false),
         Event::File { file } => (Some(file.conversation), false),
-        Event::RoomLine { room, line } => (Some(room), !line.you && line.kind == "text" && line.state == "received"),
+        Event::RoomLine { room, line } => {
+            (Some(room), !line.you && line.kind == "text" && line.state == "received")
+        }
         Event::Room { room } => (Some(room.name), false),
         Event::Knock { .. } | Event::GroupInvite { .. } => (None, true),
         _ => (None, false),

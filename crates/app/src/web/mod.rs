@@ -1,17 +1,21 @@
-//! The face for browsers: pages made here, forms that work without scripts, and a stream of events for those with.
+//! The face for browsers: pages made here, forms that work without scripts, and a stream of events
+//! for those with.
 //!
 //! # In this module
-//! - `door`: who may come in: one-time codes, a passphrase, sessions; `guard`: which requests are looked at at all
+//! - `door`: who may come in: one-time codes, a passphrase, sessions; `guard`: which requests are
+//!   looked at at all
 //! - `pages`: what is shown; `acts`: what forms do; `files`: what goes up and down
 //! - `live`: word of what happens, to each open page
 //! - `guests`: a page for guests of one open room
 //! - `assets`: style, script and icon, which are parts of the program
 //!
 //! # Not in this module
-//! Sockets: a router comes out, and `roles::web` opens doors to it. Protocol: the engine's commands and events are all it knows.
+//! Sockets: a router comes out, and `roles::web` opens doors to it. Protocol: the engine's commands
+//! and events are all it knows.
 //!
 //! # Invariants
-//! - Nothing is shown, and nothing is done, without a session; no request of another site or another local page is one.
+//! - Nothing is shown, and nothing is done, without a session; no request of another site or
+//!   another local page is one.
 //! - All text goes through `maud`, which escapes it. No page asks any other server for anything.
 
 mod acts;
@@ -48,8 +52,8 @@ pub struct Web {
     client: Client,
     /// The profile's directory: what is sent waits there.
     dir: PathBuf,
-    /// The path below which everything lies. Cookies do not tell ports apart, paths nobody can guess they do: a server on another
-    /// port of this machine never sees the session.
+    /// The path below which everything lies. Cookies do not tell ports apart, paths nobody can
+    /// guess they do: a server on another port of this machine never sees the session.
     base: String,
     doors: Doors,
     live: Live,
@@ -58,7 +62,13 @@ pub struct Web {
 impl Web {
     /// A face of this profile. `path` is a word that nobody can guess, the same at each start.
     #[must_use]
-    pub fn new(client: Client, events: mpsc::Receiver<Event>, dir: PathBuf, path: &str, doors: Doors) -> Arc<Self> {
+    pub fn new(
+        client: Client,
+        events: mpsc::Receiver<Event>,
+        dir: PathBuf,
+        path: &str,
+        doors: Doors,
+    ) -> Arc<Self> {
         let outgoing = dir.join(files::OUTGOING);
         let (live, base) = (Live::new(), format!("/{path}/"));
         live.follow(events, outgoing);

@@ -35,7 +35,11 @@ impl Trouble {
 
     pub(super) fn misdirected() -> Self {
         let hint = "use the address that `hushwing web` has printed".to_owned();
-        Trouble::Said(StatusCode::MISDIRECTED_REQUEST, "Hushwing does not answer to this name".to_owned(), hint)
+        Trouble::Said(
+            StatusCode::MISDIRECTED_REQUEST,
+            "Hushwing does not answer to this name".to_owned(),
+            hint,
+        )
     }
 
     /// In words, for a line on the next page.
@@ -60,7 +64,11 @@ impl From<Refusal> for Trouble {
 
 impl From<Failure> for Trouble {
     fn from(failure: Failure) -> Self {
-        Trouble::Said(StatusCode::INTERNAL_SERVER_ERROR, failure.to_string(), "try it again".to_owned())
+        Trouble::Said(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            failure.to_string(),
+            "try it again".to_owned(),
+        )
     }
 }
 

@@ -77,10 +77,16 @@ impl Chat {
     /// Messages of others so far: (from, text), in the order in which they were shown.
     pub fn messages(&self) -> Vec<(String, String)> {
         let lines = self.process.stdout.all();
-        let messages = lines.iter().filter(|l| is_message(l)).filter_map(|l| serde_json::from_str::<Value>(l).ok());
+        let messages = lines
+            .iter()
+            .filter(|l| is_message(l))
+            .filter_map(|l| serde_json::from_str::<Value>(l).ok());
         messages
             .map(|e| {
-                (e["from"].as_str().unwrap_or_default().to_owned(), e["text"].as_str().unwrap_or_default().to_owned())
+                (
+                    e["from"].as_str().unwrap_or_default().to_owned(),
+                    e["text"].as_str().unwrap_or_default().to_owned(),
+                )
             })
             .collect()
     }
@@ -95,7 +101,8 @@ impl Chat {
     /// What happened, for the message of a failed test: paths and answers left out.
     pub fn story(&self) -> String {
         let out = self.process.stdout.all();
-        let dull = |l: &String| l.contains(r#""event":"path""#) || l.contains(r#""event":"answered""#);
+        let dull =
+            |l: &String| l.contains(r#""event":"path""#) || l.contains(r#""event":"answered""#);
         let told: Vec<String> = out.iter().filter(|l| !dull(l)).cloned().collect();
         let last = told.len().saturating_sub(60);
         format!(

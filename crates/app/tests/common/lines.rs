@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 #[derive(Default)]
 struct State {
     lines: Vec<String>,
-    /// Streams that are read: a restarted process may write before the end of the one before it is seen.
+    /// Streams that are read: a restarted process may write before the end of the one before it is
+    /// seen.
     open: usize,
 }
 
@@ -55,8 +56,13 @@ impl Lines {
         self.lock().lines.len()
     }
 
-    /// Waits until `look` finds something in the lines; `None` when `limit` has passed or the stream has ended.
-    pub fn wait_for<T>(&self, limit: Duration, mut look: impl FnMut(&[String]) -> Option<T>) -> Option<T> {
+    /// Waits until `look` finds something in the lines; `None` when `limit` has passed or the
+    /// stream has ended.
+    pub fn wait_for<T>(
+        &self,
+        limit: Duration,
+        mut look: impl FnMut(&[String]) -> Option<T>,
+    ) -> Option<T> {
         let end = Instant::now() + limit;
         let mut state = self.lock();
         loop {

@@ -1,8 +1,15 @@
-//! Whole networks of real processes: each role runs the program by itself, on a free port of 127.0.0.1.
+//! Whole networks of real processes: each role runs the program by itself, on a free port of
+//! 127.0.0.1.
 //!
-//! Tests wait for what the program says, never for time. Everything is killed when its handle is dropped.
+//! Tests wait for what the program says, never for time. Everything is killed when its handle is
+//! dropped.
 
-#![allow(dead_code, unused_imports, unreachable_pub, reason = "each test file uses its own part of this")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    reason = "each test file uses its own part of this"
+)]
 
 mod chat;
 mod lines;

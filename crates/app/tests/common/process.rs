@@ -10,7 +10,11 @@ use super::Lines;
 /// The program, with an environment that does not change what it prints.
 pub fn hushwing() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hushwing"));
-    command.env("NO_COLOR", "1").env_remove("HUSHWING_LOG").env_remove("COLUMNS").env_remove("RUST_BACKTRACE");
+    command
+        .env("NO_COLOR", "1")
+        .env_remove("HUSHWING_LOG")
+        .env_remove("COLUMNS")
+        .env_remove("RUST_BACKTRACE");
     command
 }
 
@@ -49,7 +53,10 @@ impl Process {
     /// Writes to its stdin.
     pub fn write(&mut self, text: &str) {
         let stdin = self.stdin.as_mut().expect("stdin is open");
-        stdin.write_all(text.as_bytes()).and_then(|()| stdin.flush()).expect("the program reads its stdin");
+        stdin
+            .write_all(text.as_bytes())
+            .and_then(|()| stdin.flush())
+            .expect("the program reads its stdin");
     }
 
     /// Closes its stdin.
@@ -60,7 +67,8 @@ impl Process {
     /// Sends a signal by its name, as in `TERM`.
     pub fn signal(&self, signal: &str) {
         // The shell's own `kill`: a slim machine has no other.
-        let status = Command::new("sh").args(["-c", &format!("kill -{signal} {}", self.id())]).status();
+        let status =
+            Command::new("sh").args(["-c", &format!("kill -{signal} {}", self.id())]).status();
         assert!(status.expect("a shell").success(), "{}: signal {signal}", self.name);
     }
 
@@ -89,7 +97,13 @@ impl Process {
     pub fn stop(&mut self) {
         self.signal("TERM");
         let status = self.wait(super::SOON);
-        assert_eq!(status.code(), Some(0), "{} on SIGTERM\n{}", self.name, self.stderr.all().join("\n"));
+        assert_eq!(
+            status.code(),
+            Some(0),
+            "{} on SIGTERM\n{}",
+            self.name,
+            self.stderr.all().join("\n")
+        );
     }
 }
 
@@ -124,5 +138,9 @@ pub fn run_with_input<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>, input:
     let _ = process.take_stdin().write_all(input.as_bytes());
     let status = process.wait(super::LONG);
     let text = |lines: &Lines| lines.all().iter().map(|l| format!("{l}\n")).collect::<String>();
-    Finished { code: status.code().unwrap_or(-1), stdout: text(&process.stdout), stderr: text(&process.stderr) }
+    Finished {
+        code: status.code().unwrap_or(-1),
+        stdout: text(&process.stdout),
+        stderr: text(&process.stderr),
+    }
 }

@@ -21,13 +21,15 @@ pub struct Recorded {
 pub struct Recorder(Arc<(Mutex<Vec<Recorded>>, Condvar)>);
 
 impl Recorder {
-    /// Listens on `from` and carries everything to `to`, both ports of 127.0.0.1, until the test ends.
+    /// Listens on `from` and carries everything to `to`, both ports of 127.0.0.1, until the test
+    /// ends.
     pub fn proxy(&self, name: &str, from: u16, to: u16) {
         let listener = TcpListener::bind(("127.0.0.1", from)).expect("the proxy's port is free");
         let (me, name) = (self.clone(), name.to_owned());
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                // The node may be down: then its client sees a closed connection, as through any proxy.
+                // The node may be down: then its client sees a closed connection, as through any
+                // proxy.
                 let Ok(node) = TcpStream::connect(("127.0.0.1", to)) else { continue };
                 let number = {
                     let mut all = me.lock();
@@ -35,7 +37,9 @@ impl Recorder {
                     me.0.1.notify_all();
                     all.len() - 1
                 };
-                let (Ok(client2), Ok(node2)) = (client.try_clone(), node.try_clone()) else { continue };
+                let (Ok(client2), Ok(node2)) = (client.try_clone(), node.try_clone()) else {
+                    continue;
+                };
                 let up = me.clone();
                 std::thread::spawn(move || up.carry(client, node, number, |r| &mut r.sent));
                 let down = me.clone();
@@ -48,7 +52,13 @@ impl Recorder {
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn carry(&self, mut from: TcpStream, mut to: TcpStream, number: usize, side: fn(&mut Recorded) -> &mut Vec<u8>) {
+    fn carry(
+        &self,
+        mut from: TcpStream,
+        mut to: TcpStream,
+        number: usize,
+        side: fn(&mut Recorded) -> &mut Vec<u8>,
+    ) {
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(n) = from.read(&mut buffer) {
             if n == 0 {
@@ -87,7 +97,8 @@ impl Recorder {
     }
 }
 
-/// Bytes of application data that left together: full records and the one that ends them, without TLS's 17 bytes each.
+/// Bytes of application data that left together: full records and the one that ends them, without
+/// TLS's 17 bytes each.
 pub fn batches_of(records: &[Record]) -> Vec<usize> {
     let mut batches = Vec::new();
     let mut open = 0;
@@ -115,13 +126,15 @@ pub struct Record {
     pub len: usize,
 }
 
-/// Cuts a stream into TLS records; `Err` with the offset at which it is none. A cut-off last record is left out.
+/// Cuts a stream into TLS records; `Err` with the offset at which it is none. A cut-off last record
+/// is left out.
 pub fn records(mut bytes: &[u8]) -> Result<Vec<Record>, usize> {
     let total = bytes.len();
     let mut found = Vec::new();
     while let [kind, major, minor, high, low, rest @ ..] = bytes {
         let len = usize::from(u16::from_be_bytes([*high, *low]));
-        if !(20..=23).contains(kind) || *major != 3 || !matches!(minor, 1 | 3) || len > 16_384 + 256 {
+        if !(20..=23).contains(kind) || *major != 3 || !matches!(minor, 1 | 3) || len > 16_384 + 256
+        {
             return Err(total - bytes.len());
         }
         if rest.len() < len {

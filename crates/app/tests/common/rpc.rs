@@ -21,7 +21,14 @@ impl Rpc {
     /// Makes the profile, locked by a key file, and starts it.
     pub fn create(base: &Path, profile: &str) -> Self {
         let mut init = hushwing();
-        init.env("HUSHWING_HOME", base).args(["init", "--profile", profile, "--no-passphrase", "--name", profile]);
+        init.env("HUSHWING_HOME", base).args([
+            "init",
+            "--profile",
+            profile,
+            "--no-passphrase",
+            "--name",
+            profile,
+        ]);
         let done = init.output().expect("the program starts");
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         Self::start(base, profile)
@@ -54,14 +61,17 @@ impl Rpc {
 
     /// The answer to a request.
     pub fn answer(&self, id: u64) -> Value {
-        let mine = |line: &String| serde_json::from_str::<Value>(line).ok().filter(|v| v["id"] == id);
+        let mine =
+            |line: &String| serde_json::from_str::<Value>(line).ok().filter(|v| v["id"] == id);
         let mut next = 0;
         let found = self.process.stdout.wait_for(SOON, |lines| {
             let found = lines.iter().skip(next).find_map(mine);
             next = lines.len();
             found
         });
-        found.unwrap_or_else(|| panic!("{}: no answer to {id}; stderr: {:?}", self.profile, self.process.stderr.all()))
+        found.unwrap_or_else(|| {
+            panic!("{}: no answer to {id}; stderr: {:?}", self.profile, self.process.stderr.all())
+        })
     }
 
     /// Sends a request and gives its result.
@@ -74,7 +84,9 @@ impl Rpc {
 
     /// Waits for an event of this process, come already or still to come.
     pub fn wait_event(&self, done: impl Fn(&Value) -> bool) -> Value {
-        let event = |line: &String| serde_json::from_str::<Value>(line).ok().filter(|v| v["method"] == "event");
+        let event = |line: &String| {
+            serde_json::from_str::<Value>(line).ok().filter(|v| v["method"] == "event")
+        };
         let wanted = |line: &String| event(line).map(|v| v["params"].clone()).filter(|e| done(e));
         let mut next = 0;
         let found = self.process.stdout.wait_for(SOON, |lines| {
@@ -82,11 +94,18 @@ impl Rpc {
             next = lines.len();
             found
         });
-        found.unwrap_or_else(|| panic!("{}: it did not happen; stderr: {:?}", self.profile, self.process.stderr.all()))
+        found.unwrap_or_else(|| {
+            panic!("{}: it did not happen; stderr: {:?}", self.profile, self.process.stderr.all())
+        })
     }
 
     /// Waits until the history of a conversation satisfies `done`, and gives it.
-    pub fn wait_history(&mut self, with: &str, limit: Duration, done: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+    pub fn wait_history(
+        &mut self,
+        with: &str,
+        limit: Duration,
+        done: impl Fn(&[Value]) -> bool,
+    ) -> Vec<Value> {
         let end = Instant::now() + limit;
         loop {
             let mark = self.process.stdout.count();
@@ -94,7 +113,10 @@ impl Rpc {
             let mut after = 0;
             loop {
                 let params = json!({ "conversation": with, "after": after, "limit": 1000 });
-                let page = self.ask("history_after", params)["messages"].as_array().cloned().unwrap_or_default();
+                let page = self.ask("history_after", params)["messages"]
+                    .as_array()
+                    .cloned()
+                    .unwrap_or_default();
                 let Some(last) = page.last() else { break };
                 after = last["number"].as_i64().expect("a number");
                 all.extend(page);
@@ -102,9 +124,16 @@ impl Rpc {
             if done(&all) {
                 return all;
             }
-            assert!(Instant::now() < end, "{}: it did not come to that: {} messages", self.profile, all.len());
+            assert!(
+                Instant::now() < end,
+                "{}: it did not come to that: {} messages",
+                self.profile,
+                all.len()
+            );
             // Another look is worth it when an event has come, or at the latest after a second.
-            let event = |lines: &[String]| lines.iter().skip(mark).any(|l| l.contains("\"event\"")).then_some(());
+            let event = |lines: &[String]| {
+                lines.iter().skip(mark).any(|l| l.contains("\"event\"")).then_some(())
+            };
             self.process.stdout.wait_for(Duration::from_secs(1), event);
         }
     }

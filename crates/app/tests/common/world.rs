@@ -82,20 +82,41 @@ impl Settings {
     pub fn plan(self) -> World {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let role = |name: &str, args: &[&str], extra: &str| {
-            let sandbox: Vec<&str> = self.sandbox.into_iter().flat_map(|how| ["--sandbox", how]).collect();
-            Role::new(dir.path(), name, &[args, &sandbox].concat(), extra, self.announce, self.verbose)
+            let sandbox: Vec<&str> =
+                self.sandbox.into_iter().flat_map(|how| ["--sandbox", how]).collect();
+            Role::new(
+                dir.path(),
+                name,
+                &[args, &sandbox].concat(),
+                extra,
+                self.announce,
+                self.verbose,
+            )
         };
         let hops = self.hops.min(self.relays).to_string();
         let (delay, epoch) = (self.mean_delay.to_string(), self.epoch.to_string());
-        let directory =
-            role("directory", &["directory", "--epoch", &epoch, "--hops", &hops, "--mean-delay", &delay], "");
+        let directory = role(
+            "directory",
+            &["directory", "--epoch", &epoch, "--hops", &hops, "--mean-delay", &delay],
+            "",
+        );
         let network = dir.path().join("directory/network").display().to_string();
         let token = dir.path().join("directory/token").display().to_string();
         let admission = ["--network", &network, "--token", &token];
         let relays = (1..=self.relays)
-            .map(|n| role(&format!("relay-{n}"), &[&["relay"], &admission[..]].concat(), "rate = 10000\n"))
+            .map(|n| {
+                role(
+                    &format!("relay-{n}"),
+                    &[&["relay"], &admission[..]].concat(),
+                    "rate = 10000\n",
+                )
+            })
             .collect();
-        let hub = role("hub", &[&["hub"], &admission[..]].concat(), &format!("rate = 10000\n{}", self.hub));
+        let hub = role(
+            "hub",
+            &[&["hub"], &admission[..]].concat(),
+            &format!("rate = 10000\n{}", self.hub),
+        );
         World { settings: self, dir, directory, relays, hub, link: OnceCell::new() }
     }
 
@@ -131,7 +152,14 @@ pub struct Role {
 }
 
 impl Role {
-    fn new(base: &Path, name: &str, args: &[&str], settings: &str, announce: bool, verbose: bool) -> Self {
+    fn new(
+        base: &Path,
+        name: &str,
+        args: &[&str],
+        settings: &str,
+        announce: bool,
+        verbose: bool,
+    ) -> Self {
         let port = free_port();
         let announced = if announce { free_port() } else { port };
         let dir = base.join(name);
@@ -144,14 +172,25 @@ impl Role {
         let mut args: Vec<String> = args.iter().map(|&a| a.to_owned()).collect();
         let (dir_text, file) = (dir.display().to_string(), file.display().to_string());
         let listen = format!("127.0.0.1:{port}");
-        args.extend(["--dir", &dir_text, "--listen", &listen, "--config", &file].map(str::to_owned));
+        args.extend(
+            ["--dir", &dir_text, "--listen", &listen, "--config", &file].map(str::to_owned),
+        );
         // The directory always says what it publishes: tests wait for that.
         match (verbose, name) {
             (true, _) => args.push("-vv".to_owned()),
             (false, "directory") => args.push("-v".to_owned()),
             (false, _) => {}
         }
-        Role { name: name.to_owned(), dir, port, announced, log: Lines::default(), args, since: 0, process: None }
+        Role {
+            name: name.to_owned(),
+            dir,
+            port,
+            announced,
+            log: Lines::default(),
+            args,
+            since: 0,
+            process: None,
+        }
     }
 
     /// Starts it; returns at once.
@@ -259,12 +298,14 @@ impl World {
         self.listed(self.settings.relays, 1);
     }
 
-    /// Waits until this run of the directory has published a document with exactly so many relays and hubs.
+    /// Waits until this run of the directory has published a document with exactly so many relays
+    /// and hubs.
     pub fn listed(&self, relays: usize, hubs: usize) {
         self.directory.expect(&format!("relays={relays} hubs={hubs}"));
     }
 
-    /// Waits for a document with exactly so many, published after line `from` of the directory's log.
+    /// Waits for a document with exactly so many, published after line `from` of the directory's
+    /// log.
     pub fn listed_after(&self, from: usize, relays: usize, hubs: usize) {
         let part = format!("relays={relays} hubs={hubs}");
         let found = self.directory.log.wait_line(from, &part, SOON);
@@ -276,11 +317,18 @@ impl World {
         self.directory.log.count()
     }
 
-    /// The room's link, made by `hushwing room` on first use. Directory and hub must have run before.
+    /// The room's link, made by `hushwing room` on first use. Directory and hub must have run
+    /// before.
     pub fn link(&self) -> &str {
         self.link.get_or_init(|| {
             let at = |path: &str| self.dir.path().join(path).display().to_string();
-            let made = super::run(["room", "--network", &at("directory/network"), "--hub", &at("hub/hub")]);
+            let made = super::run([
+                "room",
+                "--network",
+                &at("directory/network"),
+                "--hub",
+                &at("hub/hub"),
+            ]);
             assert_eq!(made.code, 0, "{made:?}");
             made.stdout.trim().to_owned()
         })

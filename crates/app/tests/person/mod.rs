@@ -51,7 +51,9 @@ impl Person {
         command.args(args).env("HUSHWING_HOME", &self.home).env("HUSHWING_PROFILE", self.name);
         command.env_remove("HUSHWING_PASSPHRASE").env_remove("HUSHWING_BACKUP_PASSPHRASE");
         if let Some(passphrase) = self.passphrase {
-            command.env("HUSHWING_PASSPHRASE", passphrase).env("HUSHWING_BACKUP_PASSPHRASE", passphrase);
+            command
+                .env("HUSHWING_PASSPHRASE", passphrase)
+                .env("HUSHWING_BACKUP_PASSPHRASE", passphrase);
         }
         command
     }
@@ -68,7 +70,11 @@ impl Person {
         let _ = std::io::Write::write_all(&mut process.take_stdin(), input.as_bytes());
         let status = process.wait(LONG);
         let text = |lines: &Lines| lines.all().iter().map(|l| format!("{l}\n")).collect::<String>();
-        Finished { code: status.code().unwrap_or(-1), stdout: text(&process.stdout), stderr: text(&process.stderr) }
+        Finished {
+            code: status.code().unwrap_or(-1),
+            stdout: text(&process.stdout),
+            stderr: text(&process.stderr),
+        }
     }
 
     /// Runs a command to its end.
@@ -86,7 +92,9 @@ impl Person {
     /// Runs a command that must work; its stdout as a JSON object a line.
     pub fn json(&self, args: &[&str]) -> Vec<Value> {
         let out = self.ok(args);
-        out.lines().map(|l| serde_json::from_str(l).unwrap_or_else(|e| panic!("{e}: {l}"))).collect()
+        out.lines()
+            .map(|l| serde_json::from_str(l).unwrap_or_else(|e| panic!("{e}: {l}")))
+            .collect()
     }
 
     /// Runs a command that must fail so.
@@ -111,7 +119,8 @@ impl Person {
         out.lines().map(str::to_owned).collect()
     }
 
-    /// Waits until no daemon runs the profile any more: nothing tells those who do not know it but its socket.
+    /// Waits until no daemon runs the profile any more: nothing tells those who do not know it but
+    /// its socket.
     pub fn expect_no_daemon(&self) {
         let socket = self.home.join(self.name).join("daemon.sock");
         let end = Instant::now() + SOON;

@@ -24,15 +24,18 @@ impl Rpc {
     }
 
     pub fn ask(&mut self, id: u64, method: &str, params: &Value) {
-        self.write(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string());
+        self.write(
+            &json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string(),
+        );
     }
 
     pub fn wait(&self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
-        let found = self
-            .process
-            .stdout
-            .wait_for(SOON, |lines| lines.iter().filter_map(|l| serde_json::from_str::<Value>(l).ok()).find(|v| is(v)));
-        found.unwrap_or_else(|| panic!("no {what}\n{:?}\n{:?}", self.process.stdout.all(), self.process.stderr.all()))
+        let found = self.process.stdout.wait_for(SOON, |lines| {
+            lines.iter().filter_map(|l| serde_json::from_str::<Value>(l).ok()).find(|v| is(v))
+        });
+        found.unwrap_or_else(|| {
+            panic!("no {what}\n{:?}\n{:?}", self.process.stdout.all(), self.process.stderr.all())
+        })
     }
 
     pub fn answer(&self, id: u64) -> Value {
@@ -40,7 +43,9 @@ impl Rpc {
     }
 
     pub fn event(&self, name: &str, is: impl Fn(&Value) -> bool) -> Value {
-        self.wait(name, |v| v["method"] == "event" && v["params"]["event"] == name && is(&v["params"]))["params"]
+        self.wait(name, |v| {
+            v["method"] == "event" && v["params"]["event"] == name && is(&v["params"])
+        })["params"]
             .clone()
     }
 

@@ -209,7 +209,15 @@ const LEGACY: &[i64] = &[];
 
 /// Besides, for a process that starts programs, and for what it starts.
 pub(super) const STARTING: &[&[i64]] = &[
-    &[SYS_execve, SYS_pidfd_open, SYS_pidfd_send_signal, SYS_setpgid, SYS_setsid, SETRLIMIT, SYS_sched_setaffinity],
+    &[
+        SYS_execve,
+        SYS_pidfd_open,
+        SYS_pidfd_send_signal,
+        SYS_setpgid,
+        SYS_setsid,
+        SETRLIMIT,
+        SYS_sched_setaffinity,
+    ],
     #[cfg(target_arch = "x86_64")]
     &[SYS_fork, SYS_vfork],
 ];

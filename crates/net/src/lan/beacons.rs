@@ -18,8 +18,9 @@ use super::{BEACON_PORT, GROUP_V4, GROUP_V6, MAX_BEACON, family};
 /// Pause after the system refused to receive.
 const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 
-/// Sends beacons and hears those of others. For each interface and family there are two sockets: one bound to the interface's
-/// own address, which sends, and one bound to the group, which receives. `Debug` prints their numbers.
+/// Sends beacons and hears those of others. For each interface and family there are two sockets:
+/// one bound to the interface's own address, which sends, and one bound to the group, which
+/// receives. `Debug` prints their numbers.
 pub struct Beacons {
     voices: Vec<Voice>,
     ears: Vec<Ear>,
@@ -48,12 +49,14 @@ impl fmt::Debug for Beacons {
 }
 
 impl Beacons {
-    /// Opens the sockets of these interfaces. What cannot be opened is left out and told, in words for the user that
-    /// contain the interface's name and no address. Call it inside a tokio runtime.
+    /// Opens the sockets of these interfaces. What cannot be opened is left out and told, in words
+    /// for the user that contain the interface's name and no address. Call it inside a tokio
+    /// runtime.
     #[must_use]
     pub fn open(interfaces: &[Interface]) -> (Beacons, Vec<String>) {
         let mut warnings = Vec::new();
-        let mut beacons = Beacons { voices: Vec::new(), ears: Vec::new(), turn: AtomicUsize::new(0) };
+        let mut beacons =
+            Beacons { voices: Vec::new(), ears: Vec::new(), turn: AtomicUsize::new(0) };
         for interface in interfaces {
             for own in interface.at(0) {
                 let mut warn = |what: &str, error: &io::Error| {
@@ -89,7 +92,8 @@ impl Beacons {
     /// Sends a beacon from this address, on each interface that has it.
     ///
     /// # Errors
-    /// When it went out on none: of the last try, or [`io::ErrorKind::AddrNotAvailable`] when `from` is none of the sources.
+    /// When it went out on none: of the last try, or [`io::ErrorKind::AddrNotAvailable`] when
+    /// `from` is none of the sources.
     pub async fn send(&self, from: IpAddr, bytes: &[u8]) -> io::Result<()> {
         let mut sent = Err(io::Error::from(io::ErrorKind::AddrNotAvailable));
         for voice in self.voices.iter().filter(|v| v.from == from) {
@@ -102,9 +106,10 @@ impl Beacons {
         sent
     }
 
-    /// The next datagram and where it came from, with the scope id of IPv6. Our own come back too. Longer ones than
-    /// [`MAX_BEACON`] are dropped, and those that claim a public address on a private network: dialling it would lead away from
-    /// the LAN. May be dropped at any time; one task at a time. Waits for ever when nothing can be heard.
+    /// The next datagram and where it came from, with the scope id of IPv6. Our own come back too.
+    /// Longer ones than [`MAX_BEACON`] are dropped, and those that claim a public address on a
+    /// private network: dialling it would lead away from the LAN. May be dropped at any time; one
+    /// task at a time. Waits for ever when nothing can be heard.
     pub async fn recv(&self) -> (Vec<u8>, SocketAddr) {
         loop {
             match poll_fn(|cx| self.poll(cx)).await {
@@ -115,7 +120,8 @@ impl Beacons {
     }
 
     fn poll(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Vec<u8>, SocketAddr)>> {
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed).checked_rem(self.ears.len()).unwrap_or(0);
+        let turn =
+            self.turn.fetch_add(1, Ordering::Relaxed).checked_rem(self.ears.len()).unwrap_or(0);
         for ear in self.ears.iter().cycle().skip(turn).take(self.ears.len()) {
             if let Poll::Ready(heard) = ear.poll(cx) {
                 return Poll::Ready(heard);
@@ -160,18 +166,22 @@ impl Ear {
             IpAddr::V6(_) => SocketAddr::V6(SocketAddrV6::new(GROUP_V6, BEACON_PORT, 0, index)),
         };
         let socket = udp(group)?;
-        // Several processes hear the group on one machine. Linux needs no SO_REUSEPORT for that, and with it gives a datagram
-        // for one of the sockets to another, whatever that has joined.
+        // Several processes hear the group on one machine. Linux needs no SO_REUSEPORT for that,
+        // and with it gives a datagram for one of the sockets to another, whatever that has joined.
         socket.set_reuse_address(true)?;
         #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
         socket.set_reuse_port(true)?;
         // Windows binds to no group; membership alone decides there.
         #[cfg(windows)]
-        let group = SocketAddr::new(if own.is_ipv4() { [0; 4].into() } else { [0; 16].into() }, BEACON_PORT);
+        let group = SocketAddr::new(
+            if own.is_ipv4() { [0; 4].into() } else { [0; 16].into() },
+            BEACON_PORT,
+        );
         socket.bind(&group.into())?;
         match own {
             IpAddr::V4(_) => {
-                // Otherwise Linux delivers what comes in on interfaces that other sockets have joined.
+                // Otherwise Linux delivers what comes in on interfaces that other sockets have
+                // joined.
                 #[cfg(target_os = "linux")]
                 socket.set_multicast_all_v4(false)?;
                 socket.join_multicast_v4_n(&GROUP_V4, &InterfaceIndexOrAddress::Index(index))?;

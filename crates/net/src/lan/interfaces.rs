@@ -8,10 +8,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 /// Which interfaces may be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Allowed {
-    /// Those of private networks: up, neither loopback nor point to point (a tunnel leads to somebody else's network),
-    /// and without a public IPv4 address. Private are RFC 1918, 169.254.0.0/16, fc00::/7 and fe80::/10. A public IPv6
-    /// address beside a private one of IPv4 is what every home has: the interface is used, that address is not. Without
-    /// IPv4, all addresses must be private.
+    /// Those of private networks: up, neither loopback nor point to point (a tunnel leads to
+    /// somebody else's network), and without a public IPv4 address. Private are RFC 1918,
+    /// 169.254.0.0/16, fc00::/7 and fe80::/10. A public IPv6 address beside a private one of IPv4
+    /// is what every home has: the interface is used, that address is not. Without IPv4, all
+    /// addresses must be private.
     Private,
     /// Those of these names, whatever their addresses. Loopback too.
     Named(Vec<String>),
@@ -51,10 +52,13 @@ impl Interface {
 /// # Errors
 /// When the system does not tell its interfaces.
 pub fn interfaces(allowed: &Allowed) -> io::Result<Vec<Interface>> {
-    let found = if_addrs::get_if_addrs()?.into_iter().filter(if_addrs::Interface::is_oper_up).filter_map(|i| {
-        let ip = i.ip();
-        Some(Found { name: i.name, index: i.index?, ip, p2p: i.is_p2p })
-    });
+    let found = if_addrs::get_if_addrs()?
+        .into_iter()
+        .filter(if_addrs::Interface::is_oper_up)
+        .filter_map(|i| {
+            let ip = i.ip();
+            Some(Found { name: i.name, index: i.index?, ip, p2p: i.is_p2p })
+        });
     let found = found.filter(|f| *allowed != Allowed::Private || !is_bridge_port(&f.name));
     Ok(choose(found, allowed))
 }
@@ -62,7 +66,8 @@ pub fn interfaces(allowed: &Allowed) -> io::Result<Vec<Interface>> {
 /// Interfaces that are used at a time: a host of containers has hundreds.
 const MAX_INTERFACES: usize = 16;
 
-/// Whether an interface is a port of a bridge of this machine, as those of containers are: the bridge is on the same LAN.
+/// Whether an interface is a port of a bridge of this machine, as those of containers are: the
+/// bridge is on the same LAN.
 fn is_bridge_port(name: &str) -> bool {
     !name.contains('/') && std::path::Path::new("/sys/class/net").join(name).join("brport").exists()
 }
@@ -92,19 +97,27 @@ fn may(all: &[Found], allowed: &Allowed) -> bool {
     let four = all.iter().any(|f| f.ip.is_ipv4());
     match allowed {
         Allowed::Named(names) => all.iter().any(|f| names.contains(&f.name)),
-        Allowed::Private => all.iter().all(|f| !f.p2p && (is_private(f.ip) || four && f.ip.is_ipv6())),
+        Allowed::Private => {
+            all.iter().all(|f| !f.p2p && (is_private(f.ip) || four && f.ip.is_ipv6()))
+        }
     }
 }
 
 fn interface(all: &[Found]) -> Option<Interface> {
     let first = all.first()?;
-    let fours = || all.iter().filter_map(|f| if let IpAddr::V4(ip) = f.ip { Some(ip) } else { None });
+    let fours =
+        || all.iter().filter_map(|f| if let IpAddr::V4(ip) = f.ip { Some(ip) } else { None });
     let v4 = fours().find(|ip| is_private((*ip).into())).or_else(|| fours().next());
     let v6 = all.iter().find_map(|f| match f.ip {
         IpAddr::V6(ip) if ip.is_unicast_link_local() => Some(ip),
         _ => None,
     });
-    (v4.is_some() || v6.is_some()).then(|| Interface { name: first.name.clone(), index: first.index, v4, v6 })
+    (v4.is_some() || v6.is_some()).then(|| Interface {
+        name: first.name.clone(),
+        index: first.index,
+        v4,
+        v6,
+    })
 }
 
 /// RFC 1918, link-local, or unique local.
@@ -163,7 +176,11 @@ mod tests {
         let [lo] = &named("lo")[..] else { panic!() };
         assert_eq!((lo.v4, lo.v6), (Some(Ipv4Addr::LOCALHOST), None));
         let [hosted] = &named("hosted")[..] else { panic!() };
-        assert_eq!(hosted.v4, Some(Ipv4Addr::new(10, 1, 1, 1)), "the private one when there is one");
+        assert_eq!(
+            hosted.v4,
+            Some(Ipv4Addr::new(10, 1, 1, 1)),
+            "the private one when there is one"
+        );
         assert_eq!(named("shared")[0].v4, Some(Ipv4Addr::new(100, 64, 1, 1)));
         assert!(named("tun0").len() == 1 && named("none").is_empty());
     }

@@ -12,14 +12,23 @@ use crate::{Error, Identity, Link, LinkLimits, Listener, ListenerLimits, Result,
 /// How many ports after the first are tried.
 const MORE_PORTS: u16 = 100;
 
-/// Listens on each address of these interfaces, as `me`, all on one port: the first from [`LINK_PORT`] that is free on all.
-/// An address on which the system does not let us listen is left out. Without any interface there is no listener, and the
-/// port is 0. What the listeners answer passes no router. Call it inside a tokio runtime.
+/// Listens on each address of these interfaces, as `me`, all on one port: the first from
+/// [`LINK_PORT`] that is free on all. An address on which the system does not let us listen is left
+/// out. Without any interface there is no listener, and the port is 0. What the listeners answer
+/// passes no router. Call it inside a tokio runtime.
 ///
 /// # Errors
-/// [`Error::PortInUse`] when 101 ports are taken; [`Error::NotOurAddress`], [`Error::Listen`] when no address is left.
-#[allow(clippy::unused_async, reason = "registering a socket needs the runtime, which `async` makes plain")]
-pub async fn listen(me: &Identity, interfaces: &[Interface], limits: ListenerLimits) -> Result<(u16, Vec<Listener>)> {
+/// [`Error::PortInUse`] when 101 ports are taken; [`Error::NotOurAddress`], [`Error::Listen`] when
+/// no address is left.
+#[allow(
+    clippy::unused_async,
+    reason = "registering a socket needs the runtime, which `async` makes plain"
+)]
+pub async fn listen(
+    me: &Identity,
+    interfaces: &[Interface],
+    limits: ListenerLimits,
+) -> Result<(u16, Vec<Listener>)> {
     let mut last = None;
     for port in LINK_PORT..=LINK_PORT.saturating_add(MORE_PORTS) {
         match on_all(me, interfaces, limits, port) {
@@ -32,7 +41,12 @@ pub async fn listen(me: &Identity, interfaces: &[Interface], limits: ListenerLim
     Err(last.unwrap_or(Error::NotOurAddress))
 }
 
-fn on_all(me: &Identity, interfaces: &[Interface], limits: ListenerLimits, port: u16) -> Result<Vec<Listener>> {
+fn on_all(
+    me: &Identity,
+    interfaces: &[Interface],
+    limits: ListenerLimits,
+    port: u16,
+) -> Result<Vec<Listener>> {
     let (mut listeners, mut refused) = (Vec::new(), None);
     for address in interfaces.iter().flat_map(|i| i.at(port)) {
         match Listener::bind_near(address, me, limits) {
@@ -51,12 +65,18 @@ fn on_all(me: &Identity, interfaces: &[Interface], limits: ListenerLimits, port:
     }
 }
 
-/// A link to the neighbour `expect`, by TCP straight to its address, whose scope id is kept. Shows our key. No packet of ours
-/// passes a router: whoever forges a beacon cannot make us speak to a machine outside the LAN.
+/// A link to the neighbour `expect`, by TCP straight to its address, whose scope id is kept. Shows
+/// our key. No packet of ours passes a router: whoever forges a beacon cannot make us speak to a
+/// machine outside the LAN.
 ///
 /// # Errors
 /// As [`crate::connect`].
-pub async fn dial(to: SocketAddr, expect: NodeId, me: &Identity, limits: &LinkLimits) -> Result<Link> {
+pub async fn dial(
+    to: SocketAddr,
+    expect: NodeId,
+    me: &Identity,
+    limits: &LinkLimits,
+) -> Result<Link> {
     let config = tls::client_config(expect, Some(me))?;
     let connecting = socket(to).map_err(|e| Error::Io(e.kind()))?.connect(to);
     let stream = tokio::time::timeout(limits.connect_timeout, connecting)

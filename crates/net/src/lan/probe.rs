@@ -34,8 +34,8 @@ pub enum Heard {
     CannotSend,
 }
 
-/// Sends random bytes to the group of beacons, listens whether they come back, and connects to a listener of its own. It takes
-/// 2 s at most. What other machines hear it cannot know.
+/// Sends random bytes to the group of beacons, listens whether they come back, and connects to a
+/// listener of its own. It takes 2 s at most. What other machines hear it cannot know.
 pub async fn probe(interface: &Interface) -> Probe {
     let mut multicast = Heard::CannotSend;
     let mut tcp = !interface.at(0).is_empty();

@@ -6,8 +6,8 @@ use std::time::Duration;
 use arti_client::config::TorClientConfigBuilder;
 use arti_client::isolation::IsolationHelper;
 use arti_client::{
-    BootstrapBehavior, DangerouslyIntoTorAddr, ErrorKind, HasKind, IntoTorAddr, KeystoreSelector, StreamPrefs,
-    TorClient, TorClientConfig,
+    BootstrapBehavior, DangerouslyIntoTorAddr, ErrorKind, HasKind, IntoTorAddr, KeystoreSelector,
+    StreamPrefs, TorClient, TorClientConfig,
 };
 use futures::{Stream, StreamExt};
 use tokio::sync::watch;
@@ -26,8 +26,8 @@ use wire::Address;
 
 use super::service::Doors;
 use super::{
-    BoxFuture, ClientKey, Engine, Isolation, OnionService, ServiceSettings, TorError, TorSettings, TorStatus,
-    Vanguards, onion_name,
+    BoxFuture, ClientKey, Engine, Isolation, OnionService, ServiceSettings, TorError, TorSettings,
+    TorStatus, Vanguards, onion_name,
 };
 use crate::{Result, Transport};
 
@@ -78,9 +78,9 @@ impl Arti {
             .bootstrap_behavior(BootstrapBehavior::Manual)
             .create_unbootstrapped()
             .map_err(|error| match error.kind() {
-                ErrorKind::FsPermissions | ErrorKind::PersistentStateAccessFailed | ErrorKind::CacheAccessFailed => {
-                    TorError::State
-                }
+                ErrorKind::FsPermissions
+                | ErrorKind::PersistentStateAccessFailed
+                | ErrorKind::CacheAccessFailed => TorError::State,
                 _ => TorError::Setting("Arti refuses its settings"),
             })?;
         let status = report.subscribe();
@@ -110,12 +110,14 @@ impl Arti {
     async fn launch(&self, service: ServiceSettings) -> Result<OnionService> {
         self.status.clone().wait_for(|s| s.ready).await.map_err(|_| TorError::Stopped)?;
         let name = onion_name(&service.seed);
-        // The nickname names keys and state inside Arti, whose keystore takes none twice. It tells nothing to whoever finds
-        // the state.
+        // The nickname names keys and state inside Arti, whose keystore takes none twice. It tells
+        // nothing to whoever finds the state.
         let nickname = format!("hw-{:016x}", rand::random::<u64>());
         let mut toml = format!("nickname = \"{nickname}\"\n");
         if !service.clients.is_empty() {
-            toml.push_str("[restricted_discovery]\nenabled = true\n[restricted_discovery.static_keys]\n");
+            toml.push_str(
+                "[restricted_discovery]\nenabled = true\n[restricted_discovery.static_keys]\n",
+            );
             for (n, key) in service.clients.iter().enumerate() {
                 toml.push_str(&format!("client{n} = \"{key}\"\n"));
             }
@@ -126,7 +128,8 @@ impl Arti {
         let keypair = Keypair::from_bytes(&service.seed);
         let keypair = HsIdKeypair::from(ExpandedKeypair::from(&keypair));
         let launched = self.client.launch_onion_service_with_hsid(config, keypair);
-        let (running, requests) = launched.map_err(|_| TorError::Publish)?.ok_or(TorError::Publish)?;
+        let (running, requests) =
+            launched.map_err(|_| TorError::Publish)?.ok_or(TorError::Publish)?;
         let (doors, incoming) = Doors::open(&service.ports);
         let serving = Serving(tokio::spawn(serve(requests, doors)).abort_handle());
         published(&running).await;
@@ -135,7 +138,11 @@ impl Arti {
 }
 
 impl Engine for Arti {
-    fn connect(&self, to: Address, isolation: Isolation) -> BoxFuture<'_, Result<Box<dyn Transport>>> {
+    fn connect(
+        &self,
+        to: Address,
+        isolation: Isolation,
+    ) -> BoxFuture<'_, Result<Box<dyn Transport>>> {
         Box::pin(self.open(to, isolation))
     }
 
@@ -149,7 +156,11 @@ impl Engine for Arti {
             let service = HsId::from(*key.service.key());
             // The keystore replaces nothing by itself.
             let _ = self.client.remove_service_discovery_key(KeystoreSelector::Primary, service);
-            let added = self.client.insert_service_discovery_key(KeystoreSelector::Primary, service, secret);
+            let added = self.client.insert_service_discovery_key(
+                KeystoreSelector::Primary,
+                service,
+                secret,
+            );
             Ok(added.map(|_| ()).map_err(|_| TorError::State)?)
         })
     }
@@ -197,8 +208,9 @@ async fn published(running: &RunningOnionService) {
     let _ = tokio::time::timeout(PUBLISH, waiting).await;
 }
 
-/// Not `is_fully_reachable`: a service can be dialled while it calls itself degraded. "Unreachable" without a problem is one
-/// of which all directories of the present period know, when those of the next cannot be reckoned yet.
+/// Not `is_fully_reachable`: a service can be dialled while it calls itself degraded. "Unreachable"
+/// without a problem is one of which all directories of the present period know, when those of the
+/// next cannot be reckoned yet.
 fn handed_out(status: &OnionServiceStatus) -> bool {
     match status.state() {
         State::Running | State::DegradedReachable => true,
@@ -213,7 +225,11 @@ async fn bootstrap(client: Client) {
     }
 }
 
-async fn watch_bootstrap(client: Client, report: watch::Sender<TorStatus>, blocked_after: Duration) {
+async fn watch_bootstrap(
+    client: Client,
+    report: watch::Sender<TorStatus>,
+    blocked_after: Duration,
+) {
     let deadline = tokio::time::sleep(blocked_after);
     tokio::pin!(deadline);
     let mut events = client.bootstrap_events();
@@ -221,14 +237,20 @@ async fn watch_bootstrap(client: Client, report: watch::Sender<TorStatus>, block
     loop {
         let now = client.bootstrap_status();
         let ready = now.ready_for_traffic();
-        #[allow(clippy::as_conversions, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0..=100")]
+        #[allow(
+            clippy::as_conversions,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "0..=100"
+        )]
         let percent = (now.as_frac().clamp(0.0, 1.0) * 100.0) as u8;
         if ready {
             overdue = false;
             deadline.as_mut().reset(tokio::time::Instant::now() + blocked_after);
         }
         let blocked = !ready && overdue;
-        let text = if percent < 15 { "connecting to a relay" } else { "loading the directory of relays" };
+        let text =
+            if percent < 15 { "connecting to a relay" } else { "loading the directory of relays" };
         report.send_replace(TorStatus { percent, ready, text: text.to_owned(), blocked });
         tokio::select! {
             event = events.next() => if event.is_none() { return },
@@ -242,7 +264,9 @@ fn refusal(kind: ErrorKind) -> TorError {
         ErrorKind::OnionServiceNotFound
         | ErrorKind::OnionServiceNotRunning
         | ErrorKind::OnionServiceConnectionFailed => TorError::OnionUnreachable,
-        ErrorKind::OnionServiceMissingClientAuth | ErrorKind::OnionServiceWrongClientAuth => TorError::OnionKey,
+        ErrorKind::OnionServiceMissingClientAuth | ErrorKind::OnionServiceWrongClientAuth => {
+            TorError::OnionKey
+        }
         ErrorKind::BootstrapRequired => TorError::NotReady,
         _ => TorError::Unreachable,
     }

@@ -12,7 +12,9 @@ const LAUNCH: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Starts tor; the control port that it chose comes back with it.
-pub(super) async fn start(settings: &TorSettings) -> Result<(Child, std::net::SocketAddr), TorError> {
+pub(super) async fn start(
+    settings: &TorSettings,
+) -> Result<(Child, std::net::SocketAddr), TorError> {
     let program = settings.program().ok_or(TorError::NoBinary)?;
     make_private(&settings.dir)?;
     let port_file = settings.dir.join("control-port");
@@ -41,7 +43,8 @@ pub(super) async fn start(settings: &TorSettings) -> Result<(Child, std::net::So
             }
         }
     };
-    let control = tokio::time::timeout(LAUNCH, chosen).await.map_err(|_| TorError::BinaryFailed)??;
+    let control =
+        tokio::time::timeout(LAUNCH, chosen).await.map_err(|_| TorError::BinaryFailed)??;
     Ok((child, control))
 }
 
@@ -70,13 +73,18 @@ fn lines(settings: &TorSettings, port_file: &Path) -> Vec<String> {
     ]
     .map(str::to_owned)
     .to_vec();
-    let path = |p: &Path| format!("\"{}\"", p.to_string_lossy().replace('\\', "\\\\").replace('"', "\\\""));
+    let path = |p: &Path| {
+        format!("\"{}\"", p.to_string_lossy().replace('\\', "\\\\").replace('"', "\\\""))
+    };
     lines.push(format!("DataDirectory {}", path(&settings.dir.join("data"))));
     lines.push(format!("ControlPortWriteToFile {}", path(port_file)));
     // Ends by itself when we are gone, however we went.
     lines.push(format!("__OwningControllerProcess {}", std::process::id()));
     lines.push(format!("NewCircuitPeriod {}", settings.new_circuit_after.as_secs().max(1)));
-    lines.push(format!("MaxCircuitDirtiness {}", settings.renew_every.map_or(600, |d| d.as_secs().max(10))));
+    lines.push(format!(
+        "MaxCircuitDirtiness {}",
+        settings.renew_every.map_or(600, |d| d.as_secs().max(10))
+    ));
     lines.push(format!("VanguardsLiteEnabled {}", u8::from(settings.vanguards != Vanguards::Off)));
     if !settings.guards.is_empty() {
         lines.push(format!("EntryNodes {}", settings.guards.join(",")));
@@ -84,9 +92,18 @@ fn lines(settings: &TorSettings, port_file: &Path) -> Vec<String> {
     }
     if !settings.bridges.is_empty() {
         lines.push("UseBridges 1".to_owned());
-        lines.extend(settings.bridges.iter().map(|b| format!("Bridge {}", b.strip_prefix("Bridge ").unwrap_or(b))));
+        lines.extend(
+            settings
+                .bridges
+                .iter()
+                .map(|b| format!("Bridge {}", b.strip_prefix("Bridge ").unwrap_or(b))),
+        );
         for transport in &settings.transports {
-            lines.push(format!("ClientTransportPlugin {} exec {}", transport.name, transport.path.to_string_lossy()));
+            lines.push(format!(
+                "ClientTransportPlugin {} exec {}",
+                transport.name,
+                transport.path.to_string_lossy()
+            ));
         }
     }
     // A line break would begin another setting.
@@ -102,9 +119,15 @@ mod tests {
     #[test]
     fn a_hardened_torrc_and_no_smuggled_lines() {
         let mut settings = TorSettings::new("/tmp/x".into());
-        settings.bridges = vec!["127.0.0.1:1 AA".into(), "127.0.0.1:1 AA\nControlPort 0.0.0.0:9".into()];
+        settings.bridges =
+            vec!["127.0.0.1:1 AA".into(), "127.0.0.1:1 AA\nControlPort 0.0.0.0:9".into()];
         let text = lines(&settings, Path::new("/tmp/x/port")).join("\n");
-        for line in ["NewCircuitPeriod 30", "EnforceDistinctSubnets 1", "ClientUseIPv6 0", "AvoidDiskWrites 1"] {
+        for line in [
+            "NewCircuitPeriod 30",
+            "EnforceDistinctSubnets 1",
+            "ClientUseIPv6 0",
+            "AvoidDiskWrites 1",
+        ] {
             assert!(text.lines().any(|l| l == line), "{line}");
         }
         assert!(text.contains("MaxCircuitDirtiness 300") && text.contains("Bridge 127.0.0.1:1 AA"));

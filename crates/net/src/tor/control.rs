@@ -31,10 +31,15 @@ pub(super) struct Answer {
 }
 
 impl Control {
-    /// Connects and authenticates: by the password if there is one, else by the cookie that tor names, else by nothing.
-    pub(super) async fn connect(at: SocketAddr, password: Option<&Sensitive<String>>) -> Result<Control, TorError> {
+    /// Connects and authenticates: by the password if there is one, else by the cookie that tor
+    /// names, else by nothing.
+    pub(super) async fn connect(
+        at: SocketAddr,
+        password: Option<&Sensitive<String>>,
+    ) -> Result<Control, TorError> {
         let stream = tokio::time::timeout(PATIENCE, TcpStream::connect(at)).await;
-        let (read, write) = stream.map_err(|_| TorError::NoControl)?.map_err(|_| TorError::NoControl)?.into_split();
+        let (read, write) =
+            stream.map_err(|_| TorError::NoControl)?.map_err(|_| TorError::NoControl)?.into_split();
         let mut control = Control { read: BufReader::new(read), write };
         let info = control.ask("PROTOCOLINFO 1").await?;
         if info.code != 250 {
@@ -97,8 +102,16 @@ impl Control {
 
     async fn line(&mut self) -> Result<String, TorError> {
         let mut line = String::new();
-        let read = (&mut self.read).take(MAX_LINE).read_line(&mut line).await.map_err(|_| TorError::NoControl)?;
-        if read == 0 { Err(TorError::NoControl) } else { Ok(line.trim_end_matches(['\r', '\n']).to_owned()) }
+        let read = (&mut self.read)
+            .take(MAX_LINE)
+            .read_line(&mut line)
+            .await
+            .map_err(|_| TorError::NoControl)?;
+        if read == 0 {
+            Err(TorError::NoControl)
+        } else {
+            Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+        }
     }
 
     /// The SOCKS port that tor listens on.
@@ -113,9 +126,12 @@ impl Control {
     /// Bootstrap: per cent and tor's words.
     pub(super) async fn bootstrap(&mut self) -> Result<(u8, String), TorError> {
         let answer = self.ask("GETINFO status/bootstrap-phase").await?;
-        let line = answer.lines.iter().find(|l| l.contains("PROGRESS=")).ok_or(TorError::NoControl)?;
-        let percent = field(line, "PROGRESS=").and_then(|p| p.parse().ok()).ok_or(TorError::NoControl)?;
-        let words = line.split("SUMMARY=\"").nth(1).and_then(|s| s.split('"').next()).unwrap_or_default();
+        let line =
+            answer.lines.iter().find(|l| l.contains("PROGRESS=")).ok_or(TorError::NoControl)?;
+        let percent =
+            field(line, "PROGRESS=").and_then(|p| p.parse().ok()).ok_or(TorError::NoControl)?;
+        let words =
+            line.split("SUMMARY=\"").nth(1).and_then(|s| s.split('"').next()).unwrap_or_default();
         Ok((percent, words.to_owned()))
     }
 
@@ -126,13 +142,21 @@ impl Control {
         ports: &[(u16, SocketAddr)],
         clients: &[ClientPublicKey],
     ) -> Result<(), TorError> {
-        let mut command = Zeroizing::new(format!("ADD_ONION ED25519-V3:{}", BASE64.encode(expanded.as_ref())));
-        command.push_str(if clients.is_empty() { " Flags=DiscardPK" } else { " Flags=DiscardPK,V3Auth" });
+        let mut command =
+            Zeroizing::new(format!("ADD_ONION ED25519-V3:{}", BASE64.encode(expanded.as_ref())));
+        command.push_str(if clients.is_empty() {
+            " Flags=DiscardPK"
+        } else {
+            " Flags=DiscardPK,V3Auth"
+        });
         for (virtual_port, target) in ports {
             command.push_str(&format!(" Port={virtual_port},{target}"));
         }
         for client in clients {
-            command.push_str(&format!(" ClientAuthV3={}", data_encoding::BASE32_NOPAD.encode(&client.0)));
+            command.push_str(&format!(
+                " ClientAuthV3={}",
+                data_encoding::BASE32_NOPAD.encode(&client.0)
+            ));
         }
         let answer = self.ask(&command).await?;
         if answer.code == 250 { Ok(()) } else { Err(TorError::ControlRefused("ADD_ONION")) }
@@ -166,7 +190,11 @@ impl Control {
         ));
         let answer = self.ask(&command).await?;
         // 251 and 252: it was there, or replaces one.
-        if (250..=252).contains(&answer.code) { Ok(()) } else { Err(TorError::ControlRefused("ONION_CLIENT_AUTH_ADD")) }
+        if (250..=252).contains(&answer.code) {
+            Ok(())
+        } else {
+            Err(TorError::ControlRefused("ONION_CLIENT_AUTH_ADD"))
+        }
     }
 }
 

@@ -87,21 +87,31 @@ impl TorError {
     #[must_use]
     pub const fn hint(self) -> &'static str {
         match self {
-            TorError::NoArti => "use a running tor (--tor system) or let hushwing start one (--tor private)",
-            TorError::NoSocks => "start tor, name its port with --tor-socks, or use the Tor inside (--tor arti)",
-            TorError::NoControl => "set `ControlPort 9051` in torrc, or name the port with --tor-control",
+            TorError::NoArti => {
+                "use a running tor (--tor system) or let hushwing start one (--tor private)"
+            }
+            TorError::NoSocks => {
+                "start tor, name its port with --tor-socks, or use the Tor inside (--tor arti)"
+            }
+            TorError::NoControl => {
+                "set `ControlPort 9051` in torrc, or name the port with --tor-control"
+            }
             TorError::ControlAuth => {
                 "give the password in HUSHWING_TOR_PASSWORD, or make tor's cookie file readable for this user"
             }
             TorError::ControlRefused(_) => "look into tor's log",
-            TorError::NoBinary => "install tor (Debian: apt install tor), or name the program in TOR_BINARY",
+            TorError::NoBinary => {
+                "install tor (Debian: apt install tor), or name the program in TOR_BINARY"
+            }
             TorError::BinaryFailed => "run `tor --verify-config`, and check bridges and transports",
             TorError::Setting(_) | TorError::Unsupported(_) => "see the operator guide, \"Tor\"",
             TorError::State => "it must be writable and for this user alone (mode 0700)",
             TorError::OnionKey => "ask its owner to admit your key, and give it with --onion-key",
             TorError::NoExits => "allow exits, or use a hub that has an onion address",
             TorError::NeedsTor => "choose a route through Tor: --route tor",
-            _ => "is the machine connected? If Tor is blocked where you are, use bridges (--bridge)",
+            _ => {
+                "is the machine connected? If Tor is blocked where you are, use bridges (--bridge)"
+            }
         }
     }
 }

@@ -10,7 +10,8 @@ use tokio::net::TcpStream;
 pub const SOCKS_PORTS: std::ops::RangeInclusive<u16> = 9050..=9054;
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The first of these local ports that answers as SOCKS5. Something else that listens there is passed over.
+/// The first of these local ports that answers as SOCKS5. Something else that listens there is
+/// passed over.
 pub async fn find_socks(ports: impl IntoIterator<Item = u16>) -> Option<SocketAddr> {
     for port in ports {
         let at = SocketAddr::from(([127, 0, 0, 1], port));

@@ -1,4 +1,5 @@
-//! Keys by which a restricted onion service knows who may find it (rend-spec-v3, client authorization).
+//! Keys by which a restricted onion service knows who may find it (rend-spec-v3, client
+//! authorization).
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +13,8 @@ use super::TorError;
 
 const PUBLIC_PREFIX: &str = "descriptor:x25519:";
 
-/// Who may find a restricted service. Written as tor writes it: `descriptor:x25519:` and 52 letters.
+/// Who may find a restricted service. Written as tor writes it: `descriptor:x25519:` and 52
+/// letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientPublicKey(pub [u8; 32]);
 
@@ -32,8 +34,8 @@ impl fmt::Display for ClientPublicKey {
     }
 }
 
-/// The secret half, and the service that it opens. Written as `NAME.onion:descriptor:x25519:` and 52 letters, which is what
-/// tor's `.auth_private` files hold.
+/// The secret half, and the service that it opens. Written as `NAME.onion:descriptor:x25519:` and
+/// 52 letters, which is what tor's `.auth_private` files hold.
 #[derive(Clone)]
 pub struct ClientKey {
     pub(crate) service: OnionName,
@@ -67,7 +69,11 @@ impl ClientKey {
     /// The text for the client's own file. Secret.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
-        Zeroizing::new(format!("{}:{PUBLIC_PREFIX}{}", self.service, BASE32_NOPAD.encode(self.secret.as_ref())))
+        Zeroizing::new(format!(
+            "{}:{PUBLIC_PREFIX}{}",
+            self.service,
+            BASE32_NOPAD.encode(self.secret.as_ref())
+        ))
     }
 }
 
@@ -75,12 +81,16 @@ impl FromStr for ClientKey {
     type Err = TorError;
 
     fn from_str(text: &str) -> Result<Self, TorError> {
-        let bad = TorError::Setting("an onion key is `NAME.onion:descriptor:x25519:` and 52 letters");
+        let bad =
+            TorError::Setting("an onion key is `NAME.onion:descriptor:x25519:` and 52 letters");
         let (name, key) = text.trim().split_once(':').ok_or(bad)?;
         // Tor's own files leave `.onion` away.
         let name = if name.ends_with(".onion") { name.to_owned() } else { format!("{name}.onion") };
         let letters = key.strip_prefix(PUBLIC_PREFIX).ok_or(bad)?;
-        Ok(ClientKey { service: name.parse().map_err(|_| bad)?, secret: decode(letters).ok_or(bad)? })
+        Ok(ClientKey {
+            service: name.parse().map_err(|_| bad)?,
+            secret: decode(letters).ok_or(bad)?,
+        })
     }
 }
 

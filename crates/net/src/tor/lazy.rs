@@ -4,7 +4,8 @@ use tokio::sync::{OnceCell, watch};
 use wire::Address;
 
 use super::{
-    BoxFuture, ClientKey, Engine, EngineKind, Isolation, OnionService, ServiceSettings, TorSettings, TorStatus, system,
+    BoxFuture, ClientKey, Engine, EngineKind, Isolation, OnionService, ServiceSettings,
+    TorSettings, TorStatus, system,
 };
 use crate::{Error, Result, Transport};
 
@@ -21,7 +22,8 @@ impl Lazy {
 
     /// The engine; one that could not be started is tried again by the next who asks.
     async fn engine(&self) -> Result<&dyn Engine> {
-        let started = self.engine.get_or_try_init(|| start(&self.settings, self.report.clone())).await;
+        let started =
+            self.engine.get_or_try_init(|| start(&self.settings, self.report.clone())).await;
         if let Err(Error::Tor(error)) = &started {
             let text = format!("{error} ({})", error.hint());
             self.report.send_replace(TorStatus { text, ..TorStatus::default() });
@@ -30,7 +32,10 @@ impl Lazy {
     }
 }
 
-async fn start(settings: &TorSettings, report: watch::Sender<TorStatus>) -> Result<Box<dyn Engine>> {
+async fn start(
+    settings: &TorSettings,
+    report: watch::Sender<TorStatus>,
+) -> Result<Box<dyn Engine>> {
     Ok(match settings.engine {
         #[cfg(feature = "arti")]
         EngineKind::Arti => Box::new(super::arti::Arti::start(settings, report)?),
@@ -46,7 +51,11 @@ impl Engine for Lazy {
         Box::pin(async { self.engine().await.map(|_| ()) })
     }
 
-    fn connect(&self, to: Address, isolation: Isolation) -> BoxFuture<'_, Result<Box<dyn Transport>>> {
+    fn connect(
+        &self,
+        to: Address,
+        isolation: Isolation,
+    ) -> BoxFuture<'_, Result<Box<dyn Transport>>> {
         Box::pin(async move { self.engine().await?.connect(to, isolation).await })
     }
 

@@ -1,7 +1,8 @@
 //! Tor, by one of two engines: Arti inside this process, or a tor process beside it.
 //!
-//! A [`Tor`] is a handle to a running engine. It dials onion services (and, through exits, IP addresses), publishes
-//! onion services, and says how far it has come. Streams of one [`TorDialer`] share circuits with no other's.
+//! A [`Tor`] is a handle to a running engine. It dials onion services (and, through exits, IP
+//! addresses), publishes onion services, and says how far it has come. Streams of one [`TorDialer`]
+//! share circuits with no other's.
 
 #[cfg(feature = "arti")]
 mod arti;
@@ -35,12 +36,14 @@ pub use self::settings::{EngineKind, PluggableTransport, TorSettings, Vanguards}
 pub use self::status::TorStatus;
 use crate::{Error, Result, Transport};
 
-/// How long one attempt to reach somebody through Tor may take: a descriptor, an introduction, a rendezvous.
+/// How long one attempt to reach somebody through Tor may take: a descriptor, an introduction, a
+/// rendezvous.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Which streams may share circuits: those of one dialer between two renewals, while nothing goes wrong.
+/// Which streams may share circuits: those of one dialer between two renewals, while nothing goes
+/// wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Isolation {
     /// The dialer.
@@ -58,7 +61,11 @@ trait Engine: Send + Sync + 'static {
         Box::pin(std::future::ready(Ok(())))
     }
     /// Opens a stream, when Tor is ready.
-    fn connect(&self, to: Address, isolation: Isolation) -> BoxFuture<'_, Result<Box<dyn Transport>>>;
+    fn connect(
+        &self,
+        to: Address,
+        isolation: Isolation,
+    ) -> BoxFuture<'_, Result<Box<dyn Transport>>>;
     /// Publishes an onion service; it is gone when the answer is dropped.
     fn publish(&self, service: ServiceSettings) -> BoxFuture<'_, Result<OnionService>>;
     /// Takes a key that a restricted service has handed us.
@@ -82,7 +89,8 @@ impl Drop for Inner {
     }
 }
 
-/// A running Tor. Clones share it; it stops when the last one is gone. `Debug` prints the type's name.
+/// A running Tor. Clones share it; it stops when the last one is gone. `Debug` prints the type's
+/// name.
 #[derive(Clone)]
 pub struct Tor(Arc<Inner>);
 
@@ -93,7 +101,8 @@ impl fmt::Debug for Tor {
 }
 
 impl Tor {
-    /// Starts an engine in the background; [`Tor::status`] says how it comes along. Call it inside a tokio runtime.
+    /// Starts an engine in the background; [`Tor::status`] says how it comes along. Call it inside
+    /// a tokio runtime.
     ///
     /// # Errors
     /// [`Error::Tor`]: a setting is wrong, no tor is to be found, the state directory cannot be used.
@@ -103,7 +112,8 @@ impl Tor {
         Ok(tor)
     }
 
-    /// An engine that starts when something is first dialled or published. Call it inside a tokio runtime.
+    /// An engine that starts when something is first dialled or published. Call it inside a tokio
+    /// runtime.
     #[must_use]
     pub fn lazy(settings: TorSettings) -> Tor {
         let (report, status) = watch::channel(TorStatus::default());
@@ -154,7 +164,8 @@ impl Tor {
         TorDialer { group, failures: Arc::default(), tor: self.clone() }
     }
 
-    /// From now on new streams take new circuits. Links that follow [`Tor::renewals`] move over by themselves.
+    /// From now on new streams take new circuits. Links that follow [`Tor::renewals`] move over by
+    /// themselves.
     pub fn renew(&self) {
         self.0.generation.send_modify(|g| *g = g.wrapping_add(1));
     }
@@ -165,8 +176,9 @@ impl Tor {
         self.0.generation.subscribe()
     }
 
-    /// Publishes an onion service with a key of ours: the same key gives the same name. Returns when its descriptor was
-    /// handed out, or when it has been tried for a minute; the service goes on trying.
+    /// Publishes an onion service with a key of ours: the same key gives the same name. Returns
+    /// when its descriptor was handed out, or when it has been tried for a minute; the service goes
+    /// on trying.
     ///
     /// # Errors
     /// [`Error::Tor`].
@@ -226,8 +238,9 @@ impl TorDialer {
             .map_err(|_| Error::ConnectTimeout)?
     }
 
-    /// Something went wrong with a stream: the next one takes other circuits. A circuit to a service that is gone can look alive
-    /// for minutes, and every stream on it then fails like the first.
+    /// Something went wrong with a stream: the next one takes other circuits. A circuit to a
+    /// service that is gone can look alive for minutes, and every stream on it then fails like the
+    /// first.
     pub(crate) fn leave_circuits(&self) {
         self.failures.fetch_add(1, Ordering::Relaxed);
     }

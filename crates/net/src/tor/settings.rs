@@ -19,7 +19,8 @@ pub enum EngineKind {
     Private,
 }
 
-/// How circuits guard against discovery of their guard. C tor: `VanguardsLiteEnabled`; Arti: `vanguards.mode`.
+/// How circuits guard against discovery of their guard. C tor: `VanguardsLiteEnabled`; Arti:
+/// `vanguards.mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Vanguards {
     /// One further fixed layer.
@@ -59,7 +60,8 @@ pub struct TorSettings {
     pub bridges: Vec<String>,
     /// Programs for bridges with a transport.
     pub transports: Vec<PluggableTransport>,
-    /// Relays that may be guards: fingerprints or countries, as C tor's `EntryNodes`. Arti has no such setting.
+    /// Relays that may be guards: fingerprints or countries, as C tor's `EntryNodes`. Arti has no
+    /// such setting.
     pub guards: Vec<String>,
     /// How circuits are guarded.
     pub vanguards: Vanguards,
@@ -107,7 +109,8 @@ impl TorSettings {
         }
     }
 
-    /// The tor program that would be started: the setting, `TOR_BINARY`, or the first `tor` along `PATH`.
+    /// The tor program that would be started: the setting, `TOR_BINARY`, or the first `tor` along
+    /// `PATH`.
     #[must_use]
     pub fn program(&self) -> Option<PathBuf> {
         let path = match &self.binary {

@@ -35,7 +35,8 @@ mod tests {
 
     #[test]
     fn per_cent_then_blocked_then_connected() {
-        let mut status = TorStatus { percent: 45, text: "loading relays".into(), ..TorStatus::default() };
+        let mut status =
+            TorStatus { percent: 45, text: "loading relays".into(), ..TorStatus::default() };
         assert_eq!(status.line(), "Tor: 45 %, loading relays");
         status.blocked = true;
         assert!(status.line().contains("Bridges may help"));

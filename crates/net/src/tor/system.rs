@@ -18,8 +18,8 @@ use super::control::Control;
 use super::find::{SOCKS_PORTS, find_socks, speaks_socks};
 use super::service::Doors;
 use super::{
-    BoxFuture, ClientKey, Engine, Isolation, OnionService, ServiceSettings, TorError, TorSettings, TorStatus, child,
-    onion_name,
+    BoxFuture, ClientKey, Engine, Isolation, OnionService, ServiceSettings, TorError, TorSettings,
+    TorStatus, child, onion_name,
 };
 use crate::{Result, Transport, transport};
 
@@ -67,28 +67,41 @@ impl Drop for System {
 
 impl System {
     /// Uses a tor that runs.
-    pub(super) async fn attach(settings: &TorSettings, report: watch::Sender<TorStatus>) -> Result<System> {
+    pub(super) async fn attach(
+        settings: &TorSettings,
+        report: watch::Sender<TorStatus>,
+    ) -> Result<System> {
         let socks = match settings.socks {
             Some(at) => speaks_socks(at).await.then_some(at),
             None => find_socks(SOCKS_PORTS).await,
         };
-        let control = settings.control.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], CONTROL_PORT)));
+        let control =
+            settings.control.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], CONTROL_PORT)));
         let ports = Ports { socks: Some(socks.ok_or(TorError::NoSocks)?), control };
         let shared = Arc::new(Shared {
             ports: watch::channel(ports).0,
             password: settings.password.clone(),
             keys: Mutex::default(),
         });
-        let watching = tokio::spawn(watch_bootstrap(shared.clone(), report, settings.blocked_after));
+        let watching =
+            tokio::spawn(watch_bootstrap(shared.clone(), report, settings.blocked_after));
         Ok(System { shared, session: rand::random(), tasks: vec![watching.abort_handle()] })
     }
 
     /// Starts one, and starts it again when it ends.
-    pub(super) async fn spawn(settings: &TorSettings, report: watch::Sender<TorStatus>) -> Result<System> {
+    pub(super) async fn spawn(
+        settings: &TorSettings,
+        report: watch::Sender<TorStatus>,
+    ) -> Result<System> {
         let (process, control) = child::start(settings).await?;
         let ports = Ports { socks: None, control };
-        let shared = Arc::new(Shared { ports: watch::channel(ports).0, password: None, keys: Mutex::default() });
-        let watching = tokio::spawn(watch_bootstrap(shared.clone(), report, settings.blocked_after));
+        let shared = Arc::new(Shared {
+            ports: watch::channel(ports).0,
+            password: None,
+            keys: Mutex::default(),
+        });
+        let watching =
+            tokio::spawn(watch_bootstrap(shared.clone(), report, settings.blocked_after));
         let keeping = tokio::spawn(keep_alive(process, settings.clone(), shared.clone()));
         let tasks = vec![watching.abort_handle(), keeping.abort_handle()];
         Ok(System { shared, session: rand::random(), tasks })
@@ -105,12 +118,14 @@ impl System {
 
     async fn open(&self, to: Address, isolation: Isolation) -> Result<Box<dyn Transport>> {
         let socks = self.socks().await?;
-        // Tor keeps streams of different SOCKS users on different circuits (IsolateSOCKSAuth, its default).
+        // Tor keeps streams of different SOCKS users on different circuits (IsolateSOCKSAuth, its
+        // default).
         let user = format!("hushwing-{:016x}-{}", self.session, isolation.group);
         let pass = format!("{}-{}", isolation.generation, isolation.failures);
         let connected = match to {
             Address::Onion(name, port) => {
-                Socks5Stream::connect_with_password(socks, (name.to_string(), port), &user, &pass).await
+                Socks5Stream::connect_with_password(socks, (name.to_string(), port), &user, &pass)
+                    .await
             }
             Address::Ip(at) => Socks5Stream::connect_with_password(socks, at, &user, &pass).await,
         };
@@ -125,7 +140,8 @@ impl System {
         let mut listeners = Vec::new();
         let mut ports = Vec::new();
         for port in &service.ports {
-            let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|_| TorError::Publish)?;
+            let listener =
+                TcpListener::bind(("127.0.0.1", 0)).await.map_err(|_| TorError::Publish)?;
             ports.push((*port, listener.local_addr().map_err(|_| TorError::Publish)?));
             listeners.push(Task(tokio::spawn(take(listener, *port, doors.clone())).abort_handle()));
         }
@@ -139,7 +155,11 @@ impl System {
 }
 
 impl Engine for System {
-    fn connect(&self, to: Address, isolation: Isolation) -> BoxFuture<'_, Result<Box<dyn Transport>>> {
+    fn connect(
+        &self,
+        to: Address,
+        isolation: Isolation,
+    ) -> BoxFuture<'_, Result<Box<dyn Transport>>> {
         Box::pin(self.open(to, isolation))
     }
 
@@ -166,7 +186,8 @@ impl Drop for Task {
 /// RFC 8032, section 5.1.5: the secret scalar and the prefix, from the seed.
 fn expand(seed: &[u8; 32]) -> StdResult<Zeroizing<[u8; 64]>, TorError> {
     let hash = digest::digest(&digest::SHA512, seed);
-    let mut expanded: Zeroizing<[u8; 64]> = Zeroizing::new(hash.as_ref().try_into().map_err(|_| TorError::Publish)?);
+    let mut expanded: Zeroizing<[u8; 64]> =
+        Zeroizing::new(hash.as_ref().try_into().map_err(|_| TorError::Publish)?);
     if let Some([first, .., last]) = expanded.first_chunk_mut::<32>() {
         *first &= 248;
         *last = (*last & 63) | 64;
@@ -241,8 +262,13 @@ async fn keep_alive(mut process: Child, settings: TorSettings, shared: Arc<Share
     }
 }
 
-/// Follows bootstrap. A tor whose control port we may not use is taken for ready while its SOCKS port answers.
-async fn watch_bootstrap(shared: Arc<Shared>, report: watch::Sender<TorStatus>, blocked_after: Duration) {
+/// Follows bootstrap. A tor whose control port we may not use is taken for ready while its SOCKS
+/// port answers.
+async fn watch_bootstrap(
+    shared: Arc<Shared>,
+    report: watch::Sender<TorStatus>,
+    blocked_after: Duration,
+) {
     let mut since = tokio::time::Instant::now();
     let mut control: Option<Control> = None;
     let mut ask_again = since;
@@ -289,7 +315,9 @@ async fn watch_bootstrap(shared: Arc<Shared>, report: watch::Sender<TorStatus>, 
 
 fn refusal(error: &tokio_socks::Error, onion: bool) -> TorError {
     match error {
-        tokio_socks::Error::Io(_) | tokio_socks::Error::ProxyServerUnreachable => TorError::NotReady,
+        tokio_socks::Error::Io(_) | tokio_socks::Error::ProxyServerUnreachable => {
+            TorError::NotReady
+        }
         // Tor gives many reasons, a missing key among them, as "general failure".
         _ if onion => TorError::OnionUnreachable,
         _ => TorError::Unreachable,

@@ -139,7 +139,11 @@ impl rustls::server::danger::ClientCertVerifier for TakesAny {
 struct NoKey;
 
 impl rustls::client::ResolvesClientCert for NoKey {
-    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<rustls::sign::CertifiedKey>> {
+    fn resolve(
+        &self,
+        _: &[&[u8]],
+        _: &[SignatureScheme],
+    ) -> Option<Arc<rustls::sign::CertifiedKey>> {
         None
     }
 
@@ -168,7 +172,10 @@ pub fn good_config() -> ClientConfig {
     raw_config(&[aws_lc_rs::kx_group::X25519MLKEM768], &[net::ALPN])
 }
 
-pub async fn raw_connect(to: SocketAddr, config: ClientConfig) -> std::io::Result<TlsStream<TcpStream>> {
+pub async fn raw_connect(
+    to: SocketAddr,
+    config: ClientConfig,
+) -> std::io::Result<TlsStream<TcpStream>> {
     let tcp = TcpStream::connect(to).await?;
     tcp.set_nodelay(true)?;
     let name = ServerName::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST).into());
@@ -179,7 +186,8 @@ pub async fn raw_connect(to: SocketAddr, config: ClientConfig) -> std::io::Resul
 pub fn impostor(shows: &Identity, holds: &Identity) -> Arc<rustls::sign::CertifiedKey> {
     let der = |prefix: &[u8], key: &[u8]| [prefix, key].concat();
     let spki = der(b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00", shows.node_id().as_bytes());
-    let pkcs8 = der(b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20", holds.seed());
+    let pkcs8 =
+        der(b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20", holds.seed());
     let key = aws_lc_rs::sign::any_eddsa_type(&pkcs8.into()).unwrap();
     Arc::new(rustls::sign::CertifiedKey::new(vec![spki.into()], key))
 }

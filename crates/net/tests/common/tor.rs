@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use net::tor::{EngineKind, OnionIncoming, OnionService, ServiceSettings, Tor, TorDialer, TorSettings, Vanguards};
+use net::tor::{
+    EngineKind, OnionIncoming, OnionService, ServiceSettings, Tor, TorDialer, TorSettings,
+    Vanguards,
+};
 use net::{Error, Transport};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,8 +15,9 @@ use tornet::Shared;
 use wire::Address;
 use zeroize::Zeroizing;
 
-/// How long what needs a descriptor, an introduction and a rendezvous may take. C tor that introduces itself to a service which is
-/// just going waits up to a minute for a rendezvous that does not come, and may do so twice.
+/// How long what needs a descriptor, an introduction and a rendezvous may take. C tor that
+/// introduces itself to a service which is just going waits up to a minute for a rendezvous that
+/// does not come, and may do so twice.
 const PATIENCE: Duration = Duration::from_secs(240);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 pub const PORT: u16 = 7000;
@@ -30,7 +34,8 @@ pub fn settings(net: &Shared, dir: &TempDir, engine: EngineKind) -> TorSettings 
         }
         EngineKind::Private => {
             settings.torrc = net.torrc_client().to_vec();
-            // C tor picks this layer before it knows any relay, and then waits for the next consensus.
+            // C tor picks this layer before it knows any relay, and then waits for the next
+            // consensus.
             settings.vanguards = Vanguards::Off;
         }
     }
@@ -158,7 +163,9 @@ pub fn peers(pid: u32) -> BTreeSet<SocketAddr> {
     let connections = table.lines().skip(1).filter_map(|line| {
         let fields: Vec<_> = line.split_whitespace().collect();
         // Local, remote, state (1 is established), … inode.
-        let &[_, _, remote, "01", _, _, _, _, _, inode, ..] = fields.as_slice() else { return None };
+        let &[_, _, remote, "01", _, _, _, _, _, inode, ..] = fields.as_slice() else {
+            return None;
+        };
         sockets.contains(&format!("socket:[{inode}]")).then(|| address(remote))
     });
     connections.collect()

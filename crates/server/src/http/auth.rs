@@ -10,7 +10,8 @@ use super::reply::Trouble;
 pub(crate) fn access(headers: &HeaderMap, open: Option<AccessKey>) -> Result<AccessKey, Trouble> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return open.ok_or(Trouble::NoKey) };
     // A key that is no key is refused, never taken for a guest's.
-    let (scheme, key) = value.to_str().ok().and_then(|v| v.split_once(' ')).ok_or(Trouble::WrongKey)?;
+    let (scheme, key) =
+        value.to_str().ok().and_then(|v| v.split_once(' ')).ok_or(Trouble::WrongKey)?;
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(Trouble::WrongKey);
     }

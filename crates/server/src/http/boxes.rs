@@ -37,7 +37,9 @@ pub(super) async fn put(
     let body = body(request, shared.limits.body).await?;
     let posted = match media {
         Media::Json => json::read(&body).map_err(Trouble::BadRequest)?,
-        Media::Cbor => wire::decode(&body, "box").map(Posted::One).map_err(|e| Trouble::BadRequest(e.to_string()))?,
+        Media::Cbor => wire::decode(&body, "box")
+            .map(Posted::One)
+            .map_err(|e| Trouble::BadRequest(e.to_string()))?,
     };
     let (single, boxes) = match posted {
         Posted::One(one) => (true, vec![one]),
@@ -45,7 +47,8 @@ pub(super) async fn put(
     };
     let operations = boxes.into_iter().map(Operation::Put).collect();
     let answers = ask(&shared, connection, access, operations, Duration::ZERO).await?;
-    let results: Vec<(StatusCode, Value)> = answers.iter().map(outcome).collect::<Result<_, _>>()?;
+    let results: Vec<(StatusCode, Value)> =
+        answers.iter().map(outcome).collect::<Result<_, _>>()?;
     if single && let Some((status, value)) = results.first() {
         return Ok(with_headers(*status, (*status, Json(value)).into_response()));
     }
@@ -72,7 +75,8 @@ pub(super) async fn get(
     let access = auth::access(&headers, shared.open_key())?;
     let wrong_id = || Trouble::BadRequest("an id is 32 bytes in hexadecimal or base64url".into());
     let id = json::id(&id).ok_or_else(wrong_id)?;
-    let Query(Wait { wait }) = wait.map_err(|_| Trouble::BadRequest("wait is a number of seconds".into()))?;
+    let Query(Wait { wait }) =
+        wait.map_err(|_| Trouble::BadRequest("wait is a number of seconds".into()))?;
     let deadline_ms = wait.unwrap_or(0).saturating_mul(1000).min(MAX_GET_DEADLINE_MS);
     let operation = Operation::Get { ids: vec![BoxAddress(id)], deadline_ms, hold: false };
     let longest = Duration::from_millis(deadline_ms.into());
@@ -96,7 +100,8 @@ async fn ask(
     longest: Duration,
 ) -> Result<Vec<Answer>, Trouble> {
     let asking = shared.hub.ask(connection.number, access, operations);
-    let answers = tokio::time::timeout(longest + PATIENCE, asking).await.map_err(|_| Trouble::SlowDown)?;
+    let answers =
+        tokio::time::timeout(longest + PATIENCE, asking).await.map_err(|_| Trouble::SlowDown)?;
     answers.ok_or(Trouble::Stopping)
 }
 
@@ -106,7 +111,10 @@ enum Media {
 }
 
 fn media_type(headers: &HeaderMap) -> Result<Media, Trouble> {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).ok_or(Trouble::MediaType)?;
+    let value = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .ok_or(Trouble::MediaType)?;
     let essence = value.split(';').next().unwrap_or_default().trim();
     match essence {
         e if e.eq_ignore_ascii_case(JSON) => Ok(Media::Json),
@@ -121,7 +129,9 @@ async fn body(request: Request, longest: Duration) -> Result<Bytes, Trouble> {
     match tokio::time::timeout(longest, reading).await {
         Err(_) => Err(Trouble::BodyTooSlow),
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(refused)) if refused.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Trouble::TooLarge),
+        Ok(Err(refused)) if refused.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            Err(Trouble::TooLarge)
+        }
         Ok(Err(_)) => Err(Trouble::BadRequest("the body broke off".into())),
     }
 }
@@ -135,16 +145,27 @@ fn outcome(answer: &Answer) -> Result<(StatusCode, Value), Trouble> {
     match answer {
         Answer::Put(PutOutcome::Stored) => good(StatusCode::CREATED, "stored"),
         Answer::Put(PutOutcome::Same) => good(StatusCode::OK, "same"),
-        Answer::Put(PutOutcome::Taken) => {
-            bad(StatusCode::CONFLICT, "taken", "another box has this id", "a box is written once; use the next id")
-        }
+        Answer::Put(PutOutcome::Taken) => bad(
+            StatusCode::CONFLICT,
+            "taken",
+            "another box has this id",
+            "a box is written once; use the next id",
+        ),
         Answer::Put(PutOutcome::Full) => {
             let hint = "wait until older boxes expire, or ask the hub's owner for room";
-            bad(StatusCode::INSUFFICIENT_STORAGE, "full", "the storage of this key's class is used up", hint)
+            bad(
+                StatusCode::INSUFFICIENT_STORAGE,
+                "full",
+                "the storage of this key's class is used up",
+                hint,
+            )
         }
-        Answer::Put(PutOutcome::SlowDown) | Answer::Refused(Refusal::SlowDown) => {
-            bad(StatusCode::TOO_MANY_REQUESTS, "slow-down", "too many boxes at a time", "try again a little later")
-        }
+        Answer::Put(PutOutcome::SlowDown) | Answer::Refused(Refusal::SlowDown) => bad(
+            StatusCode::TOO_MANY_REQUESTS,
+            "slow-down",
+            "too many boxes at a time",
+            "try again a little later",
+        ),
         Answer::Refused(Refusal::NotAdmitted) => Err(Trouble::WrongKey),
         Answer::Refused(Refusal::BadBox) => {
             let hint = "the signature is the id's, over the ciphertext";

@@ -40,14 +40,19 @@ impl HttpSettings {
     /// [`Error::Config`] that says which setting is wrong.
     pub fn new(config: &HubConfig) -> Result<Self, Error> {
         let onion = config.http_onion.as_deref().map(str::parse).transpose();
-        let limits = HttpLimits { connections: config.http_max_connections, ..HttpLimits::default() };
+        let limits =
+            HttpLimits { connections: config.http_max_connections, ..HttpLimits::default() };
         Ok(HttpSettings {
             listen: config.http_listen,
             open_guest: config.http_open_guest,
             metrics: config.http_metrics,
             limits,
             onion: onion.map_err(|_| Error::Config("http_onion is no onion address".into()))?,
-            cors: config.http_cors_origins.iter().map(|text| origin(text)).collect::<Result<_, _>>()?,
+            cors: config
+                .http_cors_origins
+                .iter()
+                .map(|text| origin(text))
+                .collect::<Result<_, _>>()?,
         })
     }
 }
@@ -148,8 +153,22 @@ mod tests {
             })
         };
         let name = OnionName::from_key([7; 32]).to_string();
-        assert!(with(&["*", "https://example.org", "http://127.0.0.1:8000", "http://[::1]:1"], Some(&name)).is_ok());
-        for bad in ["", "example.org", "https://", "https://example.org/", "https://a b", "file://x", "null"] {
+        assert!(
+            with(
+                &["*", "https://example.org", "http://127.0.0.1:8000", "http://[::1]:1"],
+                Some(&name)
+            )
+            .is_ok()
+        );
+        for bad in [
+            "",
+            "example.org",
+            "https://",
+            "https://example.org/",
+            "https://a b",
+            "file://x",
+            "null",
+        ] {
             assert!(with(&[bad], None).is_err(), "{bad}");
         }
         assert!(with(&[], Some("nonsense.onion")).is_err());

@@ -26,7 +26,8 @@ pub(crate) enum Posted {
 /// Reads a JSON body. The error's text holds nothing of it.
 pub(crate) fn read(body: &[u8]) -> Result<Posted, String> {
     // The parser's own words may quote what it read.
-    let no_json = |e: serde_json::Error| format!("no box in JSON: line {}, column {}", e.line(), e.column());
+    let no_json =
+        |e: serde_json::Error| format!("no box in JSON: line {}, column {}", e.line(), e.column());
     let is_list = body.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'[');
     if !is_list {
         return serde_json::from_slice::<JsonBox>(body).map_err(no_json)?.parse().map(Posted::One);
@@ -35,7 +36,9 @@ pub(crate) fn read(body: &[u8]) -> Result<Posted, String> {
     if list.is_empty() || list.len() > MAX_BOXES {
         return Err(format!("a list holds 1 to {MAX_BOXES} boxes"));
     }
-    let boxes = (1..).zip(list).map(|(n, b)| b.parse().map_err(|what: String| format!("box {n} of the list: {what}")));
+    let boxes = (1..)
+        .zip(list)
+        .map(|(n, b)| b.parse().map_err(|what: String| format!("box {n} of the list: {what}")));
     boxes.collect::<Result<_, _>>().map(Posted::Many)
 }
 
@@ -108,7 +111,11 @@ mod tests {
     #[test]
     fn an_id_has_three_spellings() {
         let bytes = [0xfb; 32];
-        for text in [HEXLOWER_PERMISSIVE.encode(&bytes), BASE64.encode(&bytes), BASE64URL_NOPAD.encode(&bytes)] {
+        for text in [
+            HEXLOWER_PERMISSIVE.encode(&bytes),
+            BASE64.encode(&bytes),
+            BASE64URL_NOPAD.encode(&bytes),
+        ] {
             assert_eq!(id(&text), Some(bytes), "{text}");
         }
         for bad in ["", "fb", &"z".repeat(64), &"é".repeat(22), &"A".repeat(42)] {
@@ -121,7 +128,9 @@ mod tests {
         let good = write(&sample(0)).to_string();
         let too_many = format!("[{}]", vec![good.as_str(); MAX_BOXES + 1].join(","));
         let short = good.replace("\"ciphertext\":\"\"", "\"ciphertext\":\"QUJD\"");
-        for bad in ["", "[]", "{}", "7", "\"secret\"", "[\"secret\"]", &good[..20], &too_many, &short] {
+        for bad in
+            ["", "[]", "{}", "7", "\"secret\"", "[\"secret\"]", &good[..20], &too_many, &short]
+        {
             let error = read(bad.as_bytes()).unwrap_err();
             assert!(!error.contains("secret") && !error.is_empty(), "{bad}: {error}");
         }

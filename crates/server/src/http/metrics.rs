@@ -30,8 +30,8 @@ const PROXIED: [&str; 5] = ["forwarded", "via", "x-forwarded-for", "x-forwarded-
 
 /// Whether this request may see the counters.
 ///
-/// What a proxy or an onion service of this machine passes on seems to come from loopback, and so does what a web page
-/// has a browser of this machine ask. Their names give them away.
+/// What a proxy or an onion service of this machine passes on seems to come from loopback, and so
+/// does what a web page has a browser of this machine ask. Their names give them away.
 pub(crate) fn may_see(access: MetricsAccess, origin: Origin, headers: &HeaderMap) -> bool {
     match access {
         MetricsAccess::All => true,
@@ -50,7 +50,8 @@ fn is_loopback_name(host: &str) -> bool {
         _ => host,
     };
     let name = name.trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost") || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// All counters.
@@ -60,8 +61,18 @@ pub(crate) fn text(handle: &HubHandle, http: &HttpStats) -> String {
     let plain: [(&str, &str, &str, &AtomicU64); 12] = [
         ("packets_received_total", "counter", "Packets that came in.", &node.received),
         ("packets_forwarded_total", "counter", "Packets handed to the next node.", &node.forwarded),
-        ("packets_dropped_total", "counter", "Packets dropped, for whatever reason.", &node.dropped),
-        ("packets_delivered_total", "counter", "Packets whose payload was for this hub.", &node.delivered),
+        (
+            "packets_dropped_total",
+            "counter",
+            "Packets dropped, for whatever reason.",
+            &node.dropped,
+        ),
+        (
+            "packets_delivered_total",
+            "counter",
+            "Packets whose payload was for this hub.",
+            &node.delivered,
+        ),
         ("replies_total", "counter", "Replies handed to clients.", &node.replied),
         ("loops_sent_total", "counter", "Loops of our own that left.", &node.loops),
         ("loops_returned_total", "counter", "Loops of our own that came back.", &node.loops_back),
@@ -81,7 +92,12 @@ pub(crate) fn text(handle: &HubHandle, http: &HttpStats) -> String {
     head(&mut out, "hub_stored_bytes", "gauge", "Bytes that the boxes count for.");
     line(&mut out, "hub_stored_bytes", "{class=\"member\"}", &hub.member_bytes);
     line(&mut out, "hub_stored_bytes", "{class=\"guest\"}", &hub.guest_bytes);
-    head(&mut out, "http_responses_total", "counter", "HTTP responses, by the hundred of their status.");
+    head(
+        &mut out,
+        "http_responses_total",
+        "counter",
+        "HTTP responses, by the hundred of their status.",
+    );
     for (hundred, counter) in (1..).zip(&http.responses) {
         line(&mut out, "http_responses_total", &format!("{{status=\"{hundred}xx\"}}"), counter);
     }
@@ -104,17 +120,29 @@ mod tests {
     #[test]
     fn only_this_machine_itself_sees_the_counters() {
         let asked = |origin, pairs: &[(&'static str, &str)]| {
-            let headers = pairs.iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect();
+            let headers =
+                pairs.iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect();
             may_see(MetricsAccess::Loopback, origin, &headers)
         };
-        for host in ["127.0.0.1", "127.0.0.1:8080", "localhost", "localhost:80", "[::1]:8080", "[::1]", "127.9.9.9"] {
+        for host in [
+            "127.0.0.1",
+            "127.0.0.1:8080",
+            "localhost",
+            "localhost:80",
+            "[::1]:8080",
+            "[::1]",
+            "127.9.9.9",
+        ] {
             assert!(asked(Origin::Loopback, &[("host", host)]), "{host}");
         }
         for host in ["example.org", "192.0.2.1:8080", "name.onion", "localhost.example.org", ""] {
             assert!(!asked(Origin::Loopback, &[("host", host)]), "{host}");
         }
         assert!(!asked(Origin::Loopback, &[]));
-        assert!(!asked(Origin::Loopback, &[("host", "localhost"), ("x-forwarded-for", "192.0.2.1")]));
+        assert!(!asked(
+            Origin::Loopback,
+            &[("host", "localhost"), ("x-forwarded-for", "192.0.2.1")]
+        ));
         assert!(!asked(Origin::Elsewhere, &[("host", "localhost")]));
         assert!(!asked(Origin::Onion, &[("host", "localhost")]));
         assert!(may_see(MetricsAccess::All, Origin::Onion, &HeaderMap::new()));

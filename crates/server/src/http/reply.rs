@@ -43,28 +43,42 @@ impl Trouble {
                 "this access key opens nothing here",
                 "ask the hub's owner for the key of this hub",
             ),
-            Trouble::NotFound => {
-                (StatusCode::NOT_FOUND, "nothing is here", "there are /ping, /onion, /boxes and /boxes/ID")
-            }
-            Trouble::NoSuchBox => {
-                (StatusCode::NOT_FOUND, "no such box", "add ?wait=SECONDS (up to 120) to be answered when it arrives")
-            }
-            Trouble::MethodNotAllowed => {
-                (StatusCode::METHOD_NOT_ALLOWED, "not with this method", "POST to /boxes; GET everything else")
-            }
-            Trouble::BodyTooSlow => {
-                (StatusCode::REQUEST_TIMEOUT, "the body took too long", "send fewer boxes at a time")
-            }
-            Trouble::TooLarge => {
-                (StatusCode::PAYLOAD_TOO_LARGE, "the body is too large", "send at most 64 boxes and 256 KiB at a time")
-            }
+            Trouble::NotFound => (
+                StatusCode::NOT_FOUND,
+                "nothing is here",
+                "there are /ping, /onion, /boxes and /boxes/ID",
+            ),
+            Trouble::NoSuchBox => (
+                StatusCode::NOT_FOUND,
+                "no such box",
+                "add ?wait=SECONDS (up to 120) to be answered when it arrives",
+            ),
+            Trouble::MethodNotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "not with this method",
+                "POST to /boxes; GET everything else",
+            ),
+            Trouble::BodyTooSlow => (
+                StatusCode::REQUEST_TIMEOUT,
+                "the body took too long",
+                "send fewer boxes at a time",
+            ),
+            Trouble::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "the body is too large",
+                "send at most 64 boxes and 256 KiB at a time",
+            ),
             Trouble::MediaType => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "the body is neither JSON nor CBOR",
                 "say `Content-Type: application/json`, or `application/cbor` for one box in CBOR",
             ),
-            Trouble::SlowDown => (StatusCode::TOO_MANY_REQUESTS, "too many requests", "try again a little later"),
-            Trouble::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "the hub is stopping", "try again in a minute"),
+            Trouble::SlowDown => {
+                (StatusCode::TOO_MANY_REQUESTS, "too many requests", "try again a little later")
+            }
+            Trouble::Stopping => {
+                (StatusCode::SERVICE_UNAVAILABLE, "the hub is stopping", "try again in a minute")
+            }
         }
     }
 }
@@ -72,7 +86,10 @@ impl Trouble {
 impl IntoResponse for Trouble {
     fn into_response(self) -> Response {
         let (status, error, hint) = self.parts();
-        with_headers(status, (status, Json(json!({ "error": error, "hint": hint }))).into_response())
+        with_headers(
+            status,
+            (status, Json(json!({ "error": error, "hint": hint }))).into_response(),
+        )
     }
 }
 

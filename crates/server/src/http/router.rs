@@ -68,7 +68,8 @@ async fn not_so() -> Trouble {
     Trouble::MethodNotAllowed
 }
 
-/// Around every request: counters, headers, and one line at the debug level that says nothing about anybody.
+/// Around every request: counters, headers, and one line at the debug level that says nothing about
+/// anybody.
 async fn around(State(shared): State<Shared>, request: Request, next: Next) -> Response {
     let (method, pattern) = (method(request.method()), pattern(request.uri().path()));
     let mut response = next.run(request).await;

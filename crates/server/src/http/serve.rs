@@ -134,7 +134,13 @@ impl Door {
     /// A door that nobody comes through yet.
     #[must_use]
     pub fn new(router: Router, limits: HttpLimits) -> Self {
-        Door { router, limits, closed: None, stop: CancellationToken::new(), tasks: TaskTracker::new() }
+        Door {
+            router,
+            limits,
+            closed: None,
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        }
     }
 
     /// Has `closed` called with each connection's number at its end.
@@ -142,7 +148,8 @@ impl Door {
         Door { closed: Some(Arc::new(closed)), ..self }
     }
 
-    /// Serves what a listener accepts, in the background, until [`Door::stop`]. The limits hold for each listener by itself.
+    /// Serves what a listener accepts, in the background, until [`Door::stop`]. The limits hold for
+    /// each listener by itself.
     pub fn serve<L>(&self, mut listener: L)
     where
         L: Listener,
@@ -185,7 +192,8 @@ impl Door {
             .max_buf_size(self.limits.header_bytes)
             // A clock tells machines apart.
             .auto_date_header(false);
-        let serving = builder.serve_connection(TokioIo::new(Stalls::new(io, self.limits.stall)), service);
+        let serving =
+            builder.serve_connection(TokioIo::new(Stalls::new(io, self.limits.stall)), service);
         tokio::pin!(serving);
         tokio::select! {
             // How it ended is the client's affair.

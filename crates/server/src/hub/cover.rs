@@ -28,11 +28,22 @@ pub(super) struct Cover {
 
 impl Cover {
     pub(super) fn new(span: Option<Span>) -> Self {
-        Cover { span, recent: Recent::new(Sizes::Uniform), links: HashMap::new(), due: BTreeSet::new() }
+        Cover {
+            span,
+            recent: Recent::new(Sizes::Uniform),
+            links: HashMap::new(),
+            due: BTreeSet::new(),
+        }
     }
 
     /// A request came by a direct link.
-    pub(super) fn asked(&mut self, now: Timestamp, link: u64, request: &Request, to: &Sender<Frame>) {
+    pub(super) fn asked(
+        &mut self,
+        now: Timestamp,
+        link: u64,
+        request: &Request,
+        to: &Sender<Frame>,
+    ) {
         if self.span.is_none() {
             return;
         }
@@ -141,7 +152,10 @@ mod tests {
         let now = at(last.values().max().copied().unwrap_or(0));
         cover.answered(now, 1, &with(vec![content(512)]));
         cover.answered(now, 2, &with(vec![]));
-        assert!(cover.links[&1].idle.deadline() >= Some(now.plus_millis(30_000)), "a box makes a dummy needless");
+        assert!(
+            cover.links[&1].idle.deadline() >= Some(now.plus_millis(30_000)),
+            "a box makes a dummy needless"
+        );
         cover.gone(1);
         drop(to);
         assert_eq!(cover.pop(at(u64::MAX)), None);

@@ -56,7 +56,13 @@ pub(crate) enum Input {
 pub(crate) struct Deliver(pub(crate) mpsc::Sender<HubInput>);
 
 impl Deliver {
-    pub(crate) async fn direct(&self, link: u64, id: RequestId, request: wire::hub::Request, to: mpsc::Sender<Frame>) {
+    pub(crate) async fn direct(
+        &self,
+        link: u64,
+        id: RequestId,
+        request: wire::hub::Request,
+        to: mpsc::Sender<Frame>,
+    ) {
         let _ = self.0.send(HubInput::Direct { link, id, request, to }).await;
     }
 
@@ -130,7 +136,8 @@ pub(crate) struct Core {
 /// A link to another node.
 struct Peer {
     link: Outbound,
-    /// When it is closed, once no document names the node any more: packets to it may still be under way.
+    /// When it is closed, once no document names the node any more: packets to it may still be
+    /// under way.
     until: Option<Timestamp>,
 }
 
@@ -270,7 +277,8 @@ impl Core {
             return Ok(());
         }
         let into = now.millis_since(Timestamp::from_millis(epoch.saturating_mul(epoch_ms)));
-        let keep_from = if into > mix::epoch::grace_ms(epoch_ms) { epoch } else { epoch.saturating_sub(1) };
+        let keep_from =
+            if into > mix::epoch::grace_ms(epoch_ms) { epoch } else { epoch.saturating_sub(1) };
         joined.ring.erase_before(keep_from, &mut joined.relay)
     }
 
@@ -295,13 +303,16 @@ impl Core {
     fn follow_document(&mut self) {
         self.dial_peers();
         let Some(joined) = &self.joined else { return };
-        if let (Some(deliver), Ok(geometry)) = (&self.setup.deliver, geometry::to_sphinx(&joined.document.geometry)) {
+        if let (Some(deliver), Ok(geometry)) =
+            (&self.setup.deliver, geometry::to_sphinx(&joined.document.geometry))
+        {
             deliver.geometry(geometry);
         }
         self.loops.follow(self.setup.clock.now(), &joined.document, &mut self.rng);
     }
 
-    /// Keeps one link to every node of the document, so that the first packet does not wait for a handshake.
+    /// Keeps one link to every node of the document, so that the first packet does not wait for a
+    /// handshake.
     fn dial_peers(&mut self) {
         let Some(joined) = &self.joined else { return };
         let me = self.setup.identity.node_id();
@@ -329,9 +340,11 @@ impl Core {
         }
     }
 
-    /// Until when a peer that has just left the document is kept: a packet may wait its longest delay at each of the relays.
+    /// Until when a peer that has just left the document is kept: a packet may wait its longest
+    /// delay at each of the relays.
     fn linger_until(&self, document: &VerifiedDocument) -> Timestamp {
-        let longest = u64::from(document.mixing.max_delay_ms).saturating_mul(u64::from(document.paths.max_relays));
+        let longest = u64::from(document.mixing.max_delay_ms)
+            .saturating_mul(u64::from(document.paths.max_relays));
         self.setup.clock.now().plus_millis(longest.saturating_add(PEER_MARGIN_MS))
     }
 
@@ -393,7 +406,8 @@ impl Core {
     fn send(&mut self, next: NodeId, epoch: u32, packet: Vec<u8>) {
         if let Some(peer) = self.peers.get(&next) {
             self.setup.stats.bytes_out.fetch_add(packet.len() as u64, Ordering::Relaxed);
-            // A full queue belongs to a peer that is down: dropping is what a mix does, the ends retry.
+            // A full queue belongs to a peer that is down: dropping is what a mix does, the ends
+            // retry.
             let _ = peer.link.try_send(Frame::Packet { epoch, packet });
         }
     }

@@ -1,4 +1,5 @@
-//! Epoch keys and replay journals on disk: what of a node must outlive its process, and what must not.
+//! Epoch keys and replay journals on disk: what of a node must outlive its process, and what must
+//! not.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +25,9 @@ impl KeyRing {
     /// Loads the keys of an earlier run, if they are of this scheme, and installs them in the core.
     pub(crate) fn open(state: StateDir, scheme: Scheme) -> Result<Self, Error> {
         let keys = match state.read(FILE)? {
-            Some(bytes) => EpochKeys::from_bytes(scheme, &bytes).unwrap_or_else(|_| EpochKeys::new(scheme)),
+            Some(bytes) => {
+                EpochKeys::from_bytes(scheme, &bytes).unwrap_or_else(|_| EpochKeys::new(scheme))
+            }
             None => EpochKeys::new(scheme),
         };
         Ok(KeyRing { state, keys, journals: BTreeMap::new(), boot: machine_boot() })
@@ -94,7 +97,8 @@ impl KeyRing {
         self.keys.public_from(epoch)
     }
 
-    /// Opens the journal if it is not open; the tags it already held. A doubtful one costs the epoch its key.
+    /// Opens the journal if it is not open; the tags it already held. A doubtful one costs the
+    /// epoch its key.
     fn open_journal(&mut self, epoch: u64) -> Result<Option<Vec<[u8; 16]>>, Error> {
         if self.journals.contains_key(&epoch) {
             return Ok(None);

@@ -1,5 +1,6 @@
-//! Mix loops: packets that a relay sends through the network back to itself, so that it always mixes something and
-//! notices when its packets vanish. A relay is a client of itself whose only traffic is loops.
+//! Mix loops: packets that a relay sends through the network back to itself, so that it always
+//! mixes something and notices when its packets vanish. A relay is a client of itself whose only
+//! traffic is loops.
 
 use mix::client::{ClientConfig, OnionClient, Output, Stats};
 use mix::directory::VerifiedDocument;
@@ -19,7 +20,8 @@ pub(crate) struct Loops {
 impl Loops {
     pub(crate) fn new(setup: &Setup) -> Self {
         let token = ClientToken::new(rand::random());
-        // A hub answers any echo, if only to say that it does not know the key: a reply like every other.
+        // A hub answers any echo, if only to say that it does not know the key: a reply like every
+        // other.
         let echo = Request { access: AccessKey::new([0; 16]), operation: Operation::Echo };
         let client = (setup.role == Role::Relay).then(|| {
             let config = ClientConfig {
@@ -35,7 +37,12 @@ impl Loops {
         Loops { client, token }
     }
 
-    pub(crate) fn follow(&mut self, now: Timestamp, document: &VerifiedDocument, rng: &mut impl CryptoRng) {
+    pub(crate) fn follow(
+        &mut self,
+        now: Timestamp,
+        document: &VerifiedDocument,
+        rng: &mut impl CryptoRng,
+    ) {
         // A geometry that Sphinx does not take has already been refused by the core.
         let _ = self.client.as_mut().map(|c| c.set_document(now, document, rng));
     }

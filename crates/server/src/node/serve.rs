@@ -78,7 +78,8 @@ async fn read(
     while let Some(frame) = reader.read().await? {
         match frame {
             Frame::Packet { epoch, packet } => {
-                // Awaiting here is the back-pressure: a flooding link is read no faster than the core works.
+                // Awaiting here is the back-pressure: a flooding link is read no faster than the
+                // core works.
                 if shared.inputs.send(Input::Packet { epoch, packet }).await.is_err() {
                     return Ok(());
                 }

@@ -38,7 +38,11 @@ pub(super) fn page(root: &Path, relative: &Path) -> std::io::Result<String> {
     for (file, name) in names {
         let slash = if file { "" } else { "/" };
         // The dot keeps a name with a colon from being taken for a scheme.
-        let line = format!("<li><a href=\"./{}{slash}\">{}{slash}</a></li>\n", path::encode(&name), escape(&name));
+        let line = format!(
+            "<li><a href=\"./{}{slash}\">{}{slash}</a></li>\n",
+            path::encode(&name),
+            escape(&name)
+        );
         html.push_str(&line);
     }
     html.push_str("</ul>\n");
@@ -78,7 +82,9 @@ mod tests {
         }
         let page = page(&root, Path::new("")).unwrap();
         let at = |part: &str| page.find(part).unwrap_or_else(|| panic!("{part} is not in {page}"));
-        assert!(at("./zoo/") < at("a&lt;b&gt;&amp;&quot;&#39;.txt") && at("./a%3Cb%3E") < at("b.txt"));
+        assert!(
+            at("./zoo/") < at("a&lt;b&gt;&amp;&quot;&#39;.txt") && at("./a%3Cb%3E") < at("b.txt")
+        );
         assert!(!page.contains("secret") && !page.contains(".."));
     }
 }

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-/// The decoded parts of an address's path, and whether it ends with a slash. `None` when it can name no file of a site.
+/// The decoded parts of an address's path, and whether it ends with a slash. `None` when it can
+/// name no file of a site.
 pub(super) fn segments(path: &str) -> Option<(Vec<String>, bool)> {
     let rest = path.strip_prefix('/')?;
     let (rest, folder) = match rest.strip_suffix('/') {
@@ -43,14 +44,17 @@ pub(super) fn encode(name: &str) -> String {
     let mut text = String::with_capacity(name.len());
     for byte in name.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => text.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                text.push(char::from(byte))
+            }
             _ => text.push_str(&format!("%{byte:02X}")),
         }
     }
     text
 }
 
-/// What is at `relative` below `root`, all links followed; `None` when that is nothing, hidden, or outside.
+/// What is at `relative` below `root`, all links followed; `None` when that is nothing, hidden, or
+/// outside.
 pub(super) fn inside(root: &Path, relative: &Path) -> Option<PathBuf> {
     let real = root.join(relative).canonicalize().ok()?;
     let below = real.strip_prefix(root).ok()?;

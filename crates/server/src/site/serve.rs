@@ -20,7 +20,8 @@ async fn answer(State(site): State<Site>, request: Request) -> Response {
     let mut response = if matches!(*request.method(), Method::GET | Method::HEAD) {
         read(site, request).await
     } else {
-        (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")], "only GET and HEAD\n").into_response()
+        (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")], "only GET and HEAD\n")
+            .into_response()
     };
     let headers = response.headers_mut();
     harden(headers, CONTENT_POLICY);

@@ -59,7 +59,8 @@ impl Client {
             text.push_str(&format!("Content-Length: {}\r\n", body.len()));
         }
         text.push_str("\r\n");
-        // In one piece: a server that refuses by the header alone may close before it has read the rest.
+        // In one piece: a server that refuses by the header alone may close before it has read the
+        // rest.
         let _ = self.stream.write_all(&[text.as_bytes(), body].concat()).await;
         self.read(line.starts_with("HEAD ")).await.expect("an answer")
     }
@@ -72,11 +73,14 @@ impl Client {
             }
             self.more().await?;
         };
-        let text = String::from_utf8(self.buffer.drain(..end + 4).collect()).expect("a header in ASCII");
+        let text =
+            String::from_utf8(self.buffer.drain(..end + 4).collect()).expect("a header in ASCII");
         let mut lines = text.trim_end().split("\r\n");
         let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
-        let headers: BTreeMap<String, String> =
-            lines.filter_map(|l| l.split_once(": ")).map(|(n, v)| (n.to_ascii_lowercase(), v.to_owned())).collect();
+        let headers: BTreeMap<String, String> = lines
+            .filter_map(|l| l.split_once(": "))
+            .map(|(n, v)| (n.to_ascii_lowercase(), v.to_owned()))
+            .collect();
         let length = headers.get("content-length").map_or(0, |l| l.parse().expect("a length"));
         let length = if head { 0 } else { length };
         while self.buffer.len() < length {

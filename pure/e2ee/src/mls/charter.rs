@@ -2,7 +2,8 @@
 
 use minicbor::{Decode, Encode};
 use openmls::prelude::{
-    CredentialType, Extension, ExtensionType, Extensions, GroupContext, RequiredCapabilitiesExtension, UnknownExtension,
+    CredentialType, Extension, ExtensionType, Extensions, GroupContext,
+    RequiredCapabilitiesExtension, UnknownExtension,
 };
 
 use super::member::CARD_EXTENSION;
@@ -18,7 +19,18 @@ pub const MAX_TITLE_CHARS: usize = 64;
 
 /// The routes that a conversation may ever use (DESIGN 3).
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, serde::Serialize, serde::Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Encode,
+    Decode,
+    serde::Serialize,
+    serde::Deserialize,
 )]
 #[cbor(index_only)]
 #[serde(rename_all = "lowercase")]
@@ -65,7 +77,8 @@ impl Floor {
         matches!(self, Floor::Anywhere | Floor::Hidden | Floor::Lan)
     }
 
-    /// The stricter of two: both ends enforce it. Two that exclude each other are refused before (see [`Floor::excludes`]).
+    /// The stricter of two: both ends enforce it. Two that exclude each other are refused before
+    /// (see [`Floor::excludes`]).
     #[must_use]
     pub fn stricter(self, other: Floor) -> Floor {
         match (self, other) {
@@ -97,7 +110,9 @@ impl Floor {
     /// From its name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Floor> {
-        [Floor::Anywhere, Floor::Hidden, Floor::Onion, Floor::Tor, Floor::Lan].into_iter().find(|f| f.name() == name)
+        [Floor::Anywhere, Floor::Hidden, Floor::Onion, Floor::Tor, Floor::Lan]
+            .into_iter()
+            .find(|f| f.name() == name)
     }
 }
 
@@ -109,8 +124,8 @@ pub struct Charter {
     /// Whether this is a direct chat: two people, and never a third.
     #[n(1)]
     pub direct: bool,
-    /// Where the conversation lives; its hub decides the order of commits, and nothing else. Without a hub its creator
-    /// decides.
+    /// Where the conversation lives; its hub decides the order of commits, and nothing else.
+    /// Without a hub its creator decides.
     #[n(2)]
     pub place: NetworkPlace,
     /// The routes that it may use.
@@ -157,10 +172,12 @@ impl Charter {
 
     /// The charter, and that every member must understand charters and cards.
     pub(super) fn to_extensions(&self) -> Result<Extensions<GroupContext>, Error> {
-        let types = [ExtensionType::Unknown(CHARTER_EXTENSION), ExtensionType::Unknown(CARD_EXTENSION)];
+        let types =
+            [ExtensionType::Unknown(CHARTER_EXTENSION), ExtensionType::Unknown(CARD_EXTENSION)];
         let required = RequiredCapabilitiesExtension::new(&types, &[], &[CredentialType::Basic]);
         let charter = Extension::Unknown(CHARTER_EXTENSION, UnknownExtension(wire::encode(self)));
-        Extensions::from_vec(vec![Extension::RequiredCapabilities(required), charter]).map_err(|_| Error::Internal)
+        Extensions::from_vec(vec![Extension::RequiredCapabilities(required), charter])
+            .map_err(|_| Error::Internal)
     }
 
     pub(super) fn find(extensions: &Extensions<GroupContext>) -> Result<Self, Error> {

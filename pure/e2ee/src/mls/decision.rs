@@ -1,8 +1,8 @@
 //! The deciding box: which commit ends an epoch (DESIGN 4).
 //!
-//! Whoever writes the lowest index of the epoch's deciding stream with a box that verifies has decided. Only members of
-//! the epoch can compute that stream. The commit's body lies elsewhere, in a stream of its own, so that a crash between
-//! body and decision blocks nobody.
+//! Whoever writes the lowest index of the epoch's deciding stream with a box that verifies has
+//! decided. Only members of the epoch can compute that stream. The commit's body lies elsewhere, in
+//! a stream of its own, so that a crash between body and decision blocks nobody.
 
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
@@ -89,7 +89,10 @@ impl Decision {
     /// [`Error::Malformed`], [`Error::BadSignature`]; such a box is skipped.
     pub fn verify(group: &Group, content: &[u8]) -> Result<Self, Error> {
         let wire: Wire = codec::decode(content).ok_or(Error::Malformed("decision"))?;
-        if wire.version != 1 || wire.epoch != group.epoch() || !(1..=MAX_PARTS).contains(&wire.parts) {
+        if wire.version != 1
+            || wire.epoch != group.epoch()
+            || !(1..=MAX_PARTS).contains(&wire.parts)
+        {
             return Err(Error::Malformed("decision"));
         }
         let key = group.signature_key_at(wire.leaf).ok_or(Error::BadSignature("decision"))?;

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use openmls::prelude::{
-    GroupId, LeafNodeIndex, LeafNodeParameters, MlsGroup, MlsGroupCreateConfig, MlsGroupJoinConfig, MlsMessageBodyIn,
-    PURE_CIPHERTEXT_WIRE_FORMAT_POLICY, ProcessedMessageContent, Proposal, ProtocolMessage, Sender,
-    SenderRatchetConfiguration, StagedCommit, StagedWelcome,
+    GroupId, LeafNodeIndex, LeafNodeParameters, MlsGroup, MlsGroupCreateConfig, MlsGroupJoinConfig,
+    MlsMessageBodyIn, PURE_CIPHERTEXT_WIRE_FORMAT_POLICY, ProcessedMessageContent, Proposal,
+    ProtocolMessage, Sender, SenderRatchetConfiguration, StagedCommit, StagedWelcome,
 };
 use openmls_traits::OpenMlsProvider;
 use streams::WriteCapability;
@@ -134,8 +134,14 @@ impl Group {
             .build();
         let id = id.reveal().to_vec();
         let credential = secret.credential();
-        let group = MlsGroup::new_with_group_id(&provider, &secret, &config, GroupId::from_slice(&id), credential)
-            .map_err(|_| provider.blame(Error::Internal))?;
+        let group = MlsGroup::new_with_group_id(
+            &provider,
+            &secret,
+            &config,
+            GroupId::from_slice(&id),
+            credential,
+        )
+        .map_err(|_| provider.blame(Error::Internal))?;
         Ok(Group { mls: group, secret, id })
     }
 
@@ -145,9 +151,16 @@ impl Group {
     ///
     /// # Errors
     /// [`Error::Malformed`] when the welcome is not for us or breaks the rules.
-    pub fn join(mls: &Mls, kept: &dyn KeyValue, welcome: &[u8], secret: MemberSecret) -> Result<Self, Error> {
+    pub fn join(
+        mls: &Mls,
+        kept: &dyn KeyValue,
+        welcome: &[u8],
+        secret: MemberSecret,
+    ) -> Result<Self, Error> {
         let bad = Error::Malformed("welcome");
-        let MlsMessageBodyIn::Welcome(welcome) = key_package::read(welcome, "welcome")? else { return Err(bad) };
+        let MlsMessageBodyIn::Welcome(welcome) = key_package::read(welcome, "welcome")? else {
+            return Err(bad);
+        };
         let provider = mls.with(kept);
         let staged = StagedWelcome::build_from_welcome(&provider, &join_config(), welcome)
             .map_err(|_| provider.blame(bad))?
@@ -168,7 +181,12 @@ impl Group {
         let ids: BTreeSet<MemberId> = members.iter().map(|m| m.id).collect();
         let known = members.iter().any(|m| m.leaf == self.me() && m.id == self.secret.id());
         let fits = if charter.direct { members.len() == 2 } else { members.len() <= MAX_MEMBERS };
-        if self.id.len() != 32 || self.mls.ciphersuite() != SUITE || ids.len() != members.len() || !known || !fits {
+        if self.id.len() != 32
+            || self.mls.ciphersuite() != SUITE
+            || ids.len() != members.len()
+            || !known
+            || !fits
+        {
             return Err(Error::Malformed("welcome"));
         }
         Ok(())
@@ -178,9 +196,15 @@ impl Group {
     ///
     /// # Errors
     /// [`Error::Storage`].
-    pub fn load(mls: &Mls, kept: &dyn KeyValue, id: &[u8], secret: MemberSecret) -> Result<Option<Self>, Error> {
+    pub fn load(
+        mls: &Mls,
+        kept: &dyn KeyValue,
+        id: &[u8],
+        secret: MemberSecret,
+    ) -> Result<Option<Self>, Error> {
         let provider = mls.with(kept);
-        let found = MlsGroup::load(provider.storage(), &GroupId::from_slice(id)).map_err(|_| Error::Storage)?;
+        let found = MlsGroup::load(provider.storage(), &GroupId::from_slice(id))
+            .map_err(|_| Error::Storage)?;
         Ok(found.map(|mls| Group { mls, secret, id: id.to_vec() }))
     }
 
@@ -228,12 +252,15 @@ impl Group {
         self.mls.pending_commit().is_some()
     }
 
-    /// Proves which state of the group this is: two members of one epoch with different ones have been forked.
+    /// Proves which state of the group this is: two members of one epoch with different ones have
+    /// been forked.
     #[must_use]
     pub fn authenticator(&self) -> [u8; 32] {
         let mut out = [0; 32];
         let bytes = self.mls.epoch_authenticator().as_slice();
-        if let (Some(to), Some(from)) = (out.get_mut(..bytes.len().min(32)), bytes.get(..bytes.len().min(32))) {
+        if let (Some(to), Some(from)) =
+            (out.get_mut(..bytes.len().min(32)), bytes.get(..bytes.len().min(32)))
+        {
             to.copy_from_slice(from);
         }
         out
@@ -257,7 +284,8 @@ impl Group {
         crate::safety_words(&self.id, &pair)
     }
 
-    /// What one of the two members of a direct chat signs with a key from outside: we, or the other.
+    /// What one of the two members of a direct chat signs with a key from outside: we, or the
+    /// other.
     ///
     /// # Errors
     /// [`Error::BadCommit`] when there are not two members.
@@ -281,7 +309,11 @@ impl Group {
             .members()
             .map(|m| {
                 let leaf = tree.leaf(m.index).ok_or(Error::Internal)?;
-                Ok(Member { leaf: m.index.u32(), id: member::id_of(&m.credential)?, card: MemberCard::find(leaf)? })
+                Ok(Member {
+                    leaf: m.index.u32(),
+                    id: member::id_of(&m.credential)?,
+                    card: MemberCard::find(leaf)?,
+                })
             })
             .collect()
     }
@@ -291,7 +323,8 @@ impl Group {
     }
 
     fn export(&self, mls: &Mls, label: &str) -> Result<Secret, Error> {
-        let secret = self.mls.export_secret(mls.crypto(), label, &[], 32).map_err(|_| Error::NotMember)?;
+        let secret =
+            self.mls.export_secret(mls.crypto(), label, &[], 32).map_err(|_| Error::NotMember)?;
         let secret = Zeroizing::new(secret);
         Ok(Secret::new(secret.as_slice().try_into().map_err(|_| Error::Internal)?))
     }
@@ -312,8 +345,8 @@ impl Group {
         Ok(WriteCapability::from_seed(self.export(mls, "hushwing decide v1")?.reveal()))
     }
 
-    /// By which the two of a direct chat find each other on a LAN, when they are first in the group together
-    /// (`MESH-001`). Both draw it in the same epoch, and keep it.
+    /// By which the two of a direct chat find each other on a LAN, when they are first in the group
+    /// together (`MESH-001`). Both draw it in the same epoch, and keep it.
     ///
     /// # Errors
     /// [`Error::NotMember`].
@@ -325,10 +358,17 @@ impl Group {
     ///
     /// # Errors
     /// [`Error::NotMember`], [`Error::Storage`].
-    pub fn encrypt(&mut self, mls: &Mls, kept: &dyn KeyValue, content: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+    pub fn encrypt(
+        &mut self,
+        mls: &Mls,
+        kept: &dyn KeyValue,
+        content: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
         let provider = mls.with(kept);
-        let message =
-            self.mls.create_message(&provider, &self.secret, content).map_err(|_| provider.blame(Error::NotMember))?;
+        let message = self
+            .mls
+            .create_message(&provider, &self.secret, content)
+            .map_err(|_| provider.blame(Error::NotMember))?;
         key_package::write(&message)
     }
 
@@ -336,22 +376,36 @@ impl Group {
     ///
     /// # Errors
     /// [`Error::Undecryptable`], [`Error::Storage`].
-    pub fn decrypt(&mut self, mls: &Mls, kept: &dyn KeyValue, message: &[u8]) -> Result<Decrypted, Error> {
+    pub fn decrypt(
+        &mut self,
+        mls: &Mls,
+        kept: &dyn KeyValue,
+        message: &[u8],
+    ) -> Result<Decrypted, Error> {
         let provider = mls.with(kept);
         let bad = Error::Undecryptable;
         let message = protocol(message)?;
         let epoch = message.epoch().as_u64();
-        let processed = self.mls.process_message(&provider, message).map_err(|_| provider.blame(bad))?;
+        let processed =
+            self.mls.process_message(&provider, message).map_err(|_| provider.blame(bad))?;
         let from = member::id_of(processed.credential())?;
-        let ProcessedMessageContent::ApplicationMessage(content) = processed.into_content() else { return Err(bad) };
+        let ProcessedMessageContent::ApplicationMessage(content) = processed.into_content() else {
+            return Err(bad);
+        };
         Ok(Decrypted { from, epoch, content: Zeroizing::new(content.into_bytes()) })
     }
 
     /// Makes a commit; it counts only after [`Group::merge`], once it was decided on.
     ///
     /// # Errors
-    /// [`Error::GroupFull`], [`Error::BadCommit`] when there is nothing to change, [`Error::Storage`].
-    pub fn commit(&mut self, mls: &Mls, kept: &dyn KeyValue, changes: &Changes) -> Result<Committed, Error> {
+    /// [`Error::GroupFull`], [`Error::BadCommit`] when there is nothing to change,
+    /// [`Error::Storage`].
+    pub fn commit(
+        &mut self,
+        mls: &Mls,
+        kept: &dyn KeyValue,
+        changes: &Changes,
+    ) -> Result<Committed, Error> {
         let provider = mls.with(kept);
         self.check_room(changes)?;
         let removed = changes.remove.iter().map(|leaf| LeafNodeIndex::new(*leaf));
@@ -363,12 +417,14 @@ impl Group {
             .propose_adds(changes.add.iter().map(|i| i.package.clone()))
             .propose_removals(removed);
         if let Some(charter) = &changes.charter {
-            builder =
-                builder.propose_group_context_extensions(charter.to_extensions()?).map_err(|_| Error::Internal)?;
+            builder = builder
+                .propose_group_context_extensions(charter.to_extensions()?)
+                .map_err(|_| Error::Internal)?;
         }
         if let Some(name) = &changes.name {
             let card = self.secret.card(name.clone()).to_extensions()?;
-            builder = builder.leaf_node_parameters(LeafNodeParameters::builder().with_extensions(card).build());
+            builder = builder
+                .leaf_node_parameters(LeafNodeParameters::builder().with_extensions(card).build());
         }
         let bundle = builder
             .load_psks(provider.storage())
@@ -382,7 +438,12 @@ impl Group {
     }
 
     fn check_room(&self, changes: &Changes) -> Result<(), Error> {
-        let after = self.mls.members().count().saturating_add(changes.add.len()).saturating_sub(changes.remove.len());
+        let after = self
+            .mls
+            .members()
+            .count()
+            .saturating_add(changes.add.len())
+            .saturating_sub(changes.remove.len());
         if after > MAX_MEMBERS {
             return Err(Error::GroupFull);
         }
@@ -415,23 +476,36 @@ impl Group {
     /// Applies the commit that was decided on, by the member at `leaf`.
     ///
     /// # Errors
-    /// [`Error::BadCommit`] when it breaks the rules of MLS or ours (`GROUP-006`); nothing has changed then.
-    pub fn apply(&mut self, mls: &Mls, kept: &dyn KeyValue, leaf: u32, commit: &[u8]) -> Result<Applied, Error> {
+    /// [`Error::BadCommit`] when it breaks the rules of MLS or ours (`GROUP-006`); nothing has
+    /// changed then.
+    pub fn apply(
+        &mut self,
+        mls: &Mls,
+        kept: &dyn KeyValue,
+        leaf: u32,
+        commit: &[u8],
+    ) -> Result<Applied, Error> {
         let provider = mls.with(kept);
         let bad = Error::BadCommit("does not process");
         let message = protocol(commit).map_err(|_| bad)?;
-        let processed = self.mls.process_message(&provider, message).map_err(|_| provider.blame(bad))?;
+        let processed =
+            self.mls.process_message(&provider, message).map_err(|_| provider.blame(bad))?;
         if *processed.sender() != Sender::Member(LeafNodeIndex::new(leaf)) {
             return Err(Error::BadCommit("is by another member than the decision"));
         }
-        let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else { return Err(bad) };
+        let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
+            return Err(bad);
+        };
         self.check(mls, leaf, &staged)?;
         let applied = self.summary(&staged)?;
-        self.mls.merge_staged_commit(&provider, *staged).map_err(|_| provider.blame(Error::Internal))?;
+        self.mls
+            .merge_staged_commit(&provider, *staged)
+            .map_err(|_| provider.blame(Error::Internal))?;
         Ok(applied)
     }
 
-    /// Our rules for commits of others: what they add and change holds valid values, identities stay unique.
+    /// Our rules for commits of others: what they add and change holds valid values, identities
+    /// stay unique.
     fn check(&self, _mls: &Mls, leaf: u32, staged: &StagedCommit) -> Result<(), Error> {
         let charter = self.charter()?;
         let mut members = self.members()?;
@@ -475,7 +549,9 @@ impl Group {
         let mut applied = Applied { we_are_out: staged.self_removed(), ..Applied::default() };
         for remove in staged.remove_proposals() {
             let leaf = remove.remove_proposal().removed().u32();
-            applied.removed.extend(members.iter().filter(|m| m.leaf == leaf).map(|m| (m.id, m.card.name.clone())));
+            applied.removed.extend(
+                members.iter().filter(|m| m.leaf == leaf).map(|m| (m.id, m.card.name.clone())),
+            );
         }
         for add in staged.add_proposals() {
             let node = add.add_proposal().key_package().leaf_node();

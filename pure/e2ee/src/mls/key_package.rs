@@ -1,7 +1,8 @@
 //! What somebody hands over to be added to a conversation.
 
 use openmls::prelude::{
-    KeyPackage, KeyPackageIn, Lifetime, MlsMessageBodyIn, MlsMessageIn, MlsMessageOut, ProtocolVersion,
+    KeyPackage, KeyPackageIn, Lifetime, MlsMessageBodyIn, MlsMessageIn, MlsMessageOut,
+    ProtocolVersion,
 };
 use openmls_traits::OpenMlsProvider;
 use tls_codec::{Deserialize, Serialize};
@@ -15,15 +16,21 @@ use crate::{Error, Nick};
 /// Longest KeyPackage that is read, bytes (one with X-Wing keys has about 3,000).
 const MAX_KEY_PACKAGE: usize = 8_192;
 
-/// Validity in MLS terms, s since the Unix epoch: the year 2100. How long an invite holds is said by the invite, in
-/// document time; a member that comes back late must still be able to process the commit that added somebody.
+/// Validity in MLS terms, s since the Unix epoch: the year 2100. How long an invite holds is said
+/// by the invite, in document time; a member that comes back late must still be able to process the
+/// commit that added somebody.
 const NOT_AFTER: u64 = 4_102_444_800;
 
 /// Makes a KeyPackage; its private halves stay in `kept` until the welcome comes.
 ///
 /// # Errors
 /// [`Error::Storage`], [`Error::Internal`].
-pub fn key_package(mls: &Mls, kept: &dyn KeyValue, secret: &MemberSecret, name: Nick) -> Result<Vec<u8>, Error> {
+pub fn key_package(
+    mls: &Mls,
+    kept: &dyn KeyValue,
+    secret: &MemberSecret,
+    name: Nick,
+) -> Result<Vec<u8>, Error> {
     let provider = mls.with(kept);
     let bundle = KeyPackage::builder()
         .key_package_lifetime(Lifetime::init(0, NOT_AFTER))
@@ -31,7 +38,9 @@ pub fn key_package(mls: &Mls, kept: &dyn KeyValue, secret: &MemberSecret, name: 
         .leaf_node_extensions(secret.card(name).to_extensions()?)
         .build(SUITE, &provider, secret, secret.credential())
         .map_err(|_| Error::Storage)?;
-    MlsMessageOut::from(bundle.into_key_package()).tls_serialize_detached().map_err(|_| Error::Internal)
+    MlsMessageOut::from(bundle.into_key_package())
+        .tls_serialize_detached()
+        .map_err(|_| Error::Internal)
 }
 
 /// A KeyPackage that was checked: somebody who can be added.

@@ -3,8 +3,8 @@
 use ed25519_zebra::{Signature, SigningKey, VerificationKey};
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use openmls::prelude::{
-    BasicCredential, Capabilities, Credential, CredentialType, CredentialWithKey, Extension, ExtensionType, Extensions,
-    LeafNode, UnknownExtension,
+    BasicCredential, Capabilities, Credential, CredentialType, CredentialWithKey, Extension,
+    ExtensionType, Extensions, LeafNode, UnknownExtension,
 };
 use openmls_traits::signatures::{Signer, SignerError};
 use openmls_traits::types::SignatureScheme;
@@ -19,8 +19,8 @@ use crate::{Error, Nick, Secret, codec};
 /// Extension type in leaf nodes (private-use range of RFC 9420).
 pub(super) const CARD_EXTENSION: u16 = 0xf0c2;
 
-/// What a member holds alone: drawn anew for each conversation, so that two contacts cannot find out that they know
-/// the same person (DESIGN 4).
+/// What a member holds alone: drawn anew for each conversation, so that two contacts cannot find
+/// out that they know the same person (DESIGN 4).
 #[derive(Clone)]
 pub struct MemberSecret {
     id: MemberId,
@@ -48,7 +48,11 @@ impl MemberSecret {
 
     /// The same person from what a backup holds.
     #[must_use]
-    pub fn from_rescue<R: CryptoRng + ?Sized>(id: MemberId, rescue: WriteCapability, rng: &mut R) -> Self {
+    pub fn from_rescue<R: CryptoRng + ?Sized>(
+        id: MemberId,
+        rescue: WriteCapability,
+        rng: &mut R,
+    ) -> Self {
         MemberSecret { id, rescue, ..Self::random(rng) }
     }
 
@@ -73,7 +77,11 @@ impl MemberSecret {
     /// Its public face under this name.
     #[must_use]
     pub fn card(&self, name: Nick) -> MemberCard {
-        MemberCard { name, stream: self.stream.read_capability(), rescue: self.rescue.read_capability() }
+        MemberCard {
+            name,
+            stream: self.stream.read_capability(),
+            rescue: self.rescue.read_capability(),
+        }
     }
 
     pub(super) fn public_key(&self) -> [u8; 32] {
@@ -139,7 +147,8 @@ impl Signer for MemberSecret {
 /// Checks a member's signature, following ZIP-215.
 pub(super) fn verify(key: &[u8], message: &[u8], signature: &[u8; 64]) -> bool {
     let Ok(key) = <[u8; 32]>::try_from(key) else { return false };
-    VerificationKey::try_from(key).is_ok_and(|k| k.verify(&Signature::from(*signature), message).is_ok())
+    VerificationKey::try_from(key)
+        .is_ok_and(|k| k.verify(&Signature::from(*signature), message).is_ok())
 }
 
 /// What a member shows of itself to the others, in its leaf.
@@ -168,8 +177,16 @@ impl std::fmt::Debug for MemberCard {
 }
 
 impl<C> Encode<C> for MemberCard {
-    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> Result<(), encode::Error<W::Error>> {
-        e.array(3)?.encode_with(&self.name, ctx)?.bytes(&self.stream.to_bytes())?.bytes(&self.rescue.to_bytes())?.ok()
+    fn encode<W: encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        ctx: &mut C,
+    ) -> Result<(), encode::Error<W::Error>> {
+        e.array(3)?
+            .encode_with(&self.name, ctx)?
+            .bytes(&self.stream.to_bytes())?
+            .bytes(&self.rescue.to_bytes())?
+            .ok()
     }
 }
 
@@ -194,14 +211,16 @@ impl MemberCard {
     }
 
     pub(super) fn find(leaf: &LeafNode) -> Result<Self, Error> {
-        let found = leaf.extensions().unknown(CARD_EXTENSION).ok_or(Error::Malformed("member card"))?;
+        let found =
+            leaf.extensions().unknown(CARD_EXTENSION).ok_or(Error::Malformed("member card"))?;
         codec::decode(&found.0).ok_or(Error::Malformed("member card"))
     }
 }
 
 /// The member's id that a credential holds.
 pub(super) fn id_of(credential: &Credential) -> Result<MemberId, Error> {
-    let basic = BasicCredential::try_from(credential.clone()).map_err(|_| Error::Malformed("credential"))?;
+    let basic = BasicCredential::try_from(credential.clone())
+        .map_err(|_| Error::Malformed("credential"))?;
     MemberId::from_slice(basic.identity()).ok_or(Error::Malformed("credential"))
 }
 
@@ -209,7 +228,10 @@ pub(super) fn id_of(credential: &Credential) -> Result<MemberId, Error> {
 pub(super) fn capabilities() -> Capabilities {
     Capabilities::builder()
         .ciphersuites(vec![super::SUITE])
-        .extensions(vec![ExtensionType::Unknown(CHARTER_EXTENSION), ExtensionType::Unknown(CARD_EXTENSION)])
+        .extensions(vec![
+            ExtensionType::Unknown(CHARTER_EXTENSION),
+            ExtensionType::Unknown(CARD_EXTENSION),
+        ])
         .credentials(vec![CredentialType::Basic])
         .build()
 }

@@ -24,7 +24,8 @@ pub use member::{MemberCard, MemberSecret};
 pub use provider::Mls;
 pub use storage::{KeyValue, StorageError};
 
-/// The only ciphersuite: X-Wing (X25519 and ML-KEM-768), ChaCha20-Poly1305, SHA-256, Ed25519 (`DIRECT-001`).
+/// The only ciphersuite: X-Wing (X25519 and ML-KEM-768), ChaCha20-Poly1305, SHA-256, Ed25519
+/// (`DIRECT-001`).
 pub(crate) const SUITE: openmls::prelude::Ciphersuite =
     openmls::prelude::Ciphersuite::MLS_256_XWING_CHACHA20POLY1305_SHA256_Ed25519;
 

@@ -8,7 +8,8 @@ use crate::Error;
 
 /// The MLS library's primitives. One per process is enough.
 ///
-/// It draws the randomness of MLS itself, from the system: a seed given to this crate does not fix MLS bytes.
+/// It draws the randomness of MLS itself, from the system: a seed given to this crate does not fix
+/// MLS bytes.
 pub struct Mls(CryptoProvider);
 
 impl Mls {

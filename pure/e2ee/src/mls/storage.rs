@@ -1,7 +1,7 @@
 //! The MLS library's storage over a plain key-value store, values in MessagePack.
 //!
-//! Each value is one record: its key is a label byte and the MessagePack of openmls' key. The caller's store decides about
-//! transactions, so MLS state and messages change together.
+//! Each value is one record: its key is a label byte and the MessagePack of openmls' key. The
+//! caller's store decides about transactions, so MLS state and messages change together.
 
 use std::cell::Cell;
 
@@ -89,8 +89,9 @@ enum Label {
 
 fn pack<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, StorageError> {
     let mut out = Vec::new();
-    let mut serializer =
-        rmp_serde::Serializer::new(&mut out).with_struct_map().with_bytes(rmp_serde::config::BytesMode::ForceAll);
+    let mut serializer = rmp_serde::Serializer::new(&mut out)
+        .with_struct_map()
+        .with_bytes(rmp_serde::config::BytesMode::ForceAll);
     value.serialize(&mut serializer).map_err(|_| StorageError::Damaged)?;
     Ok(out)
 }
@@ -131,7 +132,11 @@ impl Storage<'_> {
         self.kept.remove(&key(label, of)?).map_err(|e| self.failed(e))
     }
 
-    fn list<K: Serialize + ?Sized, T: DeserializeOwned>(&self, label: Label, of: &K) -> Result<Vec<T>, StorageError> {
+    fn list<K: Serialize + ?Sized, T: DeserializeOwned>(
+        &self,
+        label: Label,
+        of: &K,
+    ) -> Result<Vec<T>, StorageError> {
         Ok(self.read(label, of)?.unwrap_or_default())
     }
 }
@@ -244,12 +249,19 @@ impl StorageProvider<V> for Storage<'_> {
         self.write(Label::OwnLeafNodes, of, &list)
     }
 
-    fn own_leaf_nodes<K: traits::GroupId<V>, L: traits::LeafNode<V>>(&self, of: &K) -> Result<Vec<L>, Self::Error> {
+    fn own_leaf_nodes<K: traits::GroupId<V>, L: traits::LeafNode<V>>(
+        &self,
+        of: &K,
+    ) -> Result<Vec<L>, Self::Error> {
         let list: Vec<serde_bytes_vec::Bytes> = self.list(Label::OwnLeafNodes, of)?;
         list.iter().map(|b| unpack(&b.0)).collect()
     }
 
-    fn queue_proposal<K: traits::GroupId<V>, R: traits::ProposalRef<V>, P: traits::QueuedProposal<V>>(
+    fn queue_proposal<
+        K: traits::GroupId<V>,
+        R: traits::ProposalRef<V>,
+        P: traits::QueuedProposal<V>,
+    >(
         &self,
         of: &K,
         reference: &R,
@@ -269,14 +281,19 @@ impl StorageProvider<V> for Storage<'_> {
         refs.iter().map(|b| unpack(&b.0)).collect()
     }
 
-    fn queued_proposals<K: traits::GroupId<V>, R: traits::ProposalRef<V>, P: traits::QueuedProposal<V>>(
+    fn queued_proposals<
+        K: traits::GroupId<V>,
+        R: traits::ProposalRef<V>,
+        P: traits::QueuedProposal<V>,
+    >(
         &self,
         of: &K,
     ) -> Result<Vec<(R, P)>, Self::Error> {
         let refs: Vec<R> = self.queued_proposal_refs(of)?;
         refs.into_iter()
             .map(|r| {
-                let proposal = self.read(Label::Proposal, &(of, &r))?.ok_or(StorageError::Damaged)?;
+                let proposal =
+                    self.read(Label::Proposal, &(of, &r))?.ok_or(StorageError::Damaged)?;
                 Ok((r, proposal))
             })
             .collect()
@@ -305,7 +322,11 @@ impl StorageProvider<V> for Storage<'_> {
         self.delete(Label::ProposalRefs, of)
     }
 
-    fn write_encryption_epoch_key_pairs<K: traits::GroupId<V>, E: traits::EpochKey<V>, P: traits::HpkeKeyPair<V>>(
+    fn write_encryption_epoch_key_pairs<
+        K: traits::GroupId<V>,
+        E: traits::EpochKey<V>,
+        P: traits::HpkeKeyPair<V>,
+    >(
         &self,
         of: &K,
         epoch: &E,
@@ -315,7 +336,11 @@ impl StorageProvider<V> for Storage<'_> {
         self.write(Label::EpochKeyPairs, &(of, epoch, leaf_index), pairs)
     }
 
-    fn encryption_epoch_key_pairs<K: traits::GroupId<V>, E: traits::EpochKey<V>, P: traits::HpkeKeyPair<V>>(
+    fn encryption_epoch_key_pairs<
+        K: traits::GroupId<V>,
+        E: traits::EpochKey<V>,
+        P: traits::HpkeKeyPair<V>,
+    >(
         &self,
         of: &K,
         epoch: &E,

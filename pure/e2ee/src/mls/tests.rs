@@ -38,15 +38,23 @@ impl Person {
     fn new(name: &str, seed: u8) -> Self {
         let mut rng = ChaCha20Rng::from_seed([seed; 32]);
         let secret = MemberSecret::random(&mut rng);
-        Person { mls: Mls::new().unwrap(), kept: Kept::default(), secret, name: Nick::new(name).unwrap() }
+        Person {
+            mls: Mls::new().unwrap(),
+            kept: Kept::default(),
+            secret,
+            name: Nick::new(name).unwrap(),
+        }
     }
 
     fn found(&self, direct: bool) -> Group {
         let title = if direct { "" } else { "friends" };
         let root = Secret::new([9; 32]);
-        let charter = Charter::new(direct, test_place(), Floor::Hidden, title, self.secret.id(), root).unwrap();
+        let charter =
+            Charter::new(direct, test_place(), Floor::Hidden, title, self.secret.id(), root)
+                .unwrap();
         let id = Secret::new([8; 32]);
-        Group::found(&self.mls, &self.kept, &id, self.secret.clone(), self.name.clone(), &charter).unwrap()
+        Group::found(&self.mls, &self.kept, &id, self.secret.clone(), self.name.clone(), &charter)
+            .unwrap()
     }
 
     fn package(&self) -> Invited {
@@ -100,7 +108,10 @@ fn two_people_talk_and_share_everything_that_an_epoch_exports() {
     let (alice, mut a, bob, mut b) = pair(true);
     let message = alice.say(&mut a, b"hello");
     let heard = bob.hear(&mut b, &message).unwrap();
-    assert_eq!((heard.from, heard.epoch, heard.content.as_slice()), (alice.secret.id(), 1, &b"hello"[..]));
+    assert_eq!(
+        (heard.from, heard.epoch, heard.content.as_slice()),
+        (alice.secret.id(), 1, &b"hello"[..])
+    );
     assert_eq!(a.lane_context(&alice.mls).unwrap(), b.lane_context(&bob.mls).unwrap());
     let deciding = |g: &Group, p: &Person| g.deciding_stream(&p.mls).unwrap().root_public();
     assert_eq!(deciding(&a, &alice), deciding(&b, &bob));
@@ -110,7 +121,8 @@ fn two_people_talk_and_share_everything_that_an_epoch_exports() {
     assert_eq!(a.identity_statement(true).unwrap(), b.identity_statement(false).unwrap());
     assert_eq!(b.identity_statement(true).unwrap(), a.identity_statement(false).unwrap());
     assert_ne!(a.identity_statement(true).unwrap(), a.identity_statement(false).unwrap());
-    let names: Vec<_> = b.members().unwrap().iter().map(|m| m.card.name.as_str().to_owned()).collect();
+    let names: Vec<_> =
+        b.members().unwrap().iter().map(|m| m.card.name.as_str().to_owned()).collect();
     assert_eq!(names, ["alice", "bob"]);
 }
 
@@ -200,7 +212,8 @@ fn a_direct_chat_never_has_a_third() {
     // Re-adding the other, with a new key, is what a direct chat allows.
     let mut rng = ChaCha20Rng::from_seed([7; 32]);
     let again = Person { secret: bob.secret.renewed(&mut rng), ..Person::new("bob", 4) };
-    let changes = Changes { add: vec![again.package()], remove: vec![b.me()], ..Changes::default() };
+    let changes =
+        Changes { add: vec![again.package()], remove: vec![b.me()], ..Changes::default() };
     let committed = alice.commit(&mut a, &changes);
     alice.merge(&mut a);
     bob.apply(&mut b, a.me(), &committed.commit).unwrap();
@@ -218,7 +231,10 @@ fn a_commit_by_another_member_than_the_decision_says_is_refused() {
     let wrong = alice.apply(&mut a, me, &committed.commit);
     assert!(matches!(wrong, Err(Error::BadCommit(_))));
     let cut = committed.commit.len() - 1;
-    assert!(matches!(alice.apply(&mut a, b.me(), &committed.commit[..cut]), Err(Error::BadCommit(_))));
+    assert!(matches!(
+        alice.apply(&mut a, b.me(), &committed.commit[..cut]),
+        Err(Error::BadCommit(_))
+    ));
 }
 
 //= GROUP-001
@@ -228,7 +244,8 @@ fn the_title_changes_for_all_and_what_is_fixed_stays() {
     let (alice, mut a, bob, mut b) = pair(false);
     let mut charter = a.charter().unwrap();
     charter.title = "book club".into();
-    let committed = alice.commit(&mut a, &Changes { charter: Some(charter.clone()), ..Changes::default() });
+    let committed =
+        alice.commit(&mut a, &Changes { charter: Some(charter.clone()), ..Changes::default() });
     assert!(alice.merge(&mut a).charter);
     assert!(bob.apply(&mut b, a.me(), &committed.commit).unwrap().charter);
     assert_eq!(b.charter().unwrap().title, "book club");
@@ -291,6 +308,7 @@ fn a_store_that_fails_is_not_blamed_on_the_peer() {
 #[test]
 fn debug_prints_names_only() {
     let (alice, a, _, _) = pair(true);
-    let text = format!("{:?} {:?} {:?} {:?}", alice.secret, a, alice.package(), a.charter().unwrap());
+    let text =
+        format!("{:?} {:?} {:?} {:?}", alice.secret, a, alice.package(), a.charter().unwrap());
     assert_eq!(text, "MemberSecret Group Invited Charter");
 }

@@ -63,7 +63,13 @@ impl Admission {
     }
 
     /// Whether a `get` of `cost` tokens is within the rates; if so it is counted.
-    pub(super) fn get(&mut self, now: Timestamp, asker: Asker, class: AccessClass, cost: u32) -> bool {
+    pub(super) fn get(
+        &mut self,
+        now: Timestamp,
+        asker: Asker,
+        class: AccessClass,
+        cost: u32,
+    ) -> bool {
         self.take(now, asker, class, cost, |rates| &mut rates.gets)
     }
 
@@ -76,20 +82,24 @@ impl Admission {
         which: impl Fn(&mut Rates) -> &mut Bucket,
     ) -> bool {
         let Some(limits) = self.limits.get(&class) else { return false };
-        let rates =
-            |puts, gets, burst| Rates { puts: Bucket::new(now, puts, burst), gets: Bucket::new(now, gets, burst) };
-        let class = self
-            .classes
-            .entry(class)
-            .or_insert_with(|| rates(limits.puts_per_second, limits.gets_per_second, limits.burst_seconds));
+        let rates = |puts, gets, burst| Rates {
+            puts: Bucket::new(now, puts, burst),
+            gets: Bucket::new(now, gets, burst),
+        };
+        let class = self.classes.entry(class).or_insert_with(|| {
+            rates(limits.puts_per_second, limits.gets_per_second, limits.burst_seconds)
+        });
         let connection = match asker {
             Asker::Onion => None,
             Asker::Direct(id) => {
-                if self.connections.len() >= self.max_connections && !self.connections.contains_key(&id) {
+                if self.connections.len() >= self.max_connections
+                    && !self.connections.contains_key(&id)
+                {
                     return false;
                 }
                 let limits = &self.connection;
-                let fresh = || rates(limits.puts_per_second, limits.gets_per_second, limits.burst_seconds);
+                let fresh =
+                    || rates(limits.puts_per_second, limits.gets_per_second, limits.burst_seconds);
                 Some(self.connections.entry(id).or_insert_with(fresh))
             }
         };

@@ -40,12 +40,18 @@ pub struct ConnectionLimits {
 impl Default for ConnectionLimits {
     /// 1,000 puts and 2,000 gets a second, two seconds' burst, 64 open gets.
     fn default() -> Self {
-        ConnectionLimits { puts_per_second: 1_000, gets_per_second: 2_000, burst_seconds: 2, max_watchers: 64 }
+        ConnectionLimits {
+            puts_per_second: 1_000,
+            gets_per_second: 2_000,
+            burst_seconds: 2,
+            max_watchers: 64,
+        }
     }
 }
 
 impl HubConfig {
-    /// A hub that admits nobody yet: 65,536 connections and open gets naming 262,144 ids, 1,024 requests a commit.
+    /// A hub that admits nobody yet: 65,536 connections and open gets naming 262,144 ids, 1,024
+    /// requests a commit.
     #[must_use]
     pub fn new(boot: BootId) -> Self {
         HubConfig {

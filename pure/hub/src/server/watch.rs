@@ -96,10 +96,13 @@ impl Watchers {
     /// Its [`AskId`] if that is over a bound: of the connection, the class or the table.
     pub(super) fn insert(&mut self, watch: Watch) -> Result<(), AskId> {
         let total = self.total.plus(watch.ids.len());
-        let of_class = self.of_class.get(&watch.class).copied().unwrap_or_default().plus(watch.ids.len());
+        let of_class =
+            self.of_class.get(&watch.class).copied().unwrap_or_default().plus(watch.ids.len());
         let max_of_class = self.max_of_class.get(&watch.class).copied().unwrap_or_default();
         let crowded = match watch.asker {
-            Asker::Direct(c) => self.by_connection.range((c, 0)..=(c, u64::MAX)).count() >= self.max_of_connection,
+            Asker::Direct(c) => {
+                self.by_connection.range((c, 0)..=(c, u64::MAX)).count() >= self.max_of_connection
+            }
             Asker::Onion => false,
         };
         if crowded || total.is_over(self.max) || of_class.is_over(max_of_class) {
@@ -143,14 +146,24 @@ impl Watchers {
         self.by_id.range((*id, 0)..=(*id, u64::MAX)).next().is_some()
     }
 
-    /// Closes all `get`s that wait for one of the boxes and can take it, and hands each the boxes it asked for.
-    pub(super) fn wake(&mut self, arrived: &[Arc<BoxBytes>], mut woken: impl FnMut(AskId, Vec<Arc<BoxBytes>>)) {
-        let by_id: HashMap<BoxId, &Arc<BoxBytes>> = arrived.iter().map(|b| (BoxId::new(b.id), b)).collect();
+    /// Closes all `get`s that wait for one of the boxes and can take it, and hands each the boxes
+    /// it asked for.
+    pub(super) fn wake(
+        &mut self,
+        arrived: &[Arc<BoxBytes>],
+        mut woken: impl FnMut(AskId, Vec<Arc<BoxBytes>>),
+    ) {
+        let by_id: HashMap<BoxId, &Arc<BoxBytes>> =
+            arrived.iter().map(|b| (BoxId::new(b.id), b)).collect();
         for content in arrived {
             let id = BoxId::new(content.id);
-            let keys: Vec<u64> = self.by_id.range((id, 0)..=(id, u64::MAX)).map(|(_, key)| *key).collect();
+            let keys: Vec<u64> =
+                self.by_id.range((id, 0)..=(id, u64::MAX)).map(|(_, key)| *key).collect();
             for key in keys {
-                let takes = self.watches.get(&key).is_some_and(|w| self.room.takes(w.asker, &content.ciphertext));
+                let takes = self
+                    .watches
+                    .get(&key)
+                    .is_some_and(|w| self.room.takes(w.asker, &content.ciphertext));
                 if !takes {
                     continue;
                 }
@@ -175,7 +188,8 @@ impl Watchers {
     /// Closes one `get` of a connection that may be answered before its deadline.
     pub(super) fn pop_early_of(&mut self, connection: u64) -> Option<Watch> {
         let keys = self.by_connection.range((connection, 0)..=(connection, u64::MAX));
-        let key = keys.map(|(_, key)| *key).find(|key| self.watches.get(key).is_some_and(|w| !w.hold))?;
+        let key =
+            keys.map(|(_, key)| *key).find(|key| self.watches.get(key).is_some_and(|w| !w.hold))?;
         self.remove(key)
     }
 
@@ -187,7 +201,11 @@ impl Watchers {
 }
 
 /// Those of the boxes that were asked for, within the bounds of a response.
-fn what_fits(room: Room, watch: &Watch, arrived: &HashMap<BoxId, &Arc<BoxBytes>>) -> Vec<Arc<BoxBytes>> {
+fn what_fits(
+    room: Room,
+    watch: &Watch,
+    arrived: &HashMap<BoxId, &Arc<BoxBytes>>,
+) -> Vec<Arc<BoxBytes>> {
     let mut bytes = 0u64;
     let asked = watch.ids.iter().filter_map(|id| arrived.get(id));
     asked

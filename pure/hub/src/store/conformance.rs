@@ -1,7 +1,7 @@
 //! What every store must do, as tests that a store's own crate runs (feature `conformance`).
 //!
-//! Each function panics when the store does not conform. They check order, accounting and expiry; that
-//! `Stored` is durable only the store's own tests can check, by killing a process.
+//! Each function panics when the store does not conform. They check order, accounting and expiry;
+//! that `Stored` is durable only the store's own tests can check, by killing a process.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
@@ -28,7 +28,8 @@ static BOXES: LazyLock<Vec<Vec<VerifiedBox>>> = LazyLock::new(|| {
     let writer = WriteCapability::from_seed(&[42; 32]);
     let ids = 0..u8::try_from(IDS).expect("a small number");
     ids.map(|id| {
-        let seal = |len: usize, fill: u8| writer.seal(&[id], &vec![fill; len]).expect("content fits");
+        let seal =
+            |len: usize, fill: u8| writer.seal(&[id], &vec![fill; len]).expect("content fits");
         vec![seal(2032, 1), seal(2032, 2), seal(32_752, 3), writer.tombstone(&[id])]
     })
     .collect()
@@ -92,7 +93,9 @@ pub fn decides_inside_a_batch<S: BoxStore>(mut store: S) {
 
 /// A tombstone may take a free id and nothing else.
 pub fn tombstones_replace_nothing<S: BoxStore>(mut store: S) {
-    let outcomes = store.put_batch(at(5), &[member(0, 0), member(0, 3), member(1, 3), member(1, 0)]).expect("put");
+    let outcomes = store
+        .put_batch(at(5), &[member(0, 0), member(0, 3), member(1, 3), member(1, 0)])
+        .expect("put");
     use PutOutcome::{Stored, Taken};
     assert_eq!(outcomes, [Stored, Taken, Stored, Taken]);
     assert_eq!(store.get(&[id(1)]).expect("get"), [to_wire(sample(1, 3))]);
@@ -140,7 +143,8 @@ pub fn writes_once_across_segments<S: BoxStore>(mut store: S) {
 
 /// Storage is counted by class, and given back at expiry.
 pub fn accounts_by_class<S: BoxStore>(mut store: S) {
-    let batch = [member(0, 0), new(1, 2, AccessClass::Guest), member(0, 1), new(2, 3, AccessClass::Guest)];
+    let batch =
+        [member(0, 0), new(1, 2, AccessClass::Guest), member(0, 1), new(2, 3, AccessClass::Guest)];
     let _ = store.put_batch(at(0), &batch).expect("put");
     let _ = store.put_batch(at(3_000), &[new(3, 0, AccessClass::Guest)]).expect("put");
     let mut expected = Usage::default();
@@ -166,7 +170,8 @@ pub fn survives_reopening<S: BoxStore>(mut open: impl FnMut(Keep) -> S) {
     assert_eq!(store.usage(), usage);
     let found = store.get(&[id(0), id(1), id(2)]).expect("get");
     assert_eq!(found, [to_wire(sample(0, 0)), to_wire(sample(1, 2)), to_wire(sample(2, 3))]);
-    let outcomes = store.put_batch(at(5_000), &[member(0, 1), member(1, 2), member(4, 0)]).expect("put");
+    let outcomes =
+        store.put_batch(at(5_000), &[member(0, 1), member(1, 2), member(4, 0)]).expect("put");
     assert_eq!(outcomes, [PutOutcome::Taken, PutOutcome::Same, PutOutcome::Stored]);
     assert_eq!(store.next_expiry(), Some(at(15_000)));
     store.expire(at(15_000)).expect("expire");
@@ -176,7 +181,8 @@ pub fn survives_reopening<S: BoxStore>(mut open: impl FnMut(Keep) -> S) {
     assert_eq!(store.get(&[id(0), id(1)]).expect("get"), []);
 }
 
-/// Does what each step says to a store that keeps [`MODEL_KEEP`] and to a plain map, and compares everything.
+/// Does what each step says to a store that keeps [`MODEL_KEEP`] and to a plain map, and compares
+/// everything.
 ///
 /// A step is (what and which, variants, ms that pass): any three numbers are a step.
 pub fn agrees_with_model<S: BoxStore>(mut store: S, steps: &[(u8, u8, u16)]) {
@@ -191,16 +197,27 @@ pub fn agrees_with_model<S: BoxStore>(mut store: S, steps: &[(u8, u8, u16)]) {
         } else {
             let class = AccessClass::ALL[first % 2];
             let batch: Vec<NewBox> = (0..3)
-                .map(|n| new(first / 16 + n * usize::from(variants % 3), usize::from(variants >> (2 * n)), class))
+                .map(|n| {
+                    new(
+                        first / 16 + n * usize::from(variants % 3),
+                        usize::from(variants >> (2 * n)),
+                        class,
+                    )
+                })
                 .collect();
-            let expected: Vec<PutOutcome> = batch.iter().map(|new| put_model(&mut model, now, new)).collect();
+            let expected: Vec<PutOutcome> =
+                batch.iter().map(|new| put_model(&mut model, now, new)).collect();
             assert_eq!(store.put_batch(now, &batch).expect("put"), expected);
         }
         compare(&store, &model);
     }
 }
 
-fn put_model(model: &mut HashMap<BoxId, (NewBox, Timestamp)>, now: Timestamp, new: &NewBox) -> PutOutcome {
+fn put_model(
+    model: &mut HashMap<BoxId, (NewBox, Timestamp)>,
+    now: Timestamp,
+    new: &NewBox,
+) -> PutOutcome {
     match model.get(&new.content.id()) {
         Some((there, _)) if there.content == new.content => PutOutcome::Same,
         Some(_) => PutOutcome::Taken,
@@ -219,7 +236,10 @@ fn compare<S: BoxStore>(store: &S, model: &HashMap<BoxId, (NewBox, Timestamp)>) 
     assert_eq!(store.usage(), usage);
     assert_eq!(store.next_expiry(), model.values().map(|(_, end)| MODEL_KEEP.expiry(*end)).min());
     let ids: Vec<BoxId> = (0..IDS).map(id).collect();
-    let expected: Vec<_> =
-        ids.iter().filter_map(|id| model.get(id)).map(|(new, _)| to_wire(new.content.clone())).collect();
+    let expected: Vec<_> = ids
+        .iter()
+        .filter_map(|id| model.get(id))
+        .map(|(new, _)| to_wire(new.content.clone()))
+        .collect();
     assert_eq!(store.get(&ids).expect("get"), expected);
 }

@@ -45,7 +45,11 @@ impl MemoryStore {
 }
 
 impl BoxStore for MemoryStore {
-    fn put_batch(&mut self, now: Timestamp, boxes: &[NewBox]) -> Result<Vec<PutOutcome>, StoreError> {
+    fn put_batch(
+        &mut self,
+        now: Timestamp,
+        boxes: &[NewBox],
+    ) -> Result<Vec<PutOutcome>, StoreError> {
         let end = self.keep.segment_end(now);
         let mut outcomes = Vec::with_capacity(boxes.len());
         for new in boxes {

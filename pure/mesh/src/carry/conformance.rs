@@ -1,4 +1,5 @@
-//! What every carry store must do, beyond what `hub` asks of a box store, as tests that a store's own crate runs.
+//! What every carry store must do, beyond what `hub` asks of a box store, as tests that a store's
+//! own crate runs.
 
 #![allow(clippy::expect_used, clippy::panic)]
 
@@ -22,7 +23,12 @@ pub fn all<S: CarryStore>(mut make: impl FnMut(Keep) -> S) {
 }
 
 fn note(at: u64) -> Note {
-    Note { hops: 4, account: Account([7; 16]), only: Some(Account([8; 16])), at: Timestamp::from_millis(at) }
+    Note {
+        hops: 4,
+        account: Account([7; 16]),
+        only: Some(Account([8; 16])),
+        at: Timestamp::from_millis(at),
+    }
 }
 
 fn put<S: CarryStore>(store: &mut S, n: u8, at: u64) {

@@ -25,7 +25,11 @@ impl MemoryCarry {
 }
 
 impl BoxStore for MemoryCarry {
-    fn put_batch(&mut self, now: Timestamp, boxes: &[NewBox]) -> Result<Vec<PutOutcome>, StoreError> {
+    fn put_batch(
+        &mut self,
+        now: Timestamp,
+        boxes: &[NewBox],
+    ) -> Result<Vec<PutOutcome>, StoreError> {
         self.boxes.put_batch(now, boxes)
     }
 

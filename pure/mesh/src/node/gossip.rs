@@ -19,11 +19,17 @@ const BOXES_BYTES: u64 = 128 * 1024;
 const MAX_OTHERS: usize = 3;
 
 impl Node {
-    /// A neighbour says something. A neighbour that breaks the protocol is closed, and nothing else is harmed.
+    /// A neighbour says something. A neighbour that breaks the protocol is closed, and nothing else
+    /// is harmed.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub fn on_message(&mut self, step: &mut Step<'_>, link: LinkId, message: Message) -> Result<(), Error> {
+    pub fn on_message(
+        &mut self,
+        step: &mut Step<'_>,
+        link: LinkId,
+        message: Message,
+    ) -> Result<(), Error> {
         if !self.links.contains_key(&link) {
             return Ok(());
         }
@@ -84,12 +90,19 @@ impl Node {
         Ok(())
     }
 
-    fn on_offer(&mut self, step: &mut Step<'_>, link: LinkId, offers: &[Offered]) -> Result<(), Error> {
+    fn on_offer(
+        &mut self,
+        step: &mut Step<'_>,
+        link: LinkId,
+        offers: &[Offered],
+    ) -> Result<(), Error> {
         for offer in offers {
             let id = BoxId::new(offer.id.0);
             let hops = offer.hops.min(self.config.hops).saturating_sub(1);
             match self.carry.get(&id).map(|e| e.note) {
-                Some(note) if note.only.is_none() && note.account != Account::OURS && note.hops < hops => {
+                Some(note)
+                    if note.only.is_none() && note.account != Account::OURS && note.hops < hops =>
+                {
                     self.carry.lengthen(step.store, &id, hops)?;
                     if note.hops == 0 {
                         self.announce(step, id, Note { hops, ..note }, Some(link));
@@ -109,7 +122,10 @@ impl Node {
         let known = self.carry.get(&id).is_some() || self.carry.is_gone(&id) && !watched;
         let Some(neighbour) = self.links.get_mut(&link).filter(|_| !known) else { return };
         if let Some(wanted) = self.wanted.get_mut(&id) {
-            if wanted.from != link && !wanted.others.contains(&link) && wanted.others.len() < MAX_OTHERS {
+            if wanted.from != link
+                && !wanted.others.contains(&link)
+                && wanted.others.len() < MAX_OTHERS
+            {
                 wanted.others.push(link);
             }
         } else if neighbour.standing == Standing::Guest && !watched {
@@ -135,7 +151,12 @@ impl Node {
         Ok(())
     }
 
-    fn on_boxes(&mut self, step: &mut Step<'_>, link: LinkId, boxes: Vec<Carried>) -> Result<(), Error> {
+    fn on_boxes(
+        &mut self,
+        step: &mut Step<'_>,
+        link: LinkId,
+        boxes: Vec<Carried>,
+    ) -> Result<(), Error> {
         for Carried { hops, content } in boxes {
             let len = stored_len(&content.ciphertext);
             let id = BoxId::new(content.id);
@@ -151,8 +172,9 @@ impl Node {
             neighbour.asked = neighbour.asked.saturating_sub(1);
             let (account, standing) = (neighbour.account, neighbour.standing);
             self.wanted.remove(&id);
-            let content =
-                from_wire(content).verify().map_err(|_| Error::PeerMisbehaved("a box whose signature is bad"))?;
+            let content = from_wire(content)
+                .verify()
+                .map_err(|_| Error::PeerMisbehaved("a box whose signature is bad"))?;
             let hops = hops.min(self.config.hops).saturating_sub(1);
             let only = (standing == Standing::Guest).then_some(account);
             let note = Note { hops, account, only, at: step.now };
@@ -171,7 +193,8 @@ impl Node {
     }
 
     pub(super) fn pump_all(&mut self, step: &mut Step<'_>) {
-        let all: Vec<LinkId> = self.links.iter().filter(|(_, n)| !n.sending).map(|(id, _)| *id).collect();
+        let all: Vec<LinkId> =
+            self.links.iter().filter(|(_, n)| !n.sending).map(|(id, _)| *id).collect();
         all.into_iter().for_each(|id| self.pump(step, id));
     }
 

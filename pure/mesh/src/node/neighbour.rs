@@ -1,4 +1,5 @@
-//! What a node knows of one neighbour: what they are asked for, what they ask for, what they are to be told.
+//! What a node knows of one neighbour: what they are asked for, what they ask for, what they are to
+//! be told.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -63,7 +64,13 @@ pub(super) struct Neighbour {
 }
 
 impl Neighbour {
-    pub(super) fn new(account: Account, standing: Standing, dialled: bool, now: Timestamp, rate: u64) -> Self {
+    pub(super) fn new(
+        account: Account,
+        standing: Standing,
+        dialled: bool,
+        now: Timestamp,
+        rate: u64,
+    ) -> Self {
         Neighbour {
             account,
             standing,
@@ -115,7 +122,8 @@ impl Neighbour {
         self.answers.as_ref().is_none_or(|(since, _)| now.millis_since(*since) >= ANSWERING_MS)
     }
 
-    /// What to answer their step from: the same for all steps of a round, so that they fit together.
+    /// What to answer their step from: the same for all steps of a round, so that they fit
+    /// together.
     pub(super) fn answering(&mut self, now: Timestamp, fresh: Option<Snapshot>) -> Snapshot {
         match (fresh, &self.answers) {
             (None, Some((_, snapshot))) => snapshot.clone(),
@@ -129,9 +137,10 @@ impl Neighbour {
 
     /// When something is to be done although nothing came.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
-        let refill = (!self.queue.is_empty() && self.budget == 0).then(|| self.filled.plus_millis(100));
-        let round =
-            (self.dialled && self.round.is_none() && self.next_round < Timestamp::MAX).then_some(self.next_round);
+        let refill =
+            (!self.queue.is_empty() && self.budget == 0).then(|| self.filled.plus_millis(100));
+        let round = (self.dialled && self.round.is_none() && self.next_round < Timestamp::MAX)
+            .then_some(self.next_round);
         refill.into_iter().chain(round).min()
     }
 

@@ -76,7 +76,11 @@ impl World {
         }
     }
 
-    fn at<T>(&mut self, who: usize, work: impl FnOnce(&mut Node, &mut Step<'_>, &mut ChaCha20Rng) -> T) -> T {
+    fn at<T>(
+        &mut self,
+        who: usize,
+        work: impl FnOnce(&mut Node, &mut Step<'_>, &mut ChaCha20Rng) -> T,
+    ) -> T {
         let peer = &mut self.peers[who];
         let mut step = Step { now: self.now, store: &mut peer.store };
         let result = work(&mut peer.node, &mut step, &mut self.rng);
@@ -132,7 +136,10 @@ impl World {
     }
 
     fn say(&mut self, who: usize, n: u64) -> BoxId {
-        assert_eq!(self.at(who, |node, s, _| node.put(s, &content(n), None)).unwrap(), PutOutcome::Stored);
+        assert_eq!(
+            self.at(who, |node, s, _| node.put(s, &content(n), None)).unwrap(),
+            PutOutcome::Stored
+        );
         content(n).id()
     }
 
@@ -144,8 +151,11 @@ impl World {
     fn run(&mut self, ms: u64) {
         let end = self.now.plus_millis(ms);
         loop {
-            let tick = (0..self.peers.len()).filter_map(|i| Some((self.peers[i].node.deadline()?, i))).min();
-            let next = self.post.first_key_value().map(|((due, _), _)| Timestamp::from_millis(*due));
+            let tick = (0..self.peers.len())
+                .filter_map(|i| Some((self.peers[i].node.deadline()?, i)))
+                .min();
+            let next =
+                self.post.first_key_value().map(|((due, _), _)| Timestamp::from_millis(*due));
             let due = [next, tick.map(|t| t.0)].into_iter().flatten().min();
             let Some(due) = due.filter(|d| *d <= end) else { break };
             self.now = self.now.max(due);
@@ -191,7 +201,8 @@ fn along_a_line_a_box_travels_its_hops_and_no_further() {
     });
     let id = w.say(0, 1);
     w.run(1_000);
-    let left: Vec<Option<u8>> = w.peers.iter().map(|p| p.node.carry.get(&id).map(|e| e.note.hops)).collect();
+    let left: Vec<Option<u8>> =
+        w.peers.iter().map(|p| p.node.carry.get(&id).map(|e| e.note.hops)).collect();
     assert_eq!(left, [Some(4), Some(3), Some(2), Some(1), Some(0), None]);
     w.run(300_000);
     assert!(!w.has(5, &id), "nor do later rounds carry it further");
@@ -246,7 +257,11 @@ fn a_guest_gets_what_is_for_them_and_nothing_else() {
     w.at(0, |n, s, _| n.put(s, &content(2), Some(account(1)))).unwrap();
     w.at(0, |n, s, _| n.put(s, &content(3), Some(account(2)))).unwrap();
     w.run(200_000);
-    assert_eq!(w.peers[1].node.usage(), Usage::default(), "nor is anything taken that nobody waits for");
+    assert_eq!(
+        w.peers[1].node.usage(),
+        Usage::default(),
+        "nor is anything taken that nobody waits for"
+    );
     let ids = [1, 2, 3].map(|n| content(n).id());
     assert!(w.at(1, |n, s, _| n.watch(s, WatchId(1), &ids)).unwrap().is_empty());
     w.run(1_000);
@@ -268,12 +283,17 @@ fn of_two_links_with_one_contact_both_ends_keep_the_same() {
         let mut w = World::new(2);
         let dials = |w: &mut World, link: u64, by_first: bool| {
             w.links.insert(link, (0, 1));
-            w.at(0, |n, s, _| n.link_up(s, LinkId(link), known(1, Standing::Contact, true), by_first));
-            w.at(1, |n, s, _| n.link_up(s, LinkId(link), known(0, Standing::Contact, false), !by_first));
+            w.at(0, |n, s, _| {
+                n.link_up(s, LinkId(link), known(1, Standing::Contact, true), by_first)
+            });
+            w.at(1, |n, s, _| {
+                n.link_up(s, LinkId(link), known(0, Standing::Contact, false), !by_first)
+            });
         };
         dials(&mut w, 1_001, !first_dials_later);
         dials(&mut w, 1_002, first_dials_later);
-        let kept: Vec<_> = w.peers.iter().map(|p| p.node.links().map(|l| l.id.0).collect::<Vec<_>>()).collect();
+        let kept: Vec<_> =
+            w.peers.iter().map(|p| p.node.links().map(|l| l.id.0).collect::<Vec<_>>()).collect();
         let expected = if first_dials_later { 1_002 } else { 1_001 };
         assert_eq!(kept, [[expected], [expected]]);
     }
@@ -317,7 +337,10 @@ fn what_nobody_asked_for_is_not_taken() {
     let link = w.link(0, 1);
     w.run(100);
     for n in 0..600 {
-        let message = Message::Boxes(vec![wire::mesh::Carried { hops: 4, content: hub::to_wire(content(n)) }]);
+        let message = Message::Boxes(vec![wire::mesh::Carried {
+            hops: 4,
+            content: hub::to_wire(content(n)),
+        }]);
         w.at(0, |node, s, _| node.on_message(s, LinkId(link), message)).unwrap();
     }
     assert_eq!(w.peers[0].node.usage(), Usage::default());

@@ -1,4 +1,5 @@
-//! Which commit ends an epoch: ours, another member's, and what happens when its body does not come (DESIGN 4).
+//! Which commit ends an epoch: ours, another member's, and what happens when its body does not come
+//! (DESIGN 4).
 
 use e2ee::id::{MemberId, MessageId};
 use e2ee::mls::{Applied, Changes, DECIDE_CONTEXT, Decision, Group, Invited};
@@ -62,8 +63,10 @@ impl Conversation {
         }
         let Some(group) = self.group.as_ref().filter(|g| g.is_active()) else { return Ok(()) };
         let stream = group.deciding_stream(cx.mls)?;
-        let reader = StreamReader::new(stream.read_capability(), DECIDE_CONTEXT.to_vec())?.patient();
-        self.deciding = Some(Deciding { epoch: group.epoch(), stream, reader, open: None, found: None });
+        let reader =
+            StreamReader::new(stream.read_capability(), DECIDE_CONTEXT.to_vec())?.patient();
+        self.deciding =
+            Some(Deciding { epoch: group.epoch(), stream, reader, open: None, found: None });
         self.look_at_decisions(cx);
         Ok(())
     }
@@ -102,7 +105,9 @@ impl Conversation {
     }
 
     pub(super) fn on_body(&mut self, epoch: u64, boxes: Vec<VerifiedBox>) {
-        let Some(found) = self.deciding.as_mut().filter(|d| d.epoch == epoch).and_then(|d| d.found.as_mut()) else {
+        let Some(found) =
+            self.deciding.as_mut().filter(|d| d.epoch == epoch).and_then(|d| d.found.as_mut())
+        else {
             return;
         };
         found.open = None;
@@ -137,7 +142,9 @@ impl Conversation {
     /// Reads deciding boxes until one verifies; true when it was ours and we have moved on.
     fn read_decisions(&mut self, cx: &mut Cx<'_>) -> Result<bool, Error> {
         loop {
-            let (Some(deciding), Some(group)) = (&mut self.deciding, &self.group) else { return Ok(false) };
+            let (Some(deciding), Some(group)) = (&mut self.deciding, &self.group) else {
+                return Ok(false);
+            };
             let content = match deciding.reader.next(cx.now)? {
                 None => return Ok(false),
                 Some(Read::Plain(plain)) => unpad(&plain).map(<[u8]>::to_vec).unwrap_or_default(),
@@ -149,7 +156,9 @@ impl Conversation {
                 self.win(cx)?;
                 return Ok(true);
             }
-            let Some(by) = group.members()?.into_iter().find(|m| m.leaf == decision.leaf).map(|m| m.id) else {
+            let Some(by) =
+                group.members()?.into_iter().find(|m| m.leaf == decision.leaf).map(|m| m.id)
+            else {
                 continue;
             };
             if self.lan && by != self.card.creator {
@@ -176,11 +185,15 @@ impl Conversation {
 
     fn read_body(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
         let can_decide = self.can_decide();
-        let Some(found) = self.deciding.as_mut().and_then(|d| d.found.as_mut()) else { return Ok(()) };
+        let Some(found) = self.deciding.as_mut().and_then(|d| d.found.as_mut()) else {
+            return Ok(());
+        };
         while found.body.is_none() && !found.bad {
             let joined = match found.reader.next(cx.now)? {
                 None => break,
-                Some(Read::Plain(plain)) => unpad(&plain).map_or(Joined::Broken, |content| found.joiner.push(content)),
+                Some(Read::Plain(plain)) => {
+                    unpad(&plain).map_or(Joined::Broken, |content| found.joiner.push(content))
+                }
                 Some(Read::Nothing | Read::Gap(_)) => Joined::Broken,
             };
             match joined {
@@ -189,7 +202,8 @@ impl Conversation {
                 Joined::Whole(_) | Joined::Broken => found.bad = true,
             }
         }
-        let late = can_decide && cx.now.millis_since(found.since) >= HELD_MS && found.body.is_none();
+        let late =
+            can_decide && cx.now.millis_since(found.since) >= HELD_MS && found.body.is_none();
         if (found.bad || late) && !found.told {
             found.told = true;
             let by = found.by;
@@ -217,7 +231,11 @@ impl Conversation {
         }
         match self.deciding.as_ref()?.found.as_ref() {
             Some(found) => self.deadline_of(found),
-            None if self.saved.commit.is_none() && self.caught_up && self.is_open() && !self.owes_hub() => {
+            None if self.saved.commit.is_none()
+                && self.caught_up
+                && self.is_open()
+                && !self.owes_hub() =>
+            {
                 self.saved.intents.iter().map(|(at, _)| Timestamp::from_millis(*at)).min()
             }
             None => None,
@@ -228,18 +246,27 @@ impl Conversation {
         self.saved.held_by = Some(by);
         self.dirty = true;
         let name = self.name_of(by);
-        self.notice(cx, &format!("held up by {name}: what they have decided does not arrive or is not valid"))?;
+        self.notice(
+            cx,
+            &format!("held up by {name}: what they have decided does not arrive or is not valid"),
+        )?;
         cx.event(Event::HeldUp { conversation: self.id, by, name });
         Ok(())
     }
 
-    /// Applies the decided commit, once everything that was said before it has been read; true when it did.
+    /// Applies the decided commit, once everything that was said before it has been read; true when
+    /// it did.
     fn apply_decided(&mut self, cx: &mut Cx<'_>) -> Result<bool, Error> {
         let full = self.epochs.len() > e2ee::mls::PAST_EPOCHS;
         let oldest = self.epochs.front().map_or(0, |e| e.epoch);
-        let drained = self.lanes.iter().all(|((_, epoch), lane)| !full || *epoch != oldest || lane.drained);
-        let Some(found) = self.deciding.as_mut().and_then(|d| d.found.as_mut()) else { return Ok(false) };
-        let Some(body) = found.body.as_ref().filter(|_| drained && !found.bad) else { return Ok(false) };
+        let drained =
+            self.lanes.iter().all(|((_, epoch), lane)| !full || *epoch != oldest || lane.drained);
+        let Some(found) = self.deciding.as_mut().and_then(|d| d.found.as_mut()) else {
+            return Ok(false);
+        };
+        let Some(body) = found.body.as_ref().filter(|_| drained && !found.bad) else {
+            return Ok(false);
+        };
         let (Some(group), by) = (self.group.as_mut(), found.by) else { return Ok(false) };
         if group.is_committing() {
             group.withdraw(cx.mls, &Cx::kept(cx))?;
@@ -269,8 +296,12 @@ impl Conversation {
         self.saved.held_by = None;
         self.saved.decided_at = self.saved.decided_at.max(cx.now.as_millis());
         let who = if by == self.card.me { "you".to_owned() } else { self.name_of(by) };
-        let readded: Vec<MemberId> =
-            applied.added.iter().map(|a| a.0).filter(|id| applied.removed.iter().any(|r| r.0 == *id)).collect();
+        let readded: Vec<MemberId> = applied
+            .added
+            .iter()
+            .map(|a| a.0)
+            .filter(|id| applied.removed.iter().any(|r| r.0 == *id))
+            .collect();
         let mut lines = Vec::new();
         for (id, name) in &applied.removed {
             if *id == by && !readded.contains(id) {
@@ -287,7 +318,9 @@ impl Conversation {
             self.card.charter_floor = charter.floor;
             if !charter.title.is_empty() && !self.card.direct {
                 lines.push(format!("{who} named the group {}", charter.title));
-                cx.out.effects.push_back(Effect::Renamed { conversation: self.id, title: charter.title });
+                cx.out
+                    .effects
+                    .push_back(Effect::Renamed { conversation: self.id, title: charter.title });
             }
         }
         self.enter_epoch(cx)?;
@@ -349,15 +382,20 @@ impl Conversation {
             self.make_commit(cx)?;
         }
         let Some(commit) = &self.saved.commit else { return Ok(()) };
-        let unsettled = (0..commit.body.len()).filter(|n| !self.commit_run.is_settled(*n)).take(WINDOW);
-        let ready: Vec<usize> = unsettled.filter(|n| self.commit_run.is_ready(*n, cx.now)).collect();
+        let unsettled =
+            (0..commit.body.len()).filter(|n| !self.commit_run.is_settled(*n)).take(WINDOW);
+        let ready: Vec<usize> =
+            unsettled.filter(|n| self.commit_run.is_ready(*n, cx.now)).collect();
         if self.commit_run.is_done(commit.body.len()) && !commit.body.is_empty() {
             return self.body_is_there(cx);
         }
         if commit.body.is_empty() {
             return self.put_decision(cx);
         }
-        let boxes = ready.into_iter().filter_map(|n| Some((n, commit.body.get(n)?.to_box()))).collect::<Vec<_>>();
+        let boxes = ready
+            .into_iter()
+            .filter_map(|n| Some((n, commit.body.get(n)?.to_box())))
+            .collect::<Vec<_>>();
         for (n, sealed) in boxes {
             let call = self.call(cx, Purpose::CommitBody(n), Call::Put(sealed?));
             self.commit_run.started(n, call);
@@ -379,27 +417,38 @@ impl Conversation {
         if !self.commit_run.is_ready(0, cx.now) {
             return Ok(());
         }
-        let (Some(commit), Some(deciding)) = (&mut self.saved.commit, &self.deciding) else { return Ok(()) };
+        let (Some(commit), Some(deciding)) = (&mut self.saved.commit, &self.deciding) else {
+            return Ok(());
+        };
         if commit.placed.is_none() {
             let at = deciding.stream.advance_to(deciding.reader.position())?;
             let padded = pad(&commit.decision, BoxClass::Standard)?;
             commit.placed = Some(BoxBytes::of(&at.seal(DECIDE_CONTEXT, &padded)?.into_sealed()));
             self.dirty = true;
         }
-        let Some(sealed) = commit.placed.as_ref().map(BoxBytes::to_box).transpose()? else { return Ok(()) };
+        let Some(sealed) = commit.placed.as_ref().map(BoxBytes::to_box).transpose()? else {
+            return Ok(());
+        };
         let call = self.call(cx, Purpose::CommitDecision, Call::Put(sealed));
         self.commit_run.started(0, call);
         Ok(())
     }
 
-    pub(super) fn on_decision_put(&mut self, cx: &mut Cx<'_>, outcome: PutOutcome) -> Result<(), Error> {
+    pub(super) fn on_decision_put(
+        &mut self,
+        cx: &mut Cx<'_>,
+        outcome: PutOutcome,
+    ) -> Result<(), Error> {
         self.commit_run.settle(cx.now, 0, outcome);
         match outcome {
-            PutOutcome::Stored | PutOutcome::Same if self.saved.commit.as_ref().is_some_and(|c| c.placed.is_some()) => {
+            PutOutcome::Stored | PutOutcome::Same
+                if self.saved.commit.as_ref().is_some_and(|c| c.placed.is_some()) =>
+            {
                 self.win(cx)
             }
             PutOutcome::Taken => {
-                // Somebody was faster; their box comes by the open request, and then it shows whether it counts.
+                // Somebody was faster; their box comes by the open request, and then it shows
+                // whether it counts.
                 self.commit_run = Run::default();
                 if let Some(commit) = &mut self.saved.commit {
                     commit.placed = None;
@@ -415,7 +464,9 @@ impl Conversation {
 
     /// Our commit was decided on.
     fn win(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
-        let (Some(group), Some(commit)) = (self.group.as_mut(), self.saved.commit.take()) else { return Ok(()) };
+        let (Some(group), Some(commit)) = (self.group.as_mut(), self.saved.commit.take()) else {
+            return Ok(());
+        };
         let applied = group.merge(cx.mls, &Cx::kept(cx))?;
         self.commit_run = Run::default();
         self.saved.intents.retain(|(_, intent)| !commit.intents.contains(intent));
@@ -432,7 +483,11 @@ impl Conversation {
                     if let Some(known) = id.and_then(|id| self.card.members.get_mut(&id)) {
                         known.contact = Some(via);
                     }
-                    cx.out.effects.push_back(Effect::Added { via, token, welcome: welcome.to_vec() });
+                    cx.out.effects.push_back(Effect::Added {
+                        via,
+                        token,
+                        welcome: welcome.to_vec(),
+                    });
                 }
                 Intent::Readd { member, .. } => self.send_welcome(cx, member, &welcome)?,
                 _ => {}
@@ -441,12 +496,20 @@ impl Conversation {
         Ok(())
     }
 
-    /// The intents that one commit takes: the first that is due, and with somebody who comes all others who come.
+    /// The intents that one commit takes: the first that is due, and with somebody who comes all
+    /// others who come.
     fn due_intents(&self, cx: &Cx<'_>) -> Vec<Intent> {
-        let mut due = self.saved.intents.iter().filter(|(at, _)| *at <= cx.now.as_millis()).map(|(_, i)| i.clone());
+        let mut due = self
+            .saved
+            .intents
+            .iter()
+            .filter(|(at, _)| *at <= cx.now.as_millis())
+            .map(|(_, i)| i.clone());
         let Some(first) = due.next() else { return Vec::new() };
         let coming = matches!(first, Intent::Add { .. });
-        let others = due.filter(|i| coming && matches!(i, Intent::Add { .. })).take(MAX_ADDED.saturating_sub(1));
+        let others = due
+            .filter(|i| coming && matches!(i, Intent::Add { .. }))
+            .take(MAX_ADDED.saturating_sub(1));
         std::iter::once(first.clone()).chain(others).collect()
     }
 
@@ -454,7 +517,9 @@ impl Conversation {
     fn make_commit(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
         loop {
             let intents = self.due_intents(cx);
-            let Some(group) = self.group.as_mut().filter(|_| !intents.is_empty()) else { return Ok(()) };
+            let Some(group) = self.group.as_mut().filter(|_| !intents.is_empty()) else {
+                return Ok(());
+            };
             let committed = match changes(cx, group, &intents)? {
                 None => Err(None),
                 Some(changes) => group.commit(cx.mls, &Cx::kept(cx), &changes).map_err(Some),
@@ -464,10 +529,12 @@ impl Conversation {
                     let body = WriteCapability::generate(cx.rng);
                     let parts = split(&committed.commit);
                     let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
-                    let decision = Decision::sign(group, &body.read_capability(), count, &committed.commit);
+                    let decision =
+                        Decision::sign(group, &body.read_capability(), count, &committed.commit);
                     let (body, _) = seal_all(body, BODY_CONTEXT, &parts, Sizes::Uniform)?;
                     let welcome = committed.welcome;
-                    self.saved.commit = Some(PendingCommit { intents, body, decision, placed: None, welcome });
+                    self.saved.commit =
+                        Some(PendingCommit { intents, body, decision, placed: None, welcome });
                     self.commit_run = Run::default();
                     self.dirty = true;
                     return Ok(());
@@ -475,8 +542,11 @@ impl Conversation {
                 Err(Some(e2ee::Error::Storage)) => return Err(e2ee::Error::Storage.into()),
                 Err(reason) => {
                     // Of several who come, one that cannot be added must not hold the others up.
-                    let dropped =
-                        if intents.len() > 1 && reason.is_some() { intents.get(..1) } else { Some(intents.as_slice()) };
+                    let dropped = if intents.len() > 1 && reason.is_some() {
+                        intents.get(..1)
+                    } else {
+                        Some(intents.as_slice())
+                    };
                     let dropped = dropped.unwrap_or_default();
                     self.saved.intents.retain(|(_, i)| !dropped.contains(i));
                     self.dirty = true;
@@ -554,7 +624,9 @@ fn changes(cx: &Cx<'_>, group: &Group, intents: &[Intent]) -> Result<Option<Chan
                 changes.add.extend(invited(key_package).filter(|i| leaf(&i.id).is_none()));
             }
             Intent::Readd { member, key_package } => {
-                if let Some((package, leaf)) = invited(key_package).filter(|i| i.id == *member).zip(leaf(member)) {
+                if let Some((package, leaf)) =
+                    invited(key_package).filter(|i| i.id == *member).zip(leaf(member))
+                {
                     changes.add.push(package);
                     changes.remove.push(leaf);
                 }
@@ -570,7 +642,10 @@ fn changes(cx: &Cx<'_>, group: &Group, intents: &[Intent]) -> Result<Option<Chan
             Intent::Refresh => changes.refresh = true,
         }
     }
-    let any = !changes.add.is_empty() || !changes.remove.is_empty() || changes.charter.is_some() || changes.refresh;
+    let any = !changes.add.is_empty()
+        || !changes.remove.is_empty()
+        || changes.charter.is_some()
+        || changes.refresh;
     Ok(any.then_some(changes))
 }
 
@@ -579,7 +654,8 @@ impl Conversation {
     pub(crate) fn deciding_junk(&self, count: usize) -> Vec<streams::SealedBox> {
         let deciding = self.deciding.as_ref().unwrap();
         let junk = vec![b"junk".to_vec(); count];
-        let (boxes, _) = seal_all(deciding.stream.clone(), DECIDE_CONTEXT, &junk, Sizes::Uniform).unwrap();
+        let (boxes, _) =
+            seal_all(deciding.stream.clone(), DECIDE_CONTEXT, &junk, Sizes::Uniform).unwrap();
         boxes.iter().map(|b| b.to_box().unwrap()).collect()
     }
 }

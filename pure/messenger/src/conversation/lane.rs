@@ -51,7 +51,12 @@ pub(super) struct Lane {
 
 impl Lane {
     /// From `at`, in a stream that begins at the counter `base`.
-    pub(super) fn new(at: ReadCapability, base: u64, context: &Secret, holes: Vec<u64>) -> Result<Self, Error> {
+    pub(super) fn new(
+        at: ReadCapability,
+        base: u64,
+        context: &Secret,
+        holes: Vec<u64>,
+    ) -> Result<Self, Error> {
         let told = at.index().counter().saturating_sub(base);
         Ok(Lane {
             reader: StreamReader::new(at.clone(), context.reveal().to_vec())?,
@@ -86,8 +91,8 @@ impl Lane {
         self.boundary.index().counter().saturating_sub(self.base)
     }
 
-    /// Whether so much was read that its author is told, although none of it wants an acknowledgement: what it has to
-    /// keep for others must not grow without end.
+    /// Whether so much was read that its author is told, although none of it wants an
+    /// acknowledgement: what it has to keep for others must not grow without end.
     pub(super) fn is_untold(&self) -> bool {
         !self.unacked && self.done().saturating_sub(self.told) >= UNTOLD
     }
@@ -113,7 +118,8 @@ impl Lane {
     }
 
     fn note_hole(&mut self, position: u64) {
-        // The first beyond the bound is where acknowledging stops: nothing behind it is taken for received.
+        // The first beyond the bound is where acknowledging stops: nothing behind it is taken for
+        // received.
         if self.holes.len() <= MAX_HOLES {
             self.holes.push(position);
         }

@@ -1,7 +1,9 @@
-//! One private conversation, of two or of many: its MLS group, its members' lanes, its outbox, its commits.
+//! One private conversation, of two or of many: its MLS group, its members' lanes, its outbox, its
+//! commits.
 //!
-//! Every member writes its own stream. In each epoch all boxes lie under that epoch's context, from the stream's first
-//! index on: a *lane* is one member's boxes in one epoch. Lanes of the current and the two epochs before are read.
+//! Every member writes its own stream. In each epoch all boxes lie under that epoch's context, from
+//! the stream's first index on: a *lane* is one member's boxes in one epoch. Lanes of the current
+//! and the two epochs before are read.
 
 mod deciding;
 mod lane;
@@ -40,7 +42,8 @@ const PAST_LOOK_MS: u64 = 20_000;
 /// As often when it costs nothing: the boxes of neighbours lie here.
 const PAST_LOOK_NEAR_MS: u64 = 500;
 const PAST_WATCH_MS: u64 = 300_000;
-/// Acknowledgements of lanes read no more that may wait; older ones are dropped, and what they were for is sent again.
+/// Acknowledgements of lanes read no more that may wait; older ones are dropped, and what they were
+/// for is sent again.
 const MAX_LATE_ACKS: usize = 1_024;
 
 /// Who goes by which name in a conversation.
@@ -184,8 +187,14 @@ impl Conversation {
         }
     }
 
-    /// Loads what an earlier run has kept. Without keys (a restored profile) it begins lost, and asks to be re-added.
-    pub(crate) fn load(cx: &mut Cx<'_>, id: ConversationId, place: PlaceId, card: Card) -> Result<Self, Error> {
+    /// Loads what an earlier run has kept. Without keys (a restored profile) it begins lost, and
+    /// asks to be re-added.
+    pub(crate) fn load(
+        cx: &mut Cx<'_>,
+        id: ConversationId,
+        place: PlaceId,
+        card: Card,
+    ) -> Result<Self, Error> {
         let Some(bytes) = cx.store.get(Space::Conversation, id.as_bytes())? else {
             return Self::restored(cx, id, place, card);
         };
@@ -195,7 +204,11 @@ impl Conversation {
         let mut conversation = Self::new(id, place, card, saved);
         conversation.group = group;
         for (key, value) in cx.store.scan(Space::Outbox, id.as_bytes())? {
-            let seq = key.get(16..24).and_then(|b| b.try_into().ok()).map(u64::from_be_bytes).ok_or(Error::Damaged)?;
+            let seq = key
+                .get(16..24)
+                .and_then(|b| b.try_into().ok())
+                .map(u64::from_be_bytes)
+                .ok_or(Error::Damaged)?;
             conversation.pending.insert(seq, unpack(&value)?);
         }
         conversation.restore_lanes(cx)?;
@@ -208,7 +221,12 @@ impl Conversation {
         Ok(conversation)
     }
 
-    fn restored(cx: &mut Cx<'_>, id: ConversationId, place: PlaceId, card: Card) -> Result<Self, Error> {
+    fn restored(
+        cx: &mut Cx<'_>,
+        id: ConversationId,
+        place: PlaceId,
+        card: Card,
+    ) -> Result<Self, Error> {
         let rescue = streams::WriteCapability::from_bytes(&card.rescue)?;
         let secret = MemberSecret::from_rescue(card.me, rescue, cx.rng);
         let saved = Saved {
@@ -247,10 +265,16 @@ impl Conversation {
             for (member, stream) in keys.members.iter().filter(|(m, _)| **m != self.card.me) {
                 let first = ReadCapability::from_bytes(stream)?;
                 let base = first.index().counter();
-                let kept = cx.store.get(Space::Conversation, &lane_key(self.id, *member, keys.epoch))?;
+                let kept =
+                    cx.store.get(Space::Conversation, &lane_key(self.id, *member, keys.epoch))?;
                 let kept: Option<LaneSaved> = kept.map(|bytes| unpack(&bytes)).transpose()?;
                 let mut lane = match kept {
-                    Some(l) => Lane::new(ReadCapability::from_bytes(&l.boundary)?, base, &context, l.holes)?,
+                    Some(l) => Lane::new(
+                        ReadCapability::from_bytes(&l.boundary)?,
+                        base,
+                        &context,
+                        l.holes,
+                    )?,
                     None => Lane::new(first, base, &context, Vec::new())?,
                 };
                 // What was read and not acknowledged before the last stop is acknowledged now.
@@ -274,8 +298,12 @@ impl Conversation {
         if let Some(last) = self.epochs.back_mut() {
             last.left_at = cx.now.as_millis();
         }
-        let keys =
-            EpochKeys { epoch, context: Zeroizing::new(context.reveal().to_vec()), members: streams, left_at: 0 };
+        let keys = EpochKeys {
+            epoch,
+            context: Zeroizing::new(context.reveal().to_vec()),
+            members: streams,
+            left_at: 0,
+        };
         self.epochs.push_back(keys);
         while self.epochs.len() > PAST_EPOCHS.saturating_add(1) {
             self.epochs.pop_front();
@@ -308,7 +336,8 @@ impl Conversation {
                 cx.out.cancel(call);
             }
         }
-        let gone: Vec<_> = self.lanes.keys().copied().filter(|(_, epoch)| *epoch < oldest).collect();
+        let gone: Vec<_> =
+            self.lanes.keys().copied().filter(|(_, epoch)| *epoch < oldest).collect();
         for (author, epoch) in gone {
             if let Some(lane) = self.lanes.remove(&(author, epoch)).filter(|l| l.unacked) {
                 if self.saved.late_acks.len() >= MAX_LATE_ACKS {
@@ -343,7 +372,8 @@ impl Conversation {
         self.reach == Reach::Hub || self.lan && self.is_online()
     }
 
-    /// Whether we may change the members: anybody where a hub orders the changes, else the creator (`GROUP-016`).
+    /// Whether we may change the members: anybody where a hub orders the changes, else the creator
+    /// (`GROUP-016`).
     pub(crate) fn may_change(&self) -> bool {
         !self.lan || self.card.creator == self.card.me
     }
@@ -353,8 +383,8 @@ impl Conversation {
         self.lan && self.may_change()
     }
 
-    /// What the two of a direct chat find each other by on a LAN: drawn when they are first in the group together, and
-    /// anew when one is added again, for then both are in the same epoch.
+    /// What the two of a direct chat find each other by on a LAN: drawn when they are first in the
+    /// group together, and anew when one is added again, for then both are in the same epoch.
     fn draw_near(&mut self, cx: &Cx<'_>) -> Result<(), Error> {
         if let Some(group) = self.group.as_ref().filter(|g| g.is_active() && self.card.direct) {
             self.saved.near = Some(Zeroizing::new(group.near_secret(cx.mls)?.reveal().to_vec()));
@@ -368,12 +398,14 @@ impl Conversation {
         if !self.card.direct || !self.is_open() || !self.floor().allows_lan() {
             return None;
         }
-        let secret = self.saved.near.as_ref().and_then(|s| s.as_slice().try_into().ok()).map(Secret::new)?;
+        let secret =
+            self.saved.near.as_ref().and_then(|s| s.as_slice().try_into().ok()).map(Secret::new)?;
         let first = self.card.members.keys().next().is_some_and(|other| self.card.me < *other);
         Some(Near { who: NearWho::Contact(self.id), place: self.place, secret, first })
     }
 
-    /// Whether anything of the others was read in the current epoch or the ones before it that are still read.
+    /// Whether anything of the others was read in the current epoch or the ones before it that are
+    /// still read.
     pub(crate) fn has_heard(&self) -> bool {
         self.lanes.values().any(|l| l.done() > 0)
     }
@@ -410,7 +442,12 @@ impl Conversation {
     }
 
     /// Another place: all requests are asked anew there.
-    pub(crate) fn move_to(&mut self, cx: &mut Cx<'_>, place: PlaceId, reach: Reach) -> Result<(), Error> {
+    pub(crate) fn move_to(
+        &mut self,
+        cx: &mut Cx<'_>,
+        place: PlaceId,
+        reach: Reach,
+    ) -> Result<(), Error> {
         for call in self.open_calls() {
             cx.out.cancel(call);
         }
@@ -454,10 +491,13 @@ impl Conversation {
 
     pub(crate) fn identity_statement(&self, ours: bool) -> Result<String, Error> {
         let group = self.group.as_ref().filter(|g| g.is_active());
-        Ok(group.ok_or(Error::Refused("the conversation is not open now"))?.identity_statement(ours)?)
+        Ok(group
+            .ok_or(Error::Refused("the conversation is not open now"))?
+            .identity_statement(ours)?)
     }
 
-    /// Fingerprint of the OpenPGP key that the contact is bound to. What was signed for other keys counts no more.
+    /// Fingerprint of the OpenPGP key that the contact is bound to. What was signed for other keys
+    /// counts no more.
     pub(crate) fn bound_to(&self) -> Option<&str> {
         let bound = self.card.identity.as_ref()?;
         let holds = self.identity_statement(false).is_ok_and(|now| now == bound.statement);
@@ -472,20 +512,37 @@ impl Conversation {
 
     /// Everybody, us included, under unique names.
     pub(crate) fn participants(&self, my_name: &str) -> Vec<Participant> {
-        let mut all = vec![Participant { id: self.card.me, name: my_name.to_owned(), me: true, contact: None }];
+        let mut all = vec![Participant {
+            id: self.card.me,
+            name: my_name.to_owned(),
+            me: true,
+            contact: None,
+        }];
         for (id, known) in &self.card.members {
-            all.push(Participant { id: *id, name: self.name_of(*id), me: false, contact: known.contact });
+            all.push(Participant {
+                id: *id,
+                name: self.name_of(*id),
+                me: false,
+                contact: known.contact,
+            });
         }
         all
     }
 
-    /// A member's name as shown: the user's own name for a contact, with a suffix where two could be taken for one.
+    /// A member's name as shown: the user's own name for a contact, with a suffix where two could
+    /// be taken for one.
     pub(crate) fn name_of(&self, member: MemberId) -> String {
         if self.card.direct {
             return self.card.name.clone();
         }
-        let Some(known) = self.card.members.get(&member) else { return "somebody who left".to_owned() };
-        let same = self.card.members.iter().any(|(id, k)| *id != member && skeleton(&k.name) == skeleton(&known.name));
+        let Some(known) = self.card.members.get(&member) else {
+            return "somebody who left".to_owned();
+        };
+        let same = self
+            .card
+            .members
+            .iter()
+            .any(|(id, k)| *id != member && skeleton(&k.name) == skeleton(&known.name));
         if same { format!("{}~{}", known.name, short(member)) } else { known.name.clone() }
     }
 
@@ -543,7 +600,8 @@ impl Conversation {
         cx.out.ask(Owner::Conversation(self.id, purpose), self.place, call, hub_only)
     }
 
-    /// Keeps a request open for each lane of the current epoch, and looks at those of past ones now and then.
+    /// Keeps a request open for each lane of the current epoch, and looks at those of past ones now
+    /// and then.
     fn follow_lanes(&mut self, cx: &mut Cx<'_>) {
         if !self.is_online() || self.saved.lost.is_some() {
             return;
@@ -575,7 +633,12 @@ impl Conversation {
     }
 
     /// The answer to a get or look.
-    pub(crate) fn on_boxes(&mut self, cx: &mut Cx<'_>, purpose: Purpose, boxes: Vec<VerifiedBox>) -> Result<(), Error> {
+    pub(crate) fn on_boxes(
+        &mut self,
+        cx: &mut Cx<'_>,
+        purpose: Purpose,
+        boxes: Vec<VerifiedBox>,
+    ) -> Result<(), Error> {
         match purpose {
             Purpose::Lane(member, epoch) => {
                 let current = self.is_current(epoch);
@@ -583,7 +646,8 @@ impl Conversation {
                 lane.open = None;
                 if !current && boxes.is_empty() {
                     lane.drained = true;
-                    let wait = if self.reach == Reach::Near { PAST_LOOK_NEAR_MS } else { PAST_LOOK_MS };
+                    let wait =
+                        if self.reach == Reach::Near { PAST_LOOK_NEAR_MS } else { PAST_LOOK_MS };
                     lane.look_at = cx.now.plus_millis(wait);
                 }
                 for found in boxes {
@@ -595,13 +659,21 @@ impl Conversation {
             Purpose::Decide(epoch) => self.on_decisions(cx, epoch, boxes),
             Purpose::Body(epoch) => self.on_body(epoch, boxes),
             Purpose::Rescue(member) => self.on_rescue_boxes(cx, member, boxes)?,
-            Purpose::Message(..) | Purpose::CommitBody(_) | Purpose::CommitDecision | Purpose::RescueWrite(_) => {}
+            Purpose::Message(..)
+            | Purpose::CommitBody(_)
+            | Purpose::CommitDecision
+            | Purpose::RescueWrite(_) => {}
         }
         self.pump(cx)
     }
 
     /// The hub's word on a box of ours.
-    pub(crate) fn on_put(&mut self, cx: &mut Cx<'_>, purpose: Purpose, outcome: PutOutcome) -> Result<(), Error> {
+    pub(crate) fn on_put(
+        &mut self,
+        cx: &mut Cx<'_>,
+        purpose: Purpose,
+        outcome: PutOutcome,
+    ) -> Result<(), Error> {
         match purpose {
             Purpose::Message(seq, index) => self.on_message_put(cx, seq, index, outcome)?,
             Purpose::CommitBody(index) => {
@@ -629,15 +701,21 @@ impl Conversation {
         self.pump(cx)
     }
 
-    /// When [`Conversation::pump`] is due although nothing comes. Nothing is due while nothing can be done about it.
+    /// When [`Conversation::pump`] is due although nothing comes. Nothing is due while nothing can
+    /// be done about it.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         if !self.is_online() {
             return None;
         }
         let lanes = self.lanes.values().filter_map(Lane::deadline);
-        let looks = self.lanes.values().filter(|l| l.open.is_none() && l.look_at > Timestamp::ZERO).map(|l| l.look_at);
+        let looks = self
+            .lanes
+            .values()
+            .filter(|l| l.open.is_none() && l.look_at > Timestamp::ZERO)
+            .map(|l| l.look_at);
         let commit = Some(&self.commit_run).filter(|_| self.can_decide());
-        let runs = self.runs.iter().filter(|(seq, _)| !self.waits_for_epoch(**seq)).map(|(_, run)| run);
+        let runs =
+            self.runs.iter().filter(|(seq, _)| !self.waits_for_epoch(**seq)).map(|(_, run)| run);
         let runs = runs.chain(commit).filter_map(|run| run.deadline(self.reach));
         let ack = self.saved.ack_due.filter(|_| self.can_write()).map(Timestamp::from_millis);
         let waiting = lanes.chain(looks).chain(runs).chain(ack).min();
@@ -653,7 +731,10 @@ impl Conversation {
             cx.store.put(Space::Conversation, &epochs_key(self.id), &pack(&self.epochs)?)?;
             let prefix = lane_prefix(self.id);
             for (key, _) in cx.store.scan(Space::Conversation, &prefix)? {
-                let kept = self.lanes.keys().any(|(member, epoch)| lane_key(self.id, *member, *epoch) == key);
+                let kept = self
+                    .lanes
+                    .keys()
+                    .any(|(member, epoch)| lane_key(self.id, *member, *epoch) == key);
                 if !kept {
                     cx.store.remove(Space::Conversation, &key)?;
                 }
@@ -661,8 +742,13 @@ impl Conversation {
         }
         for ((member, epoch), lane) in self.lanes.iter_mut().filter(|(_, lane)| lane.dirty) {
             lane.dirty = false;
-            let kept = LaneSaved { boundary: lane.boundary().to_bytes(), holes: lane.holes.clone() };
-            cx.store.put(Space::Conversation, &lane_key(self.id, *member, *epoch), &pack(&kept)?)?;
+            let kept =
+                LaneSaved { boundary: lane.boundary().to_bytes(), holes: lane.holes.clone() };
+            cx.store.put(
+                Space::Conversation,
+                &lane_key(self.id, *member, *epoch),
+                &pack(&kept)?,
+            )?;
         }
         cx.store.put(Space::Conversation, self.id.as_bytes(), &pack(&self.saved)?)?;
         self.save_card(cx)

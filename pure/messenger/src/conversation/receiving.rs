@@ -14,7 +14,8 @@ use crate::event::Event;
 use crate::pack::{pack, unpack};
 use crate::store::{Author, Kind, NewMessage, Reaction, Space, State};
 
-/// Others wait so long, at random, before they remove somebody who wants to leave; the first member does it at once, ms.
+/// Others wait so long, at random, before they remove somebody who wants to leave; the first member
+/// does it at once, ms.
 const REMOVE_LEAST_MS: u64 = 60_000;
 const REMOVE_SPAN_MS: u64 = 600_000;
 
@@ -34,8 +35,8 @@ fn orphan_key(id: ConversationId, target: Option<MessageId>) -> Vec<u8> {
 }
 
 impl Conversation {
-    /// Takes all that the lanes have. A member's boxes of an epoch are read before those of a later one, so that its messages
-    /// stand in the order in which it said them (`GROUP-014`).
+    /// Takes all that the lanes have. A member's boxes of an epoch are read before those of a later
+    /// one, so that its messages stand in the order in which it said them (`GROUP-014`).
     pub(super) fn read_lanes(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
         if self.saved.lost.is_some() {
             return Ok(());
@@ -67,7 +68,13 @@ impl Conversation {
         Ok(())
     }
 
-    fn incoming(&mut self, cx: &mut Cx<'_>, member: MemberId, epoch: u64, message: &[u8]) -> Result<(), Error> {
+    fn incoming(
+        &mut self,
+        cx: &mut Cx<'_>,
+        member: MemberId,
+        epoch: u64,
+        message: &[u8],
+    ) -> Result<(), Error> {
         let Some(group) = self.group.as_mut() else { return Ok(()) };
         let decrypted = match group.decrypt(cx.mls, &Cx::kept(cx), message) {
             Ok(decrypted) => decrypted,
@@ -86,7 +93,8 @@ impl Conversation {
         let Ok(envelope) = Envelope::parse(&decrypted.content) else {
             let name = self.name_of(member);
             self.want_ack(cx, member, epoch);
-            return self.notice(cx, &format!("{name} sent something that this version cannot show"));
+            return self
+                .notice(cx, &format!("{name} sent something that this version cannot show"));
         };
         if envelope.body.is_tracked() {
             self.want_ack(cx, member, epoch);
@@ -119,7 +127,11 @@ impl Conversation {
             }
             Body::Delete { target } => {
                 if cx.store.message(&self.id, &target)?.is_none() {
-                    return self.keep_orphan(cx, target, &Orphan { author: member, text: String::new() });
+                    return self.keep_orphan(
+                        cx,
+                        target,
+                        &Orphan { author: member, text: String::new() },
+                    );
                 }
                 let done = cx.store.delete_message(&self.id, &target, author)?;
                 self.changed(cx, target, done)
@@ -131,7 +143,9 @@ impl Conversation {
                 self.changed(cx, target, done)
             }
             Body::Timer { seconds } => self.timer_set(cx, Some(member), seconds),
-            Body::Ack { entries, show } => entries.iter().try_for_each(|entry| self.on_ack(cx, member, entry, show)),
+            Body::Ack { entries, show } => {
+                entries.iter().try_for_each(|entry| self.on_ack(cx, member, entry, show))
+            }
             Body::Seen { ids } => self.on_seen(cx, &ids),
             Body::File { offer, ttl } => self.offered(cx, member, id, at, offer, ttl),
             Body::Leave => self.wants_to_leave(cx, member),
@@ -188,11 +202,21 @@ impl Conversation {
         Ok(new)
     }
 
-    /// An edit or a deletion came before the message that it is for, which was lost and is sent anew.
-    fn keep_orphan(&self, cx: &mut Cx<'_>, target: MessageId, orphan: &Orphan) -> Result<(), Error> {
+    /// An edit or a deletion came before the message that it is for, which was lost and is sent
+    /// anew.
+    fn keep_orphan(
+        &self,
+        cx: &mut Cx<'_>,
+        target: MessageId,
+        orphan: &Orphan,
+    ) -> Result<(), Error> {
         let prefix = orphan_key(self.id, None);
         if cx.store.scan(Space::Conversation, &prefix)?.len() < MAX_ORPHANS {
-            cx.store.put(Space::Conversation, &orphan_key(self.id, Some(target)), &pack(orphan)?)?;
+            cx.store.put(
+                Space::Conversation,
+                &orphan_key(self.id, Some(target)),
+                &pack(orphan)?,
+            )?;
         }
         Ok(())
     }
@@ -220,7 +244,12 @@ impl Conversation {
     }
 
     /// The time until messages disappear; by us when `by` is none.
-    pub(super) fn timer_set(&mut self, cx: &mut Cx<'_>, by: Option<MemberId>, seconds: u32) -> Result<(), Error> {
+    pub(super) fn timer_set(
+        &mut self,
+        cx: &mut Cx<'_>,
+        by: Option<MemberId>,
+        seconds: u32,
+    ) -> Result<(), Error> {
         let timer = Some(seconds).filter(|s| *s > 0);
         if self.saved.timer == timer {
             return Ok(());
@@ -273,7 +302,8 @@ impl Conversation {
             return self.notice(cx, &format!("{name} has ended this conversation"));
         }
         if self.lan && member == self.card.creator {
-            return self.notice(cx, &format!("{name} has left: nobody can change the group any more"));
+            return self
+                .notice(cx, &format!("{name} has left: nobody can change the group any more"));
         }
         if !self.may_change() {
             return self.notice(cx, &format!("{name} wants to leave"));
@@ -298,9 +328,11 @@ impl Conversation {
 /// A span of time in the largest unit that says it exactly.
 #[must_use]
 pub(crate) fn span(seconds: u32) -> String {
-    let units = [(604_800, "week"), (86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
+    let units =
+        [(604_800, "week"), (86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
     let exact = units.iter().find_map(|(unit, name)| {
-        let n = seconds.checked_div(*unit).filter(|n| *n > 0 && n.saturating_mul(*unit) == seconds)?;
+        let n =
+            seconds.checked_div(*unit).filter(|n| *n > 0 && n.saturating_mul(*unit) == seconds)?;
         Some(if n == 1 { format!("1 {name}") } else { format!("{n} {name}s") })
     });
     exact.unwrap_or_else(|| format!("{seconds} seconds"))

@@ -1,5 +1,5 @@
-//! When somebody has lost their place: they ask to be added again, on a stream of their own under a context that never
-//! changes, and the creator or a contact who may does it (DESIGN 4).
+//! When somebody has lost their place: they ask to be added again, on a stream of their own under a
+//! context that never changes, and the creator or a contact who may does it (DESIGN 4).
 
 use std::collections::BTreeMap;
 
@@ -97,7 +97,11 @@ impl Conversation {
         let secret = MemberSecret::from_bytes(&self.saved.secret)?.renewed(cx.rng);
         let name = self.my_name(cx)?;
         let package = key_package(cx.mls, &Cx::kept(cx), &secret, name)?;
-        self.saved.lost = Some(Lost { secret: secret.to_bytes(), request: Vec::new(), since: cx.now.as_millis() });
+        self.saved.lost = Some(Lost {
+            secret: secret.to_bytes(),
+            request: Vec::new(),
+            since: cx.now.as_millis(),
+        });
         let message = wire::encode(&Message::Request { key_package: package });
         self.push_rescue(&message);
         self.caught_up = false;
@@ -110,7 +114,8 @@ impl Conversation {
         self.saved.commit = None;
         self.saved.mine.next = Zeroizing::default();
         self.runs.clear();
-        let placed: Vec<u64> = self.pending.iter().filter(|(_, p)| p.placed.is_some()).map(|(s, _)| *s).collect();
+        let placed: Vec<u64> =
+            self.pending.iter().filter(|(_, p)| p.placed.is_some()).map(|(s, _)| *s).collect();
         for seq in placed {
             self.send_again_later(cx, seq)?;
         }
@@ -132,7 +137,12 @@ impl Conversation {
         self.dirty = true;
     }
 
-    pub(super) fn send_welcome(&mut self, cx: &mut Cx<'_>, member: MemberId, welcome: &[u8]) -> Result<(), Error> {
+    pub(super) fn send_welcome(
+        &mut self,
+        cx: &mut Cx<'_>,
+        member: MemberId,
+        welcome: &[u8],
+    ) -> Result<(), Error> {
         self.push_rescue(&wire::encode(&Message::Welcome { member, welcome: welcome.to_vec() }));
         self.write_rescue(cx)
     }
@@ -144,13 +154,19 @@ impl Conversation {
         }
         let Some(part) = self.saved.rescue_out.front() else { return Ok(()) };
         let at = WriteCapability::from_bytes(&self.saved.rescue_next)?;
-        let sealed = at.seal(&self.card.rescue_context, &pad(part, BoxClass::Standard)?)?.into_sealed();
+        let sealed =
+            at.seal(&self.card.rescue_context, &pad(part, BoxClass::Standard)?)?.into_sealed();
         let call = self.call(cx, Purpose::RescueWrite(0), Call::Put(sealed));
         self.rescues.run.started(0, call);
         Ok(())
     }
 
-    pub(super) fn on_rescue_put(&mut self, cx: &mut Cx<'_>, _: usize, outcome: PutOutcome) -> Result<(), Error> {
+    pub(super) fn on_rescue_put(
+        &mut self,
+        cx: &mut Cx<'_>,
+        _: usize,
+        outcome: PutOutcome,
+    ) -> Result<(), Error> {
         if !self.rescues.run.settle(cx.now, 0, outcome) {
             return Ok(());
         }
@@ -204,7 +220,8 @@ impl Conversation {
 
     fn push_head(&mut self) {
         if let Some(group) = self.group.as_ref().filter(|g| g.is_active()) {
-            let head = Message::Head { epoch: group.epoch(), authenticator: group.authenticator().into() };
+            let head =
+                Message::Head { epoch: group.epoch(), authenticator: group.authenticator().into() };
             self.push_rescue(&wire::encode(&head));
         }
     }
@@ -218,8 +235,10 @@ impl Conversation {
                 Some(reading) => reading,
                 None => {
                     let at = self.saved.rescue_read.get(&member).map_or(first, |b| b.to_vec());
-                    let reader =
-                        StreamReader::new(ReadCapability::from_bytes(&at)?, self.card.rescue_context.to_vec())?;
+                    let reader = StreamReader::new(
+                        ReadCapability::from_bytes(&at)?,
+                        self.card.rescue_context.to_vec(),
+                    )?;
                     Reading { reader, joiner: Joiner::default(), open: None }
                 }
             };
@@ -251,7 +270,9 @@ impl Conversation {
         let mut messages = Vec::new();
         while let Some(read) = reading.reader.next(cx.now)? {
             let joined = match read {
-                Read::Plain(plain) => unpad(&plain).map_or(Joined::Broken, |content| reading.joiner.push(content)),
+                Read::Plain(plain) => {
+                    unpad(&plain).map_or(Joined::Broken, |content| reading.joiner.push(content))
+                }
                 Read::Nothing | Read::Gap(_) => {
                     reading.joiner.lose();
                     Joined::Broken
@@ -274,18 +295,32 @@ impl Conversation {
         if more { self.look_for_rescues(cx) } else { Ok(()) }
     }
 
-    fn on_rescue(&mut self, cx: &mut Cx<'_>, from: MemberId, message: Message) -> Result<(), Error> {
+    fn on_rescue(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: MemberId,
+        message: Message,
+    ) -> Result<(), Error> {
         match message {
-            Message::Request { key_package } if self.is_open() => self.asked_for_rescue(cx, from, key_package),
-            Message::Welcome { member, welcome } if member == self.card.me => self.rescued(cx, &welcome),
+            Message::Request { key_package } if self.is_open() => {
+                self.asked_for_rescue(cx, from, key_package)
+            }
+            Message::Welcome { member, welcome } if member == self.card.me => {
+                self.rescued(cx, &welcome)
+            }
             Message::Head { epoch, authenticator } => self.on_head(cx, from, epoch, *authenticator),
             Message::Request { .. } | Message::Welcome { .. } => Ok(()),
         }
     }
 
-    /// Somebody has lost their place. The creator helps, the other side of a direct chat, and whoever has them as a contact
-    /// with compared safety words.
-    fn asked_for_rescue(&mut self, cx: &mut Cx<'_>, from: MemberId, package: Vec<u8>) -> Result<(), Error> {
+    /// Somebody has lost their place. The creator helps, the other side of a direct chat, and
+    /// whoever has them as a contact with compared safety words.
+    fn asked_for_rescue(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: MemberId,
+        package: Vec<u8>,
+    ) -> Result<(), Error> {
         if !Invited::parse(cx.mls, &package).is_ok_and(|i| i.id == from) {
             return Ok(());
         }
@@ -297,21 +332,37 @@ impl Conversation {
         }
         if let Some(contact) = self.card.members.get(&from).and_then(|k| k.contact) {
             let conversation = self.id;
-            cx.out.effects.push_back(Effect::RescueAsked { conversation, contact, member: from, package });
+            cx.out.effects.push_back(Effect::RescueAsked {
+                conversation,
+                contact,
+                member: from,
+                package,
+            });
         }
         Ok(())
     }
 
     /// Adds somebody anew.
-    pub(crate) fn readd(&mut self, cx: &mut Cx<'_>, member: MemberId, key_package: Vec<u8>) -> Result<(), Error> {
+    pub(crate) fn readd(
+        &mut self,
+        cx: &mut Cx<'_>,
+        member: MemberId,
+        key_package: Vec<u8>,
+    ) -> Result<(), Error> {
         let intent = Intent::Readd { member, key_package };
-        if self.saved.intents.iter().any(|(_, i)| *i == intent) || !self.is_open() || !self.may_change() {
+        if self.saved.intents.iter().any(|(_, i)| *i == intent)
+            || !self.is_open()
+            || !self.may_change()
+        {
             return Ok(());
         }
         self.saved.intents.push_back((cx.now.as_millis(), intent));
         self.dirty = true;
         let name = self.name_of(member);
-        self.notice(cx, &format!("{name} has lost its place and is added again; compare the safety words anew"))?;
+        self.notice(
+            cx,
+            &format!("{name} has lost its place and is added again; compare the safety words anew"),
+        )?;
         self.pump(cx)
     }
 
@@ -334,19 +385,33 @@ impl Conversation {
         self.unverify();
         self.enter_epoch(cx)?;
         self.draw_near(cx)?;
-        self.notice(cx, "added again: messages in between may be missing; compare the safety words anew")
+        self.notice(
+            cx,
+            "added again: messages in between may be missing; compare the safety words anew",
+        )
     }
 
     /// Another member's state. The same epoch with another authenticator is a fork.
-    fn on_head(&mut self, cx: &mut Cx<'_>, from: MemberId, epoch: u64, authenticator: [u8; 32]) -> Result<(), Error> {
+    fn on_head(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: MemberId,
+        epoch: u64,
+        authenticator: [u8; 32],
+    ) -> Result<(), Error> {
         let Some(group) = self.group.as_ref().filter(|g| g.is_active()) else { return Ok(()) };
         if group.epoch() != epoch || group.authenticator() == authenticator {
             return Ok(());
         }
         cx.event(Event::Forked { conversation: self.id });
         self.notice(cx, "members see different histories: the hub has shown two orders")?;
-        // The creator's side goes on: the word of any other member makes nobody give up their place.
-        if from == self.card.creator { self.lose(cx, "this side of the fork is given up") } else { Ok(()) }
+        // The creator's side goes on: the word of any other member makes nobody give up their
+        // place.
+        if from == self.card.creator {
+            self.lose(cx, "this side of the fork is given up")
+        } else {
+            Ok(())
+        }
     }
 
     /// Tells the others where we stand, for somebody has been silent for long.

@@ -155,8 +155,8 @@ pub(super) struct Lost {
     pub(super) since: u64,
 }
 
-/// The state of a conversation, but for its epochs and lanes: those have records of their own, for they are large and
-/// change at other times.
+/// The state of a conversation, but for its epochs and lanes: those have records of their own, for
+/// they are large and change at other times.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Saved {
     pub(super) secret: Bytes,
@@ -189,7 +189,8 @@ pub(super) struct Saved {
     pub(super) rescue_read: BTreeMap<MemberId, Bytes>,
     /// When we looked there last, ms.
     pub(super) rescue_at: u64,
-    /// By which the two of a direct chat find each other on a LAN. Not in the card, for a backup must not hold it.
+    /// By which the two of a direct chat find each other on a LAN. Not in the card, for a backup
+    /// must not hold it.
     #[serde(default)]
     pub(super) near: Option<Bytes>,
 }

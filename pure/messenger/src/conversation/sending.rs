@@ -28,14 +28,16 @@ const PAST_BOXES: u64 = 256;
 pub(crate) const MAX_WAITING: usize = 10_000;
 /// A box older than this may have left the hub: what is not acknowledged is sent anew, ms.
 const RESEND_MS: u64 = 13 * 86_400_000;
-/// We draw new keys after so many messages of ours, or so long after the last time when we say something, ms.
+/// We draw new keys after so many messages of ours, or so long after the last time when we say
+/// something, ms.
 const REFRESH_MESSAGES: u64 = 100;
 const REFRESH_MS: u64 = 86_400_000;
 /// And wait up to so long before, at random, ms.
 const REFRESH_SPAN_MS: u64 = 10_000;
 /// What nobody has acknowledged for so long may have been said into a fork, ms.
 const UNHEARD_MS: u64 = 86_400_000;
-/// An acknowledgement waits at least this long, so that it serves several messages, ms; and at random up to so much longer.
+/// An acknowledgement waits at least this long, so that it serves several messages, ms; and at
+/// random up to so much longer.
 const ACK_LEAST_MS: u64 = 300;
 const ACK_SPAN_MS: u64 = 1_200;
 /// In a group so much longer again for each member, ms, and never more than this.
@@ -44,7 +46,12 @@ const ACK_MOST_MS: u64 = 30_000;
 
 impl Conversation {
     /// Queues a message; it leaves when the conversation can write.
-    pub(crate) fn queue(&mut self, cx: &mut Cx<'_>, id: MessageId, body: Body) -> Result<(), Error> {
+    pub(crate) fn queue(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: MessageId,
+        body: Body,
+    ) -> Result<(), Error> {
         if self.pending.len() >= MAX_WAITING {
             return Err(Error::OutboxFull);
         }
@@ -52,7 +59,8 @@ impl Conversation {
         self.saved.next_seq = seq.saturating_add(1);
         let (tracked, shown) = (body.is_tracked(), body.is_shown());
         let envelope = Envelope::new(id, cx.now, body).to_bytes();
-        let pending = Pending { id, envelope, tracked, shown, queued_at: cx.now.as_millis(), placed: None };
+        let pending =
+            Pending { id, envelope, tracked, shown, queued_at: cx.now.as_millis(), placed: None };
         self.dirty = true;
         self.keep_pending(cx, seq, pending)
     }
@@ -88,11 +96,15 @@ impl Conversation {
         Ok(true)
     }
 
-    /// Where boxes of ours may lie that others still read: those of our lanes in the epochs that are known.
+    /// Where boxes of ours may lie that others still read: those of our lanes in the epochs that
+    /// are known.
     pub(crate) fn our_boxes(&self) -> Result<Vec<streams::BoxId>, Error> {
         let mut ids = Vec::new();
         for keys in &self.epochs {
-            let (Some(context), Some(stream)) = (keys.secret(), keys.members.get(&self.card.me)) else { continue };
+            let (Some(context), Some(stream)) = (keys.secret(), keys.members.get(&self.card.me))
+            else {
+                continue;
+            };
             let current = keys.epoch == self.saved.mine.epoch;
             let count = if current { self.saved.mine.count.min(MAX_OUR_BOXES) } else { PAST_BOXES };
             let mut at = ReadCapability::from_bytes(stream)?;
@@ -112,7 +124,8 @@ impl Conversation {
         self.pending.values().filter(|p| p.tracked).count()
     }
 
-    /// Messages that are not durable at the hub; while that is out of reach, those that neighbours cannot fetch either.
+    /// Messages that are not durable at the hub; while that is out of reach, those that neighbours
+    /// cannot fetch either.
     pub(crate) fn unstored(&self) -> usize {
         let near = self.reach == Reach::Near;
         let out = |p: &Placed| p.stored_at.is_some() || near && p.carried;
@@ -135,32 +148,38 @@ impl Conversation {
         self.reach == Reach::Hub && !self.caught_up && self.pending.get(&seq).is_some_and(early)
     }
 
-    /// The hub has come in reach: what is sealed and not there waits until it is known whether its epoch is over.
+    /// The hub has come in reach: what is sealed and not there waits until it is known whether its
+    /// epoch is over.
     pub(super) fn note_sealed(&mut self, cx: &mut Cx<'_>) {
         if self.lan {
             return;
         }
-        self.sealed_before = self.pending.iter().filter(|(_, p)| p.is_unstored()).map(|(seq, _)| *seq).collect();
+        self.sealed_before =
+            self.pending.iter().filter(|(_, p)| p.is_unstored()).map(|(seq, _)| *seq).collect();
         for seq in &self.sealed_before {
             let run = self.runs.remove(seq).unwrap_or_default();
             run.calls().for_each(|call| cx.out.cancel(call));
         }
     }
 
-    /// Boxes that have been sealed and are under way. What is with neighbours is so again once the hub is there.
+    /// Boxes that have been sealed and are under way. What is with neighbours is so again once the
+    /// hub is there.
     fn unsettled(&self) -> usize {
         let near = self.reach == Reach::Near;
         let boxes = |(seq, p): (&u64, &Pending)| {
             let len = p.placed.as_ref().map_or(0, |b| b.boxes.len());
             let run = self.runs.get(seq);
-            (0..len).filter(|n| run.is_none_or(|r| !(r.is_settled(*n) || near && r.is_out(*n)))).count()
+            (0..len)
+                .filter(|n| run.is_none_or(|r| !(r.is_settled(*n) || near && r.is_out(*n))))
+                .count()
         };
         self.pending.iter().map(boxes).sum()
     }
 
     /// Encrypts and places queued messages, as far as the window allows.
     pub(super) fn seal_queued(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
-        // While the hub is out of reach nobody can know what was decided: chat goes on in the epoch that is known.
+        // While the hub is out of reach nobody can know what was decided: chat goes on in the epoch
+        // that is known.
         let ready = self.caught_up || self.reach == Reach::Near && !self.lan;
         if !self.is_online() || !ready || !self.can_write() {
             return Ok(());
@@ -183,7 +202,8 @@ impl Conversation {
         Ok(())
     }
 
-    /// Draws new keys of ours after some messages, or some time: whoever stole the old ones is shut out again (`GROUP-013`).
+    /// Draws new keys of ours after some messages, or some time: whoever stole the old ones is shut
+    /// out again (`GROUP-013`).
     fn refresh_sometimes(&mut self, cx: &mut Cx<'_>) {
         self.saved.unrefreshed = self.saved.unrefreshed.saturating_add(1);
         let age = cx.now.as_millis().saturating_sub(self.saved.refreshed_at);
@@ -199,7 +219,8 @@ impl Conversation {
     fn place_message(&mut self, cx: &mut Cx<'_>, pending: &Pending) -> Result<Placed, Error> {
         let keys = self.epochs.back().ok_or(Error::Damaged)?;
         let context = keys.secret().ok_or(Error::Damaged)?;
-        let waiting: BTreeSet<_> = keys.members.keys().copied().filter(|m| *m != self.card.me).collect();
+        let waiting: BTreeSet<_> =
+            keys.members.keys().copied().filter(|m| *m != self.card.me).collect();
         let group = self.group.as_mut().ok_or(Error::Damaged)?;
         let message = group.encrypt(cx.mls, &crate::cx::Cx::kept(cx), &pending.envelope)?;
         let at = WriteCapability::from_bytes(&self.saved.mine.next)?;
@@ -213,24 +234,36 @@ impl Conversation {
         self.dirty = true;
         let epoch = self.saved.mine.epoch;
         let recipients = waiting.len();
-        Ok(Placed { epoch, from, to, boxes, stored_at: None, carried: false, recipients, waiting, hidden: false })
+        Ok(Placed {
+            epoch,
+            from,
+            to,
+            boxes,
+            stored_at: None,
+            carried: false,
+            recipients,
+            waiting,
+            hidden: false,
+        })
     }
 
-    /// The boxes that this conversation seals from now on. What is sealed, not at the hub, and too long for the route in
-    /// use is encrypted anew.
+    /// The boxes that this conversation seals from now on. What is sealed, not at the hub, and too
+    /// long for the route in use is encrypted anew.
     pub(crate) fn set_sizes(&mut self, cx: &mut Cx<'_>, sizes: Sizes) -> Result<(), Error> {
         self.sizes = sizes;
         if sizes == Sizes::Ladder {
             return Ok(());
         }
-        let stuck = |p: &Placed| p.stored_at.is_none() && p.boxes.iter().any(crate::conversation::BoxBytes::is_long);
+        let stuck = |p: &Placed| {
+            p.stored_at.is_none() && p.boxes.iter().any(crate::conversation::BoxBytes::is_long)
+        };
         let stuck = self.pending.iter().filter(|(_, p)| p.placed.as_ref().is_some_and(stuck));
         let stuck: Vec<u64> = stuck.map(|(seq, _)| *seq).collect();
         stuck.into_iter().try_for_each(|seq| self.send_anew(cx, seq))
     }
 
-    /// Puts sealed boxes, in order, a window at a time. To the hub also those that neighbours have, once it is known
-    /// whether their epoch is over.
+    /// Puts sealed boxes, in order, a window at a time. To the hub also those that neighbours have,
+    /// once it is known whether their epoch is over.
     pub(super) fn put_boxes(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
         if !self.is_online() {
             return Ok(());
@@ -244,7 +277,9 @@ impl Conversation {
                 break;
             }
             let run = self.runs.entry(*seq).or_default();
-            for (index, sealed) in placed.boxes.iter().enumerate().filter(|_| placed.stored_at.is_none()) {
+            for (index, sealed) in
+                placed.boxes.iter().enumerate().filter(|_| placed.stored_at.is_none())
+            {
                 if run.is_settled(index) || near && run.is_out(index) {
                     continue;
                 }
@@ -271,11 +306,20 @@ impl Conversation {
         let (id, shown) = (pending.id, pending.shown);
         let run = self.runs.entry(seq).or_default();
         run.sent(index);
-        if shown && len > 0 && run.is_sent(len) { self.travelled(cx, id, State::Sent) } else { Ok(()) }
+        if shown && len > 0 && run.is_sent(len) {
+            self.travelled(cx, id, State::Sent)
+        } else {
+            Ok(())
+        }
     }
 
     /// Neighbours may fetch this box from us. It stays until the hub has it, or everybody.
-    pub(super) fn on_message_carried(&mut self, cx: &mut Cx<'_>, seq: u64, index: usize) -> Result<(), Error> {
+    pub(super) fn on_message_carried(
+        &mut self,
+        cx: &mut Cx<'_>,
+        seq: u64,
+        index: usize,
+    ) -> Result<(), Error> {
         let Some(pending) = self.pending.get_mut(&seq) else { return Ok(()) };
         let Some(placed) = &mut pending.placed else { return Ok(()) };
         let run = self.runs.entry(seq).or_default();
@@ -356,7 +400,9 @@ impl Conversation {
         let mut lost = Vec::new();
         let mut had = Vec::new();
         for (seq, pending) in &self.pending {
-            let Some(placed) = pending.placed.as_ref().filter(|p| p.waiting.contains(&from)) else { continue };
+            let Some(placed) = pending.placed.as_ref().filter(|p| p.waiting.contains(&from)) else {
+                continue;
+            };
             let in_hole = entry.holes.iter().any(|hole| (placed.from..placed.to).contains(hole));
             let window = u64::try_from(PAST_EPOCHS).unwrap_or(u64::MAX);
             let passed_by = placed.epoch.saturating_add(window) < entry.epoch;
@@ -394,34 +440,43 @@ impl Conversation {
         self.keep_pending(cx, seq, pending)
     }
 
-    /// Whether something of ours has been at the hub for a day and nobody has acknowledged it: they may see another history.
+    /// Whether something of ours has been at the hub for a day and nobody has acknowledged it: they
+    /// may see another history.
     pub(super) fn is_unheard(&self, now: wire::Timestamp) -> bool {
         let old = |at: u64| now.as_millis().saturating_sub(at) > UNHEARD_MS;
-        let mut placed = self.pending.values().filter(|p| p.tracked).filter_map(|p| p.placed.as_ref());
+        let mut placed =
+            self.pending.values().filter(|p| p.tracked).filter_map(|p| p.placed.as_ref());
         placed.any(|p| p.stored_at.is_some_and(old))
     }
 
     /// Everything that is not acknowledged goes out again in the epoch that begins.
     pub(super) fn send_all_anew(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
-        let placed = |p: &Pending| p.tracked && p.placed.as_ref().is_some_and(|b| b.epoch < self.saved.mine.epoch);
-        let all: Vec<u64> = self.pending.iter().filter(|(_, p)| placed(p)).map(|(s, _)| *s).collect();
+        let placed = |p: &Pending| {
+            p.tracked && p.placed.as_ref().is_some_and(|b| b.epoch < self.saved.mine.epoch)
+        };
+        let all: Vec<u64> =
+            self.pending.iter().filter(|(_, p)| placed(p)).map(|(s, _)| *s).collect();
         all.into_iter().try_for_each(|seq| self.send_anew(cx, seq))
     }
 
-    /// What nobody can fetch any more is sent anew: its boxes have left the hub, or never came there while their epoch was
-    /// read.
+    /// What nobody can fetch any more is sent anew: its boxes have left the hub, or never came
+    /// there while their epoch was read.
     pub(super) fn requeue(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
         let oldest = self.epochs.front().map_or(0, |e| e.epoch);
         let old = |at: u64| cx.now.as_millis().saturating_sub(at) > RESEND_MS;
         let current = self.saved.mine.epoch;
         // Whoever was at the hub all the while no longer looks for boxes of an epoch that is over.
-        let late = |seq: u64, p: &Pending, at: u64| at < oldest || at < current && self.is_early(seq, p);
+        let late =
+            |seq: u64, p: &Pending, at: u64| at < oldest || at < current && self.is_early(seq, p);
         let stale = |(seq, p): &(&u64, &Pending)| {
             p.placed.as_ref().is_some_and(|b| b.stored_at.map_or(late(**seq, p, b.epoch), old))
         };
-        let all: Vec<(u64, bool)> = self.pending.iter().filter(stale).map(|(seq, p)| (*seq, p.tracked)).collect();
+        let all: Vec<(u64, bool)> =
+            self.pending.iter().filter(stale).map(|(seq, p)| (*seq, p.tracked)).collect();
         // Acknowledgements that only neighbours have are said again in the epoch that begins.
-        let unsaid = |(seq, _): &(u64, bool)| self.pending.get(seq).is_some_and(|p| !p.tracked && p.is_unstored());
+        let unsaid = |(seq, _): &(u64, bool)| {
+            self.pending.get(seq).is_some_and(|p| !p.tracked && p.is_unstored())
+        };
         if all.iter().any(unsaid) {
             self.acknowledge_again(cx);
         }
@@ -436,8 +491,8 @@ impl Conversation {
         let mut done = Vec::new();
         for (seq, pending) in &self.pending {
             let Some(placed) = &pending.placed else { continue };
-            // Whoever has it from a neighbour need not find it at the hub. Before anybody has our boxes nobody has read them: that
-            // acknowledgement is for another copy of this profile.
+            // Whoever has it from a neighbour need not find it at the hub. Before anybody has our
+            // boxes nobody has read them: that acknowledgement is for another copy of this profile.
             let fetched = placed.carried && placed.waiting.len() < placed.recipients;
             if (placed.stored_at.is_some() || fetched) && self.missing(placed) == 0 {
                 done.push((*seq, pending.id, pending.shown && !placed.hidden));
@@ -462,20 +517,32 @@ impl Conversation {
         let (_, pending) = self.pending.iter().find(|(_, p)| p.id == id)?;
         let since = wire::Timestamp::from_millis(pending.queued_at);
         let text = match &pending.placed {
-            None if self.saved.lost.is_some() => "waits until another member adds this profile again".to_owned(),
-            None if self.saved.held_by.is_some() => "the conversation is held up by a member's change".to_owned(),
-            None if !self.is_online() => "waits for a connection that the conversation's floor allows".to_owned(),
+            None if self.saved.lost.is_some() => {
+                "waits until another member adds this profile again".to_owned()
+            }
+            None if self.saved.held_by.is_some() => {
+                "the conversation is held up by a member's change".to_owned()
+            }
+            None if !self.is_online() => {
+                "waits for a connection that the conversation's floor allows".to_owned()
+            }
             None if !self.caught_up && self.can_decide() => {
                 "waits until it is known whether the members have changed".to_owned()
             }
             None => "waits for its turn".to_owned(),
-            Some(p) if p.stored_at.is_some() && !self.lan => format!("at the hub; {}", self.who_has(p)),
-            Some(p) if p.stored_at.is_some() => format!("with neighbours on the LAN; {}", self.who_has(p)),
+            Some(p) if p.stored_at.is_some() && !self.lan => {
+                format!("at the hub; {}", self.who_has(p))
+            }
+            Some(p) if p.stored_at.is_some() => {
+                format!("with neighbours on the LAN; {}", self.who_has(p))
+            }
             Some(p) if p.carried && self.reach != Reach::Hub => {
                 let later = "goes to the hub once that is in reach";
                 format!("with neighbours on the LAN; {}; {later}", self.who_has(p))
             }
-            Some(_) if self.reach == Reach::Near => "on its way to neighbours on the LAN".to_owned(),
+            Some(_) if self.reach == Reach::Near => {
+                "on its way to neighbours on the LAN".to_owned()
+            }
             Some(_) => "on its way to the hub".to_owned(),
         };
         Some(crate::event::Why { text, since })
@@ -496,8 +563,11 @@ impl Conversation {
     /// Something came that wants an acknowledgement.
     pub(super) fn ack_soon(&mut self, cx: &mut Cx<'_>) {
         if self.saved.ack_due.is_none() {
-            let others = u64::try_from(self.card.members.len().saturating_sub(1)).unwrap_or(u64::MAX);
-            let span = ACK_SPAN_MS.saturating_add(ACK_PER_MEMBER_MS.saturating_mul(others)).min(ACK_MOST_MS);
+            let others =
+                u64::try_from(self.card.members.len().saturating_sub(1)).unwrap_or(u64::MAX);
+            let span = ACK_SPAN_MS
+                .saturating_add(ACK_PER_MEMBER_MS.saturating_mul(others))
+                .min(ACK_MOST_MS);
             self.saved.ack_due = Some(cx.soon(ACK_LEAST_MS, span).as_millis());
             self.dirty = true;
         }
@@ -523,8 +593,14 @@ impl Conversation {
         self.saved.ack_due = None;
         self.dirty = true;
         let late = std::mem::take(&mut self.saved.late_acks).into_iter();
-        let late = late.map(|l| AckEntry { author: l.author, epoch: l.epoch, count: l.count, holes: l.holes });
-        // Older epochs first: whoever reads of a later one knows that what is missing before it will not come.
+        let late = late.map(|l| AckEntry {
+            author: l.author,
+            epoch: l.epoch,
+            count: l.count,
+            holes: l.holes,
+        });
+        // Older epochs first: whoever reads of a later one knows that what is missing before it
+        // will not come.
         let mut entries: Vec<AckEntry> = late.collect();
         for ((author, epoch), lane) in self.lanes.iter_mut().filter(|(_, l)| l.unacked) {
             lane.unacked = false;

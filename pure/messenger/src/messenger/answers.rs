@@ -14,12 +14,17 @@ use crate::invite::Accepted;
 use crate::near::Reach;
 
 impl Messenger {
-    /// How far the requests of a place get now. Those that are open stay open: whoever is in reach now answers them. Puts of
-    /// messages are cancelled when the hub comes, and asked anew.
+    /// How far the requests of a place get now. Those that are open stay open: whoever is in reach
+    /// now answers them. Puts of messages are cancelled when the hub comes, and asked anew.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub fn set_reach(&mut self, step: &mut Step<'_>, place: PlaceId, reach: Reach) -> Result<(), Error> {
+    pub fn set_reach(
+        &mut self,
+        step: &mut Step<'_>,
+        place: PlaceId,
+        reach: Reach,
+    ) -> Result<(), Error> {
         self.reach.insert(place, reach);
         let lan = self.place(place).is_some_and(|(network, _)| network.is_lan());
         let mut cx = cx!(self, step);
@@ -27,18 +32,33 @@ impl Messenger {
             conversation.set_reach(&mut cx, reach)?;
         }
         // What an earlier run has left open is taken up.
-        self.inviting.values_mut().filter(|i| i.place == place).try_for_each(|i| i.set_reach(&mut cx, reach))?;
-        self.accepting.values_mut().filter(|a| a.place == place).try_for_each(|a| a.set_reach(&mut cx, reach))?;
-        self.transfers.values_mut().filter(|t| t.place == place).try_for_each(|t| t.set_reach(&mut cx, reach, lan))?;
+        self.inviting
+            .values_mut()
+            .filter(|i| i.place == place)
+            .try_for_each(|i| i.set_reach(&mut cx, reach))?;
+        self.accepting
+            .values_mut()
+            .filter(|a| a.place == place)
+            .try_for_each(|a| a.set_reach(&mut cx, reach))?;
+        self.transfers
+            .values_mut()
+            .filter(|t| t.place == place)
+            .try_for_each(|t| t.set_reach(&mut cx, reach, lan))?;
         self.after(step)
     }
 
-    /// The boxes that messages at a place are sealed into from now on: `Ladder` only where the carrier takes large boxes,
-    /// and the network's replies have room for one. To be said before the place goes online.
+    /// The boxes that messages at a place are sealed into from now on: `Ladder` only where the
+    /// carrier takes large boxes, and the network's replies have room for one. To be said before
+    /// the place goes online.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub fn set_sizes(&mut self, step: &mut Step<'_>, place: PlaceId, sizes: Sizes) -> Result<(), Error> {
+    pub fn set_sizes(
+        &mut self,
+        step: &mut Step<'_>,
+        place: PlaceId,
+        sizes: Sizes,
+    ) -> Result<(), Error> {
         self.sizes.insert(place, sizes);
         let mut cx = cx!(self, step);
         for conversation in self.conversations.values_mut().filter(|c| c.place == place) {
@@ -52,7 +72,9 @@ impl Messenger {
     /// # Errors
     /// [`Error::Store`].
     pub fn on_sent(&mut self, step: &mut Step<'_>, call: CallId) -> Result<(), Error> {
-        if let Some(Owner::Conversation(id, Purpose::Message(seq, index))) = self.out.calls.get(&call).copied() {
+        if let Some(Owner::Conversation(id, Purpose::Message(seq, index))) =
+            self.out.calls.get(&call).copied()
+        {
             let mut cx = cx!(self, step);
             if let Some(conversation) = self.conversations.get_mut(&id) {
                 conversation.on_sent(&mut cx, seq, index)?;
@@ -61,8 +83,9 @@ impl Messenger {
         Ok(())
     }
 
-    /// The LAN's answer to a put while the reach is [`Reach::Near`]: neighbours may fetch the box from us, and the hub does not
-    /// have it. Where there is a hub the box is put again when it is there, unless everybody has it by then.
+    /// The LAN's answer to a put while the reach is [`Reach::Near`]: neighbours may fetch the box
+    /// from us, and the hub does not have it. Where there is a hub the box is put again when it is
+    /// there, unless everybody has it by then.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -101,7 +124,12 @@ impl Messenger {
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub fn on_put(&mut self, step: &mut Step<'_>, call: CallId, outcome: PutOutcome) -> Result<(), Error> {
+    pub fn on_put(
+        &mut self,
+        step: &mut Step<'_>,
+        call: CallId,
+        outcome: PutOutcome,
+    ) -> Result<(), Error> {
         let Some(owner) = self.out.calls.remove(&call) else { return Ok(()) };
         let mut cx = cx!(self, step);
         match owner {
@@ -136,7 +164,12 @@ impl Messenger {
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub fn on_boxes(&mut self, step: &mut Step<'_>, call: CallId, boxes: Vec<VerifiedBox>) -> Result<(), Error> {
+    pub fn on_boxes(
+        &mut self,
+        step: &mut Step<'_>,
+        call: CallId,
+        boxes: Vec<VerifiedBox>,
+    ) -> Result<(), Error> {
         let Some(owner) = self.out.calls.remove(&call) else { return Ok(()) };
         let mut cx = cx!(self, step);
         match owner {
@@ -148,7 +181,8 @@ impl Messenger {
             }
             Owner::Inviting(id, purpose) => {
                 let Some(inviting) = self.inviting.get_mut(&id) else { return Ok(()) };
-                let (contact, place) = (inviting.on_boxes(&mut cx, purpose, boxes)?, inviting.place);
+                let (contact, place) =
+                    (inviting.on_boxes(&mut cx, purpose, boxes)?, inviting.place);
                 if let Some(contact) = contact {
                     let conversation = self.welcome_contact(step, place, contact)?;
                     let event = crate::event::Event::InviteUsed { invite: id, conversation };
@@ -172,9 +206,16 @@ impl Messenger {
     }
 
     /// Whoever made a link without a hub writes to us: they know us, and the link has served.
-    fn heard(&mut self, step: &mut Step<'_>, contact: e2ee::id::ConversationId) -> Result<(), Error> {
-        let waits = self.accepting.values().find(|a| a.waits_to_hear() == Some(contact)).map(|a| a.id);
-        let Some(id) = waits.filter(|_| self.conversations.get(&contact).is_some_and(Conversation::has_heard)) else {
+    fn heard(
+        &mut self,
+        step: &mut Step<'_>,
+        contact: e2ee::id::ConversationId,
+    ) -> Result<(), Error> {
+        let waits =
+            self.accepting.values().find(|a| a.waits_to_hear() == Some(contact)).map(|a| a.id);
+        let Some(id) =
+            waits.filter(|_| self.conversations.get(&contact).is_some_and(Conversation::has_heard))
+        else {
             return Ok(());
         };
         let mut cx = cx!(self, step);
@@ -184,7 +225,12 @@ impl Messenger {
         }
     }
 
-    fn accepted(&mut self, step: &mut Step<'_>, id: e2ee::id::MessageId, done: Accepted) -> Result<(), Error> {
+    fn accepted(
+        &mut self,
+        step: &mut Step<'_>,
+        id: e2ee::id::MessageId,
+        done: Accepted,
+    ) -> Result<(), Error> {
         match done {
             Accepted::Waiting => {}
             Accepted::Over => {
@@ -204,7 +250,9 @@ impl Messenger {
             Accepted::Beaten(contact) => {
                 self.accepting.remove(&id);
                 let mut cx = cx!(self, step);
-                if let Some(conversation) = self.conversations.get_mut(&contact).filter(|c| !c.has_heard()) {
+                if let Some(conversation) =
+                    self.conversations.get_mut(&contact).filter(|c| !c.has_heard())
+                {
                     let text = "somebody else was faster at the hub: ask for another link";
                     conversation.notice(&mut cx, text)?;
                     conversation.end(&mut cx)?;
@@ -240,11 +288,17 @@ impl Messenger {
         }
     }
 
-    /// The shell has written a chunk of a file that is being fetched: everything up to here is durable.
+    /// The shell has written a chunk of a file that is being fetched: everything up to here is
+    /// durable.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub fn on_written(&mut self, step: &mut Step<'_>, transfer: TransferId, up_to: u64) -> Result<(), Error> {
+    pub fn on_written(
+        &mut self,
+        step: &mut Step<'_>,
+        transfer: TransferId,
+        up_to: u64,
+    ) -> Result<(), Error> {
         let mut cx = cx!(self, step);
         match self.transfers.get_mut(&transfer) {
             Some(moving) => moving.on_written(&mut cx, up_to),
@@ -252,7 +306,8 @@ impl Messenger {
         }
     }
 
-    /// The shell has checked the file and given it its name, or could not; `path` is where it lies now.
+    /// The shell has checked the file and given it its name, or could not; `path` is where it lies
+    /// now.
     ///
     /// # Errors
     /// [`Error::Store`].

@@ -49,7 +49,8 @@ impl Messenger {
         let place = self.place_for(network, floor);
         let expires = step.now.plus_millis(open_ms);
         let mut cx = cx!(self, step);
-        let mut inviting = Inviting::new(&mut cx, network.clone(), place, floor, my_name, name, expires)?;
+        let mut inviting =
+            Inviting::new(&mut cx, network.clone(), place, floor, my_name, name, expires)?;
         inviting.pump(&mut cx)?;
         let id = inviting.id;
         self.inviting.insert(id, inviting);
@@ -83,7 +84,9 @@ impl Messenger {
             return Ok(known.id);
         }
         if invite.floor().excludes(floor) {
-            return Err(Error::Refused("the invite's floor and this profile's leave no route to both"));
+            return Err(Error::Refused(
+                "the invite's floor and this profile's leave no route to both",
+            ));
         }
         let my_name = self.my_name(step.store)?;
         let place = self.place_for(invite.place(), invite.floor().stricter(floor));
@@ -181,7 +184,12 @@ impl Messenger {
     ///
     /// # Errors
     /// [`Error::NoSuch`].
-    pub fn delete(&mut self, step: &mut Step<'_>, id: ConversationId, target: MessageId) -> Result<(), Error> {
+    pub fn delete(
+        &mut self,
+        step: &mut Step<'_>,
+        id: ConversationId,
+        target: MessageId,
+    ) -> Result<(), Error> {
         let found = step.store.message(&id, &target)?.ok_or(Error::NoSuch("message"))?;
         step.store.delete_message(&id, &target, found.message.author)?;
         if found.message.author == Author::Me && found.message.kind != Kind::Notice {
@@ -225,7 +233,12 @@ impl Messenger {
     ///
     /// # Errors
     /// [`Error::NoSuch`], [`Error::Refused`] when it has left.
-    pub fn cancel(&mut self, step: &mut Step<'_>, id: ConversationId, message: MessageId) -> Result<(), Error> {
+    pub fn cancel(
+        &mut self,
+        step: &mut Step<'_>,
+        id: ConversationId,
+        message: MessageId,
+    ) -> Result<(), Error> {
         let mut cx = cx!(self, step);
         let conversation = self.conversations.get_mut(&id).ok_or(Error::NoSuch("conversation"))?;
         if conversation.cancel(&mut cx, message)? {
@@ -239,9 +252,16 @@ impl Messenger {
     ///
     /// # Errors
     /// [`Error::Refused`].
-    pub fn set_timer(&mut self, step: &mut Step<'_>, id: ConversationId, seconds: u32) -> Result<(), Error> {
+    pub fn set_timer(
+        &mut self,
+        step: &mut Step<'_>,
+        id: ConversationId,
+        seconds: u32,
+    ) -> Result<(), Error> {
         if seconds > MAX_TIMER_S {
-            return Err(Error::Refused("messages may stay for ten years at most before they disappear"));
+            return Err(Error::Refused(
+                "messages may stay for ten years at most before they disappear",
+            ));
         }
         self.send(step, id, Body::Timer { seconds })?;
         let mut cx = cx!(self, step);
@@ -253,7 +273,12 @@ impl Messenger {
     ///
     /// # Errors
     /// [`Error::NoSuch`].
-    pub fn seen(&mut self, step: &mut Step<'_>, id: ConversationId, up_to: i64) -> Result<(), Error> {
+    pub fn seen(
+        &mut self,
+        step: &mut Step<'_>,
+        id: ConversationId,
+        up_to: i64,
+    ) -> Result<(), Error> {
         let ids = step.store.mark_seen(&id, up_to)?;
         let conversation = self.conversation(id)?;
         if !self.settings.read_receipts || !conversation.card.direct || !conversation.is_open() {
@@ -269,7 +294,12 @@ impl Messenger {
     ///
     /// # Errors
     /// [`Error::NoSuch`].
-    pub fn set_verified(&mut self, step: &mut Step<'_>, id: ConversationId, verified: bool) -> Result<(), Error> {
+    pub fn set_verified(
+        &mut self,
+        step: &mut Step<'_>,
+        id: ConversationId,
+        verified: bool,
+    ) -> Result<(), Error> {
         let mut cx = cx!(self, step);
         let conversation = self.conversations.get_mut(&id).ok_or(Error::NoSuch("conversation"))?;
         if verified {
@@ -282,8 +312,9 @@ impl Messenger {
         conversation.notice(&mut cx, text)
     }
 
-    /// Binds a contact to the OpenPGP key of this fingerprint (40 or 64 hexadecimal digits), or takes that back. The caller
-    /// has checked its signature over `statement`, which is to be the contact's as of now (`DIRECT-019`).
+    /// Binds a contact to the OpenPGP key of this fingerprint (40 or 64 hexadecimal digits), or
+    /// takes that back. The caller has checked its signature over `statement`, which is to be the
+    /// contact's as of now (`DIRECT-019`).
     ///
     /// # Errors
     /// [`Error::NoSuch`], [`Error::Refused`].
@@ -307,10 +338,13 @@ impl Messenger {
                 }
                 let fingerprint = fingerprint.to_ascii_uppercase();
                 let text = format!("bound to the OpenPGP key {fingerprint}");
-                conversation.card.identity = Some(Identity { fingerprint, statement: statement.to_owned() });
+                conversation.card.identity =
+                    Some(Identity { fingerprint, statement: statement.to_owned() });
                 text
             }
-            None if conversation.card.identity.take().is_some() => "no longer bound to an OpenPGP key".to_owned(),
+            None if conversation.card.identity.take().is_some() => {
+                "no longer bound to an OpenPGP key".to_owned()
+            }
             None => return Err(Error::Refused("it is bound to no OpenPGP key")),
         };
         conversation.save_card(&cx)?;
@@ -321,7 +355,12 @@ impl Messenger {
     ///
     /// # Errors
     /// [`Error::Refused`] when another has it.
-    pub fn name_conversation(&mut self, step: &mut Step<'_>, id: ConversationId, name: &str) -> Result<(), Error> {
+    pub fn name_conversation(
+        &mut self,
+        step: &mut Step<'_>,
+        id: ConversationId,
+        name: &str,
+    ) -> Result<(), Error> {
         let name = sanitize(name.trim(), Newlines::Fold);
         if name.is_empty() || name.len() > 128 {
             return Err(Error::Refused("a name has 1 to 128 bytes"));
@@ -339,13 +378,19 @@ impl Messenger {
     ///
     /// # Errors
     /// [`Error::NoSuch`].
-    pub fn set_floor(&mut self, step: &mut Step<'_>, id: ConversationId, floor: Floor) -> Result<(), Error> {
+    pub fn set_floor(
+        &mut self,
+        step: &mut Step<'_>,
+        id: ConversationId,
+        floor: Floor,
+    ) -> Result<(), Error> {
         let conversation = self.conversation(id)?;
         if conversation.card.charter_floor.excludes(floor) {
             return Err(Error::Refused("the conversation's own floor and this one leave no route"));
         }
         let holds = conversation.card.charter_floor.stricter(floor);
-        let network = self.place(conversation.place).map(|p| p.0.clone()).ok_or(Error::NoSuch("place"))?;
+        let network =
+            self.place(conversation.place).map(|p| p.0.clone()).ok_or(Error::NoSuch("place"))?;
         let place = self.place_for(&network, holds);
         let reach = self.reach.get(&place).copied().unwrap_or_default();
         let lan = network.is_lan();
@@ -386,7 +431,14 @@ impl Messenger {
         let place = self.place_for(network, floor);
         let cx = cx!(self, step);
         let secret = MemberSecret::random(cx.rng);
-        let charter = Charter::new(false, network.clone(), floor, title, secret.id(), Secret::random(cx.rng))?;
+        let charter = Charter::new(
+            false,
+            network.clone(),
+            floor,
+            title,
+            secret.id(),
+            Secret::random(cx.rng),
+        )?;
         let group_id = Secret::random(cx.rng);
         let group = Group::found(cx.mls, &Cx::kept(&cx), &group_id, secret, my_name, &charter)?;
         let id = ConversationId::random(cx.rng);
@@ -426,7 +478,12 @@ impl Messenger {
     ///
     /// # Errors
     /// [`Error::NoSuch`], [`Error::Refused`].
-    pub fn remove_member(&mut self, step: &mut Step<'_>, id: ConversationId, member: MemberId) -> Result<(), Error> {
+    pub fn remove_member(
+        &mut self,
+        step: &mut Step<'_>,
+        id: ConversationId,
+        member: MemberId,
+    ) -> Result<(), Error> {
         let mut cx = cx!(self, step);
         let conversation = self.conversations.get_mut(&id).ok_or(Error::NoSuch("conversation"))?;
         if conversation.card.direct {
@@ -439,7 +496,12 @@ impl Messenger {
     ///
     /// # Errors
     /// [`Error::Refused`].
-    pub fn rename_group(&mut self, step: &mut Step<'_>, id: ConversationId, title: &str) -> Result<(), Error> {
+    pub fn rename_group(
+        &mut self,
+        step: &mut Step<'_>,
+        id: ConversationId,
+        title: &str,
+    ) -> Result<(), Error> {
         let title = sanitize(title.trim(), Newlines::Fold);
         if title.is_empty() || title.chars().count() > e2ee::mls::MAX_TITLE_CHARS {
             return Err(Error::Refused("a title has 1 to 64 characters"));
@@ -477,9 +539,11 @@ impl Messenger {
         let reach = self.reach.get(&place).copied().unwrap_or_default();
         let lan = self.place(place).is_some_and(|(network, _)| network.is_lan());
         let mut cx = cx!(self, step);
-        let (mut moving, offer) = Moving::sending(&mut cx, place, id, MessageId::new([0; 16]), file)?;
+        let (mut moving, offer) =
+            Moving::sending(&mut cx, place, id, MessageId::new([0; 16]), file)?;
         let (transfer, name) = (moving.id, moving.transfer.name.clone());
-        let message = self.post(step, id, Kind::File, name, None, ttl, Body::File { offer, ttl })?;
+        let message =
+            self.post(step, id, Kind::File, name, None, ttl, Body::File { offer, ttl })?;
         moving.transfer.message = message;
         let mut cx = cx!(self, step);
         moving.save(&cx)?;
@@ -493,7 +557,12 @@ impl Messenger {
     ///
     /// # Errors
     /// [`Error::NoSuch`], [`Error::Refused`] when it is not on offer.
-    pub fn accept_file(&mut self, step: &mut Step<'_>, transfer: TransferId, path: String) -> Result<(), Error> {
+    pub fn accept_file(
+        &mut self,
+        step: &mut Step<'_>,
+        transfer: TransferId,
+        path: String,
+    ) -> Result<(), Error> {
         let mut cx = cx!(self, step);
         let moving = self.transfers.get_mut(&transfer).ok_or(Error::NoSuch("file"))?;
         if moving.transfer.ours || moving.transfer.state != FileState::Offered {
@@ -510,10 +579,14 @@ impl Messenger {
     /// [`Error::NoSuch`].
     pub fn cancel_file(&mut self, step: &mut Step<'_>, transfer: TransferId) -> Result<(), Error> {
         let mut cx = cx!(self, step);
-        self.transfers.get_mut(&transfer).ok_or(Error::NoSuch("file"))?.set_state(&mut cx, FileState::Cancelled)
+        self.transfers
+            .get_mut(&transfer)
+            .ok_or(Error::NoSuch("file"))?
+            .set_state(&mut cx, FileState::Cancelled)
     }
 
-    /// Asks the others of a conversation whether somebody needs to be added again, and shows them where we stand.
+    /// Asks the others of a conversation whether somebody needs to be added again, and shows them
+    /// where we stand.
     ///
     /// # Errors
     /// [`Error::NoSuch`].

@@ -56,13 +56,19 @@ impl Messenger {
         let title = into.charter().map(|c| c.title).unwrap_or_default();
         let members = u32::try_from(into.card.members.len().saturating_add(1)).unwrap_or(u32::MAX);
         let token = MessageId::random(step.rng);
-        let record = GroupInvitation { via: contact, group: Some(group), title: title.clone(), secret: None };
+        let record = GroupInvitation {
+            via: contact,
+            group: Some(group),
+            title: title.clone(),
+            secret: None,
+        };
         step.store.put(Space::Invite, &sent_key(token), &pack(&record)?)?;
         self.tell(step, contact, Body::Invite { token, title, members })
     }
 
-    /// Goes on without a member who holds a group up: a new group of the same title, into which all others are invited
-    /// whom this profile knows as contacts. Gives the new group, and the names of those that others must invite.
+    /// Goes on without a member who holds a group up: a new group of the same title, into which all
+    /// others are invited whom this profile knows as contacts. Gives the new group, and the names
+    /// of those that others must invite.
     ///
     /// # Errors
     /// [`Error::NoSuch`], [`Error::Refused`].
@@ -84,7 +90,8 @@ impl Messenger {
         let floor = old.floor();
         let others = old.card.members.iter().filter(|(id, _)| **id != without);
         // Asked before anything changes.
-        let open = |c: &ConversationId| self.conversations.get(c).is_some_and(Conversation::is_open);
+        let open =
+            |c: &ConversationId| self.conversations.get(c).is_some_and(Conversation::is_open);
         let (known, unknown): (Vec<_>, Vec<_>) = others
             .map(|(id, k)| (k.contact.filter(open), old.name_of(*id)))
             .partition(|(contact, _)| contact.is_some());
@@ -113,7 +120,12 @@ impl Messenger {
     ///
     /// # Errors
     /// [`Error::NoSuch`].
-    pub fn answer_group_invite(&mut self, step: &mut Step<'_>, token: MessageId, yes: bool) -> Result<(), Error> {
+    pub fn answer_group_invite(
+        &mut self,
+        step: &mut Step<'_>,
+        token: MessageId,
+        yes: bool,
+    ) -> Result<(), Error> {
         let mut record = read(step, &got_key(token))?.ok_or(Error::NoSuch("invitation"))?;
         if !yes {
             step.store.remove(Space::Invite, &got_key(token))?;
@@ -151,20 +163,31 @@ impl Messenger {
     pub(super) fn after(&mut self, step: &mut Step<'_>) -> Result<(), Error> {
         while let Some(effect) = self.out.effects.pop_front() {
             match effect {
-                Effect::Invited { via, token, title, members } => self.invited(step, via, token, title, members)?,
-                Effect::Accepted { via, token, key_package } => self.answered(step, via, token, key_package)?,
+                Effect::Invited { via, token, title, members } => {
+                    self.invited(step, via, token, title, members)?
+                }
+                Effect::Accepted { via, token, key_package } => {
+                    self.answered(step, via, token, key_package)?
+                }
                 Effect::Added { via, token, welcome } => {
                     step.store.remove(Space::Invite, &sent_key(token))?;
                     if self.conversations.contains_key(&via) {
                         self.tell(step, via, Body::Welcome { token, welcome })?;
                     }
                 }
-                Effect::Welcomed { via, token, welcome } => self.welcomed(step, via, token, &welcome)?,
-                Effect::Renamed { conversation, title } => self.renamed(step, conversation, &title)?,
+                Effect::Welcomed { via, token, welcome } => {
+                    self.welcomed(step, via, token, &welcome)?
+                }
+                Effect::Renamed { conversation, title } => {
+                    self.renamed(step, conversation, &title)?
+                }
                 Effect::RescueAsked { conversation, contact, member, package } => {
-                    let verified = self.conversations.get(&contact).is_some_and(|c| c.card.verified);
+                    let verified =
+                        self.conversations.get(&contact).is_some_and(|c| c.card.verified);
                     let mut cx = cx!(self, step);
-                    if let Some(group) = self.conversations.get_mut(&conversation).filter(|_| verified) {
+                    if let Some(group) =
+                        self.conversations.get_mut(&conversation).filter(|_| verified)
+                    {
                         group.readd(&mut cx, member, package)?;
                     }
                 }
@@ -176,7 +199,9 @@ impl Messenger {
                     }
                 }
                 Effect::Offered { conversation, id, offer } => {
-                    let Some(place) = self.conversations.get(&conversation).map(|c| c.place) else { continue };
+                    let Some(place) = self.conversations.get(&conversation).map(|c| c.place) else {
+                        continue;
+                    };
                     if self.transfers.contains_key(&offer.transfer) {
                         continue;
                     }
@@ -230,7 +255,9 @@ impl Messenger {
         token: MessageId,
         package: Option<Vec<u8>>,
     ) -> Result<(), Error> {
-        let Some(record) = read(step, &sent_key(token))?.filter(|r| r.via == via) else { return Ok(()) };
+        let Some(record) = read(step, &sent_key(token))?.filter(|r| r.via == via) else {
+            return Ok(());
+        };
         let Some(group) = record.group else { return Ok(()) };
         let mut cx = cx!(self, step);
         match (package, self.conversations.get_mut(&group)) {
@@ -246,7 +273,10 @@ impl Messenger {
                 match self.conversations.get_mut(&via) {
                     Some(chat) => {
                         let name = chat.card.name.clone();
-                        chat.notice(&mut cx, &format!("{name} does not come into the group {title}"))
+                        chat.notice(
+                            &mut cx,
+                            &format!("{name} does not come into the group {title}"),
+                        )
                     }
                     None => Ok(()),
                 }
@@ -261,8 +291,12 @@ impl Messenger {
         token: MessageId,
         welcome: &[u8],
     ) -> Result<(), Error> {
-        let Some(record) = read(step, &got_key(token))?.filter(|r| r.via == via) else { return Ok(()) };
-        let Some(secret) = record.secret.as_ref().map(|s| MemberSecret::from_bytes(s)).transpose()? else {
+        let Some(record) = read(step, &got_key(token))?.filter(|r| r.via == via) else {
+            return Ok(());
+        };
+        let Some(secret) =
+            record.secret.as_ref().map(|s| MemberSecret::from_bytes(s)).transpose()?
+        else {
             return Ok(());
         };
         let cx = cx!(self, step);
@@ -272,7 +306,10 @@ impl Messenger {
             Err(_) => {
                 let mut cx = cx!(self, step);
                 let Some(chat) = self.conversations.get_mut(&via) else { return Ok(()) };
-                return chat.notice(&mut cx, "the welcome into the group is not valid: ask to be invited again");
+                return chat.notice(
+                    &mut cx,
+                    "the welcome into the group is not valid: ask to be invited again",
+                );
             }
         };
         step.store.remove(Space::Invite, &got_key(token))?;
@@ -290,7 +327,12 @@ impl Messenger {
     }
 
     /// The group's title has changed: its name here follows, as far as no other has it.
-    fn renamed(&mut self, step: &mut Step<'_>, id: ConversationId, title: &str) -> Result<(), Error> {
+    fn renamed(
+        &mut self,
+        step: &mut Step<'_>,
+        id: ConversationId,
+        title: &str,
+    ) -> Result<(), Error> {
         let name = match self.find(title) {
             Some(other) if other == id => return Ok(()),
             _ => self.unique_name(title),

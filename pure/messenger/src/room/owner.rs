@@ -59,7 +59,12 @@ impl Room {
     ///
     /// # Errors
     /// [`Error::NotOwner`], [`Error::NoSuchTalker`].
-    pub fn rekey<R: CryptoRng>(&mut self, now: Timestamp, names: &[String], rng: &mut R) -> Result<(), Error> {
+    pub fn rekey<R: CryptoRng>(
+        &mut self,
+        now: Timestamp,
+        names: &[String],
+        rng: &mut R,
+    ) -> Result<(), Error> {
         let owner = self.owner.clone().ok_or(Error::NotOwner)?;
         let keys: Vec<DoorKey> = names
             .iter()
@@ -81,7 +86,12 @@ impl Room {
         Ok(owner.link_now(&self.keys)?)
     }
 
-    fn order(&mut self, now: Timestamp, orders: &[Control], then: Option<RoomKeys>) -> Result<(), Error> {
+    fn order(
+        &mut self,
+        now: Timestamp,
+        orders: &[Control],
+        then: Option<RoomKeys>,
+    ) -> Result<(), Error> {
         let owner = self.owner.as_ref().ok_or(Error::NotOwner)?;
         if self.command.is_none() {
             let stream = owner.control_stream(&self.keys)?;
@@ -113,7 +123,11 @@ impl Room {
         Ok(())
     }
 
-    pub(super) fn command_settled(&mut self, now: Timestamp, outcome: PutOutcome) -> Result<(), Error> {
+    pub(super) fn command_settled(
+        &mut self,
+        now: Timestamp,
+        outcome: PutOutcome,
+    ) -> Result<(), Error> {
         let Some(command) = &mut self.command else {
             return Ok(());
         };

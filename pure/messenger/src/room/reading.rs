@@ -22,14 +22,22 @@ impl Room {
             let grace = hour_ms.checked_div(6).unwrap_or(0);
             let until = end.plus_millis(grace).max(now.plus_millis(JOIN_GRACE_MS.min(hour_ms)));
             for lane in 0..self.keys.settings().lanes() {
-                let known = |l: &Lane| (l.generation, l.door.hour(), l.door.lane()) == (generation, hour, lane);
+                let known = |l: &Lane| {
+                    (l.generation, l.door.hour(), l.door.lane()) == (generation, hour, lane)
+                };
                 if self.lanes.iter().any(known) {
                     continue;
                 }
                 let door = self.keys.door(hour, lane)?;
                 let capability = door.stream().read_capability();
                 let reader = StreamReader::new(capability, self.keys.context().to_vec())?;
-                self.lanes.push(Lane { door, generation, follow: Follow::new(reader), read: 0, until });
+                self.lanes.push(Lane {
+                    door,
+                    generation,
+                    follow: Follow::new(reader),
+                    read: 0,
+                    until,
+                });
             }
         }
         Ok(())
@@ -37,8 +45,9 @@ impl Room {
 
     pub(super) fn close_lanes(&mut self, now: Timestamp) {
         let hour = self.keys.hour();
-        let (closed, kept): (Vec<Lane>, Vec<Lane>) =
-            std::mem::take(&mut self.lanes).into_iter().partition(|l| l.until <= now && l.door.hour() < hour);
+        let (closed, kept): (Vec<Lane>, Vec<Lane>) = std::mem::take(&mut self.lanes)
+            .into_iter()
+            .partition(|l| l.until <= now && l.door.hour() < hour);
         self.lanes = kept;
         for lane in closed {
             self.cancel(lane.follow.open);
@@ -58,7 +67,8 @@ impl Room {
     }
 
     fn drop_talkers(&mut self, gone: impl Fn(&Talker) -> bool) {
-        let keys: Vec<TalkerKey> = self.talkers.iter().filter(|(_, t)| gone(t)).map(|(k, _)| *k).collect();
+        let keys: Vec<TalkerKey> =
+            self.talkers.iter().filter(|(_, t)| gone(t)).map(|(k, _)| *k).collect();
         for key in keys {
             if let Some(talker) = self.talkers.remove(&key) {
                 self.cancel(talker.follow.open);
@@ -70,7 +80,12 @@ impl Room {
     pub(super) fn pass_gaps(&mut self, now: Timestamp) -> Result<(), Error> {
         let due = |follow: &Follow| follow.reader.deadline().is_some_and(|at| at <= now);
         let mut late: Vec<Purpose> = Vec::new();
-        late.extend(self.talkers.iter().filter(|(_, t)| due(&t.follow)).map(|(k, _)| Purpose::ReadTalker(*k)));
+        late.extend(
+            self.talkers
+                .iter()
+                .filter(|(_, t)| due(&t.follow))
+                .map(|(k, _)| Purpose::ReadTalker(*k)),
+        );
         late.extend(self.lanes.iter().filter(|l| due(&l.follow)).map(|l| Purpose::ReadDoor {
             generation: l.generation,
             hour: l.door.hour(),
@@ -105,8 +120,11 @@ impl Room {
         }
         for lane in &self.lanes {
             if lane.follow.open.is_none() && lane.read < e2ee::MAX_DOOR_BOXES {
-                let purpose =
-                    Purpose::ReadDoor { generation: lane.generation, hour: lane.door.hour(), lane: lane.door.lane() };
+                let purpose = Purpose::ReadDoor {
+                    generation: lane.generation,
+                    hour: lane.door.hour(),
+                    lane: lane.door.lane(),
+                };
                 wanted.push((purpose, lane.follow.reader.wanted()));
             }
         }
@@ -229,7 +247,11 @@ impl Room {
         Ok(())
     }
 
-    fn meet(&mut self, (generation, hour, _): (u32, u64, u8), announcement: &Announcement) -> Result<(), Error> {
+    fn meet(
+        &mut self,
+        (generation, hour, _): (u32, u64, u8),
+        announcement: &Announcement,
+    ) -> Result<(), Error> {
         let key = *announcement.talker();
         if key == self.my_key {
             return Ok(());
@@ -263,7 +285,12 @@ impl Room {
         Ok(())
     }
 
-    pub(super) fn read_control(&mut self, now: Timestamp, call: CallId, boxes: Vec<VerifiedBox>) -> Result<(), Error> {
+    pub(super) fn read_control(
+        &mut self,
+        now: Timestamp,
+        call: CallId,
+        boxes: Vec<VerifiedBox>,
+    ) -> Result<(), Error> {
         for read in take(&mut self.control, now, call, boxes)? {
             let Read::Plain(plain) = read else { continue };
             let control = unpad(&plain).ok().and_then(|content| Control::from_bytes(content).ok());
@@ -290,13 +317,16 @@ impl Room {
             }
             Order::Rekey { rekey } => {
                 // The owner has its own copy of the keys that it made.
-                if let (Ok(keys), None) = (rekey.open(&self.keys, &self.door_secret), &self.next_keys) {
+                if let (Ok(keys), None) =
+                    (rekey.open(&self.keys, &self.door_secret), &self.next_keys)
+                {
                     self.next_keys = Some(keys);
                 }
                 if rekey.is_last() {
                     match self.next_keys.take() {
                         Some(keys) => self.switch(now, keys)?,
-                        // Our own order, read before the hub has told us that it is stored: the keys are at hand.
+                        // Our own order, read before the hub has told us that it is stored: the
+                        // keys are at hand.
                         None if self.command.as_ref().is_some_and(Command::changes_keys) => {}
                         None => self.event(RoomEvent::LockedOut),
                     }
@@ -313,7 +343,8 @@ impl Room {
         }
     }
 
-    /// Goes over to the next generation: new doors, a new control stream, a new box context for everything.
+    /// Goes over to the next generation: new doors, a new control stream, a new box context for
+    /// everything.
     pub(super) fn switch(&mut self, now: Timestamp, mut keys: e2ee::RoomKeys) -> Result<(), Error> {
         keys.advance(now)?;
         let context = keys.context().to_vec();
@@ -345,7 +376,12 @@ impl Room {
 }
 
 /// Gives an answer's boxes to the reader and takes out what can be read now, in order.
-fn take(follow: &mut Follow, now: Timestamp, call: CallId, boxes: Vec<VerifiedBox>) -> Result<Vec<Read>, Error> {
+fn take(
+    follow: &mut Follow,
+    now: Timestamp,
+    call: CallId,
+    boxes: Vec<VerifiedBox>,
+) -> Result<Vec<Read>, Error> {
     if follow.open == Some(call) {
         follow.open = None;
     }

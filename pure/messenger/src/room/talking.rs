@@ -123,7 +123,9 @@ impl Room {
     /// [`Error::OutboxFull`]: nothing was taken. [`Error::E2ee`]: empty or too long.
     pub fn say(&mut self, now: Timestamp, text: &str) -> Result<u64, Error> {
         let parts = Talk::text(now, text, self.sizes).map_err(|e| match e {
-            e2ee::Error::TooLong(_) => Error::TooLong { len: text.len(), max: e2ee::talk::MAX_TEXT },
+            e2ee::Error::TooLong(_) => {
+                Error::TooLong { len: text.len(), max: e2ee::talk::MAX_TEXT }
+            }
             other => other.into(),
         })?;
         if self.writer.room() < parts.len().saturating_add(1) {
@@ -228,7 +230,11 @@ impl Room {
         Ok(())
     }
 
-    pub(super) fn announce_settled(&mut self, now: Timestamp, outcome: PutOutcome) -> Result<(), Error> {
+    pub(super) fn announce_settled(
+        &mut self,
+        now: Timestamp,
+        outcome: PutOutcome,
+    ) -> Result<(), Error> {
         let Announcing::Putting { appender, .. } = &mut self.announcing else {
             return Ok(());
         };
@@ -237,7 +243,9 @@ impl Room {
             Appended::Stored(_) => self.announcing = Announcing::Done,
             Appended::GivenUp(_) => {
                 self.announcing = Announcing::Done;
-                self.event(RoomEvent::Trouble("the room's door is crowded: newcomers do not see you in this hour"));
+                self.event(RoomEvent::Trouble(
+                    "the room's door is crowded: newcomers do not see you in this hour",
+                ));
             }
         }
         Ok(())
@@ -252,7 +260,9 @@ impl Room {
             }
             Some(Settled::Taken(_)) => {
                 self.messages.lost(order);
-                self.event(RoomEvent::Trouble("the hub holds another box in your place: part of a message is lost"));
+                self.event(RoomEvent::Trouble(
+                    "the hub holds another box in your place: part of a message is lost",
+                ));
             }
             Some(Settled::Later(_, PutOutcome::Full)) => {
                 self.event(RoomEvent::Trouble("the hub is full; your message waits"));

@@ -158,7 +158,9 @@ impl World {
                 match output {
                     Output::Event(event) => client.events.push(event),
                     Output::Cancel(call) => drop(client.open.remove(&call)),
-                    Output::Call(call, Call::Get(ids) | Call::Look(ids)) => drop(client.open.insert(call, ids)),
+                    Output::Call(call, Call::Get(ids) | Call::Look(ids)) => {
+                        drop(client.open.insert(call, ids))
+                    }
                     Output::Call(call, Call::Put(sealed)) => {
                         client.room.on_sent(call);
                         // A carrier repeats a put until it is answered.
@@ -206,7 +208,8 @@ fn alice_and_bob_talk_and_a_reader_sees_it_all_once_and_in_order() {
     }
     let texts = world.clients[reader].texts();
     assert_eq!(texts.len(), 42);
-    let of_alice: Vec<&str> = texts.iter().filter(|(who, _)| who == "alice").map(|(_, t)| t.as_str()).collect();
+    let of_alice: Vec<&str> =
+        texts.iter().filter(|(who, _)| who == "alice").map(|(_, t)| t.as_str()).collect();
     let expected: Vec<String> =
         std::iter::once("hello".to_owned()).chain((0..40).map(|n| format!("line {n}"))).collect();
     assert_eq!(of_alice, expected);
@@ -262,8 +265,13 @@ fn two_of_one_nick_both_show_a_suffix_and_nobody_speaks_as_another() {
     let (a, b, reader) = (world.join("alice"), world.join("aIice"), world.join("ghost"));
     world.say(a, "I am alice");
     world.say(b, "so am I");
-    let names: Vec<String> =
-        world.clients[reader].room.who().into_iter().map(|p| p.who.name).filter(|n| n.contains('~')).collect();
+    let names: Vec<String> = world.clients[reader]
+        .room
+        .who()
+        .into_iter()
+        .map(|p| p.who.name)
+        .filter(|n| n.contains('~'))
+        .collect();
     assert_eq!(names.len(), 2, "both carry a suffix");
     assert_ne!(names[0], names[1]);
 }
@@ -316,10 +324,9 @@ fn a_new_nick_is_told() {
     world.clients[alice].room.set_nick(now, Nick::new("carol").unwrap()).unwrap();
     world.settle();
     world.say(alice, "me again");
-    assert!(
-        world.clients[bob]
-            .has(|e| matches!(e, RoomEvent::Renamed { from, to } if from == "alice" && to.name == "carol"))
-    );
+    assert!(world.clients[bob].has(
+        |e| matches!(e, RoomEvent::Renamed { from, to } if from == "alice" && to.name == "carol")
+    ));
     assert_eq!(world.clients[bob].texts()[1].0, "carol");
 }
 
@@ -384,13 +391,22 @@ fn an_owner_who_reads_the_own_order_before_it_is_stored_is_not_locked_out() {
         match output {
             Output::Event(event) => client.events.push(event),
             Output::Cancel(call) => drop(client.open.remove(&call)),
-            Output::Call(call, Call::Get(ids) | Call::Look(ids)) => drop(client.open.insert(call, ids)),
+            Output::Call(call, Call::Get(ids) | Call::Look(ids)) => {
+                drop(client.open.insert(call, ids))
+            }
             Output::Call(call, Call::Put(sealed)) => {
                 let outcome = world.hub.put(&sealed).unwrap();
                 // The get that waits for it is answered first.
-                let reading = client.open.iter().find(|(_, ids)| ids.contains(&sealed.id)).map(|(call, _)| *call);
+                let reading = client
+                    .open
+                    .iter()
+                    .find(|(_, ids)| ids.contains(&sealed.id))
+                    .map(|(call, _)| *call);
                 client.open.remove(&reading.unwrap());
-                client.room.on_boxes(world.now, reading.unwrap(), vec![sealed.verify().unwrap()]).unwrap();
+                client
+                    .room
+                    .on_boxes(world.now, reading.unwrap(), vec![sealed.verify().unwrap()])
+                    .unwrap();
                 client.room.on_put(world.now, call, outcome).unwrap();
             }
         }

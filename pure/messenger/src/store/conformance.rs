@@ -52,7 +52,8 @@ pub const RULES: &[Rule] = &[
     ("a conversation is removed alone", removing),
 ];
 
-/// Checks all rules. `with_store` makes a new empty store, within a transaction, and hands it to the function it gets.
+/// Checks all rules. `with_store` makes a new empty store, within a transaction, and hands it to
+/// the function it gets.
 pub fn run(mut with_store: impl FnMut(&dyn Fn(&dyn Store))) {
     for (name, rule) in RULES {
         let mut ran = std::cell::Cell::new(false);
@@ -178,14 +179,18 @@ fn duplicates(s: &dyn Store) {
     second.conversation = THERE;
     assert!(s.add_message(&second).unwrap(), "another conversation");
     assert!(s.delete_message(&HERE, &id(1), ANNA).unwrap());
-    assert!(!s.add_message(&message(1, ANNA, "first")).unwrap(), "a deleted message is still there");
+    assert!(
+        !s.add_message(&message(1, ANNA, "first")).unwrap(),
+        "a deleted message is still there"
+    );
 }
 
 fn authors_are_apart(s: &dyn Store) {
     add(s, 1, ANNA, "hers");
     add(s, 1, BEN, "his");
     add(s, 1, Author::Me, "mine");
-    let all: Vec<_> = s.history(&HERE, None, 9).unwrap().into_iter().map(|m| m.message.text).collect();
+    let all: Vec<_> =
+        s.history(&HERE, None, 9).unwrap().into_iter().map(|m| m.message.text).collect();
     assert_eq!(all, ["hers", "his", "mine"]);
     assert!(one(s, 1).message.author == ANNA, "the first that came");
     assert!(s.edit_message(&HERE, &id(1), BEN, "changed").unwrap());
@@ -293,7 +298,8 @@ fn routes(s: &dyn Store) {
     s.set_route(&HERE, &id(1), "lan").unwrap();
     s.set_route(&HERE, &id(1), "tor").unwrap();
     s.set_route(&THERE, &id(1), "direct").unwrap();
-    let routes: Vec<_> = s.history(&HERE, None, 9).unwrap().into_iter().map(|m| m.message.route).collect();
+    let routes: Vec<_> =
+        s.history(&HERE, None, 9).unwrap().into_iter().map(|m| m.message.route).collect();
     assert_eq!(routes, ["onion", "tor"]);
 }
 
@@ -322,7 +328,10 @@ fn expiry(s: &dyn Store) {
     s.react(&HERE, &id(1), &heart(BEN), true).unwrap();
     assert_eq!(s.next_expiry().unwrap(), Some(at(100)));
     assert!(s.expire(at(99)).unwrap().is_empty());
-    assert!(s.expire(at(200)).unwrap() == [(HERE, id(1)), (HERE, id(2))], "due at this very time, too");
+    assert!(
+        s.expire(at(200)).unwrap() == [(HERE, id(1)), (HERE, id(2))],
+        "due at this very time, too"
+    );
     assert!(s.message(&HERE, &id(1)).unwrap().is_none());
     assert!(s.expire(at(200)).unwrap().is_empty());
     assert_eq!(s.next_expiry().unwrap(), Some(at(300)));
@@ -336,7 +345,14 @@ fn expiry(s: &dyn Store) {
 }
 
 fn forgetting(s: &dyn Store) {
-    let states = [State::Queued, State::Sent, State::Stored, State::Delivered, State::Read, State::Cancelled];
+    let states = [
+        State::Queued,
+        State::Sent,
+        State::Stored,
+        State::Delivered,
+        State::Read,
+        State::Cancelled,
+    ];
     for (n, state) in (1..).zip(states) {
         let mut m = message(n, Author::Me, "ours");
         m.state = state;
@@ -367,7 +383,11 @@ fn history(s: &dyn Store) {
         assert!(s.add_message(&m).unwrap());
     }
     let newest = s.history(&HERE, None, 4).unwrap();
-    assert_eq!(ids(&newest), [id(7), id(8), id(9), id(10)], "as they came, whatever their authors' clocks say");
+    assert_eq!(
+        ids(&newest),
+        [id(7), id(8), id(9), id(10)],
+        "as they came, whatever their authors' clocks say"
+    );
     let earlier = s.history(&HERE, Some(newest[0].number), 4).unwrap();
     assert_eq!(ids(&earlier), [id(3), id(4), id(5), id(6)]);
     let first = s.history(&HERE, Some(earlier[0].number), usize::MAX).unwrap();
@@ -426,7 +446,10 @@ fn search(s: &dyn Store) {
 fn odd_searches(s: &dyn Store) {
     add(s, 1, ANNA, "cats AND dogs OR near birds; it's \"quoted\" 100% a*b foo-bar");
     let find = |q: &str| s.search(None, q, 9).unwrap().len();
-    for nothing in ["", " ", "\t\n", "\"", "\"\"\"", "*", "()", "-", "^", ":", "\0", "\u{200D}", "'", "%", "_", ";--"] {
+    for nothing in [
+        "", " ", "\t\n", "\"", "\"\"\"", "*", "()", "-", "^", ":", "\0", "\u{200D}", "'", "%", "_",
+        ";--",
+    ] {
         assert_eq!(find(nothing), 0, "{nothing:?}");
     }
     for hit in [
@@ -455,7 +478,14 @@ fn odd_searches(s: &dyn Store) {
     ] {
         assert_eq!(find(hit), 1, "{hit:?}");
     }
-    for miss in ["NOT", "cats NOT birds", "message_text:cats", "rowid:1", "NEAR(cats dogs, 9)", "{words}:cats"] {
+    for miss in [
+        "NOT",
+        "cats NOT birds",
+        "message_text:cats",
+        "rowid:1",
+        "NEAR(cats dogs, 9)",
+        "{words}:cats",
+    ] {
         assert_eq!(find(miss), 0, "{miss:?}");
     }
     assert_eq!(find(&"cats ".repeat(10_000)), 1);
@@ -532,7 +562,10 @@ fn removing(s: &dyn Store) {
     assert!(s.message(&HERE, &id(1)).unwrap().is_none());
     assert_eq!(s.unseen(&HERE).unwrap(), 0);
     assert_eq!(s.message(&THERE, &id(1)).unwrap().unwrap().reactions.len(), 1);
-    assert!(s.get(Space::Conversation, HERE.as_bytes()).unwrap().is_some(), "records are the messenger's own affair");
+    assert!(
+        s.get(Space::Conversation, HERE.as_bytes()).unwrap().is_some(),
+        "records are the messenger's own affair"
+    );
     add(s, 1, ANNA, "again");
     assert!(one(s, 1).reactions.is_empty());
 }

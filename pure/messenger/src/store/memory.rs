@@ -27,7 +27,9 @@ impl MemoryStore {
     /// What a backup holds.
     pub(crate) fn backup(&self) -> Self {
         let mut inner = self.0.borrow().clone();
-        inner.records.retain(|(space, _), _| Space::ALL.iter().any(|s| *s as u8 == *space && s.in_backup()));
+        inner
+            .records
+            .retain(|(space, _), _| Space::ALL.iter().any(|s| *s as u8 == *space && s.in_backup()));
         MemoryStore(RefCell::new(inner))
     }
 
@@ -38,7 +40,10 @@ impl MemoryStore {
         f: impl FnOnce(&mut StoredMessage) -> T,
     ) -> Option<T> {
         let mut inner = self.0.borrow_mut();
-        let found = inner.messages.iter_mut().find(|m| m.message.conversation == *conversation && m.message.id == *id);
+        let found = inner
+            .messages
+            .iter_mut()
+            .find(|m| m.message.conversation == *conversation && m.message.id == *id);
         found.map(f)
     }
 
@@ -64,7 +69,8 @@ impl Store for MemoryStore {
 
     fn scan(&self, space: Space, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
         let inner = self.0.borrow();
-        let all = inner.records.iter().filter(|((s, k), _)| *s == space as u8 && k.starts_with(prefix));
+        let all =
+            inner.records.iter().filter(|((s, k), _)| *s == space as u8 && k.starts_with(prefix));
         Ok(all.map(|((_, k), v)| (k.clone(), v.clone())).collect())
     }
 
@@ -91,7 +97,11 @@ impl Store for MemoryStore {
         Ok(true)
     }
 
-    fn message(&self, conversation: &ConversationId, id: &MessageId) -> Result<Option<StoredMessage>, StoreError> {
+    fn message(
+        &self,
+        conversation: &ConversationId,
+        id: &MessageId,
+    ) -> Result<Option<StoredMessage>, StoreError> {
         Ok(self.change(conversation, id, |m| m.clone()))
     }
 
@@ -139,7 +149,10 @@ impl Store for MemoryStore {
         add: bool,
     ) -> Result<bool, StoreError> {
         let done = self.change(conversation, id, |m| {
-            let at = m.reactions.iter().position(|r| r.author == reaction.author && r.emoji == reaction.emoji);
+            let at = m
+                .reactions
+                .iter()
+                .position(|r| r.author == reaction.author && r.emoji == reaction.emoji);
             match (at, add) {
                 (None, true) => {
                     m.reactions.push(reaction.clone());
@@ -155,7 +168,12 @@ impl Store for MemoryStore {
         Ok(done.unwrap_or(false))
     }
 
-    fn set_state(&self, conversation: &ConversationId, id: &MessageId, state: State) -> Result<bool, StoreError> {
+    fn set_state(
+        &self,
+        conversation: &ConversationId,
+        id: &MessageId,
+        state: State,
+    ) -> Result<bool, StoreError> {
         let moved = self.change(conversation, id, |m| {
             let further = m.message.author == Author::Me && m.message.state < state;
             if further {
@@ -166,10 +184,16 @@ impl Store for MemoryStore {
         Ok(moved.unwrap_or(false))
     }
 
-    fn set_route(&self, conversation: &ConversationId, id: &MessageId, route: &str) -> Result<(), StoreError> {
+    fn set_route(
+        &self,
+        conversation: &ConversationId,
+        id: &MessageId,
+        route: &str,
+    ) -> Result<(), StoreError> {
         let mut inner = self.0.borrow_mut();
         let ours = |m: &&mut StoredMessage| {
-            (m.message.conversation, m.message.id, m.message.author) == (*conversation, *id, Author::Me)
+            (m.message.conversation, m.message.id, m.message.author)
+                == (*conversation, *id, Author::Me)
         };
         if let Some(found) = inner.messages.iter_mut().find(ours) {
             found.message.route = route.to_owned();
@@ -177,7 +201,12 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn set_expiry(&self, conversation: &ConversationId, id: &MessageId, at: Timestamp) -> Result<(), StoreError> {
+    fn set_expiry(
+        &self,
+        conversation: &ConversationId,
+        id: &MessageId,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         self.change(conversation, id, |m| m.message.expires_at = Some(at));
         Ok(())
     }
@@ -206,8 +235,9 @@ impl Store for MemoryStore {
         before: Option<i64>,
         limit: usize,
     ) -> Result<Vec<StoredMessage>, StoreError> {
-        let all =
-            self.select(|m| m.message.conversation == *conversation && before.is_none_or(|before| m.number < before));
+        let all = self.select(|m| {
+            m.message.conversation == *conversation && before.is_none_or(|before| m.number < before)
+        });
         Ok(all[all.len().saturating_sub(limit)..].to_vec())
     }
 
@@ -217,7 +247,9 @@ impl Store for MemoryStore {
         after: i64,
         limit: usize,
     ) -> Result<Vec<StoredMessage>, StoreError> {
-        let mut all = self.select(|m| conversation.is_none_or(|c| m.message.conversation == *c) && m.number > after);
+        let mut all = self.select(|m| {
+            conversation.is_none_or(|c| m.message.conversation == *c) && m.number > after
+        });
         all.truncate(limit);
         Ok(all)
     }
@@ -228,13 +260,19 @@ impl Store for MemoryStore {
         query: &str,
         limit: usize,
     ) -> Result<Vec<StoredMessage>, StoreError> {
-        let mut all = self
-            .select(|m| conversation.is_none_or(|c| m.message.conversation == *c) && m.message.text.contains(query));
+        let mut all = self.select(|m| {
+            conversation.is_none_or(|c| m.message.conversation == *c)
+                && m.message.text.contains(query)
+        });
         all.truncate(limit);
         Ok(all)
     }
 
-    fn mark_seen(&self, conversation: &ConversationId, up_to: i64) -> Result<Vec<MessageId>, StoreError> {
+    fn mark_seen(
+        &self,
+        conversation: &ConversationId,
+        up_to: i64,
+    ) -> Result<Vec<MessageId>, StoreError> {
         let mut ids = Vec::new();
         for m in &mut self.0.borrow_mut().messages {
             if m.message.conversation == *conversation && !m.seen && m.number <= up_to {

@@ -67,10 +67,17 @@ impl OnionClient {
         }
     }
 
-    fn send_cover<R: CryptoRng>(&mut self, surb: Option<SurbFor>, what: &'static str, rng: &mut R) -> bool {
+    fn send_cover<R: CryptoRng>(
+        &mut self,
+        surb: Option<SurbFor>,
+        what: &'static str,
+        rng: &mut R,
+    ) -> bool {
         let hub = self.net.as_ref().and_then(|n| n.planner.random_hub(rng));
         let body = self.config.cover_body.clone();
-        let Some(Ok(built)) = hub.map(|hub| self.build(hub, &body, surb, what, rng)) else { return false };
+        let Some(Ok(built)) = hub.map(|hub| self.build(hub, &body, surb, what, rng)) else {
+            return false;
+        };
         self.out.push_back(built.output);
         self.out.push_back(Output::Trace(built.trace));
         true
@@ -116,7 +123,8 @@ impl OnionClient {
                 pending.receipt = Some(Box::new(receipt(net, &forward.plan, secrets, first)));
             }
         }
-        let trace = PathTrace { relays: forward.relays, reply_relays, hub, packet_len: packet.len(), what };
+        let trace =
+            PathTrace { relays: forward.relays, reply_relays, hub, packet_len: packet.len(), what };
         let output = Output::Send { entry, epoch: low_bits(net.planner.epoch()), packet };
         if let Some(pending) = pending {
             self.surbs.insert(surb_id, pending);

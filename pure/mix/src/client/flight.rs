@@ -79,7 +79,8 @@ impl Flight {
         }
         let timeout = timeout.min(MAX_TIMEOUT_MS);
         // A fifth of jitter: retries of many requests do not march in step.
-        let span = usize::try_from(timeout.checked_div(5).unwrap_or(0)).unwrap_or(0).saturating_add(1);
+        let span =
+            usize::try_from(timeout.checked_div(5).unwrap_or(0)).unwrap_or(0).saturating_add(1);
         let jitter = below(rng, span).and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
         let wait = timeout.saturating_add(jitter).saturating_add(u64::from(self.answer_after_ms));
         self.due = Some(now.plus_millis(wait));

@@ -96,7 +96,13 @@ impl World {
                 default_level: CoverLevel::Off,
                 mix_loops: 500,
             },
-            paths: PathPolicy { min_relays: 3, max_relays: 3, forward_ppm: 0, layers: 0, distinct_regions: false },
+            paths: PathPolicy {
+                min_relays: 3,
+                max_relays: 3,
+                forward_ppm: 0,
+                layers: 0,
+                distinct_regions: false,
+            },
             nodes,
             tally,
             sealed: false,
@@ -178,7 +184,11 @@ impl World {
                         body.reverse();
                         if tally.is_some() {
                             let boot = wire::BootId::new([1; 16]);
-                            body = wire::encode(&wire::hub::Response { boot, answer: wire::hub::Answer::Echo, tally });
+                            body = wire::encode(&wire::hub::Response {
+                                boot,
+                                answer: wire::hub::Answer::Echo,
+                                tally,
+                            });
                         }
                         let sphinx = geometry::to_sphinx(&self.document.geometry).unwrap();
                         let payload = envelope::seal(&body, sphinx.reply_len()).unwrap();
@@ -209,7 +219,8 @@ fn requests_are_answered_once_even_when_replies_come_twice() {
         world.twice = true;
         let handles: Vec<RequestHandle> = (0..5u8).map(|n| world.ask(&[n, 99])).collect();
         world.run(100);
-        let expected: Vec<(RequestHandle, Vec<u8>)> = handles.into_iter().zip((0..5u8).map(|n| vec![99, n])).collect();
+        let expected: Vec<(RequestHandle, Vec<u8>)> =
+            handles.into_iter().zip((0..5u8).map(|n| vec![99, n])).collect();
         assert_eq!(world.answers, expected);
         assert_eq!(world.client.stats().stray, 5);
         assert!(world.traces.iter().all(|t| t.relays.len() == 3 && t.reply_relays.len() == 3));
@@ -240,7 +251,10 @@ fn a_traced_request_brings_a_receipt_that_verifies_and_all_packets_have_one_size
         assert_eq!(seen.len(), 5, "no two links share a tally");
         assert!(world.client.stats().loops_back > 0);
         let sphinx = geometry::to_sphinx(&world.document.geometry).unwrap();
-        assert!(world.lens.iter().all(|l| *l == sphinx.packet_len() + 32), "loops, drops and requests alike");
+        assert!(
+            world.lens.iter().all(|l| *l == sphinx.packet_len() + 32),
+            "loops, drops and requests alike"
+        );
         // A hop that folds with another digest than the document says, or twice, is found out.
         let first = receipt.hops[0].node;
         let n = usize::from(first.as_bytes()[0]) - 1;
@@ -266,7 +280,8 @@ fn a_lost_request_is_repeated_by_fresh_packets_on_fresh_paths_until_it_is_answer
     }
     world.run(3_600_000);
     assert_eq!(world.answers.len(), 10);
-    let paths: std::collections::BTreeSet<Vec<NodeId>> = world.traces.iter().map(|t| t.relays.clone()).collect();
+    let paths: std::collections::BTreeSet<Vec<NodeId>> =
+        world.traces.iter().map(|t| t.relays.clone()).collect();
     assert!(paths.len() > 5, "{}", paths.len());
     assert!(world.wanted > 0, "a newer document is asked for");
     assert!(world.wanted <= 720, "at most every five seconds: {}", world.wanted);
@@ -339,7 +354,8 @@ fn nothing_leaves_while_the_link_is_down_and_answers_follow_the_new_token() {
 fn the_times_of_packets_do_not_tell_whether_anything_is_said() {
     let times = |talk: bool| {
         let mut world = World::new(4, CoverLevel::Normal);
-        // The clock draws from a generator of its own here, as building packets draws differently for each kind.
+        // The clock draws from a generator of its own here, as building packets draws differently
+        // for each kind.
         let mut rng = ChaCha20Rng::seed_from_u64(3);
         let mut sent = Vec::new();
         for n in 0..3_000u64 {
@@ -396,7 +412,8 @@ fn with_cover_requests_take_slots_and_loops_come_back() {
 #[test]
 fn a_mix_sends_loops_through_itself_and_nothing_else() {
     let mut world = World::new(4, CoverLevel::Off);
-    let config = ClientConfig { mix: Some(id(2)), cover_body: b"echo".to_vec(), ..ClientConfig::default() };
+    let config =
+        ClientConfig { mix: Some(id(2)), cover_body: b"echo".to_vec(), ..ClientConfig::default() };
     world.client = OnionClient::new(config);
     world.client.set_token(ClientToken::new([5; 32]));
     let document = world.document.clone();
@@ -417,7 +434,10 @@ fn what_is_open_is_bounded() {
         world.ask(b"x");
     }
     assert_eq!(world.client.request(id(3), vec![], 0), Err(Error::QueueFull));
-    assert!(matches!(world.client.request(id(3), vec![0; 3_000], 0), Err(Error::QueueFull | Error::TooLong { .. })));
+    assert!(matches!(
+        world.client.request(id(3), vec![0; 3_000], 0),
+        Err(Error::QueueFull | Error::TooLong { .. })
+    ));
     let first = *world.client.requests.keys().next().unwrap();
     world.client.cancel(first);
     assert!(world.client.request(id(3), vec![], 0).is_ok());

@@ -1,10 +1,13 @@
-//! How a directory's document comes together: who registered, who is present, when a new one is due.
+//! How a directory's document comes together: who registered, who is present, when a new one is
+//! due.
 
 use std::collections::BTreeMap;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use sphinx::PublicKey;
-use wire::document::{GeometrySpec, Mixing, NetworkDocument, NodeDescriptor, PathPolicy, SignedDescriptor, VERSION};
+use wire::document::{
+    GeometrySpec, Mixing, NetworkDocument, NodeDescriptor, PathPolicy, SignedDescriptor, VERSION,
+};
 use wire::frame::RefusedReason;
 use wire::id::AdmissionToken;
 use wire::limits::MAX_NODES;
@@ -64,7 +67,13 @@ impl Assembler {
     #[must_use]
     pub fn new(config: AssemblerConfig) -> Self {
         let last = config.last_published;
-        Assembler { config, nodes: BTreeMap::new(), last, changed: Some(Timestamp::ZERO), not_before: None }
+        Assembler {
+            config,
+            nodes: BTreeMap::new(),
+            last,
+            changed: Some(Timestamp::ZERO),
+            not_before: None,
+        }
     }
 
     /// The epoch at `now`.
@@ -76,7 +85,8 @@ impl Assembler {
     /// Admits a node, or takes its newer descriptor (`DIR-003`).
     ///
     /// # Errors
-    /// [`RefusedReason::NotAdmitted`], [`RefusedReason::BadDescriptor`], [`RefusedReason::Busy`] when the network is full.
+    /// [`RefusedReason::NotAdmitted`], [`RefusedReason::BadDescriptor`], [`RefusedReason::Busy`]
+    /// when the network is full.
     pub fn register(
         &mut self,
         now: Timestamp,
@@ -108,11 +118,14 @@ impl Assembler {
     /// Whether this token admits nodes here. Compared in constant time.
     #[must_use]
     pub fn admits(&self, token: &AdmissionToken) -> bool {
-        let same = |known: &AdmissionToken| verify_slices_are_equal(known.as_bytes(), token.as_bytes()).is_ok();
+        let same = |known: &AdmissionToken| {
+            verify_slices_are_equal(known.as_bytes(), token.as_bytes()).is_ok()
+        };
         self.config.tokens.iter().any(same)
     }
 
-    /// Leaves these nodes out of all further documents (`DIR-009`). They may go on forwarding what is under way.
+    /// Leaves these nodes out of all further documents (`DIR-009`). They may go on forwarding what
+    /// is under way.
     pub fn retire(&mut self, now: Timestamp, nodes: &[NodeId]) {
         for node in nodes {
             if let Some(entry) = self.nodes.get_mut(node).filter(|e| !e.retired) {
@@ -126,8 +139,10 @@ impl Assembler {
         let epoch = self.epoch(now);
         let near = epoch.saturating_sub(1)..=epoch.saturating_add(3);
         let scheme = to_scheme(self.config.geometry.scheme);
-        let good =
-            descriptor.keys.iter().all(|k| near.contains(&k.epoch) && PublicKey::from_bytes(scheme, &k.key).is_ok());
+        let good = descriptor
+            .keys
+            .iter()
+            .all(|k| near.contains(&k.epoch) && PublicKey::from_bytes(scheme, &k.key).is_ok());
         if good { Ok(()) } else { Err(RefusedReason::BadDescriptor) }
     }
 
@@ -148,7 +163,8 @@ impl Assembler {
         self.changed = Some(self.changed.unwrap_or(now));
     }
 
-    /// The document to sign, if one is due: at the start of each epoch, and when nodes came, went or changed.
+    /// The document to sign, if one is due: at the start of each epoch, and when nodes came, went
+    /// or changed.
     pub fn poll(&mut self, now: Timestamp) -> Option<NetworkDocument> {
         let wait = if self.config.last_published.is_some() { RETURN_MS } else { 0 };
         let not_before = *self.not_before.get_or_insert(now.plus_millis(wait));
@@ -175,12 +191,18 @@ impl Assembler {
 
     /// Absent nodes whose keys are all over are forgotten.
     fn drop_outdated(&mut self, epoch: u64) {
-        self.nodes.retain(|_, e| e.present || !e.retired && e.descriptor.keys.iter().any(|k| k.epoch >= epoch));
+        self.nodes.retain(|_, e| {
+            e.present || !e.retired && e.descriptor.keys.iter().any(|k| k.epoch >= epoch)
+        });
     }
 
     fn document(&self, now: Timestamp, epoch: u64, revision: u32) -> NetworkDocument {
-        let listed = self.nodes.values().filter(|e| e.present && !e.retired && e.descriptor.key_for(epoch).is_some());
-        let end = Timestamp::from_millis(epoch.saturating_add(1).saturating_mul(self.config.epoch_ms));
+        let listed = self
+            .nodes
+            .values()
+            .filter(|e| e.present && !e.retired && e.descriptor.key_for(epoch).is_some());
+        let end =
+            Timestamp::from_millis(epoch.saturating_add(1).saturating_mul(self.config.epoch_ms));
         NetworkDocument {
             version: VERSION,
             network: self.config.network,

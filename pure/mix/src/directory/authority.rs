@@ -3,10 +3,14 @@
 use std::ops::Deref;
 
 use aws_lc_rs::digest::{Context, SHA256};
-use aws_lc_rs::signature::{KeyPair, ML_DSA_65, ML_DSA_65_SIGNING, PqdsaKeyPair, UnparsedPublicKey};
+use aws_lc_rs::signature::{
+    KeyPair, ML_DSA_65, ML_DSA_65_SIGNING, PqdsaKeyPair, UnparsedPublicKey,
+};
 use ed25519_zebra::{Signature, SigningKey, VerificationKey, VerificationKeyBytes};
 use rand_core::CryptoRng;
-use wire::document::{AuthorityKeys, AuthoritySet, DocumentSignature, NetworkDocument, SignedDocument};
+use wire::document::{
+    AuthorityKeys, AuthoritySet, DocumentSignature, NetworkDocument, SignedDocument,
+};
 use wire::id::DocumentHash;
 use wire::{NetworkId, encode};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -41,12 +45,14 @@ impl AuthorityKey {
     /// # Errors
     /// [`Error::BadKey`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let seeds: Zeroizing<[u8; 64]> = Zeroizing::new(bytes.try_into().map_err(|_| Error::BadKey)?);
+        let seeds: Zeroizing<[u8; 64]> =
+            Zeroizing::new(bytes.try_into().map_err(|_| Error::BadKey)?);
         let (first, second) = seeds.split_first_chunk::<32>().ok_or(Error::BadKey)?;
         let mut first = *first;
         let ed25519 = SigningKey::from(first);
         first.zeroize();
-        let ml_dsa = PqdsaKeyPair::from_seed(&ML_DSA_65_SIGNING, second).map_err(|_| Error::BadKey)?;
+        let ml_dsa =
+            PqdsaKeyPair::from_seed(&ML_DSA_65_SIGNING, second).map_err(|_| Error::BadKey)?;
         Ok(AuthorityKey { seeds, ed25519, ml_dsa })
     }
 
@@ -100,7 +106,8 @@ pub fn network_id(set: &AuthoritySet) -> NetworkId {
     NetworkId::new(hash(NETWORK_DOMAIN, &encode(set)))
 }
 
-/// The hash by which readers compare documents: SHA-256("hushwing document v1" | CBOR of the document).
+/// The hash by which readers compare documents: SHA-256("hushwing document v1" | CBOR of the
+/// document).
 #[must_use]
 pub fn document_hash(document: &[u8]) -> DocumentHash {
     DocumentHash::new(hash(DOCUMENT_DOMAIN, document))
@@ -129,7 +136,8 @@ pub fn sign_document(
 ) -> Result<SignedDocument, Error> {
     let bytes = encode(document);
     let message = message(&document.network, &bytes);
-    let signatures = keys.iter().map(|(n, key)| key.sign(*n, &message)).collect::<Result<_, _>>()?;
+    let signatures =
+        keys.iter().map(|(n, key)| key.sign(*n, &message)).collect::<Result<_, _>>()?;
     Ok(SignedDocument { authorities: encode(set), document: bytes, signatures })
 }
 
@@ -174,7 +182,8 @@ impl std::fmt::Debug for VerifiedDocument {
 /// # Errors
 /// [`Error::WrongNetwork`], [`Error::Signatures`], [`Error::Wire`].
 pub fn verify(signed: &[u8], network: &NetworkId) -> Result<VerifiedDocument, Error> {
-    let SignedDocument { authorities, document, signatures } = wire::decode(signed, "signed document")?;
+    let SignedDocument { authorities, document, signatures } =
+        wire::decode(signed, "signed document")?;
     if NetworkId::new(hash(NETWORK_DOMAIN, &authorities)) != *network {
         return Err(Error::WrongNetwork);
     }
@@ -202,6 +211,7 @@ fn holds(keys: &AuthorityKeys, signature: &DocumentSignature, message: &[u8]) ->
     let classical = VerificationKey::try_from(keys.ed25519)
         .and_then(|key| key.verify(&Signature::from(signature.ed25519), message))
         .is_ok();
-    let post_quantum = UnparsedPublicKey::new(&ML_DSA_65, &keys.ml_dsa).verify(message, &signature.ml_dsa).is_ok();
+    let post_quantum =
+        UnparsedPublicKey::new(&ML_DSA_65, &keys.ml_dsa).verify(message, &signature.ml_dsa).is_ok();
     classical && post_quantum
 }

@@ -24,7 +24,8 @@ pub fn sign_descriptor(identity_seed: &[u8; 32], descriptor: &NodeDescriptor) ->
 pub fn verify_descriptor(signed: &SignedDescriptor) -> Result<NodeDescriptor, Error> {
     let descriptor: NodeDescriptor = wire::decode(&signed.descriptor, "descriptor")?;
     descriptor.check()?;
-    let key = VerificationKey::try_from(*descriptor.id.as_bytes()).map_err(|_| Error::BadDescriptor)?;
+    let key =
+        VerificationKey::try_from(*descriptor.id.as_bytes()).map_err(|_| Error::BadDescriptor)?;
     key.verify(&Signature::from(signed.signature), &[DOMAIN, &signed.descriptor].concat())
         .map_err(|_| Error::BadDescriptor)?;
     Ok(descriptor)

@@ -41,7 +41,8 @@ impl DocumentKeeper {
     /// Takes a document if it is newer than the one in use (`DIR-005`).
     ///
     /// # Errors
-    /// [`Error::Expired`], [`Error::FromTheFuture`], [`Error::RolledBack`], [`Error::Equivocation`].
+    /// [`Error::Expired`], [`Error::FromTheFuture`], [`Error::RolledBack`],
+    /// [`Error::Equivocation`].
     pub fn offer(&mut self, now: Timestamp, document: VerifiedDocument) -> Result<Accepted, Error> {
         if now > document.valid_until.plus_millis(SKEW_MS) {
             return Err(Error::Expired);
@@ -50,20 +51,25 @@ impl DocumentKeeper {
             return Err(Error::FromTheFuture);
         }
         if let Some(current) = &self.current {
-            let (new, old) = ((document.epoch, document.revision), (current.epoch, current.revision));
+            let (new, old) =
+                ((document.epoch, document.revision), (current.epoch, current.revision));
             if new < old {
                 return Err(Error::RolledBack);
             }
             if new == old {
-                return if document.hash() == current.hash() { Ok(Accepted::Same) } else { Err(Error::Equivocation) };
+                return if document.hash() == current.hash() {
+                    Ok(Accepted::Same)
+                } else {
+                    Err(Error::Equivocation)
+                };
             }
         }
         self.current = Some(Arc::new(document));
         Ok(Accepted::Newer)
     }
 
-    /// Document time: the local clock, held between the document's publication and its end, so that a wrong clock
-    /// alone never moves anybody's keys.
+    /// Document time: the local clock, held between the document's publication and its end, so that
+    /// a wrong clock alone never moves anybody's keys.
     #[must_use]
     pub fn document_time(&self, now: Timestamp) -> Option<Timestamp> {
         self.current.as_ref().map(|d| now.clamp(d.published, d.valid_until))

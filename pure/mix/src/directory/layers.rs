@@ -6,8 +6,8 @@ use aws_lc_rs::digest::{Context, SHA256};
 use wire::NodeId;
 use wire::document::NetworkDocument;
 
-/// The layer of each relay: its rank by SHA-256("hushwing layer v1" | epoch | id), modulo the number of layers.
-/// Layers are equally strong and drawn anew each epoch. Empty for a free route.
+/// The layer of each relay: its rank by SHA-256("hushwing layer v1" | epoch | id), modulo the
+/// number of layers. Layers are equally strong and drawn anew each epoch. Empty for a free route.
 #[must_use]
 pub fn layers(document: &NetworkDocument) -> BTreeMap<NodeId, u8> {
     let mut ranked: Vec<([u8; 32], NodeId)> = document

@@ -1,4 +1,5 @@
-//! A document sealed to one enrolled client: the same signed document for all, in a wrapper that one key opens.
+//! A document sealed to one enrolled client: the same signed document for all, in a wrapper that
+//! one key opens.
 
 use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::digest::{Context, SHA256};
@@ -55,7 +56,8 @@ impl EnrolledKey {
         EnrolmentId::new(context.finish().as_ref().try_into().unwrap_or_default())
     }
 
-    /// Seals a signed document (`DIR-008`): X-Wing ciphertext, then ChaCha20-Poly1305 under a key that serves once.
+    /// Seals a signed document (`DIR-008`): X-Wing ciphertext, then ChaCha20-Poly1305 under a key
+    /// that serves once.
     ///
     /// # Errors
     /// [`Error::Sphinx`], [`Error::Seal`].
@@ -75,7 +77,8 @@ impl EnrolledKey {
     }
 }
 
-/// A client's enrolment: opens what is sealed to its public half. Wiped when dropped; `Debug` prints the type.
+/// A client's enrolment: opens what is sealed to its public half. Wiped when dropped; `Debug`
+/// prints the type.
 pub struct EnrolmentKey {
     key: PrivateKey,
     public: EnrolledKey,
@@ -102,7 +105,8 @@ impl EnrolmentKey {
     /// [`Error::BadKey`], [`Error::Sphinx`].
     pub fn parse(text: &str) -> Result<Self, Error> {
         let encoded = text.trim().strip_prefix(SECRET_SCHEME).ok_or(Error::BadKey)?;
-        let bytes = Zeroizing::new(BASE64URL_NOPAD.decode(encoded.as_bytes()).map_err(|_| Error::BadKey)?);
+        let bytes =
+            Zeroizing::new(BASE64URL_NOPAD.decode(encoded.as_bytes()).map_err(|_| Error::BadKey)?);
         Ok(Self::from(PrivateKey::from_bytes(Scheme::XWing, &bytes)?))
     }
 
@@ -125,7 +129,8 @@ impl EnrolmentKey {
     /// # Errors
     /// [`Error::Seal`] when it is sealed to another key, or altered.
     pub fn open(&self, sealed: &[u8]) -> Result<Vec<u8>, Error> {
-        let (ciphertext, body) = sealed.split_at_checked(Scheme::XWing.ciphertext_len()).ok_or(Error::Seal)?;
+        let (ciphertext, body) =
+            sealed.split_at_checked(Scheme::XWing.ciphertext_len()).ok_or(Error::Seal)?;
         let secret = sphinx::decapsulate(&self.key, ciphertext).map_err(|_| Error::Seal)?;
         let mut body = body.to_vec();
         let len = cipher(&secret, ciphertext)?
@@ -183,7 +188,11 @@ mod tests {
         assert!(!sealed.windows(6).any(|w| w == b"signed"));
         assert_eq!(mine.open(&sealed).unwrap(), b"a signed document");
         assert_eq!(other.open(&sealed), Err(Error::Seal));
-        assert_ne!(mine.public().seal(b"a signed document", &mut rng).unwrap(), sealed, "a fresh key each time");
+        assert_ne!(
+            mine.public().seal(b"a signed document", &mut rng).unwrap(),
+            sealed,
+            "a fresh key each time"
+        );
         for at in [0, 500, 1_119, 1_120, 1_140, sealed.len() - 1] {
             let mut altered = sealed.clone();
             altered[at] ^= 1;
@@ -197,7 +206,10 @@ mod tests {
         let again = EnrolmentKey::parse(&mine.to_text()).unwrap();
         assert_eq!(again.public(), mine.public());
         assert_eq!(EnrolledKey::parse(&mine.public().to_text()).unwrap().id(), mine.public().id());
-        assert!(EnrolledKey::parse(&mine.to_text()).is_err(), "a secret half is not taken for a public one");
+        assert!(
+            EnrolledKey::parse(&mine.to_text()).is_err(),
+            "a secret half is not taken for a public one"
+        );
         assert!(EnrolmentKey::parse("hushwing:client-secret#AAAA").is_err());
         assert_eq!(format!("{mine:?}"), "EnrolmentKey");
     }

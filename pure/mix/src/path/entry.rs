@@ -1,4 +1,5 @@
-//! The entry relay: pinned, so that an adversary who runs some relays does not see a client sooner or later.
+//! The entry relay: pinned, so that an adversary who runs some relays does not see a client sooner
+//! or later.
 
 use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
@@ -39,14 +40,21 @@ struct Pin {
 pub struct EntryPins {
     #[n(0)]
     pins: Vec<Pin>,
-    /// The entry while no pinned one is in the document: a network of ephemeral relays has new ones only.
+    /// The entry while no pinned one is in the document: a network of ephemeral relays has new ones
+    /// only.
     #[n(1)]
     stand_in: Option<NodeId>,
 }
 
 impl EntryPins {
-    /// The entry to use now among the relays there are. Draws pins where some are missing or have expired (`PATH-005`).
-    pub fn choose<R: CryptoRng>(&mut self, now: Timestamp, relays: &[NodeId], rng: &mut R) -> Option<NodeId> {
+    /// The entry to use now among the relays there are. Draws pins where some are missing or have
+    /// expired (`PATH-005`).
+    pub fn choose<R: CryptoRng>(
+        &mut self,
+        now: Timestamp,
+        relays: &[NodeId],
+        rng: &mut R,
+    ) -> Option<NodeId> {
         self.pins.retain(|p| now.millis_since(p.since) < PIN_MS);
         self.pins.truncate(MAX_PINS);
         let mut fresh: Vec<NodeId> =
@@ -69,7 +77,8 @@ impl EntryPins {
             return Some(relay);
         }
         let kept = self.stand_in.filter(|r| relays.contains(r));
-        self.stand_in = kept.or_else(|| below(rng, relays.len()).and_then(|n| relays.get(n).copied()));
+        self.stand_in =
+            kept.or_else(|| below(rng, relays.len()).and_then(|n| relays.get(n).copied()));
         self.stand_in
     }
 

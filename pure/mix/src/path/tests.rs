@@ -19,7 +19,8 @@ pub(crate) fn id(n: u8) -> NodeId {
 const HUB: u8 = 200;
 
 fn network(relays: u8, paths: PathPolicy) -> NetworkDocument {
-    let key = PrivateKey::generate(Scheme::X25519Kem, &mut rng(0)).unwrap().public().as_bytes().to_vec();
+    let key =
+        PrivateKey::generate(Scheme::X25519Kem, &mut rng(0)).unwrap().public().as_bytes().to_vec();
     let node = |n: u8, role| NodeDescriptor {
         version: VERSION,
         role,
@@ -80,13 +81,15 @@ fn free_routes_are_uniform_given_the_entry() {
         assert_eq!(path.hops.len(), 4);
         *counts.entry(path.relays).or_insert(0) += 1;
     }
-    // 4 · 3 ordered pairs behind the entry; 99.9 % quantile of chi-square with 11 degrees of freedom is 31.3.
+    // 4 · 3 ordered pairs behind the entry; 99.9 % quantile of chi-square with 11 degrees of
+    // freedom is 31.3.
     assert!(chi_square(&counts, 12) < 31.3, "{}", chi_square(&counts, 12));
 
     let mut counts = BTreeMap::new();
     for _ in 0..3_000 {
         let entry = id(u8::try_from(below(&mut rng, 5).unwrap()).unwrap());
-        *counts.entry(planner.forward(&mut rng, &entry, &id(HUB)).unwrap().relays).or_insert(0) += 1;
+        *counts.entry(planner.forward(&mut rng, &entry, &id(HUB)).unwrap().relays).or_insert(0) +=
+            1;
     }
     // 60 paths: 59 degrees of freedom, 99.9 % quantile 98.3.
     assert!(chi_square(&counts, 60) < 98.3, "{}", chi_square(&counts, 60));
@@ -111,12 +114,20 @@ fn relays_share_the_load_within_a_tenth() {
 //= PATH-002
 #[test]
 fn the_geometric_rule_forwards_with_its_probability() {
-    let policy = PathPolicy { min_relays: 1, max_relays: 8, forward_ppm: 700_000, layers: 0, distinct_regions: false };
+    let policy = PathPolicy {
+        min_relays: 1,
+        max_relays: 8,
+        forward_ppm: 700_000,
+        layers: 0,
+        distinct_regions: false,
+    };
     let planner = PathPlanner::new(&network(9, policy));
     let mut rng = rng(3);
     let (mut went_on, mut chances) = (0u32, 0u32);
     for _ in 0..10_000 {
-        let length = u32::try_from(planner.forward(&mut rng, &id(0), &id(HUB)).unwrap().relays.len()).unwrap();
+        let length =
+            u32::try_from(planner.forward(&mut rng, &id(0), &id(HUB)).unwrap().relays.len())
+                .unwrap();
         went_on += length - 1;
         chances += if length < 8 { length } else { 7 };
     }
@@ -151,7 +162,10 @@ fn no_two_relays_of_one_region_or_no_path_at_all() {
         assert_eq!(regions.len(), 3);
     }
     let planner = PathPlanner::new(&network(4, policy));
-    assert_eq!(planner.forward(&mut rng, &id(0), &id(HUB)).unwrap_err(), Error::TooFewRegions { need: 3 });
+    assert_eq!(
+        planner.forward(&mut rng, &id(0), &id(HUB)).unwrap_err(),
+        Error::TooFewRegions { need: 3 }
+    );
 }
 
 //= PATH-004
@@ -179,7 +193,10 @@ fn above_nine_relays_a_stratified_network_takes_one_of_each_layer() {
 fn too_few_relays_and_unknown_hubs_are_said() {
     let mut rng = rng(7);
     let planner = PathPlanner::new(&network(2, fixed(3)));
-    assert_eq!(planner.forward(&mut rng, &id(0), &id(HUB)).unwrap_err(), Error::TooFewRelays { have: 2, need: 3 });
+    assert_eq!(
+        planner.forward(&mut rng, &id(0), &id(HUB)).unwrap_err(),
+        Error::TooFewRelays { have: 2, need: 3 }
+    );
     assert_eq!(planner.forward(&mut rng, &id(0), &id(100)).unwrap_err(), Error::UnknownHub);
     let mut document = network(3, fixed(3));
     document.nodes[1].keys[0].epoch = 6;
@@ -220,7 +237,11 @@ fn an_entry_is_kept_for_thirty_days_stood_in_for_and_returned_to() {
     assert_ne!(second, first);
     assert_eq!(pins.choose(start.plus_millis(61_000), &relays, &mut rng), Some(first));
     let without: Vec<NodeId> = relays.iter().copied().filter(|r| *r != first).collect();
-    assert_eq!(pins.choose(start, &without, &mut rng), Some(second), "a gone entry keeps its place");
+    assert_eq!(
+        pins.choose(start, &without, &mut rng),
+        Some(second),
+        "a gone entry keeps its place"
+    );
     let mut seen = BTreeSet::new();
     for n in 0..200 {
         let mut later = pins.clone();
@@ -234,7 +255,8 @@ fn an_entry_is_kept_for_thirty_days_stood_in_for_and_returned_to() {
 #[test]
 fn when_no_pinned_entry_is_left_another_stands_in_until_one_is_back() {
     let mut rng = rng(10);
-    let (old, new): (Vec<NodeId>, Vec<NodeId>) = ((0..6).map(id).collect(), (6..12).map(id).collect());
+    let (old, new): (Vec<NodeId>, Vec<NodeId>) =
+        ((0..6).map(id).collect(), (6..12).map(id).collect());
     let at = Timestamp::from_millis(1_000_000);
     let mut pins = EntryPins::default();
     let first = pins.choose(at, &old, &mut rng).unwrap();
@@ -244,5 +266,9 @@ fn when_no_pinned_entry_is_left_another_stands_in_until_one_is_back() {
     assert_eq!(pins.choose(at, &new, &mut rng), Some(stand_in), "the same while it is there");
     let others: Vec<NodeId> = new.iter().copied().filter(|r| *r != stand_in).collect();
     assert!(others.contains(&pins.choose(at, &others, &mut rng).unwrap()));
-    assert_eq!(pins.choose(at, &[old, new].concat(), &mut rng), Some(first), "a pinned one keeps its place");
+    assert_eq!(
+        pins.choose(at, &[old, new].concat(), &mut rng),
+        Some(first),
+        "a pinned one keeps its place"
+    );
 }

@@ -26,11 +26,18 @@ impl World {
         let geometry = Geometry::new(Scheme::X25519Kem, 4, 2_000).unwrap();
         let keys: Vec<PrivateKey> =
             (0..4).map(|_| PrivateKey::generate(Scheme::X25519Kem, &mut rng).unwrap()).collect();
-        let nodes = (0..4).map(|n| World::node(n, geometry, &keys[n], &mut rng, Vec::new())).collect();
+        let nodes =
+            (0..4).map(|n| World::node(n, geometry, &keys[n], &mut rng, Vec::new())).collect();
         World { geometry, rng, keys, nodes }
     }
 
-    fn node(n: usize, geometry: Geometry, key: &PrivateKey, rng: &mut ChaCha20Rng, seen: Vec<Tag>) -> Relay {
+    fn node(
+        n: usize,
+        geometry: Geometry,
+        key: &PrivateKey,
+        rng: &mut ChaCha20Rng,
+        seen: Vec<Tag>,
+    ) -> Relay {
         let config = RelayConfig {
             me: id(n),
             role: if n == 3 { Role::Hub } else { Role::Relay },
@@ -60,7 +67,8 @@ impl World {
             self.hop(2, delay, None),
             self.hop(3, 0, Some([0; 32])),
         ];
-        let payload = ForwardPayload { surb: None, data: data.to_vec() }.encode(&self.geometry).unwrap();
+        let payload =
+            ForwardPayload { surb: None, data: data.to_vec() }.encode(&self.geometry).unwrap();
         build(&self.geometry, &path, &payload, &mut self.rng).unwrap().into_bytes()
     }
 
@@ -125,7 +133,11 @@ fn a_reply_comes_back_to_the_client_at_the_entry() {
     });
     let (token, surb_id, mut padded) = reply.unwrap();
     assert_eq!((token.as_bytes(), surb_id), (&[9; 32], [5; 16]));
-    assert_eq!(padded.len() + 16, world.geometry.packet_len() + 4, "as long as a packet on the link");
+    assert_eq!(
+        padded.len() + 16,
+        world.geometry.packet_len() + 4,
+        "as long as a packet on the link"
+    );
     padded.truncate(world.geometry.reply_len() + 32);
     assert!(keys.open(&world.geometry, padded).unwrap().starts_with(b"an answer"));
 }
@@ -186,7 +198,8 @@ fn delays_are_kept_capped_and_the_queue_is_bounded() {
     assert_eq!(world.nodes[0].deadline(), Some(NOW.plus_millis(500)));
     let capped = world.packet(b"too slow", 3_600_000);
     assert!(forwarded(world.feed(0, NOW, capped)).is_none());
-    let later: Vec<Output> = std::iter::from_fn(|| world.nodes[0].poll(NOW.plus_millis(1_000))).collect();
+    let later: Vec<Output> =
+        std::iter::from_fn(|| world.nodes[0].poll(NOW.plus_millis(1_000))).collect();
     assert_eq!(later.len(), 2, "the cap holds");
     for _ in 0..9 {
         let packet = world.packet(b"wait", 900);

@@ -71,7 +71,8 @@ pub struct PgpKeyArgs {
     /// Whose key it is, as everybody who gets it will read: a name, a pseudonym, `Name <address>`.
     #[arg(long, value_name = "TEXT")]
     pub user_id: String,
-    /// Lock it with no passphrase (HUSHWING_PGP_PASSPHRASE, else it is asked for): whoever has the file can sign.
+    /// Lock it with no passphrase (HUSHWING_PGP_PASSPHRASE, else it is asked for): whoever has the
+    /// file can sign.
     #[arg(long)]
     pub no_passphrase: bool,
 }

@@ -43,7 +43,10 @@ fn line_of(c: &ConversationView) -> String {
         marks.push(format!("{} on the way", c.unacknowledged));
     }
     if let Some(seconds) = c.timer_s.filter(|s| *s > 0) {
-        marks.push(format!("messages disappear after {}", vault::units::show_duration(u64::from(seconds) * 1_000)));
+        marks.push(format!(
+            "messages disappear after {}",
+            vault::units::show_duration(u64::from(seconds) * 1_000)
+        ));
     }
     if c.changing {
         marks.push("a change is under way".to_owned());
@@ -56,7 +59,9 @@ fn line_of(c: &ConversationView) -> String {
 
 pub async fn members(at: &ProfileArgs, args: MembersArgs) -> Result<(), Failure> {
     with(at, Make::No, async |here| {
-        let Reply::Members { members } = here.ask(Command::Members { conversation: args.conversation }).await? else {
+        let Reply::Members { members } =
+            here.ask(Command::Members { conversation: args.conversation }).await?
+        else {
             return Ok(());
         };
         for member in members {
@@ -66,8 +71,12 @@ pub async fn members(at: &ProfileArgs, args: MembersArgs) -> Result<(), Failure>
             }
             let mark = match (&member.contact, member.you, member.verified) {
                 (_, true, _) => " (you)".to_owned(),
-                (Some(contact), _, true) if *contact != member.name => format!(" ({contact}, verified)"),
-                (Some(contact), _, false) if *contact != member.name => format!(" ({contact}, unverified)"),
+                (Some(contact), _, true) if *contact != member.name => {
+                    format!(" ({contact}, verified)")
+                }
+                (Some(contact), _, false) if *contact != member.name => {
+                    format!(" ({contact}, unverified)")
+                }
                 (_, _, true) => " (verified)".to_owned(),
                 _ => " (unverified)".to_owned(),
             };
@@ -127,7 +136,10 @@ fn ask_whether(name: &str) -> Option<bool> {
 }
 
 pub async fn name(at: &ProfileArgs, args: NameArgs) -> Result<(), Failure> {
-    with(at, Make::No, async |here| here.do_it(Command::Name { conversation: args.old, name: args.new }).await).await
+    with(at, Make::No, async |here| {
+        here.do_it(Command::Name { conversation: args.old, name: args.new }).await
+    })
+    .await
 }
 
 pub async fn floor(at: &ProfileArgs, args: FloorArgs) -> Result<(), Failure> {
@@ -148,7 +160,11 @@ pub fn timer_seconds(text: &str) -> Result<u32, Failure> {
     }
     let ms = vault::units::parse_duration(text);
     ms.and_then(|ms| u32::try_from(ms / 1_000).ok()).ok_or_else(|| {
-        Failure::new(ErrorKind::LocalConfig, "this is no time for a timer", "as in 10m, 12h, 1d or 4w; or off")
+        Failure::new(
+            ErrorKind::LocalConfig,
+            "this is no time for a timer",
+            "as in 10m, 12h, 1d or 4w; or off",
+        )
     })
 }
 

@@ -17,7 +17,11 @@ pub async fn run(at: &ProfileArgs, args: DaemonArgs) -> Result<(), Failure> {
         if Client::stop(&options).await? {
             return Ok(());
         }
-        return Err(Failure::new(ErrorKind::LocalConfig, "no daemon runs this profile", "nothing is to be stopped"));
+        return Err(Failure::new(
+            ErrorKind::LocalConfig,
+            "no daemon runs this profile",
+            "nothing is to be stopped",
+        ));
     }
     let up = || note(&format!("{UP} Ctrl-C, SIGTERM or --stop ends it"));
     Client::serve(options, args.on_demand, up).await

@@ -84,7 +84,11 @@ pub async fn fetch(at: &ProfileArgs, args: FetchArgs) -> Result<(), Failure> {
                 }
                 "cancelled" => {
                     let hint = "ask for it to be sent again";
-                    return Err(Failure::new(ErrorKind::LocalConfig, "this transfer was cancelled", hint));
+                    return Err(Failure::new(
+                        ErrorKind::LocalConfig,
+                        "this transfer was cancelled",
+                        hint,
+                    ));
                 }
                 _ => {}
             }

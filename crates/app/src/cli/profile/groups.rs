@@ -3,7 +3,8 @@
 use super::here::{Here, Make, by_prefix, with};
 use super::show::{json, note, out, short};
 use crate::cli::args_profile::{
-    GroupArgs, GroupCommand, GroupCreateArgs, GroupJoinArgs, GroupMemberArgs, GroupRenameArgs, ProfileArgs,
+    GroupArgs, GroupCommand, GroupCreateArgs, GroupJoinArgs, GroupMemberArgs, GroupRenameArgs,
+    ProfileArgs,
 };
 use crate::engine::profile::{Command, GroupInviteView, Reply};
 use crate::exit::Failure;
@@ -45,7 +46,10 @@ async fn invite(at: &ProfileArgs, args: GroupMemberArgs) -> Result<(), Failure> 
         let (group, contact) = (args.group.clone(), args.member.clone());
         here.do_it(Command::InviteToGroup { group, contact }).await?;
         here.settled(&[&args.group], args.patience.timeout).await?;
-        note(&format!("{} is in once they accept and this profile runs, as in `hushwing recv --follow`", args.member));
+        note(&format!(
+            "{} is in once they accept and this profile runs, as in `hushwing recv --follow`",
+            args.member
+        ));
         Ok(())
     })
     .await
@@ -75,11 +79,21 @@ async fn invites(at: &ProfileArgs, as_json: bool) -> Result<(), Failure> {
 async fn join(at: &ProfileArgs, args: GroupJoinArgs) -> Result<(), Failure> {
     with(at, Make::No, async |here| {
         let all = all_invites(here).await?;
-        let found = by_prefix(all, |i| &i.token, &args.token, "invitation", "`hushwing group invites` lists them")?;
-        here.do_it(Command::AnswerGroupInvite { token: found.token, accept: !args.decline }).await?;
+        let found = by_prefix(
+            all,
+            |i| &i.token,
+            &args.token,
+            "invitation",
+            "`hushwing group invites` lists them",
+        )?;
+        here.do_it(Command::AnswerGroupInvite { token: found.token, accept: !args.decline })
+            .await?;
         here.settled(&[], args.patience.timeout).await?;
         if !args.decline {
-            note(&format!("you are in once {} lets you in; `hushwing groups` shows it", found.from));
+            note(&format!(
+                "you are in once {} lets you in; `hushwing groups` shows it",
+                found.from
+            ));
         }
         Ok(())
     })
@@ -88,7 +102,11 @@ async fn join(at: &ProfileArgs, args: GroupJoinArgs) -> Result<(), Failure> {
 
 async fn remove(at: &ProfileArgs, args: GroupMemberArgs) -> Result<(), Failure> {
     with(at, Make::No, async |here| {
-        here.do_it(Command::RemoveMember { group: args.group.clone(), member: args.member.clone() }).await?;
+        here.do_it(Command::RemoveMember {
+            group: args.group.clone(),
+            member: args.member.clone(),
+        })
+        .await?;
         here.settled(&[&args.group], args.patience.timeout).await
     })
     .await
@@ -96,7 +114,8 @@ async fn remove(at: &ProfileArgs, args: GroupMemberArgs) -> Result<(), Failure> 
 
 async fn rename(at: &ProfileArgs, args: GroupRenameArgs) -> Result<(), Failure> {
     with(at, Make::No, async |here| {
-        here.do_it(Command::RenameGroup { group: args.group.clone(), title: args.title.clone() }).await?;
+        here.do_it(Command::RenameGroup { group: args.group.clone(), title: args.title.clone() })
+            .await?;
         // The group may go by either name while the change is under way.
         here.settled(&[&args.group, &args.title], args.patience.timeout).await
     })
@@ -113,7 +132,8 @@ async fn rekey(at: &ProfileArgs, args: GroupArgs) -> Result<(), Failure> {
 
 async fn restart(at: &ProfileArgs, args: GroupMemberArgs) -> Result<(), Failure> {
     with(at, Make::No, async |here| {
-        let command = Command::RestartGroup { group: args.group.clone(), without: args.member.clone() };
+        let command =
+            Command::RestartGroup { group: args.group.clone(), without: args.member.clone() };
         let name = made(here, command).await?;
         here.settled(&[&name], args.patience.timeout).await
     })

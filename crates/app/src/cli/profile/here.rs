@@ -12,7 +12,8 @@ use crate::cli::args_profile::ProfileArgs;
 use crate::engine::profile::{Client, Command, Event, Options, Refusal, Reply, Unlock};
 use crate::exit::Failure;
 
-/// Events that are kept while a command waits for an answer. They only wake whoever waits: the newest are enough.
+/// Events that are kept while a command waits for an answer. They only wake whoever waits: the
+/// newest are enough.
 const EARLY: usize = 4_096;
 /// How often a state is looked at again when no event says that it has changed.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -36,7 +37,8 @@ impl From<crate::cli::args_profile::MakeArgs> for Make {
 
 /// The engine's options for what the command line says.
 pub fn options(at: &ProfileArgs, make: Make) -> Options {
-    let can_ask = std::env::var_os("HUSHWING_PASSPHRASE").is_some() || std::io::stdin().is_terminal();
+    let can_ask =
+        std::env::var_os("HUSHWING_PASSPHRASE").is_some() || std::io::stdin().is_terminal();
     Options {
         profile: at.profile.clone(),
         base: None,
@@ -89,8 +91,14 @@ impl Here {
     ///
     /// # Errors
     /// Whatever the engine refuses.
-    pub async fn ask_within(&mut self, command: Command, limit: Duration) -> Result<Option<Reply>, Failure> {
-        tokio::time::timeout(limit, self.ask(command)).await.map_or(Ok(None), |answer| answer.map(Some))
+    pub async fn ask_within(
+        &mut self,
+        command: Command,
+        limit: Duration,
+    ) -> Result<Option<Reply>, Failure> {
+        tokio::time::timeout(limit, self.ask(command))
+            .await
+            .map_or(Ok(None), |answer| answer.map(Some))
     }
 
     /// As [`Here::ask_within`]; events that come meanwhile are told at once.
@@ -120,7 +128,8 @@ impl Here {
         tokio::time::timeout_at(end, self.next()).await.ok().flatten()
     }
 
-    /// Waits until `look` finds something, looking again at each event; `None` when `limit` is over.
+    /// Waits until `look` finds something, looking again at each event; `None` when `limit` is
+    /// over.
     ///
     /// # Errors
     /// Those of `look`.
@@ -143,7 +152,8 @@ impl Here {
         }
     }
 
-    /// Waits until all that is ours is at the hub, and no change of ours to one of these groups is under way.
+    /// Waits until all that is ours is at the hub, and no change of ours to one of these groups is
+    /// under way.
     ///
     /// # Errors
     /// When the time is over, saying why.
@@ -175,7 +185,9 @@ impl Here {
     /// A failure because of the network, with how the connections stand.
     pub async fn late(&mut self, what: &str, hint: &str) -> Failure {
         let words = match self.status().await {
-            Ok(status) if !status.connections.is_empty() => format!("{what}: {}", status.connections.join("; ")),
+            Ok(status) if !status.connections.is_empty() => {
+                format!("{what}: {}", status.connections.join("; "))
+            }
             _ => what.to_owned(),
         };
         Failure::new(ErrorKind::Network, words, hint)
@@ -204,15 +216,25 @@ async fn answered(
 ///
 /// # Errors
 /// When there is none, or more than one.
-pub fn by_prefix<T>(all: Vec<T>, id: impl Fn(&T) -> &str, prefix: &str, what: &str, hint: &str) -> Result<T, Failure> {
+pub fn by_prefix<T>(
+    all: Vec<T>,
+    id: impl Fn(&T) -> &str,
+    prefix: &str,
+    what: &str,
+    hint: &str,
+) -> Result<T, Failure> {
     let prefix = prefix.to_ascii_lowercase();
     let mut fits = all.into_iter().filter(|one| prefix.len() >= 4 && id(one).starts_with(&prefix));
     match (fits.next(), fits.next()) {
         (Some(one), None) => Ok(one),
-        (Some(_), Some(_)) => {
-            Err(Failure::new(ErrorKind::LocalConfig, format!("more than one {what} has such an id"), hint))
+        (Some(_), Some(_)) => Err(Failure::new(
+            ErrorKind::LocalConfig,
+            format!("more than one {what} has such an id"),
+            hint,
+        )),
+        (None, _) => {
+            Err(Failure::new(ErrorKind::LocalConfig, format!("no {what} has such an id"), hint))
         }
-        (None, _) => Err(Failure::new(ErrorKind::LocalConfig, format!("no {what} has such an id"), hint)),
     }
 }
 

@@ -10,7 +10,8 @@ use zeroize::Zeroizing;
 use super::here::{Here, Make, with};
 use super::show::{json, note, out};
 use crate::cli::args_profile::{
-    IdentityCommand, IdentityContactArgs, IdentityForgetArgs, PgpKeyArgs, PgpSignArgs, PgpVerifyArgs, ProfileArgs,
+    IdentityCommand, IdentityContactArgs, IdentityForgetArgs, PgpKeyArgs, PgpSignArgs,
+    PgpVerifyArgs, ProfileArgs,
 };
 use crate::engine::profile::identity::{self, MAX_KEY, MAX_SIGNED};
 use crate::engine::profile::{Command, Reply};
@@ -30,7 +31,11 @@ pub async fn run(command: IdentityCommand) -> Result<(), Failure> {
 async fn statement(here: &mut Here, contact: String) -> Result<String, Failure> {
     match here.ask(Command::IdentityStatement { conversation: contact }).await? {
         Reply::Statement { statement } => Ok(statement),
-        _ => Err(Failure::new(ErrorKind::Bug, "the engine gave an answer to something else", "please report this")),
+        _ => Err(Failure::new(
+            ErrorKind::Bug,
+            "the engine gave an answer to something else",
+            "please report this",
+        )),
     }
 }
 
@@ -64,15 +69,23 @@ async fn verify(at: &ProfileArgs, args: PgpVerifyArgs) -> Result<(), Failure> {
         file(&args.signed, MAX_SIGNED)?
     };
     let signed = String::from_utf8(signed).map_err(|_| {
-        let hint = "a clear-signed text, as `hushwing identity pgp-sign` and `gpg --clearsign` write it";
+        let hint =
+            "a clear-signed text, as `hushwing identity pgp-sign` and `gpg --clearsign` write it";
         Failure::new(ErrorKind::LocalConfig, "the signed statement is no text", hint)
     })?;
     let certificate = identity::armoured(&file(&args.cert, MAX_KEY)?)?;
     with(at, Make::No, async |here| {
-        let command = Command::IdentityVerify { conversation: args.contact.clone(), signed, certificate };
-        let Reply::Identity { fingerprint, user_ids } = here.ask(command).await? else { return Ok(()) };
+        let command =
+            Command::IdentityVerify { conversation: args.contact.clone(), signed, certificate };
+        let Reply::Identity { fingerprint, user_ids } = here.ask(command).await? else {
+            return Ok(());
+        };
         if args.json {
-            json(&Bound { contact: &args.contact, fingerprint: &fingerprint, user_ids: &user_ids })?;
+            json(&Bound {
+                contact: &args.contact,
+                fingerprint: &fingerprint,
+                user_ids: &user_ids,
+            })?;
         } else {
             out(&fingerprint)?;
         }
@@ -145,7 +158,11 @@ fn read_all(from: impl Read, name: &str, limit: usize) -> Result<Vec<u8>, Failur
 }
 
 fn cannot_read(name: &str, error: &std::io::Error) -> Failure {
-    Failure::new(ErrorKind::LocalConfig, format!("{name} cannot be read: {error}"), "name a file that you can read")
+    Failure::new(
+        ErrorKind::LocalConfig,
+        format!("{name} cannot be read: {error}"),
+        "name a file that you can read",
+    )
 }
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
@@ -161,7 +178,11 @@ fn is_free(path: &Path) -> Result<(), Failure> {
 }
 
 fn taken(path: &Path) -> Failure {
-    Failure::new(ErrorKind::LocalConfig, format!("{} is there already", path.display()), "choose another file")
+    Failure::new(
+        ErrorKind::LocalConfig,
+        format!("{} is there already", path.display()),
+        "choose another file",
+    )
 }
 
 /// A new file that only this user can read; whole or not at all.

@@ -66,7 +66,8 @@ pub async fn invites(at: &ProfileArgs, as_json: bool) -> Result<(), Failure> {
                 continue;
             }
             let name = invite.name.as_deref().map(|n| format!("  for {n}")).unwrap_or_default();
-            let link = if invite.state == "open" { format!("  {}", invite.link) } else { String::new() };
+            let link =
+                if invite.state == "open" { format!("  {}", invite.link) } else { String::new() };
             out(&format!(
                 "{}  {}  until {}{name}{link}",
                 short(&invite.id),

@@ -6,12 +6,16 @@ use wire::ErrorKind;
 
 use super::here::{Make, options, with};
 use super::show::{note, out};
-use crate::cli::args_profile::{ConfigCommand, FileArgs, InitArgs, ProfileArgs, RestoreArgs, WipeArgs};
+use crate::cli::args_profile::{
+    ConfigCommand, FileArgs, InitArgs, ProfileArgs, RestoreArgs, WipeArgs,
+};
 use crate::engine::profile::{self, Command};
 use crate::exit::Failure;
 
 /// Runs what blocks: Argon2id takes its time.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
     let stopped = |_| Failure::new(ErrorKind::Bug, "a thread has stopped", "please report this");
     tokio::task::spawn_blocking(work).await.map_err(stopped)?
 }
@@ -38,7 +42,9 @@ pub async fn init(at: &ProfileArgs, args: InitArgs) -> Result<(), Failure> {
     }
     out(&made.display().to_string())?;
     if make == Make::KeyFile {
-        note("no passphrase: whoever can read your files, or has this disk in their hands, can read this profile");
+        note(
+            "no passphrase: whoever can read your files, or has this disk in their hands, can read this profile",
+        );
     }
     note("next: hushwing invite, or hushwing accept 'LINK'");
     Ok(())
@@ -47,14 +53,18 @@ pub async fn init(at: &ProfileArgs, args: InitArgs) -> Result<(), Failure> {
 pub async fn backup(at: &ProfileArgs, args: FileArgs) -> Result<(), Failure> {
     let options = options(at, Make::No);
     blocking(move || profile::backup(&options, &args.file)).await?;
-    note("whoever has this file and its passphrase reads your history; messages sent from now on are not in it");
+    note(
+        "whoever has this file and its passphrase reads your history; messages sent from now on are not in it",
+    );
     Ok(())
 }
 
 pub async fn restore(at: &ProfileArgs, args: RestoreArgs) -> Result<(), Failure> {
     let options = profile::Options { create: true, ..options(at, args.make.into()) };
     blocking(move || profile::restore(&options, &args.file.file)).await?;
-    note("contacts and history are back; each conversation opens again when one of its members meets you");
+    note(
+        "contacts and history are back; each conversation opens again when one of its members meets you",
+    );
     Ok(())
 }
 
@@ -68,13 +78,16 @@ pub fn config(command: ConfigCommand) -> Result<(), Failure> {
             };
             out(text.trim_end())
         }
-        ConfigCommand::Set(on) => profile::set_config(&options(&on.at, Make::No), &on.args.key, &on.args.value),
+        ConfigCommand::Set(on) => {
+            profile::set_config(&options(&on.at, Make::No), &on.args.key, &on.args.value)
+        }
     }
 }
 
 pub async fn wipe(at: &ProfileArgs, args: WipeArgs) -> Result<(), Failure> {
     if !args.yes && !typed_its_name(&at.profile) {
-        let text = format!("nothing brings the profile {} back", super::here::printable(&at.profile));
+        let text =
+            format!("nothing brings the profile {} back", super::here::printable(&at.profile));
         return Err(Failure::new(ErrorKind::LocalConfig, text, "say --yes if you mean it"));
     }
     let name = at.profile.clone();
@@ -86,7 +99,9 @@ fn typed_its_name(name: &str) -> bool {
     if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
         return false;
     }
-    eprint!("Contacts, groups and messages will be gone for good. Type the profile's name to go on: ");
+    eprint!(
+        "Contacts, groups and messages will be gone for good. Type the profile's name to go on: "
+    );
     let _ = std::io::stderr().flush();
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line).is_ok() && line.trim() == name

@@ -20,7 +20,8 @@ use crate::exit::Failure;
 
 /// How often people nearby are looked at.
 const LOOK: Duration = Duration::from_secs(1);
-/// After a bundle was read: acknowledgements are made within this time, and go into the next bundle.
+/// After a bundle was read: acknowledgements are made within this time, and go into the next
+/// bundle.
 const AFTER_A_BUNDLE: Duration = Duration::from_secs(3);
 /// What one QR code takes, characters: more cannot be read off a screen.
 const QR_CHARS: usize = 1_200;
@@ -31,7 +32,11 @@ const QR_TIME: Duration = Duration::from_millis(700);
 
 /// The same profile with the local network in use, whatever its settings say of it but `only`.
 fn with_lan(at: &ProfileArgs) -> ProfileArgs {
-    ProfileArgs { lan: Some(at.lan_use().unwrap_or(LanUse::On)), lan_only: false, profile: at.profile.clone() }
+    ProfileArgs {
+        lan: Some(at.lan_use().unwrap_or(LanUse::On)),
+        lan_only: false,
+        profile: at.profile.clone(),
+    }
 }
 
 pub async fn mesh(at: &ProfileArgs, args: MeshArgs) -> Result<(), Failure> {
@@ -63,7 +68,9 @@ pub async fn mesh(at: &ProfileArgs, args: MeshArgs) -> Result<(), Failure> {
 async fn ask_mesh(here: &mut Here) -> Result<MeshView, Failure> {
     match here.ask(Command::Mesh {}).await? {
         Reply::Mesh(view) => Ok(view),
-        _ => Err(Failure::new(ErrorKind::Bug, "another answer than asked for", "please report this")),
+        _ => {
+            Err(Failure::new(ErrorKind::Bug, "another answer than asked for", "please report this"))
+        }
     }
 }
 
@@ -175,13 +182,22 @@ impl Meeting<'_> {
         for person in &people {
             if !self.seen.contains(&person.key) {
                 self.seen.push(person.key.clone());
-                if self.args.json { json(person)? } else { out(&format!("{} is near", person.name))? }
+                if self.args.json {
+                    json(person)?
+                } else {
+                    out(&format!("{} is near", person.name))?
+                }
             }
         }
         Ok(people.into_iter().find(|p| self.args.knock.as_ref() == Some(&p.name)))
     }
 
-    async fn knock(&self, here: &mut Here, person: PersonView, end: Instant) -> Result<(), Failure> {
+    async fn knock(
+        &self,
+        here: &mut Here,
+        person: PersonView,
+        end: Instant,
+    ) -> Result<(), Failure> {
         note(&format!("knocking at {}", person.name));
         let command = Command::Knock { key: person.key, name: None };
         let limit = end.saturating_duration_since(Instant::now()).max(Duration::from_secs(10));
@@ -197,7 +213,11 @@ impl Meeting<'_> {
                 note(&format!("compare the safety words: hushwing verify {name}"));
                 here.settled(&[], AFTERWARDS).await
             }
-            _ => Err(Failure::new(ErrorKind::Network, "nobody opened in time", "ask them, and knock again")),
+            _ => Err(Failure::new(
+                ErrorKind::Network,
+                "nobody opened in time",
+                "ask them, and knock again",
+            )),
         }
     }
 
@@ -239,7 +259,11 @@ impl Meeting<'_> {
                 here.settled(&[], AFTERWARDS).await?;
                 Ok(true)
             }
-            _ => Err(Failure::new(ErrorKind::Network, "they have gone before it was done", "let them knock again")),
+            _ => Err(Failure::new(
+                ErrorKind::Network,
+                "they have gone before it was done",
+                "let them knock again",
+            )),
         }
     }
 }
@@ -261,12 +285,20 @@ async fn bundle_out(at: &ProfileArgs, args: BundleOutArgs) -> Result<(), Failure
     let scratch = to_stdout.then(crate::roles::scratch).transpose()?;
     let file = scratch.as_ref().map_or_else(|| args.file.clone(), |dir| dir.path().join("bundle"));
     let path = std::path::absolute(&file).unwrap_or(file);
-    let command = Command::BundleOut { path: path.to_string_lossy().into_owned(), conversation: args.conversation };
+    let command = Command::BundleOut {
+        path: path.to_string_lossy().into_owned(),
+        conversation: args.conversation,
+    };
     let reply = with(&without_network(at), Make::No, async |here| here.ask(command).await).await?;
     let Reply::Bundle { boxes, bytes, .. } = reply else { return Ok(()) };
     let read = |path: &Path| {
-        std::fs::read(path)
-            .map_err(|e| Failure::new(ErrorKind::LocalStorage, format!("the bundle cannot be read: {e}"), "try again"))
+        std::fs::read(path).map_err(|e| {
+            Failure::new(
+                ErrorKind::LocalStorage,
+                format!("the bundle cannot be read: {e}"),
+                "try again",
+            )
+        })
     };
     if to_stdout {
         std::io::stdout().write_all(&read(&path)?).map_err(Failure::stdout)?;
@@ -274,7 +306,10 @@ async fn bundle_out(at: &ProfileArgs, args: BundleOutArgs) -> Result<(), Failure
     if args.qr {
         show_codes(&read(&path)?).await?;
     }
-    note(&format!("{boxes} boxes, {}; they can be read by those they are for alone", vault::units::show_size(bytes)));
+    note(&format!(
+        "{boxes} boxes, {}; they can be read by those they are for alone",
+        vault::units::show_size(bytes)
+    ));
     Ok(())
 }
 
@@ -283,7 +318,11 @@ async fn show_codes(bytes: &[u8]) -> Result<(), Failure> {
     let codes = codes_of(bytes);
     if codes.len() > MAX_CODES {
         let hint = "carry the file itself";
-        return Err(Failure::new(ErrorKind::LocalConfig, "the bundle is too large for QR codes", hint));
+        return Err(Failure::new(
+            ErrorKind::LocalConfig,
+            "the bundle is too large for QR codes",
+            hint,
+        ));
     }
     for code in &codes {
         crate::cli::show_qr(code);
@@ -297,22 +336,28 @@ async fn show_codes(bytes: &[u8]) -> Result<(), Failure> {
 /// A bundle as texts for QR codes: `HW1/3:` and a piece in base32 each.
 fn codes_of(bytes: &[u8]) -> Vec<String> {
     let text = data_encoding::BASE32_NOPAD.encode(bytes);
-    let pieces: Vec<&str> = text.as_bytes().chunks(QR_CHARS).filter_map(|p| std::str::from_utf8(p).ok()).collect();
+    let pieces: Vec<&str> =
+        text.as_bytes().chunks(QR_CHARS).filter_map(|p| std::str::from_utf8(p).ok()).collect();
     let code = |(n, piece): (usize, &&str)| format!("HW{}/{}:{piece}", n + 1, pieces.len());
     pieces.iter().enumerate().map(code).collect()
 }
 
-/// The bundle that a scanner has read, a code a line, in any order; `None` when the text is none of ours.
+/// The bundle that a scanner has read, a code a line, in any order; `None` when the text is none of
+/// ours.
 fn of_codes(text: &[u8]) -> Option<Result<Vec<u8>, Failure>> {
     let text = std::str::from_utf8(text).ok().filter(|t| t.starts_with("HW"))?;
-    let wrong = |what: String| Failure::new(ErrorKind::LocalConfig, what, "scan every code, one a line");
+    let wrong =
+        |what: String| Failure::new(ErrorKind::LocalConfig, what, "scan every code, one a line");
     let mut pieces: Vec<Option<&str>> = Vec::new();
     for line in text.lines().map(str::trim).filter(|l| !l.is_empty()) {
-        let parsed = line.strip_prefix("HW").and_then(|l| l.split_once(':')).and_then(|(at, piece)| {
-            let (n, of) = at.split_once('/')?;
-            Some((n.parse::<usize>().ok()?, of.parse::<usize>().ok()?, piece))
-        });
-        let Some((n, of, piece)) = parsed.filter(|(n, of, _)| (1..=*of).contains(n) && *of <= MAX_CODES) else {
+        let parsed =
+            line.strip_prefix("HW").and_then(|l| l.split_once(':')).and_then(|(at, piece)| {
+                let (n, of) = at.split_once('/')?;
+                Some((n.parse::<usize>().ok()?, of.parse::<usize>().ok()?, piece))
+            });
+        let Some((n, of, piece)) =
+            parsed.filter(|(n, of, _)| (1..=*of).contains(n) && *of <= MAX_CODES)
+        else {
             return Some(Err(wrong("a line is no code of a bundle".to_owned())));
         };
         pieces.resize(of.max(pieces.len()), None);
@@ -330,9 +375,16 @@ fn of_codes(text: &[u8]) -> Option<Result<Vec<u8>, Failure>> {
 
 async fn bundle_in(at: &ProfileArgs, args: BundleInArgs) -> Result<(), Failure> {
     let from_stdin = args.file == Path::new("-");
-    let fail = |e| Failure::new(ErrorKind::LocalConfig, format!("the bundle cannot be read: {e}"), "give it a bundle");
+    let fail = |e| {
+        Failure::new(
+            ErrorKind::LocalConfig,
+            format!("the bundle cannot be read: {e}"),
+            "give it a bundle",
+        )
+    };
     let mut scratch = from_stdin.then(crate::roles::scratch).transpose()?;
-    let mut file = scratch.as_ref().map_or_else(|| args.file.clone(), |dir| dir.path().join("bundle"));
+    let mut file =
+        scratch.as_ref().map_or_else(|| args.file.clone(), |dir| dir.path().join("bundle"));
     if from_stdin {
         let mut file = std::fs::File::create(&file).map_err(fail)?;
         std::io::copy(&mut std::io::stdin().lock().take(1 << 32), &mut file).map_err(fail)?;
@@ -348,7 +400,10 @@ async fn bundle_in(at: &ProfileArgs, args: BundleInArgs) -> Result<(), Failure> 
     }
     let path = std::path::absolute(&file).unwrap_or(file).to_string_lossy().into_owned();
     let done = with(&without_network(at), Make::No, async |here| {
-        let Reply::Bundle { boxes, new, bytes } = here.ask(Command::BundleIn { path }).await? else { return Ok(()) };
+        let Reply::Bundle { boxes, new, bytes } = here.ask(Command::BundleIn { path }).await?
+        else {
+            return Ok(());
+        };
         note(&format!("{boxes} boxes, {new} of them new, {}", vault::units::show_size(bytes)));
         let end = Instant::now() + AFTER_A_BUNDLE.min(args.patience.timeout);
         while let Some(event) = here.next_until(end).await {
@@ -377,8 +432,16 @@ mod tests {
         assert_eq!(of_codes(codes.join("\n").as_bytes()).unwrap().unwrap(), bundle);
         let lost = codes.remove(1);
         assert!(lost.starts_with("HW3/4:"));
-        assert!(of_codes(codes.join("\n").as_bytes()).unwrap().unwrap_err().to_string().contains("code 3 of 4"));
-        assert!(of_codes(b"HW9/4:AAAA").unwrap().is_err() && of_codes(b"HW nonsense").unwrap().is_err());
+        assert!(
+            of_codes(codes.join("\n").as_bytes())
+                .unwrap()
+                .unwrap_err()
+                .to_string()
+                .contains("code 3 of 4")
+        );
+        assert!(
+            of_codes(b"HW9/4:AAAA").unwrap().is_err() && of_codes(b"HW nonsense").unwrap().is_err()
+        );
         assert!(of_codes(b"hushwing bundle\x01").is_none());
     }
 }

@@ -11,7 +11,11 @@ pub const PAGE: usize = 500;
 
 /// An answer of another kind than the command has.
 fn confused() -> Failure {
-    Failure::new(ErrorKind::Bug, "the engine gave an answer to something else", "please report this")
+    Failure::new(
+        ErrorKind::Bug,
+        "the engine gave an answer to something else",
+        "please report this",
+    )
 }
 
 impl Here {
@@ -89,7 +93,11 @@ impl Here {
         let found = self.conversations().await?.into_iter().find(|c| c.name == name);
         found.ok_or_else(|| {
             let hint = "`hushwing contacts` and `hushwing groups` list what there is";
-            Failure::new(ErrorKind::LocalConfig, format!("nobody here is called {}", printable(name)), hint)
+            Failure::new(
+                ErrorKind::LocalConfig,
+                format!("nobody here is called {}", printable(name)),
+                hint,
+            )
         })
     }
 
@@ -97,7 +105,11 @@ impl Here {
     ///
     /// # Errors
     /// Whatever the engine refuses.
-    pub async fn page(&mut self, conversation: Option<&str>, after: i64) -> Result<Vec<MessageView>, Failure> {
+    pub async fn page(
+        &mut self,
+        conversation: Option<&str>,
+        after: i64,
+    ) -> Result<Vec<MessageView>, Failure> {
         let conversation = conversation.map(str::to_owned);
         self.ask_messages(Command::HistoryAfter { conversation, after, limit: Some(PAGE) }).await
     }
@@ -111,7 +123,11 @@ impl Here {
         conversation: &str,
         fits: impl Fn(&MessageView) -> bool,
     ) -> Result<Option<MessageView>, Failure> {
-        let newest = Command::History { conversation: conversation.to_owned(), before: None, limit: Some(PAGE) };
+        let newest = Command::History {
+            conversation: conversation.to_owned(),
+            before: None,
+            limit: Some(PAGE),
+        };
         Ok(self.ask_messages(newest).await?.into_iter().rev().find(fits))
     }
 
@@ -119,8 +135,13 @@ impl Here {
     ///
     /// # Errors
     /// When there is none, or more than one.
-    pub async fn message(&mut self, conversation: Option<&str>, id: &str) -> Result<MessageView, Failure> {
-        let hint = "`hushwing history NAME` shows the ids; 4 digits or more, until it is clear which one";
+    pub async fn message(
+        &mut self,
+        conversation: Option<&str>,
+        id: &str,
+    ) -> Result<MessageView, Failure> {
+        let hint =
+            "`hushwing history NAME` shows the ids; 4 digits or more, until it is clear which one";
         if id.len() < 4 {
             return Err(Failure::new(ErrorKind::LocalConfig, "an id has 4 digits or more", hint));
         }
@@ -131,7 +152,11 @@ impl Here {
             after = last.number;
             for message in page.into_iter().filter(|m| m.id.starts_with(&id)) {
                 if found.is_some() {
-                    return Err(Failure::new(ErrorKind::LocalConfig, "more than one message has such an id", hint));
+                    return Err(Failure::new(
+                        ErrorKind::LocalConfig,
+                        "more than one message has such an id",
+                        hint,
+                    ));
                 }
                 found = Some(message);
             }

@@ -4,7 +4,9 @@ use super::here::{Here, Make, with};
 use super::look::PAGE;
 use super::send::text_of;
 use super::show::{dated, json, out};
-use crate::cli::args_profile::{EditArgs, HistoryArgs, MessageArgs, ProfileArgs, ReactArgs, SearchArgs};
+use crate::cli::args_profile::{
+    EditArgs, HistoryArgs, MessageArgs, ProfileArgs, ReactArgs, SearchArgs,
+};
 use crate::engine::profile::{Command, MessageView, Reply};
 use crate::exit::Failure;
 
@@ -69,14 +71,17 @@ pub async fn edit(at: &ProfileArgs, args: EditArgs) -> Result<(), Failure> {
 }
 
 pub async fn delete(at: &ProfileArgs, args: MessageArgs) -> Result<(), Failure> {
-    change(at, &args, async |here, m| here.do_it(Command::Delete { conversation: m.conversation, message: m.id }).await)
-        .await
+    change(at, &args, async |here, m| {
+        here.do_it(Command::Delete { conversation: m.conversation, message: m.id }).await
+    })
+    .await
 }
 
 pub async fn react(at: &ProfileArgs, args: ReactArgs) -> Result<(), Failure> {
     change(at, &args.message, async |here, m| {
         let (emoji, remove) = (args.emoji, args.remove);
-        here.do_it(Command::React { conversation: m.conversation, message: m.id, emoji, remove }).await
+        here.do_it(Command::React { conversation: m.conversation, message: m.id, emoji, remove })
+            .await
     })
     .await
 }
@@ -93,7 +98,11 @@ pub async fn why(at: &ProfileArgs, args: MessageArgs) -> Result<(), Failure> {
     with(at, Make::No, async |here| {
         let m = here.message(None, &args.id).await?;
         // The connections need a moment before they know how they stand.
-        let _ = here.until(args.patience.timeout, async |here| Ok(here.status().await?.online.then_some(()))).await?;
+        let _ = here
+            .until(args.patience.timeout, async |here| {
+                Ok(here.status().await?.online.then_some(()))
+            })
+            .await?;
         let command = Command::Why { conversation: m.conversation, message: m.id };
         match here.ask(command).await? {
             Reply::Why { text: Some(text), .. } => out(&text),

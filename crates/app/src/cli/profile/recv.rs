@@ -20,7 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const AFTERWARDS: Duration = Duration::from_secs(5);
 const FOR_EVER: Duration = Duration::from_secs(86_400 * 365);
 
-/// Follows conversations by the numbers of their messages: nothing is missed, and nothing comes twice.
+/// Follows conversations by the numbers of their messages: nothing is missed, and nothing comes
+/// twice.
 pub struct Follower {
     from: Option<String>,
     last: i64,
@@ -29,16 +30,21 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Starts after the newest message; returns it with those before that were not seen, oldest first.
+    /// Starts after the newest message; returns it with those before that were not seen, oldest
+    /// first.
     ///
     /// # Errors
     /// Whatever the engine refuses.
-    pub async fn start(here: &mut Here, from: Option<&str>) -> Result<(Self, Vec<MessageView>), Failure> {
+    pub async fn start(
+        here: &mut Here,
+        from: Option<&str>,
+    ) -> Result<(Self, Vec<MessageView>), Failure> {
         if let Some(name) = from {
             here.conversation(name).await?;
         }
         let all = here.conversations().await?;
-        let mut follower = Follower { from: from.map(str::to_owned), last: 0, groups: HashMap::new() };
+        let mut follower =
+            Follower { from: from.map(str::to_owned), last: 0, groups: HashMap::new() };
         let mut unseen = Vec::new();
         for one in &all {
             follower.groups.insert(one.name.clone(), one.kind == "group");
@@ -47,7 +53,8 @@ impl Follower {
             }
             let (mut missing, mut before) = (one.unseen, None);
             loop {
-                let command = Command::History { conversation: one.name.clone(), before, limit: Some(PAGE) };
+                let command =
+                    Command::History { conversation: one.name.clone(), before, limit: Some(PAGE) };
                 let page = here.ask_messages(command).await?;
                 let (Some(first), Some(newest)) = (page.first(), page.last()) else { break };
                 follower.last = follower.last.max(newest.number);
@@ -83,14 +90,21 @@ impl Follower {
     ///
     /// # Errors
     /// Whatever the engine refuses.
-    pub async fn line(&mut self, here: &mut Here, message: &MessageView) -> Result<String, Failure> {
+    pub async fn line(
+        &mut self,
+        here: &mut Here,
+        message: &MessageView,
+    ) -> Result<String, Failure> {
         if !self.groups.contains_key(&message.conversation) {
             let all = here.conversations().await?;
             self.groups = all.into_iter().map(|c| (c.name, c.kind == "group")).collect();
         }
         let group = self.groups.get(&message.conversation).copied().unwrap_or(false);
-        let who =
-            if group { format!("{}/{}", message.conversation, message.from) } else { message.conversation.clone() };
+        let who = if group {
+            format!("{}/{}", message.conversation, message.from)
+        } else {
+            message.conversation.clone()
+        };
         Ok(format!("{who}: {}", said(message)))
     }
 }
@@ -131,8 +145,12 @@ pub fn tell(event: &Event) {
         }
         Event::Notice { text } => note(text),
         Event::Neighbour { conversation, here: true } => note(&format!("{conversation} is near")),
-        Event::Neighbour { conversation, here: false } => note(&format!("{conversation} is near no more")),
-        Event::Knock { name, .. } => note(&format!("{name} knocks on the local network: hushwing nearby --show")),
+        Event::Neighbour { conversation, here: false } => {
+            note(&format!("{conversation} is near no more"))
+        }
+        Event::Knock { name, .. } => {
+            note(&format!("{name} knocks on the local network: hushwing nearby --show"))
+        }
         Event::Knocking { words } => note(&format!("they should see these words too: {words}")),
         Event::PersonNearby {}
         | Event::Room { .. }
@@ -213,12 +231,17 @@ async fn receive(here: &mut Here, receiving: &mut Receiving<'_>) -> Result<(), F
         match event {
             None if online && args.count.is_none() => return Ok(()),
             None if args.count.is_some() => {
-                let what = format!("{} of {} messages came", receiving.printed, args.count.unwrap_or(0));
+                let what =
+                    format!("{} of {} messages came", receiving.printed, args.count.unwrap_or(0));
                 return Err(here
                     .late(&what, "give it more time with --wait, or look with `hushwing contacts` who is there")
                     .await);
             }
-            None => return Err(here.late("no connection", "is the network up? what is here was printed").await),
+            None => {
+                return Err(here
+                    .late("no connection", "is the network up? what is here was printed")
+                    .await);
+            }
             Some(Event::Network { online: up, .. }) => {
                 if up && !online {
                     quiet = Instant::now() + SILENCE;

@@ -15,7 +15,8 @@ use crate::exit::Failure;
 
 const TEXT_PATIENCE: Duration = Duration::from_secs(30);
 const FILE_PATIENCE: Duration = Duration::from_secs(600);
-/// Longest text that is read from stdin, bytes: more than any message may have, so that the engine says what is wrong.
+/// Longest text that is read from stdin, bytes: more than any message may have, so that the engine
+/// says what is wrong.
 const MAX_STDIN: u64 = 1 << 20;
 const LEAVES_LATER: &str = "it stays queued, and leaves the next time the profile runs, as in `hushwing recv`; `hushwing cancel ID` takes it back";
 
@@ -34,8 +35,13 @@ pub fn text_of(given: Option<String>) -> Result<String, Failure> {
     }
     let mut text = String::new();
     let read = std::io::stdin().lock().take(MAX_STDIN).read_to_string(&mut text);
-    read.map_err(|e| Failure::new(ErrorKind::LocalConfig, format!("stdin cannot be read as text: {e}"), hint))?;
-    let text = text.strip_suffix('\n').map_or(text.as_str(), |t| t.strip_suffix('\r').unwrap_or(t)).to_owned();
+    read.map_err(|e| {
+        Failure::new(ErrorKind::LocalConfig, format!("stdin cannot be read as text: {e}"), hint)
+    })?;
+    let text = text
+        .strip_suffix('\n')
+        .map_or(text.as_str(), |t| t.strip_suffix('\r').unwrap_or(t))
+        .to_owned();
     if text.is_empty() {
         return Err(Failure::new(ErrorKind::LocalConfig, "stdin holds no text", hint));
     }
@@ -47,7 +53,10 @@ pub async fn run(at: &ProfileArgs, args: SendArgs) -> Result<(), Failure> {
     with(at, Make::No, async |here| {
         here.conversation(&args.name).await?;
         let command = match &args.file {
-            Some(path) => Command::SendFile { to: args.name.clone(), path: path.to_string_lossy().into_owned() },
+            Some(path) => Command::SendFile {
+                to: args.name.clone(),
+                path: path.to_string_lossy().into_owned(),
+            },
             None => {
                 let reply_to = match &args.reply_to {
                     Some(id) => Some(here.message(Some(&args.name), id).await?.id),
@@ -58,7 +67,11 @@ pub async fn run(at: &ProfileArgs, args: SendArgs) -> Result<(), Failure> {
         };
         let id = here.ask_id(command).await?;
         if !args.queue {
-            let patience = args.timeout.unwrap_or(if args.file.is_some() { FILE_PATIENCE } else { TEXT_PATIENCE });
+            let patience = args.timeout.unwrap_or(if args.file.is_some() {
+                FILE_PATIENCE
+            } else {
+                TEXT_PATIENCE
+            });
             let end = Instant::now() + patience;
             stored(here, &args.name, &id, end).await?;
             if args.file.is_some() {
@@ -98,7 +111,11 @@ async fn stored(here: &mut Here, to: &str, id: &str, end: Instant) -> Result<(),
                 Reply::Why { text: Some(text), .. } => text,
                 _ => "the time is over".to_owned(),
             };
-            Err(Failure::new(ErrorKind::Network, format!("message {id} is not stored yet: {why}"), LEAVES_LATER))
+            Err(Failure::new(
+                ErrorKind::Network,
+                format!("message {id} is not stored yet: {why}"),
+                LEAVES_LATER,
+            ))
         }
     }
 }
@@ -109,14 +126,21 @@ async fn uploaded(here: &mut Here, to: &str, id: &str, end: Instant) -> Result<(
     let Some(first) = here.newest(to, find).await?.and_then(|m| m.file) else { return Ok(()) };
     let progress = Progress::new(&first.name, first.size);
     loop {
-        let Some(file) = here.files().await?.into_iter().find(|f| f.transfer == first.transfer) else { return Ok(()) };
+        let Some(file) = here.files().await?.into_iter().find(|f| f.transfer == first.transfer)
+        else {
+            return Ok(());
+        };
         progress.at(file.done);
         match file.state.as_str() {
             "moving" | "offered" => {}
             "done" => return Ok(()),
             state => {
                 let hint = "look whether the file was changed or removed, and send it again";
-                return Err(Failure::new(ErrorKind::LocalConfig, format!("the transfer has {state}"), hint));
+                return Err(Failure::new(
+                    ErrorKind::LocalConfig,
+                    format!("the transfer has {state}"),
+                    hint,
+                ));
             }
         }
         if Instant::now() >= end {

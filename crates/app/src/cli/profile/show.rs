@@ -25,14 +25,14 @@ pub fn out(line: &str) -> Result<(), Failure> {
 /// # Errors
 /// When stdout is gone.
 pub fn json(value: &impl Serialize) -> Result<(), Failure> {
-    let line = serde_json::to_string(value)
-        .map_err(|_| Failure::new(ErrorKind::Bug, "an answer cannot be written as JSON", "please report this"))?;
+    let line = serde_json::to_string(value).map_err(|_| {
+        Failure::new(ErrorKind::Bug, "an answer cannot be written as JSON", "please report this")
+    })?;
     out(&line)
 }
 
 /// What a face says that leaves a profile which ends with its last face.
-pub const UNREACHABLE: &str =
-    "while no face is open nothing is received; `hushwing daemon`, or the setting `stay`, keeps you reachable";
+pub const UNREACHABLE: &str = "while no face is open nothing is received; `hushwing daemon`, or the setting `stay`, keeps you reachable";
 
 /// Something to know that is no data. Dim on a terminal.
 pub fn note(text: &str) {
@@ -122,7 +122,8 @@ pub fn date_time(ms: u64) -> String {
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", minutes / 60 % 24, minutes % 60)
 }
 
-/// Year, month and day of a day after 1970-01-01, by the 400-year cycle of the Gregorian calendar, counted from 1 March.
+/// Year, month and day of a day after 1970-01-01, by the 400-year cycle of the Gregorian calendar,
+/// counted from 1 March.
 fn civil(day: u64) -> (u64, u64, u64) {
     let day = day + 719_468;
     let (era, of_era) = (day / 146_097, day % 146_097);
@@ -148,6 +149,9 @@ mod tests {
 
     #[test]
     fn sizes_for_people() {
-        assert_eq!([bytes(0), bytes(1_023), bytes(1_025), bytes(1 << 20)], ["0 B", "1023 B", "2 KiB", "1 MiB"]);
+        assert_eq!(
+            [bytes(0), bytes(1_023), bytes(1_025), bytes(1 << 20)],
+            ["0 B", "1023 B", "2 KiB", "1 MiB"]
+        );
     }
 }

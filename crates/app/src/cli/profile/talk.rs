@@ -1,6 +1,7 @@
 //! `talk`: a conversation in line mode, for a terminal, for pipes and for screen readers.
 //!
-//! Without a TTY each message of others is one line `name: text` on stdout and everything else goes to stderr.
+//! Without a TTY each message of others is one line `name: text` on stdout and everything else goes
+//! to stderr.
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -108,7 +109,10 @@ impl Talk {
         }
         if let Reply::Nearby { people } = here.ask(Command::Nearby {}).await? {
             for person in people {
-                self.note(&format!("  {} shows themselves: hushwing nearby --knock {}", person.name, person.name));
+                self.note(&format!(
+                    "  {} shows themselves: hushwing nearby --knock {}",
+                    person.name, person.name
+                ));
             }
         }
         if mesh.neighbours.is_empty() {
@@ -143,7 +147,8 @@ impl Talk {
         Ok(())
     }
 
-    /// Shows messages, and marks them as seen. Own ones only on a terminal: whoever writes into a pipe knows what.
+    /// Shows messages, and marks them as seen. Own ones only on a terminal: whoever writes into a
+    /// pipe knows what.
     async fn show(&mut self, here: &mut Here, messages: Vec<MessageView>) -> Result<(), Failure> {
         let newest = messages.iter().filter(|m| !m.you).map(|m| m.number).max();
         for message in messages {
@@ -164,8 +169,10 @@ impl Talk {
     fn show_dated(&self, message: &MessageView) -> Result<(), Failure> {
         self.clear_prompt();
         let when = show::date_time(message.sent_ms);
-        let (time, id) = (when.get(11..).unwrap_or_default(), message.id.get(..4).unwrap_or_default());
-        let (dim, bold, off) = if self.colour { ("\x1b[2m", "\x1b[1m", "\x1b[0m") } else { ("", "", "") };
+        let (time, id) =
+            (when.get(11..).unwrap_or_default(), message.id.get(..4).unwrap_or_default());
+        let (dim, bold, off) =
+            if self.colour { ("\x1b[2m", "\x1b[1m", "\x1b[0m") } else { ("", "", "") };
         show::out(&format!("{dim}{time} {id}{off} {bold}{}{off}: {}", message.from, said(message)))
     }
 
@@ -192,12 +199,16 @@ impl Talk {
             }
             Typed::Why(id) => {
                 let message = self.find(here, &id, |m| m.you).await?;
-                if let Reply::Why { text, .. } = here.ask(Command::Why { conversation, message }).await? {
+                if let Reply::Why { text, .. } =
+                    here.ask(Command::Why { conversation, message }).await?
+                {
                     self.note(text.as_deref().unwrap_or("it is delivered"));
                 }
                 Ok(())
             }
-            Typed::File(path) => here.ask_id(Command::SendFile { to: conversation, path }).await.map(|_| ()),
+            Typed::File(path) => {
+                here.ask_id(Command::SendFile { to: conversation, path }).await.map(|_| ())
+            }
             Typed::Accept(id) => self.accept(here, &id).await,
             Typed::Timer(time) => {
                 let seconds = timer_seconds(&time)?;
@@ -207,7 +218,11 @@ impl Talk {
             Typed::Safety(on) => {
                 let floor = if on { "hidden" } else { "anywhere" }.to_owned();
                 here.do_it(Command::Floor { conversation, floor }).await?;
-                self.note(if on { "hidden routes only" } else { "any route: the hub may see this machine's address" });
+                self.note(if on {
+                    "hidden routes only"
+                } else {
+                    "any route: the hub may see this machine's address"
+                });
                 Ok(())
             }
             Typed::Verify => {
@@ -224,7 +239,9 @@ impl Talk {
         let conversation = self.name.clone();
         match typed {
             Typed::Who => {
-                if let Reply::Members { members } = here.ask(Command::Members { conversation }).await? {
+                if let Reply::Members { members } =
+                    here.ask(Command::Members { conversation }).await?
+                {
                     for member in members {
                         let mark = match (member.you, member.verified) {
                             (true, _) => " (you)",
@@ -237,8 +254,13 @@ impl Talk {
             }
             Typed::Nearby => self.nearby(here).await?,
             Typed::Words => {
-                if let Reply::Words { words, verified } = here.ask(Command::SafetyWords { conversation }).await? {
-                    self.note(&format!("{words}  ({})", if verified { "verified" } else { "unverified" }));
+                if let Reply::Words { words, verified } =
+                    here.ask(Command::SafetyWords { conversation }).await?
+                {
+                    self.note(&format!(
+                        "{words}  ({})",
+                        if verified { "verified" } else { "unverified" }
+                    ));
                 }
             }
             Typed::Export(file, format) => {
@@ -260,20 +282,31 @@ impl Talk {
                 }
             }
             Typed::Unknown(word) => {
-                self.note(&format!("no such command, or something is missing: /{word}; /help lists them"));
+                self.note(&format!(
+                    "no such command, or something is missing: /{word}; /help lists them"
+                ));
             }
             _ => {}
         }
         Ok(())
     }
 
-    async fn say(&mut self, here: &mut Here, text: String, reply_to: Option<String>) -> Result<(), Failure> {
+    async fn say(
+        &mut self,
+        here: &mut Here,
+        text: String,
+        reply_to: Option<String>,
+    ) -> Result<(), Failure> {
         here.ask_id(Command::Send { to: self.name.clone(), text, reply_to }).await.map(|_| ())
     }
 
     async fn accept(&mut self, here: &mut Here, id: &str) -> Result<(), Failure> {
         let mine = |f: &FileView| f.conversation == self.name && !f.ours && f.state == "offered";
-        let found = here.files().await?.into_iter().rfind(|f| mine(f) && (id == "last" || f.transfer.starts_with(id)));
+        let found = here
+            .files()
+            .await?
+            .into_iter()
+            .rfind(|f| mine(f) && (id == "last" || f.transfer.starts_with(id)));
         match found {
             None => {
                 self.note("no such file is offered");
@@ -287,10 +320,21 @@ impl Talk {
     }
 
     /// The id of a message: the newest one that fits, or that whose id begins so.
-    async fn find(&self, here: &mut Here, id: &str, fits: impl Fn(&MessageView) -> bool) -> Result<String, Failure> {
+    async fn find(
+        &self,
+        here: &mut Here,
+        id: &str,
+        fits: impl Fn(&MessageView) -> bool,
+    ) -> Result<String, Failure> {
         if id == "last" {
             let found = here.newest(&self.name, fits).await?;
-            let none = || Failure::new(ErrorKind::LocalConfig, "there is no such message yet", "name it by its id");
+            let none = || {
+                Failure::new(
+                    ErrorKind::LocalConfig,
+                    "there is no such message yet",
+                    "name it by its id",
+                )
+            };
             return found.map(|m| m.id).ok_or_else(none);
         }
         Ok(here.message(Some(&self.name), id).await?.id)

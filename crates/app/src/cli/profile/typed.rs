@@ -79,7 +79,9 @@ pub fn parse(line: &str) -> Typed {
         ("delete", false, true) => Typed::Delete(one()),
         ("why", _, true) => Typed::Why(if first.is_empty() { "last".to_owned() } else { one() }),
         ("file", false, _) => Typed::File(rest.to_owned()),
-        ("accept", _, true) => Typed::Accept(if first.is_empty() { "last".to_owned() } else { one() }),
+        ("accept", _, true) => {
+            Typed::Accept(if first.is_empty() { "last".to_owned() } else { one() })
+        }
         ("who", true, _) => Typed::Who,
         ("nearby", true, _) => Typed::Nearby,
         ("words", true, _) => Typed::Words,
@@ -146,7 +148,10 @@ mod tests {
         for quit in ["quit", "EXIT", "/quit", " /Exit "] {
             assert_eq!(parse(quit), Typed::Quit, "{quit}");
         }
-        assert_eq!(parse("/reply 12ab  yes, of course"), Typed::Reply("12ab".into(), "yes, of course".into()));
+        assert_eq!(
+            parse("/reply 12ab  yes, of course"),
+            Typed::Reply("12ab".into(), "yes, of course".into())
+        );
         assert_eq!(parse("/file my picture.png"), Typed::File("my picture.png".into()));
         assert_eq!(parse("/accept"), Typed::Accept("last".into()));
         assert_eq!(parse("/safety off"), Typed::Safety(false));
@@ -159,14 +164,18 @@ mod tests {
     fn an_export_has_a_file_and_a_format() {
         assert_eq!(parse("/export"), Typed::Export(None, Format::Txt));
         assert_eq!(parse("/export html"), Typed::Export(None, Format::Html));
-        assert_eq!(parse("/export a b.txt jsonl"), Typed::Export(Some("a b.txt".into()), Format::Jsonl));
+        assert_eq!(
+            parse("/export a b.txt jsonl"),
+            Typed::Export(Some("a b.txt".into()), Format::Jsonl)
+        );
         assert_eq!(parse("/export a.html"), Typed::Export(Some("a.html".into()), Format::Html));
     }
 
     #[test]
     fn every_listed_command_is_understood() {
         for (usage, _) in COMMANDS {
-            let line = usage.replace("1d|off", "1d").replace("on|off", "on").replace(['[', ']'], "");
+            let line =
+                usage.replace("1d|off", "1d").replace("on|off", "on").replace(['[', ']'], "");
             let line = line.replace("txt|jsonl|html", "txt");
             assert!(!matches!(parse(&line), Typed::Unknown(_) | Typed::Blank), "{usage}");
         }

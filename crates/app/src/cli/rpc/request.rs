@@ -19,14 +19,22 @@ pub(super) const PARAMS: i64 = -32_602;
 pub(super) fn methods() -> BTreeSet<String> {
     let schema = Value::from(schemars::schema_for!(Command));
     let all = schema.get("oneOf").and_then(Value::as_array).cloned().unwrap_or_default();
-    let name = |one: &Value| one.pointer("/properties/method/const").and_then(Value::as_str).map(str::to_owned);
+    let name = |one: &Value| {
+        one.pointer("/properties/method/const").and_then(Value::as_str).map(str::to_owned)
+    };
     all.iter().filter_map(name).collect()
 }
 
-/// A request's id (none: a notification, which nobody answers) and command; or the answer that refuses it.
-pub(super) fn parse(methods: &BTreeSet<String>, request: Value) -> Result<(Option<Value>, Command), Option<Value>> {
+/// A request's id (none: a notification, which nobody answers) and command; or the answer that
+/// refuses it.
+pub(super) fn parse(
+    methods: &BTreeSet<String>,
+    request: Value,
+) -> Result<(Option<Value>, Command), Option<Value>> {
     let invalid = |id: Value, text: &str| Some(failed(&id, INVALID, text, None));
-    let Value::Object(mut request) = request else { return Err(invalid(Value::Null, "a request is an object")) };
+    let Value::Object(mut request) = request else {
+        return Err(invalid(Value::Null, "a request is an object"));
+    };
     let id = request.remove("id");
     if !matches!(id, None | Some(Value::Null | Value::String(_) | Value::Number(_))) {
         return Err(invalid(Value::Null, "an id is a string or a number"));
@@ -86,8 +94,11 @@ mod tests {
         let send = json!({"jsonrpc": "2.0", "id": 1, "method": "send", "params": {"to": "bob", "text": "hi"}});
         let (id, command) = parse(&methods(), send).unwrap();
         assert_eq!(id, Some(json!(1)));
-        assert!(matches!(command, Command::Send { to, text, reply_to: None } if to == "bob" && text == "hi"));
-        let (id, command) = parse(&methods(), json!({"jsonrpc": "2.0", "method": "status"})).unwrap();
+        assert!(
+            matches!(command, Command::Send { to, text, reply_to: None } if to == "bob" && text == "hi")
+        );
+        let (id, command) =
+            parse(&methods(), json!({"jsonrpc": "2.0", "method": "status"})).unwrap();
         assert!(id.is_none() && matches!(command, Command::Status {}));
     }
 
@@ -98,9 +109,18 @@ mod tests {
         assert_eq!(refused(json!({"jsonrpc": "2.0", "id": [], "method": "status"})), Some(INVALID));
         assert_eq!(refused(json!({"jsonrpc": "2.0", "id": 1, "method": 7})), Some(INVALID));
         assert_eq!(refused(json!({"jsonrpc": "2.0", "id": 1, "method": "fly"})), Some(NO_METHOD));
-        assert_eq!(refused(json!({"jsonrpc": "2.0", "id": 1, "method": "send", "params": {}})), Some(PARAMS));
-        assert_eq!(refused(json!({"jsonrpc": "2.0", "id": 1, "method": "status", "params": [1]})), Some(PARAMS));
-        assert_eq!(refused(json!({"jsonrpc": "2.0", "id": 1, "method": "status", "params": {"x": 1}})), Some(PARAMS));
+        assert_eq!(
+            refused(json!({"jsonrpc": "2.0", "id": 1, "method": "send", "params": {}})),
+            Some(PARAMS)
+        );
+        assert_eq!(
+            refused(json!({"jsonrpc": "2.0", "id": 1, "method": "status", "params": [1]})),
+            Some(PARAMS)
+        );
+        assert_eq!(
+            refused(json!({"jsonrpc": "2.0", "id": 1, "method": "status", "params": {"x": 1}})),
+            Some(PARAMS)
+        );
         assert_eq!(refused(json!({"jsonrpc": "2.0", "method": "fly"})), None, "a notification");
     }
 }

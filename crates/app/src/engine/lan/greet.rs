@@ -32,7 +32,13 @@ fn words_of(dialler: &NodeId, listener: &NodeId) -> String {
 }
 
 /// Links with a contact whose beacon was heard.
-pub(super) async fn dial(to: SocketAddr, wanted: Dial, me: Identity, discovery: Shared, out: mpsc::Sender<Greeted>) {
+pub(super) async fn dial(
+    to: SocketAddr,
+    wanted: Dial,
+    me: Identity,
+    discovery: Shared,
+    out: mpsc::Sender<Greeted>,
+) {
     let key = wanted.spot.key;
     let Some(greeting) = lock(&discovery).greeting(wanted.account, &key) else { return };
     let Ok(link) = net::lan::dial(to, key, &me, &link::LIMITS).await else { return };
@@ -40,7 +46,11 @@ pub(super) async fn dial(to: SocketAddr, wanted: Dial, me: Identity, discovery: 
     if writer.send(&Frame::MeshProof(greeting)).await.is_err() {
         return;
     }
-    let Ok(Ok(Some(Frame::MeshProof(answer)))) = tokio::time::timeout(PATIENCE, reader.read()).await else { return };
+    let Ok(Ok(Some(Frame::MeshProof(answer)))) =
+        tokio::time::timeout(PATIENCE, reader.read()).await
+    else {
+        return;
+    };
     let confirmed = lock(&discovery).confirms(wanted.account, &answer, &key);
     if let Some(known) = confirmed {
         let _ = out.send(Greeted { known, dialled: true, halves: (reader, writer) }).await;
@@ -62,7 +72,8 @@ pub(super) async fn incoming(
         Ok(Ok(Some(Frame::MeshProof(shown)))) => {
             let known = lock(&discovery).recognise(&shown, &dialler);
             let Some((known, answer)) = known else {
-                // A stranger gets noise, and does not learn that it is none of us that they look for.
+                // A stranger gets noise, and does not learn that it is none of us that they look
+                // for.
                 let mut noise = [0; 32];
                 rand::rng().fill_bytes(&mut noise);
                 let _ = writer.send(&Frame::MeshProof(Proof(noise))).await;
@@ -76,7 +87,8 @@ pub(super) async fn incoming(
             let Some(knocks) = knocks else { return };
             let words = words_of(&dialler, &me);
             let invite = wait_for_answer(knock, words, &knocks, &events).await.unwrap_or_default();
-            let _ = writer.send(&Frame::MeshWelcomed(Welcomed { invite: invite.into_bytes() })).await;
+            let _ =
+                writer.send(&Frame::MeshWelcomed(Welcomed { invite: invite.into_bytes() })).await;
             let _ = writer.close().await;
         }
         _ => {}
@@ -105,7 +117,13 @@ async fn wait_for_answer(
 }
 
 /// Knocks at somebody who shows themselves.
-pub(super) async fn knock(to: SocketAddr, key: NodeId, me: Identity, name: String, events: mpsc::Sender<LanEvent>) {
+pub(super) async fn knock(
+    to: SocketAddr,
+    key: NodeId,
+    me: Identity,
+    name: String,
+    events: mpsc::Sender<LanEvent>,
+) {
     let asked = async {
         let link = net::lan::dial(to, key, &me, &link::LIMITS_OF_A_KNOCK).await.ok()?;
         let (mut reader, mut writer) = link.split();

@@ -22,10 +22,12 @@ pub(super) const LIMITS: LinkLimits = LinkLimits {
 };
 
 /// While a person thinks about a knock nothing is said.
-pub(super) const LIMITS_OF_A_KNOCK: LinkLimits = LinkLimits { idle_timeout: Duration::from_secs(150), ..LIMITS };
+pub(super) const LIMITS_OF_A_KNOCK: LinkLimits =
+    LinkLimits { idle_timeout: Duration::from_secs(150), ..LIMITS };
 /// How long the end of a link may take.
 pub(super) const GOODBYE: Duration = Duration::from_secs(1);
-/// What waits to be written: one message of ours, and pongs; a neighbour that pings faster than it reads loses its link.
+/// What waits to be written: one message of ours, and pongs; a neighbour that pings faster than it
+/// reads loses its link.
 const WAITING: usize = 64;
 
 enum Out {
@@ -80,7 +82,8 @@ pub(super) fn start(
             _ = &mut read_to_its_end => false,
         };
         if ending {
-            // Closed with something unread in it, the socket would take back what has just been written.
+            // Closed with something unread in it, the socket would take back what has just been
+            // written.
             let _ = tokio::time::timeout(GOODBYE, read_to_its_end).await;
         }
         watched.abort();

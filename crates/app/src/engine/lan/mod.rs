@@ -1,6 +1,8 @@
-//! The LAN as the engine sees it: neighbours that link, what they say, people nearby and their knocks.
+//! The LAN as the engine sees it: neighbours that link, what they say, people nearby and their
+//! knocks.
 //!
-//! One task holds the beacons and the listeners; each link has two tasks, one for each way. Who is who `mesh` decides.
+//! One task holds the beacons and the listeners; each link has two tasks, one for each way. Who is
+//! who `mesh` decides.
 
 mod greet;
 mod link;
@@ -250,7 +252,11 @@ impl Task {
         self.clock.now()
     }
 
-    async fn run(mut self, mut ops: mpsc::UnboundedReceiver<Op>, mut greeted: mpsc::Receiver<Greeted>) {
+    async fn run(
+        mut self,
+        mut ops: mpsc::UnboundedReceiver<Op>,
+        mut greeted: mpsc::Receiver<Greeted>,
+    ) {
         let (ended_tx, mut ended) = mpsc::unbounded_channel();
         let mut beacon_at = Instant::now();
         let mut rescan_at = Instant::now();
@@ -303,7 +309,8 @@ impl Task {
                 self.links.remove(&link);
             }
             Op::Show(name, time) => {
-                let until = self.now().plus_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+                let until =
+                    self.now().plus_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
                 lock(&self.discovery).show(&name, until);
                 *beacon_at = Instant::now();
             }
@@ -320,7 +327,8 @@ impl Task {
             }
             Op::Knock(key, name) => self.knock(key, name).await,
             Op::AnswerKnock(knock, invite) => {
-                let waiting = self.knocks.lock().unwrap_or_else(PoisonError::into_inner).remove(&knock);
+                let waiting =
+                    self.knocks.lock().unwrap_or_else(PoisonError::into_inner).remove(&knock);
                 if let Some(answer) = waiting {
                     let _ = answer.send(invite);
                 }
@@ -398,7 +406,12 @@ impl Task {
             return false;
         }
         self.accepting = JoinSet::new();
-        let limits = ListenerLimits { max_connections: 128, max_per_ip: 16, max_handshakes: 32, ..Default::default() };
+        let limits = ListenerLimits {
+            max_connections: 128,
+            max_per_ip: 16,
+            max_handshakes: 32,
+            ..Default::default()
+        };
         let limits = ListenerLimits { link: link::LIMITS, ..limits };
         let mut warnings = Vec::new();
         match net::lan::listen(&self.me, &found, limits).await {
@@ -411,7 +424,9 @@ impl Task {
         let (beacons, more) = Beacons::open(&found);
         warnings.extend(more);
         if found.is_empty() {
-            warnings.push("no interface of this machine may be used for the LAN at the moment".to_owned());
+            warnings.push(
+                "no interface of this machine may be used for the LAN at the moment".to_owned(),
+            );
         }
         self.beacons = Some(beacons);
         self.interfaces = found;
@@ -426,7 +441,8 @@ impl Task {
 
     fn accept_from(&mut self, listener: Listener) {
         let (discovery, out) = (self.discovery.clone(), self.greeted_tx.clone());
-        let (events, knocks, clock, me) = (self.events.clone(), self.knocks.clone(), self.clock, self.me.node_id());
+        let (events, knocks, clock, me) =
+            (self.events.clone(), self.knocks.clone(), self.clock, self.me.node_id());
         self.accepting.spawn(async move {
             let mut greetings = JoinSet::new();
             loop {
@@ -452,7 +468,8 @@ impl Task {
         lock(&self.discovery).linked(known.account);
         // First the engine learns of the link, then of what is said on it.
         self.tell(LanEvent::Up { link, known, dialled }).await;
-        let outgoing = link::start((link, known.account), halves, self.events.clone(), ended.clone());
+        let outgoing =
+            link::start((link, known.account), halves, self.events.clone(), ended.clone());
         self.links.insert(link, outgoing);
     }
 

@@ -73,7 +73,13 @@ const REPORTS: usize = 1_024;
 impl Carriers {
     pub(super) fn new(ways: Ways) -> (Self, mpsc::Receiver<Report>) {
         let (reports, incoming) = mpsc::channel(REPORTS);
-        let carriers = Carriers { ways, running: Vec::new(), by_place: HashMap::new(), calls: HashMap::new(), reports };
+        let carriers = Carriers {
+            ways,
+            running: Vec::new(),
+            by_place: HashMap::new(),
+            calls: HashMap::new(),
+            reports,
+        };
         (carriers, incoming)
     }
 
@@ -82,7 +88,8 @@ impl Carriers {
         &self.ways
     }
 
-    /// The route that a floor leaves: ours if it suits and leads there, else one that does, else none.
+    /// The route that a floor leaves: ours if it suits and leads there, else one that does, else
+    /// none.
     pub(super) fn route(&self, place: &NetworkPlace, floor: Floor) -> Option<Route> {
         if self.ways.lan_only || place.is_lan() {
             return None;
@@ -96,7 +103,8 @@ impl Carriers {
         [self.ways.route, Route::Onion, Route::Tor, Route::TorOnion].into_iter().find(leads)
     }
 
-    /// The profile's enrolment, for networks that seal their documents: a file `client-key` beside the pinned entries.
+    /// The profile's enrolment, for networks that seal their documents: a file `client-key` beside
+    /// the pinned entries.
     pub(super) fn client_key(&self) -> Option<Arc<EnrolmentKey>> {
         let path = self.ways.dir.as_ref()?.join("client-key");
         super::super::read_client_key(&path).ok().map(Arc::new)
@@ -151,7 +159,12 @@ impl Carriers {
     }
 
     /// Notes which boxes a carrier takes, and what it knows of its network.
-    pub(super) fn note_network(&mut self, carrier: usize, sizes: Sizes, network: Option<(Arc<VerifiedDocument>, u64)>) {
+    pub(super) fn note_network(
+        &mut self,
+        carrier: usize,
+        sizes: Sizes,
+        network: Option<(Arc<VerifiedDocument>, u64)>,
+    ) {
         if let Some(running) = self.running.get_mut(carrier) {
             (running.sizes, running.network) = (sizes, network);
         }
@@ -171,14 +184,18 @@ impl Carriers {
     /// All ways, with the places that use them.
     pub(super) fn networks(&self) -> impl Iterator<Item = (Vec<PlaceId>, NetworkView)> {
         self.running.iter().enumerate().map(|(index, running)| {
-            let places = self.by_place.iter().filter(|(_, at)| **at == Some(index)).map(|(place, _)| *place);
+            let places =
+                self.by_place.iter().filter(|(_, at)| **at == Some(index)).map(|(place, _)| *place);
             let view = NetworkView {
                 hub: running.place.hub.short(),
                 route: running.route.name().to_owned(),
                 online: running.up,
                 text: running.text.clone(),
                 conversations: Vec::new(),
-                document: running.network.as_ref().map(|(document, cover)| document_view(document, *cover)),
+                document: running
+                    .network
+                    .as_ref()
+                    .map(|(document, cover)| document_view(document, *cover)),
             };
             (places.collect(), view)
         })
@@ -246,7 +263,12 @@ fn document_view(document: &VerifiedDocument, cover_kb_per_min: u64) -> Document
     }
 }
 
-async fn run(index: usize, mut carrier: Carrier, mut ops: mpsc::UnboundedReceiver<Op>, reports: mpsc::Sender<Report>) {
+async fn run(
+    index: usize,
+    mut carrier: Carrier,
+    mut ops: mpsc::UnboundedReceiver<Op>,
+    reports: mpsc::Sender<Report>,
+) {
     loop {
         tokio::select! {
             op = ops.recv() => match op {

@@ -36,7 +36,8 @@ pub struct Options {
 pub enum Unlock {
     /// By a passphrase: from `HUSHWING_PASSPHRASE`, else asked for on the terminal.
     Ask,
-    /// By a passphrase that comes as the first line of stdin, from the face that starts this process.
+    /// By a passphrase that comes as the first line of stdin, from the face that starts this
+    /// process.
     Stdin,
     /// By a key file beside it: whoever can read this user's files can read the vault.
     KeyFile,
@@ -79,7 +80,9 @@ impl From<messenger::Error> for Refusal {
     fn from(error: messenger::Error) -> Self {
         use messenger::Error;
         let hint = match &error {
-            Error::NoSuch("conversation") => "`hushwing contacts` and `hushwing groups` list what there is",
+            Error::NoSuch("conversation") => {
+                "`hushwing contacts` and `hushwing groups` list what there is"
+            }
             Error::NoSuch("message" | "message of yours" | "message on its way") => {
                 "`hushwing history NAME --json` shows the ids"
             }
@@ -101,8 +104,12 @@ impl From<vault::Error> for Refusal {
     }
 }
 
-/// Tor for a profile, which starts when it is needed; its state is in the profile, or in a directory that goes with the process.
-fn tor(profile: &Profile, config: &Config) -> Result<(Option<Tor>, Option<jail::Scratch>), Failure> {
+/// Tor for a profile, which starts when it is needed; its state is in the profile, or in a
+/// directory that goes with the process.
+fn tor(
+    profile: &Profile,
+    config: &Config,
+) -> Result<(Option<Tor>, Option<jail::Scratch>), Failure> {
     let engine = match config.tor {
         TorEngine::Off => return Ok((None, None)),
         TorEngine::Arti => None,
@@ -110,7 +117,11 @@ fn tor(profile: &Profile, config: &Config) -> Result<(Option<Tor>, Option<jail::
         TorEngine::Private => Some(EngineArg::Private),
     };
     let file = profile.dir().join("tor.toml");
-    let args = TorArgs { tor_engine: engine, tor_settings: file.is_file().then_some(file), ..TorArgs::default() };
+    let args = TorArgs {
+        tor_engine: engine,
+        tor_settings: file.is_file().then_some(file),
+        ..TorArgs::default()
+    };
     if config.keep == vault::config::Keep::Session {
         let scratch = crate::roles::scratch()?;
         return Ok((Some(args.lazy(scratch.path())?), Some(scratch)));
@@ -141,10 +152,12 @@ const LAST_WORDS: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_millis(20);
 
 impl Client {
-    /// Attaches to the daemon that runs the profile; without one opens it and starts its engine in this process.
+    /// Attaches to the daemon that runs the profile; without one opens it and starts its engine in
+    /// this process.
     ///
     /// # Errors
-    /// No such profile, a wrong passphrase, another process on it, a damaged vault or settings file.
+    /// No such profile, a wrong passphrase, another process on it, a damaged vault or settings
+    /// file.
     pub async fn open(options: Options) -> Result<(Client, mpsc::Receiver<Event>), Failure> {
         if let Some(attached) = Client::attach(&options).await? {
             return Ok(attached);
@@ -155,23 +168,31 @@ impl Client {
     }
 
     /// Attaches to the daemon that runs the profile, if there is one.
-    pub(super) async fn attach(options: &Options) -> Result<Option<(Client, mpsc::Receiver<Event>)>, Failure> {
+    pub(super) async fn attach(
+        options: &Options,
+    ) -> Result<Option<(Client, mpsc::Receiver<Event>)>, Failure> {
         let (events, events_rx) = mpsc::channel(EVENTS);
         let dir = directory(options)?;
         let Some(commands) = remote::attach(&dir, events.clone()).await else { return Ok(None) };
         if options.lan.is_some() {
-            let text = "a daemon runs this profile: what it was told of the local network holds".to_owned();
+            let text = "a daemon runs this profile: what it was told of the local network holds"
+                .to_owned();
             let _ = events.try_send(Event::Notice { text });
         }
         Ok(Some((Client { commands, here: None }, events_rx)))
     }
 
-    /// Opens the profile in this process, for all faces: until one of them, or a signal, ends it; `on_demand` until the last
-    /// of them has gone, too, unless the profile's settings say that it stays.
+    /// Opens the profile in this process, for all faces: until one of them, or a signal, ends it;
+    /// `on_demand` until the last of them has gone, too, unless the profile's settings say that it
+    /// stays.
     ///
     /// # Errors
     /// Those of [`Client::open`]; a socket that cannot be made.
-    pub async fn serve(options: Options, on_demand: bool, up: impl FnOnce()) -> Result<(), Failure> {
+    pub async fn serve(
+        options: Options,
+        on_demand: bool,
+        up: impl FnOnce(),
+    ) -> Result<(), Failure> {
         let (events, events_rx) = mpsc::channel(EVENTS);
         let dir = directory(&options)?;
         let client = Client::start(&options, events, !on_demand)?;
@@ -212,12 +233,17 @@ impl Client {
         Ok(true)
     }
 
-    fn start(options: &Options, events: mpsc::Sender<Event>, resident: bool) -> Result<Client, Failure> {
+    fn start(
+        options: &Options,
+        events: mpsc::Sender<Event>,
+        resident: bool,
+    ) -> Result<Client, Failure> {
         let (profile, vault, mut config) = open_profile(options)?;
         config.lan = options.lan.unwrap_or(config.lan);
         let (commands, incoming) = mpsc::channel(256);
         let (rest_tx, rest) = watch::channel(Rest::default());
-        let (tor, scratch) = if config.lan == LanUse::Only { (None, None) } else { tor(&profile, &config)? };
+        let (tor, scratch) =
+            if config.lan == LanUse::Only { (None, None) } else { tor(&profile, &config)? };
         let engine = Engine::start(profile, vault, config, tor, events, rest_tx, resident)?;
         let task = tokio::spawn(async move {
             engine.run(incoming).await;
@@ -233,18 +259,24 @@ impl Client {
     /// Whatever the engine refuses.
     pub async fn ask(&self, command: Command) -> Result<Reply, Refusal> {
         let (answer, answered) = oneshot::channel();
-        self.commands.send((command.with_absolute_paths(), answer)).await.map_err(|_| Refusal::gone())?;
+        self.commands
+            .send((command.with_absolute_paths(), answer))
+            .await
+            .map_err(|_| Refusal::gone())?;
         answered.await.map_err(|_| Refusal::gone())?
     }
 
     /// Waits until everything of ours is at the hub; false when `patience` is over first.
     pub async fn flush(&self, patience: Duration) -> bool {
-        // What was asked before is answered a moment before it is counted; it is counted once a later question is answered.
+        // What was asked before is answered a moment before it is counted; it is counted once a
+        // later question is answered.
         let _ = tokio::time::timeout(patience, self.ask(Command::Status {})).await;
         match &self.here {
             Some(here) => {
                 let mut rest = here.rest.clone();
-                tokio::time::timeout(patience, rest.wait_for(|r| r.unstored == 0)).await.is_ok_and(|r| r.is_ok())
+                tokio::time::timeout(patience, rest.wait_for(|r| r.unstored == 0))
+                    .await
+                    .is_ok_and(|r| r.is_ok())
             }
             // The daemon goes on when we are gone.
             None => true,
@@ -279,12 +311,15 @@ pub fn passphrase(variable: &str, what: &str, new: bool) -> Result<Zeroizing<Str
         Failure::new(
             ErrorKind::LocalConfig,
             format!("no passphrase: {e}"),
-            format!("run it on a terminal, set {variable}, or make the profile with --no-passphrase"),
+            format!(
+                "run it on a terminal, set {variable}, or make the profile with --no-passphrase"
+            ),
         )
     };
     let first = Zeroizing::new(rpassword::prompt_password(format!("{what}: ")).map_err(none)?);
     if new {
-        let again = Zeroizing::new(rpassword::prompt_password(format!("{what}, again: ")).map_err(none)?);
+        let again =
+            Zeroizing::new(rpassword::prompt_password(format!("{what}, again: ")).map_err(none)?);
         if again != first {
             let hint = "type the same one twice";
             return Err(Failure::new(ErrorKind::LocalConfig, "the two passphrases differ", hint));
@@ -292,7 +327,11 @@ pub fn passphrase(variable: &str, what: &str, new: bool) -> Result<Zeroizing<Str
     }
     if first.is_empty() {
         let hint = "think of a sentence; or use --no-passphrase and know what that means";
-        return Err(Failure::new(ErrorKind::LocalConfig, "an empty passphrase protects nothing", hint));
+        return Err(Failure::new(
+            ErrorKind::LocalConfig,
+            "an empty passphrase protects nothing",
+            hint,
+        ));
     }
     Ok(first)
 }
@@ -300,7 +339,9 @@ pub fn passphrase(variable: &str, what: &str, new: bool) -> Result<Zeroizing<Str
 fn unlock(how: Unlock, new: bool) -> Result<vault::Unlock, Failure> {
     Ok(match how {
         Unlock::KeyFile => vault::Unlock::KeyFile,
-        Unlock::Ask => vault::Unlock::Passphrase(passphrase("HUSHWING_PASSPHRASE", "passphrase", new)?),
+        Unlock::Ask => {
+            vault::Unlock::Passphrase(passphrase("HUSHWING_PASSPHRASE", "passphrase", new)?)
+        }
         Unlock::Stdin => vault::Unlock::Passphrase(demand::from_stdin()?),
     })
 }
@@ -383,11 +424,19 @@ pub fn config(profile: &str, base: Option<&Path>) -> Result<String, Failure> {
     let (base, name) = (base_of(base)?, name_of(profile)?);
     if !Profile::exists(&base, &name) {
         let text = format!("there is no profile {profile}");
-        return Err(Failure::new(ErrorKind::LocalConfig, text, "make it with `hushwing init`, or see --defaults"));
+        return Err(Failure::new(
+            ErrorKind::LocalConfig,
+            text,
+            "make it with `hushwing init`, or see --defaults",
+        ));
     }
     let path = base.join(name.as_str()).join(vault::config::CONFIG_FILE);
     std::fs::read_to_string(&path).map_err(|e| {
-        Failure::new(ErrorKind::LocalStorage, format!("cannot read {}: {e}", path.display()), "check its rights")
+        Failure::new(
+            ErrorKind::LocalStorage,
+            format!("cannot read {}: {e}", path.display()),
+            "check its rights",
+        )
     })
 }
 

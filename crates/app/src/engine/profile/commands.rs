@@ -63,7 +63,13 @@ impl Engine {
     pub(super) fn command(&mut self, command: Command, answer: Answer) {
         let done = match command {
             Command::Invite { name, my_name, expires_s, network } => {
-                return self.invite(name, my_name.as_deref(), expires_s, network.as_deref(), answer);
+                return self.invite(
+                    name,
+                    my_name.as_deref(),
+                    expires_s,
+                    network.as_deref(),
+                    answer,
+                );
             }
             Command::Accept { link, name } => return self.accept(&link, name, answer),
             Command::SendFile { to, path } => return self.send_file(&to, &path, answer),
@@ -115,12 +121,15 @@ impl Engine {
 
     pub(super) fn find(&self, name: &str) -> Result<ConversationId, Refusal> {
         let hint = "`hushwing contacts` and `hushwing groups` list what there is";
-        self.messenger
-            .find(name)
-            .ok_or_else(|| Refusal::new(ErrorKind::LocalConfig, format!("nobody here is called {name}"), hint))
+        self.messenger.find(name).ok_or_else(|| {
+            Refusal::new(ErrorKind::LocalConfig, format!("nobody here is called {name}"), hint)
+        })
     }
 
-    fn done(&mut self, work: impl FnOnce(&mut Messenger, &mut Step<'_>) -> Result<(), messenger::Error>) -> Answered {
+    fn done(
+        &mut self,
+        work: impl FnOnce(&mut Messenger, &mut Step<'_>) -> Result<(), messenger::Error>,
+    ) -> Answered {
         self.step(work).map(|()| Reply::Done)
     }
 
@@ -137,7 +146,10 @@ impl Engine {
         }
         // Whoever has conversations has a network, but for those on the local network alone.
         let places = self.messenger.places().into_iter();
-        let known = places.filter_map(|id| self.messenger.place(id)).find(|p| !p.0.is_lan()).map(|p| p.0.clone());
+        let known = places
+            .filter_map(|id| self.messenger.place(id))
+            .find(|p| !p.0.is_lan())
+            .map(|p| p.0.clone());
         known.or_else(|| self.rooms.place()).ok_or_else(|| {
             Refusal::new(
                 ErrorKind::LocalConfig,
@@ -179,7 +191,8 @@ impl Engine {
             Refusal::new(e.kind(), format!("this is no invite: {e}"), hint)
         });
         let floor = self.floor();
-        let accepted = invite.and_then(|invite| self.step(|m, s| m.accept(s, &invite, floor, name)));
+        let accepted =
+            invite.and_then(|invite| self.step(|m, s| m.accept(s, &invite, floor, name)));
         match accepted {
             Ok(id) => {
                 self.waiting.insert(id, answer);
@@ -201,8 +214,13 @@ impl Engine {
         };
         let too_large = std::fs::metadata(path).is_ok_and(|m| m.len() > limit);
         if too_large {
-            let text = format!("the file is larger than the limit of {}", vault::units::show_size(limit));
-            let _ = answer.send(Err(Refusal::new(ErrorKind::LocalConfig, text, "raise file_limit in config.toml")));
+            let text =
+                format!("the file is larger than the limit of {}", vault::units::show_size(limit));
+            let _ = answer.send(Err(Refusal::new(
+                ErrorKind::LocalConfig,
+                text,
+                "raise file_limit in config.toml",
+            )));
             return;
         }
         let (path, disk) = (PathBuf::from(path), self.disk_tx.clone());
@@ -215,11 +233,13 @@ impl Engine {
         match command {
             Command::SetName { name } => self.set_name(&name),
             Command::Revoke { invite } => {
-                let id = message_id(&invite).map_err(|_| no_such("invite", "`hushwing invites` lists them"))?;
+                let id = message_id(&invite)
+                    .map_err(|_| no_such("invite", "`hushwing invites` lists them"))?;
                 self.done(|m, s| m.revoke(s, id))
             }
             Command::Send { to, text, reply_to } => {
-                let (id, reply_to) = (self.find(&to)?, reply_to.as_deref().map(message_id).transpose()?);
+                let (id, reply_to) =
+                    (self.find(&to)?, reply_to.as_deref().map(message_id).transpose()?);
                 let said = self.step(|m, s| m.say(s, id, &text, reply_to))?;
                 Ok(Reply::Id { id: hex(said.as_bytes()) })
             }
@@ -227,8 +247,15 @@ impl Engine {
                 let id = transfer_id(&transfer)?;
                 let limit = self.config.file_limit;
                 if self.messenger.transfer(id).is_some_and(|t| t.size > limit) {
-                    let text = format!("the file is larger than the limit of {}", vault::units::show_size(limit));
-                    return Err(Refusal::new(ErrorKind::LocalConfig, text, "raise file_limit in config.toml"));
+                    let text = format!(
+                        "the file is larger than the limit of {}",
+                        vault::units::show_size(limit)
+                    );
+                    return Err(Refusal::new(
+                        ErrorKind::LocalConfig,
+                        text,
+                        "raise file_limit in config.toml",
+                    ));
                 }
                 let directory = match directory {
                     Some(path) => directory_for_files(Path::new(&path))?,
@@ -301,7 +328,11 @@ impl Engine {
                 let c = self.find(&conversation)?;
                 self.done(|m, s| m.check_on(s, c))
             }
-            _ => Err(Refusal::new(ErrorKind::Bug, "a command that nobody does", "please report this")),
+            _ => Err(Refusal::new(
+                ErrorKind::Bug,
+                "a command that nobody does",
+                "please report this",
+            )),
         }
     }
 
@@ -309,7 +340,8 @@ impl Engine {
         let c = self.find(conversation)?;
         let theirs = self.read(|m, _| m.identity_statement(c, false))?;
         let ours = self.read(|m, _| m.identity_statement(c, true))?;
-        let Signer { fingerprint, user_ids } = identity::verify(signed, certificate, &theirs, &ours)?;
+        let Signer { fingerprint, user_ids } =
+            identity::verify(signed, certificate, &theirs, &ours)?;
         self.step(|m, s| m.bind_identity(s, c, Some((&fingerprint, &theirs))))?;
         Ok(Reply::Identity { fingerprint, user_ids })
     }
@@ -343,7 +375,10 @@ impl Engine {
                 let id = self.member(group, &without)?;
                 let (new, missing) = self.step(|m, s| m.restart_group(s, group, id))?;
                 if !missing.is_empty() {
-                    let text = format!("invite them yourself, or let somebody who knows them: {}", missing.join(", "));
+                    let text = format!(
+                        "invite them yourself, or let somebody who knows them: {}",
+                        missing.join(", ")
+                    );
                     self.tell(Event::Notice { text });
                 }
                 Ok(Reply::Contact { name: views::name(&self.messenger, new) })
@@ -352,7 +387,11 @@ impl Engine {
                 let group = self.find(&group)?;
                 self.done(|m, s| m.rename_group(s, group, &title))
             }
-            _ => Err(Refusal::new(ErrorKind::Bug, "a command that nobody does", "please report this")),
+            _ => Err(Refusal::new(
+                ErrorKind::Bug,
+                "a command that nobody does",
+                "please report this",
+            )),
         }
     }
 
@@ -363,19 +402,29 @@ impl Engine {
     }
 
     fn messages(&self, all: &[StoredMessage]) -> Reply {
-        Reply::Messages { messages: all.iter().map(|m| views::message(&self.messenger, m)).collect() }
+        Reply::Messages {
+            messages: all.iter().map(|m| views::message(&self.messenger, m)).collect(),
+        }
     }
 
     fn reading(&self, command: Command) -> Answered {
         Ok(match command {
             Command::Status {} => Reply::Status(self.status()?),
-            Command::Invites {} => {
-                Reply::Invites { invites: self.messenger.invites().iter().map(views::invite).collect() }
+            Command::Invites {} => Reply::Invites {
+                invites: self.messenger.invites().iter().map(views::invite).collect(),
+            },
+            Command::Conversations {} => {
+                Reply::Conversations { conversations: self.conversations()? }
             }
-            Command::Conversations {} => Reply::Conversations { conversations: self.conversations()? },
-            Command::Members { conversation } => Reply::Members { members: self.members(&conversation)? },
+            Command::Members { conversation } => {
+                Reply::Members { members: self.members(&conversation)? }
+            }
             Command::Files {} => Reply::Files {
-                files: self.messenger.transfers().map(|(id, t)| views::file(&self.messenger, id, t)).collect(),
+                files: self
+                    .messenger
+                    .transfers()
+                    .map(|(id, t)| views::file(&self.messenger, id, t))
+                    .collect(),
             },
             Command::Why { conversation, message } => {
                 let (c, id) = (self.find(&conversation)?, message_id(&message)?);
@@ -393,7 +442,8 @@ impl Engine {
             Command::SafetyWords { conversation } => {
                 let c = self.find(&conversation)?;
                 let words = self.read(|m, _| m.safety_words(c))?;
-                let verified = self.conversations()?.iter().any(|v| v.name == conversation && v.verified);
+                let verified =
+                    self.conversations()?.iter().any(|v| v.name == conversation && v.verified);
                 Reply::Words { words, verified }
             }
             Command::IdentityStatement { conversation } => {
@@ -402,11 +452,12 @@ impl Engine {
             }
             Command::GroupInvites {} => {
                 let all = self.read(|m, store| m.group_invites(store))?;
-                let view = |(token, title, via): (MessageId, String, ConversationId)| GroupInviteView {
-                    token: hex(token.as_bytes()),
-                    title,
-                    from: views::name(&self.messenger, via),
-                };
+                let view =
+                    |(token, title, via): (MessageId, String, ConversationId)| GroupInviteView {
+                        token: hex(token.as_bytes()),
+                        title,
+                        from: views::name(&self.messenger, via),
+                    };
                 Reply::GroupInvites { invites: all.into_iter().map(view).collect() }
             }
             Command::History { conversation, before, limit: n } => {
@@ -415,13 +466,24 @@ impl Engine {
             }
             Command::HistoryAfter { conversation, after, limit: n } => {
                 let c = conversation.map(|c| self.find(&c)).transpose()?;
-                self.messages(&self.read(|_, store| Ok(store.history_after(c.as_ref(), after, limit(n))?))?)
+                self.messages(
+                    &self
+                        .read(|_, store| Ok(store.history_after(c.as_ref(), after, limit(n))?))?,
+                )
             }
             Command::Search { query, conversation, limit: n } => {
                 let c = conversation.map(|c| self.find(&c)).transpose()?;
-                self.messages(&self.read(|_, store| Ok(store.search(c.as_ref(), &query, limit(n))?))?)
+                self.messages(
+                    &self.read(|_, store| Ok(store.search(c.as_ref(), &query, limit(n))?))?,
+                )
             }
-            _ => return Err(Refusal::new(ErrorKind::Bug, "a command that nobody does", "please report this")),
+            _ => {
+                return Err(Refusal::new(
+                    ErrorKind::Bug,
+                    "a command that nobody does",
+                    "please report this",
+                ));
+            }
         })
     }
 
@@ -431,7 +493,9 @@ impl Engine {
         Ok(Status {
             profile: self.profile.name().as_str().to_owned(),
             // Empty until a person has said it: then front ends ask.
-            name: self.read(|m, store| if m.has_name(store)? { m.name(store) } else { Ok(String::new()) })?,
+            name: self.read(
+                |m, store| if m.has_name(store)? { m.name(store) } else { Ok(String::new()) },
+            )?,
             online,
             connections,
             unstored: all.iter().map(|c| c.unstored).sum::<usize>() + self.near.node.untaken(),
@@ -442,7 +506,11 @@ impl Engine {
 
     fn conversations(&self) -> Result<Vec<ConversationView>, Refusal> {
         let all = self.read(|m, store| m.overview(store))?;
-        let newest = |id| self.read(|_, store| Ok(store.history(&id, None, 1)?)).ok().and_then(|mut all| all.pop());
+        let newest = |id| {
+            self.read(|_, store| Ok(store.history(&id, None, 1)?))
+                .ok()
+                .and_then(|mut all| all.pop())
+        };
         let view = |c: messenger::Overview| ConversationView {
             route: self.route_of(c.id),
             newest: newest(c.id).map(|m| Box::new(views::message(&self.messenger, &m))),

@@ -1,5 +1,5 @@
-//! A daemon that a face starts when it needs one. It lives as long as there are faces: with the last one the keys leave the
-//! memory too.
+//! A daemon that a face starts when it needs one. It lives as long as there are faces: with the
+//! last one the keys leave the memory too.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
@@ -27,8 +27,9 @@ pub(super) const ALONE: Duration = Duration::from_secs(3);
 pub(super) const UNSTORED: Duration = Duration::from_secs(60);
 
 impl Client {
-    /// Attaches to the daemon that runs the profile, and starts one if there is none: for faces that stay a while, of which
-    /// there may be several. Asks for the passphrase on the terminal if one is needed.
+    /// Attaches to the daemon that runs the profile, and starts one if there is none: for faces
+    /// that stay a while, of which there may be several. Asks for the passphrase on the terminal if
+    /// one is needed.
     ///
     /// # Errors
     /// Those of [`Client::open`]; a daemon that does not start.
@@ -38,19 +39,22 @@ impl Client {
         }
         let starting = options.clone();
         let started = tokio::task::spawn_blocking(move || begin(&starting)).await;
-        let started =
-            started.map_err(|_| Failure::new(ErrorKind::Bug, "a thread has stopped", "please report this"))?;
+        let started = started.map_err(|_| {
+            Failure::new(ErrorKind::Bug, "a thread has stopped", "please report this")
+        })?;
         // Another face may have started it at the same time.
         if let Some(attached) = Client::attach(&options).await? {
             return Ok(attached);
         }
         let hint = "run `hushwing daemon` by hand to see what it says";
-        started.and_then(|()| Err(Failure::new(ErrorKind::Bug, "the daemon has started and does not answer", hint)))
+        started.and_then(|()| {
+            Err(Failure::new(ErrorKind::Bug, "the daemon has started and does not answer", hint))
+        })
     }
 }
 
-/// Starts the daemon; while another process has the profile and no daemon's socket is there, that may be another face which
-/// does the same.
+/// Starts the daemon; while another process has the profile and no daemon's socket is there, that
+/// may be another face which does the same.
 fn begin(options: &Options) -> Result<(), Failure> {
     let (end, socket) = (Instant::now() + TOGETHER, remote::socket_of(&directory(options)?));
     let mut key = None;
@@ -61,7 +65,9 @@ fn begin(options: &Options) -> Result<(), Failure> {
         };
         let in_use = |f: &Failure| f.to_string().contains(&vault::Error::InUse.to_string());
         match done {
-            Err(failure) if in_use(&failure) && !socket.exists() && Instant::now() < end => std::thread::sleep(LOOK),
+            Err(failure) if in_use(&failure) && !socket.exists() && Instant::now() < end => {
+                std::thread::sleep(LOOK)
+            }
             done => return done,
         }
     }
@@ -80,7 +86,10 @@ fn key_for(options: &Options) -> Result<Key, Failure> {
     } else {
         let profile = Profile::open(&base, &name)?;
         let session = profile.config()?.keep == vault::config::Keep::Session;
-        !session && profile.vault_kind()?.map_or(options.unlock == Unlock::Ask, |kind| kind == UnlockKind::Passphrase)
+        !session
+            && profile
+                .vault_kind()?
+                .map_or(options.unlock == Unlock::Ask, |kind| kind == UnlockKind::Passphrase)
     };
     if asks { Ok(Some(passphrase("HUSHWING_PASSPHRASE", "passphrase", new)?)) } else { Ok(None) }
 }
@@ -91,7 +100,10 @@ type Key = Option<Zeroizing<String>>;
 /// Starts the daemon, and waits until it is up or has failed.
 fn start(options: &Options, key: &Key) -> Result<(), Failure> {
     let broken = |e: std::io::Error| {
-        Failure::other(format!("the daemon cannot be started: {e}"), "run `hushwing daemon` by hand")
+        Failure::other(
+            format!("the daemon cannot be started: {e}"),
+            "run `hushwing daemon` by hand",
+        )
     };
     let mut command = Command::new(std::env::current_exe().map_err(broken)?);
     command.args(["daemon", "--on-demand", "--profile", &options.profile]);
@@ -132,7 +144,8 @@ fn wait_until_up(child: &mut Child) -> Result<(), Failure> {
     let code = child.wait().ok().and_then(|status| status.code());
     let after = |word: &str| said.lines().find_map(|l| l.strip_prefix(word)).map(str::to_owned);
     let text = after("error: ").unwrap_or_else(|| "the daemon has ended at once".to_owned());
-    let hint = after("hint: ").unwrap_or_else(|| "run `hushwing daemon` by hand to see what it says".to_owned());
+    let hint = after("hint: ")
+        .unwrap_or_else(|| "run `hushwing daemon` by hand to see what it says".to_owned());
     Err(match code.and_then(kind_of) {
         Some(kind) => Failure::new(kind, text, hint),
         None => Failure::other(text, hint),

@@ -1,4 +1,5 @@
-//! Files on this machine: hashed before they are sent, read and written a chunk at a time, checked at the end.
+//! Files on this machine: hashed before they are sent, read and written a chunk at a time, checked
+//! at the end.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -59,7 +60,12 @@ fn private() -> OpenOptions {
     options
 }
 
-pub(super) fn write_chunk(directory: &str, id: TransferId, offset: u64, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write_chunk(
+    directory: &str,
+    id: TransferId,
+    offset: u64,
+    bytes: &[u8],
+) -> io::Result<()> {
     let mut file = private().create(true).truncate(false).write(true).open(part(directory, id))?;
     file.seek(SeekFrom::Start(offset))?;
     file.write_all(bytes)?;
@@ -69,8 +75,14 @@ pub(super) fn write_chunk(directory: &str, id: TransferId, offset: u64, bytes: &
     Ok(())
 }
 
-/// Checks a file that is all there, and gives it its name: never over another one. `None`: its SHA-256 is wrong.
-pub(super) fn finish(directory: &str, id: TransferId, name: &str, sha256: &[u8]) -> io::Result<Option<String>> {
+/// Checks a file that is all there, and gives it its name: never over another one. `None`: its
+/// SHA-256 is wrong.
+pub(super) fn finish(
+    directory: &str,
+    id: TransferId,
+    name: &str,
+    sha256: &[u8],
+) -> io::Result<Option<String>> {
     let part = part(directory, id);
     let file = private().create(true).truncate(false).write(true).read(true).open(&part)?;
     file.sync_all()?;

@@ -1,6 +1,8 @@
-//! Binding a contact to an OpenPGP key: keys, signatures, and what is refused. Compiled in by the feature `pgp`.
+//! Binding a contact to an OpenPGP key: keys, signatures, and what is refused. Compiled in by the
+//! feature `pgp`.
 //!
-//! What is signed is [`e2ee::identity_statement`]; what a binding means is said in `docs/spec/direct.md`.
+//! What is signed is [`e2ee::identity_statement`]; what a binding means is said in
+//! `docs/spec/direct.md`.
 
 #[cfg(feature = "pgp")]
 mod certificate;
@@ -42,7 +44,8 @@ pub struct NewKey {
     pub public: String,
 }
 
-/// The passphrase of an OpenPGP key, from the environment or the terminal; asked twice when it is a new one.
+/// The passphrase of an OpenPGP key, from the environment or the terminal; asked twice when it is a
+/// new one.
 ///
 /// # Errors
 /// When there is neither.
@@ -78,7 +81,12 @@ mod absent {
         Err(none().into())
     }
 
-    pub fn verify(_signed: &str, _certificate: &str, _theirs: &str, _ours: &str) -> Result<Signer, Refusal> {
+    pub fn verify(
+        _signed: &str,
+        _certificate: &str,
+        _theirs: &str,
+        _ours: &str,
+    ) -> Result<Signer, Refusal> {
         Err(none())
     }
 }

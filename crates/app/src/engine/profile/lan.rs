@@ -1,4 +1,5 @@
-//! How a profile uses the LAN: its boxes go to neighbours, theirs come here, and which way each request takes.
+//! How a profile uses the LAN: its boxes go to neighbours, theirs come here, and which way each
+//! request takes.
 
 use std::collections::{HashMap, HashSet};
 
@@ -23,7 +24,8 @@ use crate::engine::lan::{Lan, LanEvent};
 
 /// LAN events that one transaction takes at most.
 const BATCH: usize = 64;
-/// How long a box that came by the LAN waits before its reader looks whether the hub lacks it, ms: its author may be faster.
+/// How long a box that came by the LAN waits before its reader looks whether the hub lacks it, ms:
+/// its author may be faster.
 const OWE_AFTER_MS: u64 = 10_000;
 /// Boxes that the hub is asked about at a time.
 const LOOK_AT: u32 = 16;
@@ -38,7 +40,8 @@ struct Open {
     at_hub: bool,
 }
 
-/// What a reader does for a hub: it looks for boxes that came by the LAN, and brings those that are missing.
+/// What a reader does for a hub: it looks for boxes that came by the LAN, and brings those that are
+/// missing.
 enum Errand {
     Look(PlaceId, Vec<BoxId>),
     Bring(PlaceId, BoxId),
@@ -69,7 +72,10 @@ pub(super) struct Near {
 }
 
 impl Near {
-    pub(super) fn load(vault: &Vault, lan: Option<(Lan, mpsc::Receiver<LanEvent>)>) -> Result<Self, Refusal> {
+    pub(super) fn load(
+        vault: &Vault,
+        lan: Option<(Lan, mpsc::Receiver<LanEvent>)>,
+    ) -> Result<Self, Refusal> {
         let node = carrying(vault, |table| Node::load(Gossip::default(), table))?;
         let (lan, events) = lan.unzip();
         Ok(Near {
@@ -148,10 +154,14 @@ fn carrying<T>(
     vault: &Vault,
     work: impl FnOnce(&mut CarriedTable<'_>) -> Result<T, mesh::Error>,
 ) -> Result<T, Refusal> {
-    vault.carrying(hub::store::Keep::default(), |table| work(table).map_err(CarryError::Mesh)).map_err(|e| match e {
-        CarryError::Vault(error) => error.into(),
-        CarryError::Mesh(error) => Refusal::new(error.kind(), error.to_string(), "check the disk; nothing is lost"),
-    })
+    vault
+        .carrying(hub::store::Keep::default(), |table| work(table).map_err(CarryError::Mesh))
+        .map_err(|e| match e {
+            CarryError::Vault(error) => error.into(),
+            CarryError::Mesh(error) => {
+                Refusal::new(error.kind(), error.to_string(), "check the disk; nothing is lost")
+            }
+        })
 }
 
 /// Names a place in the table of what its hub may lack.
@@ -174,7 +184,8 @@ impl Engine {
     ) -> Result<T, Refusal> {
         let now = self.now();
         let Engine { vault, near, .. } = self;
-        let done = carrying(vault, |table| work(&mut near.node, &mut Gossiping { now, store: table }));
+        let done =
+            carrying(vault, |table| work(&mut near.node, &mut Gossiping { now, store: table }));
         self.do_actions();
         done
     }
@@ -218,14 +229,18 @@ impl Engine {
             answers.push((id, vec![content]));
         }
         if !answers.is_empty() {
-            let done = self.near_step(|m, s| answers.into_iter().try_for_each(|(id, boxes)| m.on_boxes(s, id, boxes)));
+            let done = self.near_step(|m, s| {
+                answers.into_iter().try_for_each(|(id, boxes)| m.on_boxes(s, id, boxes))
+            });
             self.tell_refusal(done);
         }
     }
 
     /// The hub of this place may lack these.
     fn owe(&mut self, place: PlaceId, ids: &[BoxId]) {
-        let Some((network, _)) = self.messenger.place(place).filter(|(n, _)| !n.is_lan()) else { return };
+        let Some((network, _)) = self.messenger.place(place).filter(|(n, _)| !n.is_lan()) else {
+            return;
+        };
         let name = name_of(network);
         let done = carrying(&self.vault, |table| {
             ids.iter().try_for_each(|id| table.owe(&name, id)).map_err(mesh::Error::from)
@@ -243,7 +258,11 @@ impl Engine {
             return Reach::Off;
         }
         let invite = self.near.invites.contains_key(&place) && self.near.lan.is_some();
-        if self.near.bundling || invite || self.near.node.has_contacts() { Reach::Near } else { Reach::Off }
+        if self.near.bundling || invite || self.near.node.has_contacts() {
+            Reach::Near
+        } else {
+            Reach::Off
+        }
     }
 
     fn allows_lan(&self, place: PlaceId) -> bool {
@@ -254,7 +273,8 @@ impl Engine {
         self.allows_lan(place) && (self.near.lan.is_some() || self.near.bundling)
     }
 
-    /// Tells the messenger which places can be reached otherwise than before; true when something has changed.
+    /// Tells the messenger which places can be reached otherwise than before; true when something
+    /// has changed.
     pub(super) fn update_reach(&mut self) -> bool {
         let places = self.messenger.places();
         let changed: Vec<(PlaceId, Reach, Reach)> = places
@@ -285,7 +305,10 @@ impl Engine {
             if now == Reach::Hub && !open.at_hub {
                 open.at_hub = true;
                 self.carriers.call(place, *id, open.call.clone());
-            } else if before == Reach::Hub && now == Reach::Near && matches!(open.call, Call::Put(_)) {
+            } else if before == Reach::Hub
+                && now == Reach::Near
+                && matches!(open.call, Call::Put(_))
+            {
                 carried.push(*id);
             }
         }
@@ -317,7 +340,8 @@ impl Engine {
             Call::Look(_) if at_hub => return self.carriers.call(place, id, call),
             Call::Look(ids) => {
                 let ids = ids.clone();
-                let found = self.gossip(|node, step| node.look(step.store, &ids)).unwrap_or_default();
+                let found =
+                    self.gossip(|node, step| node.look(step.store, &ids)).unwrap_or_default();
                 return self.answer_at_once(place, id, found);
             }
         }
@@ -374,8 +398,10 @@ impl Engine {
                 return true;
             }
         };
-        let near: Vec<(CallId, PutOutcome)> =
-            outcomes.into_iter().filter(|(id, _)| self.near.open.get(id).is_some_and(|o| !o.at_hub)).collect();
+        let near: Vec<(CallId, PutOutcome)> = outcomes
+            .into_iter()
+            .filter(|(id, _)| self.near.open.get(id).is_some_and(|o| !o.at_hub))
+            .collect();
         near.iter().for_each(|(id, _)| drop(self.near.open.remove(id)));
         let done = self.near_step(|m, s| {
             near.into_iter().try_for_each(|(id, outcome)| match outcome.is_stored() {
@@ -396,12 +422,17 @@ impl Engine {
             events.push(event);
         }
         let (gossip, words): (Vec<_>, Vec<_>) = events.into_iter().partition(|event| {
-            matches!(event, LanEvent::Up { .. } | LanEvent::Message(..) | LanEvent::Sent(_) | LanEvent::Down(_))
+            matches!(
+                event,
+                LanEvent::Up { .. } | LanEvent::Message(..) | LanEvent::Sent(_) | LanEvent::Down(_)
+            )
         });
         let done = self.gossip(|node, step| {
             for event in gossip {
                 match event {
-                    LanEvent::Up { link, known, dialled } => node.link_up(step, link, known, dialled),
+                    LanEvent::Up { link, known, dialled } => {
+                        node.link_up(step, link, known, dialled)
+                    }
                     LanEvent::Message(link, message) => node.on_message(step, link, message)?,
                     LanEvent::Sent(link) => node.sent(step, link),
                     LanEvent::Down(link) => node.link_down(step, link),
@@ -452,7 +483,9 @@ impl Engine {
             .filter(|(_, name)| seen.insert(*name))
             .collect();
         for (place, name) in hubs {
-            let owed = carrying(&self.vault, |table| table.owed(&name, LOOK_AT).map_err(mesh::Error::from));
+            let owed = carrying(&self.vault, |table| {
+                table.owed(&name, LOOK_AT).map_err(mesh::Error::from)
+            });
             let Some(owed) = owed.ok().filter(|owed| !owed.is_empty()) else { continue };
             self.errand(place, Call::Look(owed.clone()), Errand::Look(place, owed));
         }
@@ -476,15 +509,19 @@ impl Engine {
         match (errand, present, outcome) {
             (Errand::Look(place, ids), Some(present), _) => {
                 let there: Vec<BoxId> = present.iter().map(VerifiedBox::id).collect();
-                let missing: Vec<BoxId> = ids.into_iter().filter(|id| !there.contains(id)).collect();
+                let missing: Vec<BoxId> =
+                    ids.into_iter().filter(|id| !there.contains(id)).collect();
                 self.settle(place, &there);
-                let carried = self.gossip(|node, step| node.look(step.store, &missing)).unwrap_or_default();
+                let carried =
+                    self.gossip(|node, step| node.look(step.store, &missing)).unwrap_or_default();
                 for content in carried {
                     let bring = Errand::Bring(place, content.id());
                     self.errand(place, Call::Put(content.into_sealed()), bring);
                 }
             }
-            (Errand::Bring(place, id), _, Some(outcome)) if outcome.is_stored() || outcome == PutOutcome::Taken => {
+            (Errand::Bring(place, id), _, Some(outcome))
+                if outcome.is_stored() || outcome == PutOutcome::Taken =>
+            {
                 self.settle(place, &[id]);
             }
             _ => {}
@@ -496,21 +533,28 @@ impl Engine {
     }
 
     fn settle(&mut self, place: PlaceId, ids: &[BoxId]) {
-        let Some(name) = self.messenger.place(place).map(|(network, _)| name_of(network)) else { return };
-        let done = carrying(&self.vault, |table| table.settle(&name, ids).map_err(mesh::Error::from));
+        let Some(name) = self.messenger.place(place).map(|(network, _)| name_of(network)) else {
+            return;
+        };
+        let done =
+            carrying(&self.vault, |table| table.settle(&name, ids).map_err(mesh::Error::from));
         self.tell_refusal(done);
     }
 
     /// Contacts come and go: whom we may meet.
     pub(super) fn update_pairs(&mut self) {
         let near = self.messenger.near();
-        let accounts: HashMap<Account, NearWho> = near.iter().map(|n| (account_of(n.who), n.who)).collect();
+        let accounts: HashMap<Account, NearWho> =
+            near.iter().map(|n| (account_of(n.who), n.who)).collect();
         if accounts == self.near.names {
             return;
         }
         self.near.names = accounts;
-        self.near.invites =
-            near.iter().filter(|n| matches!(n.who, NearWho::Invite(_))).map(|n| (n.place, account_of(n.who))).collect();
+        self.near.invites = near
+            .iter()
+            .filter(|n| matches!(n.who, NearWho::Invite(_)))
+            .map(|n| (n.place, account_of(n.who)))
+            .collect();
         let pairs = near.into_iter().map(|n| {
             let standing = match n.who {
                 NearWho::Contact(_) => Standing::Contact,
@@ -528,7 +572,8 @@ impl Engine {
         self.gossip(|node, step| {
             let mut new = 0;
             for content in boxes {
-                new += usize::from(node.take_in(step, &content, FROM_A_FILE)? == PutOutcome::Stored);
+                new +=
+                    usize::from(node.take_in(step, &content, FROM_A_FILE)? == PutOutcome::Stored);
             }
             Ok(new)
         })

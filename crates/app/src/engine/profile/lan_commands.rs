@@ -46,10 +46,18 @@ impl Engine {
             Command::Nearby {} => return self.nearby(answer),
             Command::Show { seconds } => self.show(seconds),
             Command::Knock { key, name } => return self.knock(&key, name, answer),
-            Command::AnswerKnock { knock, accept, name } => return self.answer_knock(&knock, accept, name, answer),
-            Command::BundleOut { path, conversation } => self.bundle_out(&path, conversation.as_deref()),
+            Command::AnswerKnock { knock, accept, name } => {
+                return self.answer_knock(&knock, accept, name, answer);
+            }
+            Command::BundleOut { path, conversation } => {
+                self.bundle_out(&path, conversation.as_deref())
+            }
             Command::BundleIn { path } => self.bundle_in(&path),
-            _ => Err(Refusal::new(ErrorKind::Bug, "a command that nobody does", "please report this")),
+            _ => Err(Refusal::new(
+                ErrorKind::Bug,
+                "a command that nobody does",
+                "please report this",
+            )),
         };
         let _ = answer.send(done);
     }
@@ -60,11 +68,12 @@ impl Engine {
             Some(NearWho::Contact(id)) => self.messenger.name_of(id).map(str::to_owned),
             _ => None,
         };
-        let neighbours = self.near.node.links().filter(|l| l.standing == Standing::Contact).filter_map(|link| {
-            let since = link.since.as_millis();
-            let (received, given) = (carried(link.received), carried(link.given));
-            Some(NeighbourView { name: name(link.account)?, since_ms: since, received, given })
-        });
+        let neighbours =
+            self.near.node.links().filter(|l| l.standing == Standing::Contact).filter_map(|link| {
+                let since = link.since.as_millis();
+                let (received, given) = (carried(link.received), carried(link.given));
+                Some(NeighbourView { name: name(link.account)?, since_ms: since, received, given })
+            });
         let mut view = MeshView {
             lan: self.lan_use.word().to_owned(),
             interfaces: Vec::new(),
@@ -72,7 +81,8 @@ impl Engine {
             ours: carried(usage.ours),
             others: carried(usage.others),
         };
-        let Some(interfaces) = self.near.lan.as_ref().map(crate::engine::lan::Lan::interfaces) else {
+        let Some(interfaces) = self.near.lan.as_ref().map(crate::engine::lan::Lan::interfaces)
+        else {
             let _ = answer.send(Ok(Reply::Mesh(view)));
             return;
         };
@@ -110,10 +120,14 @@ impl Engine {
 
     fn knock(&mut self, key: &str, called: Option<String>, answer: Answer) {
         let asked = || -> Result<(), Refusal> {
-            let key: Option<[u8; 32]> =
-                data_encoding::HEXLOWER_PERMISSIVE.decode(key.as_bytes()).ok().and_then(|k| k.try_into().ok());
+            let key: Option<[u8; 32]> = data_encoding::HEXLOWER_PERMISSIVE
+                .decode(key.as_bytes())
+                .ok()
+                .and_then(|k| k.try_into().ok());
             let hint = "keys are 64 hexadecimal digits, from `hushwing nearby --json`";
-            let key = key.ok_or_else(|| Refusal::new(ErrorKind::LocalConfig, "this is no key to knock at", hint))?;
+            let key = key.ok_or_else(|| {
+                Refusal::new(ErrorKind::LocalConfig, "this is no key to knock at", hint)
+            })?;
             let name = self.read(|m, store| m.name(store))?;
             self.near.lan.as_ref().ok_or_else(lan_is_off)?.knock(NodeId::new(key), name);
             Ok(())
@@ -128,7 +142,11 @@ impl Engine {
         let Some(lan) = &self.near.lan else { return drop(answer.send(Err(lan_is_off()))) };
         let Ok(knock) = knock.parse::<u64>() else {
             let hint = "the event `knock` names it";
-            return drop(answer.send(Err(Refusal::new(ErrorKind::LocalConfig, "there is no such knock", hint))));
+            return drop(answer.send(Err(Refusal::new(
+                ErrorKind::LocalConfig,
+                "there is no such knock",
+                hint,
+            ))));
         };
         if !accept {
             lan.answer_knock(knock, None);
@@ -155,7 +173,12 @@ impl Engine {
     /// An invite is ready that somebody who knocked waits for; whether it was one.
     pub(super) fn welcome(&mut self, invite: MessageId) -> bool {
         let Some(knock) = self.near.welcoming.remove(&invite) else { return false };
-        let link = self.messenger.invites().into_iter().find(|i| i.id == invite).map(|i| i.link.to_string());
+        let link = self
+            .messenger
+            .invites()
+            .into_iter()
+            .find(|i| i.id == invite)
+            .map(|i| i.link.to_string());
         if let Some(lan) = &self.near.lan {
             lan.answer_knock(knock, link);
         }
@@ -172,7 +195,8 @@ impl Engine {
             LanEvent::Knocking { words } => self.tell(Event::Knocking { words }),
             LanEvent::Welcomed(invite) => self.welcomed(invite.as_deref()),
             LanEvent::Notice(text) => self.tell(Event::Notice { text }),
-            LanEvent::Up { .. } | LanEvent::Message(..) | LanEvent::Sent(_) | LanEvent::Down(_) => {}
+            LanEvent::Up { .. } | LanEvent::Message(..) | LanEvent::Sent(_) | LanEvent::Down(_) => {
+            }
         }
     }
 
@@ -188,19 +212,27 @@ impl Engine {
     fn bundle_out(&mut self, path: &str, conversation: Option<&str>) -> Answered {
         let of = conversation.map(|name| self.find(name)).transpose()?;
         self.bundle();
-        let wanted = of.map(|id| self.messenger.our_boxes(id)).transpose().map_err(Refusal::from)?;
+        let wanted =
+            of.map(|id| self.messenger.our_boxes(id)).transpose().map_err(Refusal::from)?;
         let ids: Vec<_> = match &wanted {
             Some(ids) => ids.clone(),
             None => self.near.node.carried().into_iter().map(|(id, _)| id).collect(),
         };
         let fail = |e: std::io::Error| {
             let kind = match e.kind() {
-                std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotFound => ErrorKind::LocalConfig,
+                std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotFound => {
+                    ErrorKind::LocalConfig
+                }
                 _ => ErrorKind::LocalStorage,
             };
-            Refusal::new(kind, format!("the file cannot be written: {e}"), "name a new file on a disk with room")
+            Refusal::new(
+                kind,
+                format!("the file cannot be written: {e}"),
+                "name a new file on a disk with room",
+            )
         };
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(fail)?;
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(fail)?;
         file.write_all(MAGIC).map_err(fail)?;
         let (mut boxes, mut bytes) = (0, MAGIC.len() as u64);
         for some in ids.chunks(AT_A_TIME) {
@@ -228,7 +260,11 @@ impl Engine {
         let (mut reader, mut piece) = (Reader::default(), vec![0; 64 * 1024]);
         let (mut boxes, mut new, mut bytes) = (0, 0, 0_u64);
         let told = |e: mesh::Error, boxes: usize| {
-            Refusal::new(e.kind(), format!("{e}; {boxes} boxes before that were taken"), "copy the file anew")
+            Refusal::new(
+                e.kind(),
+                format!("{e}; {boxes} boxes before that were taken"),
+                "copy the file anew",
+            )
         };
         loop {
             let read = file.read(&mut piece).map_err(fail)?;
@@ -259,7 +295,8 @@ impl Engine {
         Ok(Reply::Bundle { boxes, new, bytes })
     }
 
-    /// From now on boxes go into files, or come from them: what is queued is sealed, what is awaited is asked for.
+    /// From now on boxes go into files, or come from them: what is queued is sealed, what is
+    /// awaited is asked for.
     fn bundle(&mut self) {
         self.near.bundling = true;
         self.after();

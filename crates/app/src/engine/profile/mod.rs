@@ -1,4 +1,5 @@
-//! Drives the messenger of one profile: its vault, its carriers, its files. Front ends hold a [`Client`].
+//! Drives the messenger of one profile: its vault, its carriers, its files. Front ends hold a
+//! [`Client`].
 
 mod carriers;
 mod client;
@@ -21,7 +22,8 @@ mod views;
 pub use vault::config::{DEFAULT_CONFIG, LanUse};
 
 pub use self::client::{
-    Client, Options, Refusal, Unlock, backup, config, directory, init, passphrase, restore, set_config, wipe,
+    Client, Options, Refusal, Unlock, backup, config, directory, init, passphrase, restore,
+    set_config, wipe,
 };
 pub use self::demand::UP;
 pub use self::kinds::code_of;

@@ -1,7 +1,8 @@
 //! One profile, several faces: the daemon's socket, and a client at its other end.
 //!
-//! One JSON value a line. To the daemon: a number and a command, or `"stop"`. Back: the number with a reply or a refusal, and
-//! events by themselves. Only this user can reach the socket; who connects is checked besides.
+//! One JSON value a line. To the daemon: a number and a command, or `"stop"`. Back: the number with
+//! a reply or a refusal, and events by themselves. Only this user can reach the socket; who
+//! connects is checked besides.
 
 use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt;
@@ -68,7 +69,10 @@ impl From<Refusal> for Refused {
 impl From<Refused> for Refusal {
     fn from(refused: Refused) -> Self {
         // A word that a newer daemon says is a bug to an older face.
-        let kind = KINDS.iter().find(|(_, word)| *word == refused.kind).map_or(ErrorKind::Bug, |(kind, _)| *kind);
+        let kind = KINDS
+            .iter()
+            .find(|(_, word)| *word == refused.kind)
+            .map_or(ErrorKind::Bug, |(kind, _)| *kind);
         Refusal::new(kind, refused.text, refused.hint)
     }
 }
@@ -92,7 +96,10 @@ async fn next<T: for<'de> Deserialize<'de>>(input: &mut BufReader<OwnedReadHalf>
 }
 
 /// A client of a running daemon, if there is one.
-pub(super) async fn attach(profile_dir: &Path, events: mpsc::Sender<Event>) -> Option<mpsc::Sender<Asked>> {
+pub(super) async fn attach(
+    profile_dir: &Path,
+    events: mpsc::Sender<Event>,
+) -> Option<mpsc::Sender<Asked>> {
     let stream = UnixStream::connect(socket_of(profile_dir)).await.ok()?;
     let (commands, asked) = mpsc::channel(ANSWERS);
     tokio::spawn(face(stream, asked, events));
@@ -135,7 +142,11 @@ async fn face(stream: UnixStream, mut asked: mpsc::Receiver<Asked>, events: mpsc
     reading.abort();
 }
 
-fn answer(open: &mut HashMap<u64, oneshot::Sender<Result<Reply, Refusal>>>, id: u64, done: Result<Reply, Refusal>) {
+fn answer(
+    open: &mut HashMap<u64, oneshot::Sender<Result<Reply, Refusal>>>,
+    id: u64,
+    done: Result<Reply, Refusal>,
+) {
     if let Some(waiting) = open.remove(&id) {
         let _ = waiting.send(done);
     }
@@ -150,7 +161,11 @@ pub(super) async fn stop(profile_dir: &Path) -> Result<bool, Failure> {
     let (mut input, mut output) = stream.into_split();
     let asked = output.write_all(&line_of(&Request::Stop)).await;
     asked.map_err(|e| {
-        Failure::new(ErrorKind::LocalStorage, format!("the daemon cannot be asked: {e}"), "end its process")
+        Failure::new(
+            ErrorKind::LocalStorage,
+            format!("the daemon cannot be asked: {e}"),
+            "end its process",
+        )
     })?;
     // It closes when it is gone.
     let mut rest = Vec::new();
@@ -171,7 +186,8 @@ impl Drop for Doors {
 }
 
 impl Doors {
-    /// Opens it, in the directory of a profile that this process holds: a socket that is there already is a dead one's.
+    /// Opens it, in the directory of a profile that this process holds: a socket that is there
+    /// already is a dead one's.
     ///
     /// # Errors
     /// The system refuses, as for a path that is too long for a socket.
@@ -179,17 +195,20 @@ impl Doors {
         let path = socket_of(profile_dir);
         let _ = std::fs::remove_file(&path);
         let fail = |e: std::io::Error| {
-            let hint =
-                "profiles must lie on a local disk, under a path of less than 90 characters: HUSHWING_HOME moves them";
-            Failure::new(ErrorKind::LocalStorage, format!("the daemon's socket cannot be made: {e}"), hint)
+            let hint = "profiles must lie on a local disk, under a path of less than 90 characters: HUSHWING_HOME moves them";
+            Failure::new(
+                ErrorKind::LocalStorage,
+                format!("the daemon's socket cannot be made: {e}"),
+                hint,
+            )
         };
         let listener = UnixListener::bind(&path).map_err(fail)?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(fail)?;
         Ok(Doors { listener, path })
     }
 
-    /// Serves faces until one says stop; on demand also until there is no face for a moment and nothing waits, unless the
-    /// profile stays.
+    /// Serves faces until one says stop; on demand also until there is no face for a moment and
+    /// nothing waits, unless the profile stays.
     pub(super) async fn serve(
         &self,
         commands: mpsc::Sender<Asked>,
@@ -202,7 +221,9 @@ impl Doors {
         let mut alone = Instant::now();
         loop {
             let rest = on_demand.as_mut().map(|rest| *rest.borrow_and_update());
-            let end = rest.filter(|r| !r.stays).map(|r| alone + if r.unstored > 0 { UNSTORED } else { ALONE });
+            let end = rest
+                .filter(|r| !r.stays)
+                .map(|r| alone + if r.unstored > 0 { UNSTORED } else { ALONE });
             tokio::select! {
                 () = until(end), if faces.is_empty() => return,
                 () = another(&mut on_demand), if faces.is_empty() => {}
@@ -263,9 +284,9 @@ async fn serve_face(
             loop {
                 let event = match events.recv().await {
                     Ok(event) => event,
-                    Err(broadcast::error::RecvError::Lagged(_)) => {
-                        Event::Notice { text: "some events were not shown: read the history".to_owned() }
-                    }
+                    Err(broadcast::error::RecvError::Lagged(_)) => Event::Notice {
+                        text: "some events were not shown: read the history".to_owned(),
+                    },
                     Err(broadcast::error::RecvError::Closed) => return,
                 };
                 if answers.send(line_of(&Told::Event(Box::new(event)))).await.is_err() {

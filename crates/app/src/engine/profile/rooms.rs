@@ -1,5 +1,5 @@
-//! Open rooms of a profile: each a session of its own, remembered in the vault until it is left. What was said there is kept
-//! in memory only, while the profile runs.
+//! Open rooms of a profile: each a session of its own, remembered in the vault until it is left.
+//! What was said there is kept in memory only, while the profile runs.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -77,7 +77,9 @@ impl Rooms {
         let closed = async {
             while !self.here.is_empty() {
                 let (name, session, said) = self.next().await;
-                if said == Said::Closed && self.here.get(&name).is_some_and(|r| r.session == session) {
+                if said == Said::Closed
+                    && self.here.get(&name).is_some_and(|r| r.session == session)
+                {
                     self.here.remove(&name);
                 }
             }
@@ -90,8 +92,12 @@ impl Rooms {
         let hint = "a room's name has 1 to 40 visible characters, and is not in use";
         let wrong = |text: &str| Refusal::new(ErrorKind::LocalConfig, text, hint);
         match asked.map(|n| e2ee::sanitize(n.trim(), e2ee::Newlines::Fold)) {
-            Some(name) if name.is_empty() || name.chars().count() > NAME => Err(wrong("this is no name for a room")),
-            Some(name) if self.here.contains_key(&name) => Err(wrong("there is a room of this name already")),
+            Some(name) if name.is_empty() || name.chars().count() > NAME => {
+                Err(wrong("this is no name for a room"))
+            }
+            Some(name) if self.here.contains_key(&name) => {
+                Err(wrong("there is a room of this name already"))
+            }
             Some(name) => Ok(name),
             None => (1..)
                 .map(|n| if n == 1 { "room".to_owned() } else { format!("room {n}") })
@@ -107,7 +113,8 @@ impl Rooms {
 
     fn find(&mut self, name: &str) -> Result<&mut Room, Refusal> {
         let hint = "`rooms` lists them";
-        let none = || Refusal::new(ErrorKind::LocalConfig, format!("there is no room {name}"), hint);
+        let none =
+            || Refusal::new(ErrorKind::LocalConfig, format!("there is no room {name}"), hint);
         self.here.get_mut(name).ok_or_else(none)
     }
 
@@ -124,10 +131,18 @@ impl Rooms {
 impl Engine {
     /// Enters the rooms that the vault remembers.
     pub(super) fn enter_rooms(&mut self) {
-        let remembered = self.read(|_, store| Ok(store.scan(Space::Setting, PREFIX.as_bytes())?)).unwrap_or_default();
+        let remembered = self
+            .read(|_, store| Ok(store.scan(Space::Setting, PREFIX.as_bytes())?))
+            .unwrap_or_default();
         for (key, value) in remembered {
-            let name = key.get(PREFIX.len()..).and_then(|n| std::str::from_utf8(n).ok()).map(str::to_owned);
-            let (Some(name), Ok(saved)) = (name, serde_json::from_slice::<Remembered>(&value)) else { continue };
+            let name = key
+                .get(PREFIX.len()..)
+                .and_then(|n| std::str::from_utf8(n).ok())
+                .map(str::to_owned);
+            let (Some(name), Ok(saved)) = (name, serde_json::from_slice::<Remembered>(&value))
+            else {
+                continue;
+            };
             let entered = self.enter(name, &saved);
             self.tell_refusal(entered);
         }
@@ -139,10 +154,12 @@ impl Engine {
             Command::JoinRoom { link, name, nick, route } => {
                 self.join_room(&Zeroizing::new(link), name, nick.as_deref(), route.as_deref())
             }
-            Command::CreateRoom { name, nick, network } => self.create_room(name, nick.as_deref(), network.as_deref()),
-            Command::Rooms {} => {
-                Ok(Reply::Rooms { rooms: self.rooms.here.values().map(|r| r.log.view.clone()).collect() })
+            Command::CreateRoom { name, nick, network } => {
+                self.create_room(name, nick.as_deref(), network.as_deref())
             }
+            Command::Rooms {} => Ok(Reply::Rooms {
+                rooms: self.rooms.here.values().map(|r| r.log.view.clone()).collect(),
+            }),
             Command::RoomHistory { room, after, limit: n } => {
                 let lines = |room: &mut Room| room.log.lines(after, limit(n));
                 self.rooms.find(&room).map(lines).map(|lines| Reply::RoomLines { lines })
@@ -166,7 +183,11 @@ impl Engine {
             Command::RoomRoute { room, route } => self.room_route(&room, &route),
             Command::RoomCircuits { room } => self.rooms.ask(&room, Ask::Renew),
             Command::LeaveRoom { room } => self.leave_room(&room),
-            _ => Err(Refusal::new(ErrorKind::Bug, "a command that nobody does", "please report this")),
+            _ => Err(Refusal::new(
+                ErrorKind::Bug,
+                "a command that nobody does",
+                "please report this",
+            )),
         };
         let _ = answer.send(done);
     }
@@ -179,14 +200,18 @@ impl Engine {
         route: Option<&str>,
     ) -> Result<Reply, Refusal> {
         let join = parse(link)?;
-        if let Some(known) = self.rooms.here.values().find(|r| !r.leaving && *r.link == link.trim()) {
+        if let Some(known) = self.rooms.here.values().find(|r| !r.leaving && *r.link == link.trim())
+        {
             return Ok(Reply::Room(known.log.view.clone()));
         }
         let name = self.rooms.name(name)?;
         let nick = nick_of(nick)?;
         let route = self.room_way(join.place(), route)?;
-        let saved =
-            Remembered { link: link.trim().to_owned(), nick: nick.as_str().to_owned(), route: route.name().to_owned() };
+        let saved = Remembered {
+            link: link.trim().to_owned(),
+            nick: nick.as_str().to_owned(),
+            route: route.name().to_owned(),
+        };
         let view = self.enter(name.clone(), &saved)?;
         self.remember(&name, Some(&saved))?;
         Ok(Reply::Room(view))
@@ -199,7 +224,9 @@ impl Engine {
         network: Option<&str>,
     ) -> Result<Reply, Refusal> {
         let place = self.network(network)?;
-        let wrong = |e: e2ee::Error| Refusal::new(e.kind(), e.to_string(), "take a link of another network");
+        let wrong = |e: e2ee::Error| {
+            Refusal::new(e.kind(), e.to_string(), "take a link of another network")
+        };
         let link = new_room(place, 1).map_err(wrong)?.to_text();
         self.join_room(&link, name, nick, None)
     }
@@ -209,7 +236,11 @@ impl Engine {
         let route = route(name)?;
         if !route.suits(self.floor()) {
             let text = format!("the settings allow this profile no way such as {name}");
-            return Err(Refusal::new(ErrorKind::LocalConfig, text, "change the setting `floor` first"));
+            return Err(Refusal::new(
+                ErrorKind::LocalConfig,
+                text,
+                "change the setting `floor` first",
+            ));
         }
         Ok(route)
     }
@@ -220,14 +251,22 @@ impl Engine {
         }
         self.carriers.route(place, self.floor()).ok_or_else(|| {
             let hint = "name a route, or change the settings `floor`, `tor` or `lan`";
-            Refusal::new(ErrorKind::LocalConfig, "no route that the settings allow leads to this room", hint)
+            Refusal::new(
+                ErrorKind::LocalConfig,
+                "no route that the settings allow leads to this room",
+                hint,
+            )
         })
     }
 
     /// Starts a session in a room.
     fn enter(&mut self, name: String, saved: &Remembered) -> Result<RoomView, Refusal> {
         if self.rooms.here.len() >= ROOMS {
-            return Err(Refusal::new(ErrorKind::LocalConfig, "this profile is in 32 rooms", "leave one first"));
+            return Err(Refusal::new(
+                ErrorKind::LocalConfig,
+                "this profile is in 32 rooms",
+                "leave one first",
+            ));
         }
         let (join, route) = (parse(&saved.link)?, self.allowed(&saved.route)?);
         let ways = self.carriers.ways();
@@ -251,8 +290,9 @@ impl Engine {
             tor: ways.tor.clone(),
             key: self.carriers.client_key(),
         };
-        let (commands, mut events) = Session::start(options)
-            .map_err(|e| Refusal::new(e.kind(), e.to_string(), "take another route, or set `tor` to arti"))?;
+        let (commands, mut events) = Session::start(options).map_err(|e| {
+            Refusal::new(e.kind(), e.to_string(), "take another route, or set `tor` to arti")
+        })?;
         self.rooms.next += 1;
         let (session, to, at) = (self.rooms.next, self.rooms.said_tx.clone(), name.clone());
         tokio::spawn(async move {
@@ -265,7 +305,10 @@ impl Engine {
         let log = RoomLog::new(name.clone(), owner, route.name());
         let view = log.view.clone();
         let link = Zeroizing::new(saved.link.clone());
-        self.rooms.here.insert(name, Room { session, commands, log, link, links: VecDeque::new(), leaving: false });
+        self.rooms.here.insert(
+            name,
+            Room { session, commands, log, link, links: VecDeque::new(), leaving: false },
+        );
         Ok(view)
     }
 
@@ -284,7 +327,10 @@ impl Engine {
     /// Changes what the vault remembers of a room.
     fn rewrite(&mut self, name: &str, change: impl FnOnce(&mut Remembered)) -> Result<(), Refusal> {
         let key = format!("{PREFIX}{name}");
-        let Some(value) = self.read(|_, store| Ok(store.get(Space::Setting, key.as_bytes())?))? else { return Ok(()) };
+        let Some(value) = self.read(|_, store| Ok(store.get(Space::Setting, key.as_bytes())?))?
+        else {
+            return Ok(());
+        };
         let Ok(mut saved) = serde_json::from_slice::<Remembered>(&value) else { return Ok(()) };
         change(&mut saved);
         self.remember(name, Some(&saved))
@@ -301,7 +347,11 @@ impl Engine {
         let way = self.allowed(way)?;
         if way.needs_tor() && self.carriers.ways().tor.is_none() {
             let hint = "set `tor` to arti, and start the profile again";
-            return Err(Refusal::new(ErrorKind::LocalConfig, "Tor is switched off in this profile", hint));
+            return Err(Refusal::new(
+                ErrorKind::LocalConfig,
+                "Tor is switched off in this profile",
+                hint,
+            ));
         }
         let done = self.rooms.ask(name, Ask::Route(way))?;
         way.name().clone_into(&mut self.rooms.find(name)?.log.view.route);
@@ -333,7 +383,9 @@ impl Engine {
     /// Takes what a room's session says.
     pub(super) fn room_said(&mut self, name: &str, session: u64, said: Said) {
         let now = self.now().as_millis();
-        let Some(room) = self.rooms.here.get_mut(name).filter(|r| r.session == session) else { return };
+        let Some(room) = self.rooms.here.get_mut(name).filter(|r| r.session == session) else {
+            return;
+        };
         let heard = room.log.take(said, now);
         if let Heard::Changed { who: true } | Heard::Line { who: true, .. } = heard {
             let _ = room.commands.try_send(Ask::Who);
@@ -369,9 +421,15 @@ fn parse(link: &str) -> Result<JoinAs, Refusal> {
 }
 
 fn nick_of(name: Option<&str>) -> Result<Nick, Refusal> {
-    let Some(name) = name.map(str::trim).filter(|n| !n.is_empty()) else { return Ok(Nick::random(&mut rand::rng())) };
+    let Some(name) = name.map(str::trim).filter(|n| !n.is_empty()) else {
+        return Ok(Nick::random(&mut rand::rng()));
+    };
     Nick::new(name).map_err(|e| {
-        Refusal::new(ErrorKind::LocalConfig, format!("this is no name: {e}"), "a name has 1 to 32 visible characters")
+        Refusal::new(
+            ErrorKind::LocalConfig,
+            format!("this is no name: {e}"),
+            "a name has 1 to 32 visible characters",
+        )
     })
 }
 

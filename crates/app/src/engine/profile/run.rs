@@ -1,4 +1,5 @@
-//! The engine's loop: commands, carriers' reports and time, each in one transaction; then what came out of it.
+//! The engine's loop: commands, carriers' reports and time, each in one transaction; then what came
+//! out of it.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -122,7 +123,8 @@ impl Engine {
             [] => net::lan::Allowed::Private,
             names => net::lan::Allowed::Named(names.to_vec()),
         };
-        let near = Near::load(&vault, (lan_use != LanUse::Off).then(|| Lan::start(allowed))).map_err(Failure::from)?;
+        let near = Near::load(&vault, (lan_use != LanUse::Off).then(|| Lan::start(allowed)))
+            .map_err(Failure::from)?;
         let mut engine = Engine {
             profile,
             vault,
@@ -156,7 +158,8 @@ impl Engine {
         if self.offset_ms < 0 { now.minus_millis(shift) } else { now.plus_millis(shift) }
     }
 
-    /// Does something within one transaction. When it fails nothing has happened, and the messenger is loaded anew.
+    /// Does something within one transaction. When it fails nothing has happened, and the messenger
+    /// is loaded anew.
     pub(super) fn step<T>(
         &mut self,
         work: impl FnOnce(&mut Messenger, &mut Step<'_>) -> Result<T, messenger::Error>,
@@ -173,7 +176,10 @@ impl Engine {
             Err(error) => {
                 let refusal = Refusal::from(error);
                 // What a person got wrong is refused before anything changes.
-                if !matches!(refusal.kind, ErrorKind::LocalConfig | ErrorKind::Network | ErrorKind::Unsupported) {
+                if !matches!(
+                    refusal.kind,
+                    ErrorKind::LocalConfig | ErrorKind::Network | ErrorKind::Unsupported
+                ) {
                     self.reload()?;
                 }
                 Err(refusal)
@@ -234,7 +240,8 @@ impl Engine {
     }
 
     fn wake(&self) -> Duration {
-        let deadline = self.messenger.deadline().map_or(Duration::from_secs(60), |d| d.since(self.now()));
+        let deadline =
+            self.messenger.deadline().map_or(Duration::from_secs(60), |d| d.since(self.now()));
         let expiry = self.read(|_, store| Ok(store.next_expiry()?)).ok().flatten();
         let expiry = expiry.map_or(Duration::from_secs(60), |at| at.since(self.now()));
         let near = self.near.deadline().map_or(Duration::from_secs(60), |at| at.since(self.now()));
@@ -245,7 +252,8 @@ impl Engine {
         let (Keep::For(span), now) = (self.config.keep, self.now()) else { return };
         if now >= self.forget_at {
             self.forget_at = now.plus_millis(FORGET_EVERY_MS);
-            let done = self.step(|_, s| Ok(s.store.forget_before(s.now.minus_millis(span)).map(|_| ())?));
+            let done = self
+                .step(|_, s| Ok(s.store.forget_before(s.now.minus_millis(span)).map(|_| ())?));
             self.tell_refusal(done);
         }
     }
@@ -282,7 +290,8 @@ impl Engine {
             self.carriers.note_network(carrier, sizes, network);
             if let Some(time) = time {
                 let local = self.clock.now().as_millis();
-                self.offset_ms = i64::try_from(time.as_millis()).unwrap_or(0) - i64::try_from(local).unwrap_or(0);
+                self.offset_ms = i64::try_from(time.as_millis()).unwrap_or(0)
+                    - i64::try_from(local).unwrap_or(0);
             }
             match event {
                 CarrierEvent::Status(status) => {
@@ -290,7 +299,8 @@ impl Engine {
                     words.push(Event::Network { online: status.up, text: status.text });
                 }
                 CarrierEvent::Notice(text) => words.push(Event::Notice { text }),
-                CarrierEvent::Path { .. } | CarrierEvent::Answered(_) | CarrierEvent::Traced(_) => {}
+                CarrierEvent::Path { .. } | CarrierEvent::Answered(_) | CarrierEvent::Traced(_) => {
+                }
                 CarrierEvent::Sent(_) | CarrierEvent::Put(..) | CarrierEvent::Boxes(..) => {
                     calls.push((self.carriers.route_of(carrier), event));
                 }
@@ -335,11 +345,17 @@ impl Engine {
                 if self.update_reach() | self.carry_puts() { continue } else { break }
             };
             match output {
-                Output::Call { id, place, call, hub_only } => self.request(place, id, call, hub_only),
+                Output::Call { id, place, call, hub_only } => {
+                    self.request(place, id, call, hub_only)
+                }
                 Output::Cancel(id) => self.cancel_request(id),
                 Output::Event(event) => self.happened(event),
-                Output::ReadChunk { transfer, offset, len } => self.read_chunk(transfer, offset, len),
-                Output::WriteChunk { transfer, offset, bytes } => self.write_chunk(transfer, offset, &bytes),
+                Output::ReadChunk { transfer, offset, len } => {
+                    self.read_chunk(transfer, offset, len)
+                }
+                Output::WriteChunk { transfer, offset, bytes } => {
+                    self.write_chunk(transfer, offset, &bytes)
+                }
                 Output::Finish { transfer } => self.finish(transfer),
             }
         }
@@ -368,7 +384,9 @@ impl Engine {
     }
 
     fn write_chunk(&mut self, transfer: TransferId, offset: u64, bytes: &[u8]) {
-        let Some(directory) = self.messenger.transfer(transfer).map(|t| t.path.clone()) else { return };
+        let Some(directory) = self.messenger.transfer(transfer).map(|t| t.path.clone()) else {
+            return;
+        };
         let up_to = offset + bytes.len() as u64;
         let done = match files::write_chunk(&directory, transfer, offset, bytes) {
             Ok(()) => self.step(|m, s| m.on_written(s, transfer, up_to)),
@@ -397,10 +415,15 @@ impl Engine {
             }
             Disk::Looked(Err(error), _, answer) => {
                 let text = format!("the file cannot be read: {error}");
-                let _ = answer.send(Err(Refusal::new(ErrorKind::LocalConfig, text, "name a file that you can read")));
+                let _ = answer.send(Err(Refusal::new(
+                    ErrorKind::LocalConfig,
+                    text,
+                    "name a file that you can read",
+                )));
             }
             Disk::Finished(transfer, Ok(Some(path))) => {
-                let done = self.step(|m, s| m.on_finished(s, transfer, FileState::Done, Some(path)));
+                let done =
+                    self.step(|m, s| m.on_finished(s, transfer, FileState::Done, Some(path)));
                 self.tell_refusal(done);
             }
             Disk::Finished(transfer, failed) => {
@@ -419,9 +442,14 @@ impl Engine {
         views::name(&self.messenger, id)
     }
 
-    fn view(&self, conversation: ConversationId, id: MessageId) -> Option<super::types::MessageView> {
-        let found =
-            self.read(|m, store| Ok(store.message(&conversation, &id)?.map(|stored| views::message(m, &stored))));
+    fn view(
+        &self,
+        conversation: ConversationId,
+        id: MessageId,
+    ) -> Option<super::types::MessageView> {
+        let found = self.read(|m, store| {
+            Ok(store.message(&conversation, &id)?.map(|stored| views::message(m, &stored)))
+        });
         found.ok().flatten()
     }
 
@@ -440,10 +468,13 @@ impl Engine {
                 state: state_word(state).to_owned(),
                 route: self.view(conversation, id).map(|m| m.route).unwrap_or_default(),
             }),
-            Happened::Expired { conversation, id } => {
-                Some(Event::Expired { conversation: self.name(conversation), id: hex(id.as_bytes()) })
+            Happened::Expired { conversation, id } => Some(Event::Expired {
+                conversation: self.name(conversation),
+                id: hex(id.as_bytes()),
+            }),
+            Happened::Opened { conversation } => {
+                Some(Event::Opened { conversation: self.name(conversation) })
             }
-            Happened::Opened { conversation } => Some(Event::Opened { conversation: self.name(conversation) }),
             Happened::Conversation { conversation, text } => {
                 Some(Event::Conversation { conversation: self.name(conversation), text })
             }
@@ -458,23 +489,32 @@ impl Engine {
                 }
                 Some(Event::InviteUsed { invite: hex(invite.as_bytes()), conversation: name })
             }
-            Happened::InviteTriedAgain { invite } => Some(Event::InviteTriedAgain { invite: hex(invite.as_bytes()) }),
+            Happened::InviteTriedAgain { invite } => {
+                Some(Event::InviteTriedAgain { invite: hex(invite.as_bytes()) })
+            }
             Happened::InviteFailed { invite, text } => {
                 if let Some(answer) = self.waiting.remove(&invite) {
-                    let refusal = Refusal::new(ErrorKind::LocalConfig, text, "ask for a new invite");
+                    let refusal =
+                        Refusal::new(ErrorKind::LocalConfig, text, "ask for a new invite");
                     let _ = answer.send(Err(refusal));
                 }
                 Some(Event::InviteFailed { invite: hex(invite.as_bytes()), text: text.to_owned() })
             }
             Happened::GroupInvite { conversation, token, title, members } => {
-                let invite = GroupInviteView { token: hex(token.as_bytes()), title, from: self.name(conversation) };
+                let invite = GroupInviteView {
+                    token: hex(token.as_bytes()),
+                    title,
+                    from: self.name(conversation),
+                };
                 Some(Event::GroupInvite { invite, members })
             }
             Happened::File { transfer, state, .. } => self.file_moved(transfer, state),
             Happened::HeldUp { conversation, name, .. } => {
                 Some(Event::HeldUp { conversation: self.name(conversation), by: name })
             }
-            Happened::Forked { conversation } => Some(Event::Forked { conversation: self.name(conversation) }),
+            Happened::Forked { conversation } => {
+                Some(Event::Forked { conversation: self.name(conversation) })
+            }
         };
         if let Some(event) = event {
             self.tell(event);
@@ -498,7 +538,9 @@ impl Engine {
             let done = self.step(|m, s| m.accept_file(s, transfer, directory));
             self.tell_refusal(done);
         }
-        if state == FileState::Offered && self.config.accept_files == vault::config::AcceptFiles::Never {
+        if state == FileState::Offered
+            && self.config.accept_files == vault::config::AcceptFiles::Never
+        {
             let done = self.step(|m, s| m.cancel_file(s, transfer));
             self.tell_refusal(done);
         }
@@ -512,7 +554,9 @@ impl Engine {
     /// Whether a file is fetched without asking.
     fn wants(&self, file: &messenger::transfer::Transfer) -> bool {
         let verified = self.read(|m, store| {
-            Ok(m.overview(store)?.iter().any(|c| c.id == file.conversation && c.direct && c.verified))
+            Ok(m.overview(store)?
+                .iter()
+                .any(|c| c.id == file.conversation && c.direct && c.verified))
         });
         self.config.accept_files == vault::config::AcceptFiles::Contacts
             && file.size <= self.config.file_limit
@@ -533,7 +577,9 @@ impl Engine {
             let (up, text) = match self.reach(place) {
                 Reach::Hub => (true, self.carriers.words(place)),
                 Reach::Near => (true, "on the local network".to_owned()),
-                Reach::Off if self.messenger.place(place).is_some_and(|(network, _)| network.is_lan()) => {
+                Reach::Off
+                    if self.messenger.place(place).is_some_and(|(network, _)| network.is_lan()) =>
+                {
                     (false, "no contact is near on the local network".to_owned())
                 }
                 Reach::Off => (false, self.carriers.words(place)),

@@ -1,4 +1,5 @@
-//! What front ends look at beside conversations: ways to hubs, and the settings, which they may change.
+//! What front ends look at beside conversations: ways to hubs, and the settings, which they may
+//! change.
 
 use e2ee::id::ConversationId;
 use messenger::Reach;
@@ -11,8 +12,18 @@ use super::types::{Reply, SettingView};
 use super::views;
 
 /// Settings that count only when the profile starts: connections are made by them.
-const AT_START: &[&str] =
-    &["route", "cover", "box_sizes", "send_delay", "dummies", "entry", "tor", "lan", "lan_interfaces", "keep"];
+const AT_START: &[&str] = &[
+    "route",
+    "cover",
+    "box_sizes",
+    "send_delay",
+    "dummies",
+    "entry",
+    "tor",
+    "lan",
+    "lan_interfaces",
+    "keep",
+];
 
 impl Engine {
     /// The route of a conversation that works now.
@@ -29,7 +40,9 @@ impl Engine {
     pub(super) fn networks(&self) -> Result<Reply, Refusal> {
         let all = self.read(|m, store| m.overview(store))?;
         let of = |places: &[PlaceId]| {
-            let here = all.iter().filter(|c| self.messenger.place_of(c.id).is_some_and(|p| places.contains(&p)));
+            let here = all
+                .iter()
+                .filter(|c| self.messenger.place_of(c.id).is_some_and(|p| places.contains(&p)));
             let mut names: Vec<String> = here.map(|c| views::name(&self.messenger, c.id)).collect();
             names.sort();
             names
@@ -63,7 +76,9 @@ impl Engine {
         match key {
             "name" if !value.is_empty() => self.step(|m, s| m.set_my_name(s, value))?,
             // The messenger knows these.
-            "delivery_receipts" | "read_receipts" | "accept_files" | "file_limit" => self.reload()?,
+            "delivery_receipts" | "read_receipts" | "accept_files" | "file_limit" => {
+                self.reload()?
+            }
             _ => {}
         }
         Ok(Reply::Set { restart: AT_START.contains(&key) })

@@ -73,7 +73,9 @@ impl Person {
 
     async fn hears(&mut self, text: &str) -> MessageView {
         let is = |e: &Event| match e {
-            Event::Message { message } if message.text == text && !message.you => Some(message.clone()),
+            Event::Message { message } if message.text == text && !message.you => {
+                Some(message.clone())
+            }
             _ => None,
         };
         self.until(is).await
@@ -86,13 +88,17 @@ impl Person {
     }
 
     async fn reaches(&mut self, message: &str, wanted: &str) {
-        let is =
-            |e: &Event| matches!(e, Event::State { id, state, .. } if id == message && state == wanted).then_some(());
+        let is = |e: &Event| {
+            matches!(e, Event::State { id, state, .. } if id == message && state == wanted)
+                .then_some(())
+        };
         self.until(is).await;
     }
 
     async fn words(&self, with: &str) -> String {
-        let Reply::Words { words, .. } = self.ask(Command::SafetyWords { conversation: with.to_owned() }).await else {
+        let Reply::Words { words, .. } =
+            self.ask(Command::SafetyWords { conversation: with.to_owned() }).await
+        else {
             panic!("words")
         };
         words
@@ -100,7 +106,12 @@ impl Person {
 }
 
 async fn befriend(network: &Network, a: &mut Person, b: &Person) {
-    let invite = Command::Invite { name: None, my_name: None, expires_s: None, network: Some(network.link()) };
+    let invite = Command::Invite {
+        name: None,
+        my_name: None,
+        expires_s: None,
+        network: Some(network.link()),
+    };
     let Reply::Invite(made) = a.ask(invite).await else { panic!("an invite") };
     b.ask(Command::Accept { link: made.link, name: None }).await;
     a.until(|e| matches!(e, Event::InviteUsed { .. }).then_some(())).await;
@@ -192,7 +203,8 @@ impl std::io::Write for Ears {
     }
 }
 
-/// DESIGN invariant 1: names, texts, links, keys and safety words reach no log of any role or client.
+/// DESIGN invariant 1: names, texts, links, keys and safety words reach no log of any role or
+/// client.
 #[tokio::test(flavor = "multi_thread")]
 async fn whole_conversations_tell_the_log_nothing() {
     const TEXT: &str = "the-heron-stands-at-dawn";
@@ -209,7 +221,12 @@ async fn whole_conversations_tell_the_log_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let mut alice = Person::start(dir.path(), "quetzalcoatl").await;
     let mut bob = Person::start(dir.path(), "bartholomew").await;
-    let invite = Command::Invite { name: None, my_name: None, expires_s: None, network: Some(network.link()) };
+    let invite = Command::Invite {
+        name: None,
+        my_name: None,
+        expires_s: None,
+        network: Some(network.link()),
+    };
     let Reply::Invite(made) = alice.ask(invite).await else { panic!("an invite") };
     let fragment = made.link.split('#').nth(1).unwrap();
     let seed = &data_encoding::BASE64URL_NOPAD.decode(fragment.as_bytes()).unwrap();
@@ -226,11 +243,15 @@ async fn whole_conversations_tell_the_log_nothing() {
     alice.reaches(&said, "delivered").await;
     let path = dir.path().join("secretplans.txt");
     std::fs::write(&path, "teapot-elephant").unwrap();
-    alice.ask(Command::SendFile { to: "bartholomew".into(), path: path.to_str().unwrap().into() }).await;
-    let offered = |e: &Event| matches!(e, Event::File { file } if file.state == "offered").then_some(());
+    alice
+        .ask(Command::SendFile { to: "bartholomew".into(), path: path.to_str().unwrap().into() })
+        .await;
+    let offered =
+        |e: &Event| matches!(e, Event::File { file } if file.state == "offered").then_some(());
     bob.until(offered).await;
     alice.ask(Command::CreateGroup { title: "teapot-elephant".into() }).await;
-    let group = Command::InviteToGroup { group: "teapot-elephant".into(), contact: "bartholomew".into() };
+    let group =
+        Command::InviteToGroup { group: "teapot-elephant".into(), contact: "bartholomew".into() };
     alice.ask(group).await;
     let token = bob
         .until(|e| match e {
@@ -239,13 +260,21 @@ async fn whole_conversations_tell_the_log_nothing() {
         })
         .await;
     bob.ask(Command::AnswerGroupInvite { token, accept: true }).await;
-    bob.until(|e| matches!(e, Event::Opened { conversation } if conversation == "teapot-elephant").then_some(())).await;
+    bob.until(|e| {
+        matches!(e, Event::Opened { conversation } if conversation == "teapot-elephant")
+            .then_some(())
+    })
+    .await;
     bob.says("teapot-elephant", TEXT).await;
     alice.hears(TEXT).await;
     network.stop().await;
     let heard = ears.0.lock().unwrap();
     assert!(heard.leaks.is_empty(), "{:?}", heard.leaks);
-    assert!(heard.lines >= 8, "the log was silent, so this test shows nothing: {} lines", heard.lines);
+    assert!(
+        heard.lines >= 8,
+        "the log was silent, so this test shows nothing: {} lines",
+        heard.lines
+    );
     drop(heard);
     let caught = std::panic::catch_unwind(|| tracing::info!("says {TEXT}"));
     assert!(caught.is_err(), "the ears hear");
@@ -254,7 +283,8 @@ async fn whole_conversations_tell_the_log_nothing() {
 /// Nothing that was said lies readable on the disk, neither while the profile is open nor after.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_disk_holds_nothing_readable() {
-    const MARKERS: [&str; 3] = ["the-heron-stands-at-dawn", "quetzalcoatl-in-person", "teapot-elephant"];
+    const MARKERS: [&str; 3] =
+        ["the-heron-stands-at-dawn", "quetzalcoatl-in-person", "teapot-elephant"];
     let network = network().await;
     let dir = tempfile::tempdir().unwrap();
     let mut alice = Person::start(dir.path(), "alice").await;
@@ -265,7 +295,8 @@ async fn the_disk_holds_nothing_readable() {
     let said = alice.says(MARKERS[1], MARKERS[0]).await;
     bob.hears(MARKERS[0]).await;
     alice.reaches(&said, "delivered").await;
-    let found = alice.ask(Command::Search { query: "heron".into(), conversation: None, limit: None }).await;
+    let found =
+        alice.ask(Command::Search { query: "heron".into(), conversation: None, limit: None }).await;
     assert!(matches!(found, Reply::Messages { messages } if messages.len() == 1));
     readable(dir.path(), &MARKERS);
     alice.client.close().await;

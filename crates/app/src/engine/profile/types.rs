@@ -1,4 +1,5 @@
-//! The words that front ends and the engine of a profile exchange. They are what `hushwing rpc` speaks, too.
+//! The words that front ends and the engine of a profile exchange. They are what `hushwing rpc`
+//! speaks, too.
 
 mod command;
 mod event;

@@ -80,8 +80,10 @@ pub(super) fn file(messenger: &Messenger, id: TransferId, transfer: &Transfer) -
 pub(super) fn message(messenger: &Messenger, stored: &StoredMessage) -> MessageView {
     let m = &stored.message;
     let you = m.author == Author::Me;
-    let offers = |t: &&(TransferId, &Transfer)| t.1.message == m.id && t.1.conversation == m.conversation;
-    let found = (m.kind == Kind::File).then(|| messenger.transfers().find(|t| offers(&t))).flatten();
+    let offers =
+        |t: &&(TransferId, &Transfer)| t.1.message == m.id && t.1.conversation == m.conversation;
+    let found =
+        (m.kind == Kind::File).then(|| messenger.transfers().find(|t| offers(&t))).flatten();
     MessageView {
         conversation: name(messenger, m.conversation),
         number: stored.number,
@@ -100,7 +102,11 @@ pub(super) fn message(messenger: &Messenger, stored: &StoredMessage) -> MessageV
         reactions: stored
             .reactions
             .iter()
-            .map(|r| ReactionView { from: r.author_name.clone(), you: r.author == Author::Me, emoji: r.emoji.clone() })
+            .map(|r| ReactionView {
+                from: r.author_name.clone(),
+                you: r.author == Author::Me,
+                emoji: r.emoji.clone(),
+            })
             .collect(),
         expires_ms: m.expires_at.map(wire::Timestamp::as_millis),
         file: found.map(|(id, transfer)| file(messenger, id, transfer)),

@@ -1,4 +1,5 @@
-//! The same sites by a tor and an nginx of the person's own: everything for them in one folder, nothing anywhere else.
+//! The same sites by a tor and an nginx of the person's own: everything for them in one folder,
+//! nothing anywhere else.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -17,28 +18,44 @@ use crate::exit::Failure;
 const SECRET_HEADER: &[u8; 32] = b"== ed25519v1-secret: type0 ==\0\0\0";
 const PUBLIC_HEADER: &[u8; 32] = b"== ed25519v1-public: type0 ==\0\0\0";
 
-/// Writes `torrc.snippet`, `nginx.conf`, `README` and a folder of keys for each site into `out`. The same sites and keys
-/// give the same files.
+/// Writes `torrc.snippet`, `nginx.conf`, `README` and a folder of keys for each site into `out`.
+/// The same sites and keys give the same files.
 pub(super) fn write(out: &Path, sites: &[NamedSite], args: &OnionSiteArgs) -> Result<(), Failure> {
     let folder = StateDir::open(out)?;
     let out = out.canonicalize().map_err(|e| {
         let text = format!("cannot read {}: {e}", out.display());
-        Failure::new(ErrorKind::LocalStorage, text, "name a folder that this user can write with --emit-config")
+        Failure::new(
+            ErrorKind::LocalStorage,
+            text,
+            "name a folder that this user can write with --emit-config",
+        )
     })?;
     for site in sites {
         apart(&site.site, &out, "--emit-config")?;
     }
     let keys = folder.subdir("onion")?;
     let mut torrc = String::from("# Lines for tor's torrc: one onion service for each site.\n");
-    let mut nginx = String::from("# For the http block of nginx: one server for each site, on this machine only.\n");
+    let mut nginx = String::from(
+        "# For the http block of nginx: one server for each site, on this machine only.\n",
+    );
     for (n, site) in sites.iter().enumerate() {
-        let port = u16::try_from(n).ok().and_then(|n| args.local_port.checked_add(n)).ok_or_else(|| {
-            Failure::new(ErrorKind::LocalConfig, "there is no such port", "give a lower --local-port")
-        })?;
+        let port = u16::try_from(n).ok().and_then(|n| args.local_port.checked_add(n)).ok_or_else(
+            || {
+                Failure::new(
+                    ErrorKind::LocalConfig,
+                    "there is no such port",
+                    "give a lower --local-port",
+                )
+            },
+        )?;
         write_keys(&keys.subdir(&site.name)?, site)?;
         let service = plain(&out.join("onion").join(&site.name))?;
         // Infallible: it is a string that is written to.
-        let _ = write!(torrc, "\nHiddenServiceDir {service}\nHiddenServicePort {} 127.0.0.1:{port}\n", args.port);
+        let _ = write!(
+            torrc,
+            "\nHiddenServiceDir {service}\nHiddenServicePort {} 127.0.0.1:{port}\n",
+            args.port
+        );
         nginx.push_str(&server_block(site, port, args.list)?);
     }
     folder.write("torrc.snippet", torrc.as_bytes())?;
@@ -47,7 +64,8 @@ pub(super) fn write(out: &Path, sites: &[NamedSite], args: &OnionSiteArgs) -> Re
     Ok(())
 }
 
-/// Tor's three files of an onion service. Tor keeps keys expanded, as RFC 8032 does before it signs.
+/// Tor's three files of an onion service. Tor keeps keys expanded, as RFC 8032 does before it
+/// signs.
 fn write_keys(dir: &StateDir, site: &NamedSite) -> Result<(), Failure> {
     let mut expanded = Zeroizing::new([0_u8; 64]);
     expanded.copy_from_slice(&Sha512::digest(site.seed.as_ref()));
@@ -136,9 +154,16 @@ fn readme(sites: &[NamedSite], port: u16) -> String {
 
 /// A path that means the same in both configurations, whatever their quoting rules.
 fn plain(path: &Path) -> Result<String, Failure> {
-    let text = path.to_str().filter(|text| !text.chars().any(|c| c.is_control() || "\"'\\$#;{}".contains(c)));
+    let text = path
+        .to_str()
+        .filter(|text| !text.chars().any(|c| c.is_control() || "\"'\\$#;{}".contains(c)));
     text.map(ToOwned::to_owned).ok_or_else(|| {
-        let text = format!("{} cannot be written into a configuration", PathBuf::from(path).display());
-        Failure::new(ErrorKind::LocalConfig, text, "rename it: no quotes and none of \\ $ # ; { } in the path")
+        let text =
+            format!("{} cannot be written into a configuration", PathBuf::from(path).display());
+        Failure::new(
+            ErrorKind::LocalConfig,
+            text,
+            "rename it: no quotes and none of \\ $ # ; { } in the path",
+        )
     })
 }

@@ -31,19 +31,30 @@ impl NamedSite {
 }
 
 /// Opens all of them. A site that is new here gets a key.
-pub(super) fn open(dirs: &[String], list: bool, state: &StateDir) -> Result<Vec<NamedSite>, Failure> {
+pub(super) fn open(
+    dirs: &[String],
+    list: bool,
+    state: &StateDir,
+) -> Result<Vec<NamedSite>, Failure> {
     let wrong = |text: String, hint: &str| Failure::new(ErrorKind::LocalConfig, text, hint);
     if dirs.len() > MAX_SITES {
-        return Err(wrong(format!("{} sites are too many", dirs.len()), "64 fit into one process: start another"));
+        return Err(wrong(
+            format!("{} sites are too many", dirs.len()),
+            "64 fit into one process: start another",
+        ));
     }
     let mut found: Vec<(String, String, Site)> = Vec::new();
     for text in dirs {
         let (name, dir) = split(text);
-        let site = Site::open(&dir, list)
-            .map_err(|e| wrong(e.to_string(), "name a folder that exists and that this user may read"))?;
-        let name = name.or_else(|| Some(site.root().file_name()?.to_str()?.to_owned())).filter(|name| is_name(name));
+        let site = Site::open(&dir, list).map_err(|e| {
+            wrong(e.to_string(), "name a folder that exists and that this user may read")
+        })?;
+        let name = name
+            .or_else(|| Some(site.root().file_name()?.to_str()?.to_owned()))
+            .filter(|name| is_name(name));
         let hint = "name the site: NAME=DIR, with letters, digits, - and _ and . in NAME";
-        let name = name.ok_or_else(|| wrong(format!("{text} has no name that a site can have"), hint))?;
+        let name =
+            name.ok_or_else(|| wrong(format!("{text} has no name that a site can have"), hint))?;
         // Folders on a disk that does not tell case apart must stay two.
         if found.iter().any(|(_, other, _)| other.eq_ignore_ascii_case(&name)) {
             let hint = "give one of them another name: NAME=DIR";
@@ -79,7 +90,9 @@ pub(super) fn apart(site: &Site, keys: &Path, option: &str) -> Result<(), Failur
 /// `NAME=DIR`, unless what stands before the `=` belongs to a path.
 fn split(text: &str) -> (Option<String>, PathBuf) {
     match text.split_once('=') {
-        Some((name, dir)) if is_name(name) && !Path::new(text).exists() => (Some(name.to_owned()), dir.into()),
+        Some((name, dir)) if is_name(name) && !Path::new(text).exists() => {
+            (Some(name.to_owned()), dir.into())
+        }
         _ => (None, text.into()),
     }
 }
@@ -119,13 +132,15 @@ mod tests {
         let again = open(&[text("shop"), text("b/blog")], true, &state).expect("two sites");
         assert_eq!([again[1].onion(), again[0].onion()], names[..]);
         assert!(open(&[text("a/blog"), text("b/blog")], false, &state).is_err(), "one name twice");
-        let named = open(&[text("a/blog"), format!("blog2={}", text("b/blog"))], false, &state).expect("two sites");
+        let named = open(&[text("a/blog"), format!("blog2={}", text("b/blog"))], false, &state)
+            .expect("two sites");
         assert_eq!(named[0].onion(), names[0]);
         assert!(!names.contains(&named[1].onion()));
         assert!(open(&[text("nowhere")], false, &state).is_err());
         // Never is a key among what is served.
         for folder in ["", "state", "state/keys", "state/keys/shop"] {
-            let error = open(&[format!("new={}", text(folder))], false, &state).err().expect("a refusal");
+            let error =
+                open(&[format!("new={}", text(folder))], false, &state).err().expect("a refusal");
             assert!(error.to_string().contains("--state"), "{folder}: {error}");
         }
     }

@@ -1,4 +1,5 @@
-//! `hushwing primary demo`: payload, a message, a cycle, another message, stop; nothing is left behind.
+//! `hushwing primary demo`: payload, a message, a cycle, another message, stop; nothing is left
+//! behind.
 
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -30,7 +31,12 @@ fn bug(text: impl std::fmt::Display) -> Failure {
 pub(super) async fn run(args: PrimaryRunArgs, verbose: bool) -> Result<(), Failure> {
     let key = || EnrolmentKey::generate(&mut rand::rng()).map(Arc::new).map_err(bug);
     let (mine, strangers) = (key()?, key()?);
-    let args = PrimaryRunArgs { enrolled: vec![mine.public().to_text()], mean_delay: 5, dir: None, ..args };
+    let args = PrimaryRunArgs {
+        enrolled: vec![mine.public().to_text()],
+        mean_delay: 5,
+        dir: None,
+        ..args
+    };
     let primary = Primary::start(&args).await?;
     let result = story(&primary, &mine, &strangers, verbose).await;
     primary.stop().await;
@@ -97,14 +103,23 @@ fn show(payload: &Value, verbose: bool) {
 fn relays(payload: &Value) -> Vec<(String, String)> {
     let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
     let nodes = payload["nodes"].as_array().cloned().unwrap_or_default();
-    nodes.iter().filter(|n| n["role"] == "relay").map(|n| (text(&n["id"]), text(&n["addresses"][0]))).collect()
+    nodes
+        .iter()
+        .filter(|n| n["role"] == "relay")
+        .map(|n| (text(&n["id"]), text(&n["addresses"][0])))
+        .collect()
 }
 
 fn is_open(address: &str) -> bool {
     TcpStream::connect(address).is_ok()
 }
 
-fn talker(join: &JoinAs, name: &str, key: &Arc<EnrolmentKey>, tor: Option<&Tor>) -> Result<Talker, Failure> {
+fn talker(
+    join: &JoinAs,
+    name: &str,
+    key: &Arc<EnrolmentKey>,
+    tor: Option<&Tor>,
+) -> Result<Talker, Failure> {
     Ok(Session::start(Options {
         join: join.clone(),
         nick: Nick::new(name).map_err(bug)?,
@@ -124,7 +139,9 @@ async fn say(from: &Talker, to: &mut Talker, text: &str) -> Result<(), Failure> 
     let heard = async {
         loop {
             match to.1.recv().await {
-                Some(Event::Message { from, text: said, you: false, .. }) if said == text => return Some(from),
+                Some(Event::Message { from, text: said, you: false, .. }) if said == text => {
+                    return Some(from);
+                }
                 Some(_) => {}
                 None => return None,
             }

@@ -17,8 +17,8 @@ const MAX_FILE: u64 = 16 * 1024 * 1024;
 /// # Errors
 /// A file that exists already or cannot be written.
 pub(super) fn run(out: &Path) -> Result<(), Failure> {
-    let key =
-        EnrolmentKey::generate(&mut rand::rng()).map_err(|e| Failure::new(ErrorKind::Bug, e, "please report this"))?;
+    let key = EnrolmentKey::generate(&mut rand::rng())
+        .map_err(|e| Failure::new(ErrorKind::Bug, e, "please report this"))?;
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -30,7 +30,10 @@ pub(super) fn run(out: &Path) -> Result<(), Failure> {
             "name a file that does not exist yet with --out",
         )
     })?;
-    eprintln!("the secret half is in {}; give this public half to whoever runs the network:", out.display());
+    eprintln!(
+        "the secret half is in {}; give this public half to whoever runs the network:",
+        out.display()
+    );
     println!("{}", key.public().to_text());
     Ok(())
 }
@@ -54,9 +57,15 @@ pub(super) fn read(given: &[String]) -> Result<Vec<String>, Failure> {
             )
         };
         let file = std::fs::File::open(one).map_err(|e| bad(e.to_string()))?;
-        let text = std::io::read_to_string(std::io::Read::take(file, MAX_FILE)).map_err(|e| bad(e.to_string()))?;
+        let text = std::io::read_to_string(std::io::Read::take(file, MAX_FILE))
+            .map_err(|e| bad(e.to_string()))?;
         let before = keys.len();
-        keys.extend(text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("# ")).map(str::to_owned));
+        keys.extend(
+            text.lines()
+                .map(str::trim)
+                .filter(|l| !l.is_empty() && !l.starts_with("# "))
+                .map(str::to_owned),
+        );
         if keys.len() == before {
             return Err(bad("it is empty".to_owned()));
         }

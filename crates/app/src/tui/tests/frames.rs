@@ -14,7 +14,8 @@ fn all_states(width: u16, height: u16) -> Screen {
     let mut edited = message("bob", 1, "alice", "Hello Bob, shall we go on Sunday?", "read", 1_500);
     edited.edited = true;
     edited.reactions = vec![ReactionView { from: "bob".into(), you: false, emoji: "👍".into() }];
-    let mut answer = message("bob", 2, "bob", "Yes! I bring the map.\nAnd something to eat.", "received", 1_490);
+    let mut answer =
+        message("bob", 2, "bob", "Yes! I bring the map.\nAnd something to eat.", "received", 1_490);
     answer.reply_to = Some(edited.id.clone());
     let mut deleted = message("bob", 3, "bob", "", "received", 60);
     deleted.deleted = true;
@@ -83,7 +84,10 @@ fn a_narrow_screen_shows_one_pane() {
 #[test]
 fn a_room_with_colliding_names() {
     let mut screen = Screen::of(90, 18, vec![], vec![room("reading circle")]);
-    screen.input(Input::Terminal(TerminalEvent::Key(KeyEvent::new(KeyCode::Char('1'), KeyModifiers::ALT))));
+    screen.input(Input::Terminal(TerminalEvent::Key(KeyEvent::new(
+        KeyCode::Char('1'),
+        KeyModifiers::ALT,
+    ))));
     screen.lines(vec![
         said(1, "", "alice~07qxw4ne is here", "received"),
         said(2, "alice~07qxw4ne", "I am the other Alice", "received"),
@@ -132,7 +136,8 @@ fn an_invite_with_its_link_and_code() {
     screen.answer(&Then::Invite, Reply::Invite(invite));
     insta::assert_snapshot!("invite", screen.text());
     // The link can be marked with a mouse: nothing stands beside it.
-    let shown: String = screen.text().lines().skip_while(|l| !l.starts_with("hushwing:")).take(3).collect();
+    let shown: String =
+        screen.text().lines().skip_while(|l| !l.starts_with("hushwing:")).take(3).collect();
     assert_eq!(shown, link);
     screen.app.size = (40, 12);
     insta::assert_snapshot!("invite-narrow", screen.text());
@@ -144,7 +149,8 @@ fn safety_words() {
     screen.ctrl('k');
     screen.types("safety words");
     screen.key(KeyCode::Enter);
-    let words = "acrobat bicycle candle dolphin engine falcon garden hammer island jungle".to_owned();
+    let words =
+        "acrobat bicycle candle dolphin engine falcon garden hammer island jungle".to_owned();
     screen.answer(&Then::Words("bob".into()), Reply::Words { words, verified: false });
     insta::assert_snapshot!("words", screen.text());
     screen.key(KeyCode::Tab);
@@ -241,7 +247,8 @@ fn nothing_from_others_acts_on_the_terminal_or_breaks_the_layout() {
     ]);
     insta::assert_snapshot!("foreign", screen.text());
     let buffer = screen.draw();
-    let controls = buffer.content.iter().filter(|c| c.symbol().chars().any(char::is_control)).count();
+    let controls =
+        buffer.content.iter().filter(|c| c.symbol().chars().any(char::is_control)).count();
     assert_eq!(controls, 0);
     // The line between the panes is straight, whatever stands beside it.
     for y in 0..15 {
@@ -263,8 +270,9 @@ fn without_colours_nothing_is_coloured() {
             assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset), "{cell:?}");
         }
     }
-    let chosen =
-        |b: &Buffer| b.content.iter().filter(|c| c.modifier.contains(ratatui::style::Modifier::REVERSED)).count();
+    let chosen = |b: &Buffer| {
+        b.content.iter().filter(|c| c.modifier.contains(ratatui::style::Modifier::REVERSED)).count()
+    };
     assert!(chosen(&screen.draw()) > 20, "what is chosen shows without colours");
 }
 
@@ -274,7 +282,9 @@ fn high_contrast_uses_three_colours_and_nothing_faint() {
     screen.app.prefs.theme = Theme::Contrast;
     let frame = screen.draw();
     // The second cell of a wide letter is not drawn.
-    let covered = |at: usize| at.checked_sub(1).is_some_and(|b| crate::tui::text::width(frame.content[b].symbol()) > 1);
+    let covered = |at: usize| {
+        at.checked_sub(1).is_some_and(|b| crate::tui::text::width(frame.content[b].symbol()) > 1)
+    };
     for (_, cell) in frame.content.iter().enumerate().filter(|(at, _)| !covered(*at)) {
         for colour in [cell.fg, cell.bg] {
             let allowed = [Color::White, Color::Black, Color::LightYellow];
@@ -290,7 +300,8 @@ fn every_theme_draws_everything_in_colours() {
     for theme in Theme::ALL {
         let mut screen = all_states(100, 30);
         screen.app.prefs.theme = theme;
-        let colours: std::collections::HashSet<Color> = screen.draw().content.iter().map(|c| c.fg).collect();
+        let colours: std::collections::HashSet<Color> =
+            screen.draw().content.iter().map(|c| c.fg).collect();
         assert!(colours.len() >= 3, "{theme:?}: {colours:?}");
     }
 }
@@ -299,7 +310,14 @@ fn every_theme_draws_everything_in_colours() {
 fn every_size_down_to_the_smallest_draws() {
     for (width, height) in [(40, 12), (69, 20), (70, 20), (200, 60), (20, 6), (10, 3), (1, 1)] {
         let mut screen = all_states(width, height);
-        for key in [KeyCode::F(1), KeyCode::Esc, KeyCode::F(4), KeyCode::Esc, KeyCode::PageUp, KeyCode::PageDown] {
+        for key in [
+            KeyCode::F(1),
+            KeyCode::Esc,
+            KeyCode::F(4),
+            KeyCode::Esc,
+            KeyCode::PageUp,
+            KeyCode::PageDown,
+        ] {
             screen.key(key);
         }
         screen.ctrl('k');

@@ -3,7 +3,9 @@
 use crossterm::event::KeyCode;
 
 use super::*;
-use crate::engine::profile::{CarriedView, GroupInviteView, MemberView, MeshView, NeighbourView, SettingView};
+use crate::engine::profile::{
+    CarriedView, GroupInviteView, MemberView, MeshView, NeighbourView, SettingView,
+};
 use crate::tui::state::{Found, Members};
 
 #[test]
@@ -14,7 +16,12 @@ fn the_local_network() {
     let mesh = MeshView {
         lan: "on".into(),
         interfaces: vec!["wlan0".into()],
-        neighbours: vec![NeighbourView { name: "bob".into(), since_ms: NOW, received: carried, given: carried }],
+        neighbours: vec![NeighbourView {
+            name: "bob".into(),
+            since_ms: NOW,
+            received: carried,
+            given: carried,
+        }],
         ours: carried,
         others: CarriedView { boxes: 0, bytes: 0 },
     };
@@ -31,7 +38,10 @@ fn somebody_knocks() {
     assert_eq!(screen.rung, ["somebody knocks on the local network"]);
     // Enter alone lets nobody in.
     screen.key(KeyCode::Enter);
-    assert_eq!(screen.asked.iter().filter(|(c, _)| matches!(c, Command::AnswerKnock { .. })).count(), 0);
+    assert_eq!(
+        screen.asked.iter().filter(|(c, _)| matches!(c, Command::AnswerKnock { .. })).count(),
+        0
+    );
 }
 
 #[test]
@@ -48,7 +58,12 @@ fn the_settings() {
     let settings = vec![
         setting("route", "onion", "how messages travel", &["onion", "tor", "tor+onion", "direct"]),
         setting("keep", "forever", "how long history stays: forever, session, or a time", &[]),
-        setting("read_receipts", "true", "whether others are shown that a message was read", &["true", "false"]),
+        setting(
+            "read_receipts",
+            "true",
+            "whether others are shown that a message was read",
+            &["true", "false"],
+        ),
     ];
     screen.answer(&Then::Settings(true), Reply::Settings { settings });
     insta::assert_snapshot!("settings", screen.text());
@@ -68,12 +83,15 @@ fn the_file_picker_goes_through_directories() {
     screen.ctrl('o');
     assert!(matches!(screen.others.pop(), Some(Effect::ReadDir(None))));
     let found = |name: &str, dir| Found { name: name.into(), dir, bytes: 1_234_567 };
-    let files = vec![found("pictures", true), found("notes.txt", false), found("e\u{1b}vil.sh", false)];
+    let files =
+        vec![found("pictures", true), found("notes.txt", false), found("e\u{1b}vil.sh", false)];
     screen.input(Input::Dir("/home/alice".into(), Ok(files)));
     insta::assert_snapshot!("files", screen.text());
     screen.types("pict");
     screen.key(KeyCode::Enter);
-    let Some(Effect::ReadDir(Some(path))) = screen.others.pop() else { panic!("a directory is read") };
+    let Some(Effect::ReadDir(Some(path))) = screen.others.pop() else {
+        panic!("a directory is read")
+    };
     assert_eq!(path.to_str(), Some("/home/alice/pictures"));
     screen.input(Input::Dir(path, Ok(vec![found("sea.png", false)])));
     screen.types("sea");
@@ -104,7 +122,8 @@ fn members_of_a_group() {
 #[test]
 fn invitations_into_groups_are_answered() {
     let mut screen = alice(80, 16);
-    let invite = GroupInviteView { token: "ab".repeat(16), title: "Chess".into(), from: "carol".into() };
+    let invite =
+        GroupInviteView { token: "ab".repeat(16), title: "Chess".into(), from: "carol".into() };
     screen.answer(&Then::GroupInvites, Reply::GroupInvites { invites: vec![invite] });
     assert!(screen.shows("1 invitation(s)"));
     screen.ctrl('k');
@@ -134,11 +153,19 @@ fn searching_jumps_to_where_it_was_said() {
     screen.history(vec![]);
     screen.ctrl('f');
     screen.types("eight");
-    let hits = vec![message("carol", 4, "carol", "we meet at eight, do we not?", "received", 3_000)];
+    let hits =
+        vec![message("carol", 4, "carol", "we meet at eight, do we not?", "received", 3_000)];
     screen.answer(&Then::Search("eight".into()), Reply::Messages { messages: hits });
     insta::assert_snapshot!("search", screen.text());
     screen.key(KeyCode::Enter);
-    screen.history(vec![message("carol", 4, "carol", "we meet at eight, do we not?", "received", 3_000)]);
+    screen.history(vec![message(
+        "carol",
+        4,
+        "carol",
+        "we meet at eight, do we not?",
+        "received",
+        3_000,
+    )]);
     assert!(screen.shows("▌"), "{}", screen.text());
 }
 
@@ -147,7 +174,9 @@ fn a_long_conversation_scrolls_and_fetches_what_is_older() {
     let mut screen = alice(80, 16);
     let page = |from: i64| {
         (from..from + 50)
-            .map(|n| message("bob", n, "bob", &format!("number {n}"), "received", 600 - n.unsigned_abs()))
+            .map(|n| {
+                message("bob", n, "bob", &format!("number {n}"), "received", 600 - n.unsigned_abs())
+            })
             .collect()
     };
     screen.history(page(51));

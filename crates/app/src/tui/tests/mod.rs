@@ -14,7 +14,8 @@ use super::state::{App, Effect, Input, Then};
 use super::update::{start, update};
 use super::view;
 use crate::engine::profile::{
-    Command, ConversationView, Event, FileView, MessageView, Refusal, Reply, RoomLineView, RoomView, Status, TalkerView,
+    Command, ConversationView, Event, FileView, MessageView, Refusal, Reply, RoomLineView,
+    RoomView, Status, TalkerView,
 };
 
 /// 2026-03-04 12:34:00 UTC, a Wednesday.
@@ -41,13 +42,19 @@ impl Screen {
     pub fn opening(width: u16, height: u16, open: Option<Start>) -> Screen {
         let mut app = App::new((width, height), true, NOW);
         let effects = start(&mut app, open);
-        let mut screen = Screen { app, asked: Vec::new(), rung: Vec::new(), left: false, others: Vec::new() };
+        let mut screen =
+            Screen { app, asked: Vec::new(), rung: Vec::new(), left: false, others: Vec::new() };
         screen.keep(effects);
         screen
     }
 
     /// Alice's, with these conversations.
-    pub fn of(width: u16, height: u16, conversations: Vec<ConversationView>, rooms: Vec<RoomView>) -> Screen {
+    pub fn of(
+        width: u16,
+        height: u16,
+        conversations: Vec<ConversationView>,
+        rooms: Vec<RoomView>,
+    ) -> Screen {
         let mut screen = Screen::empty(width, height);
         screen.answer(&Then::Status, Reply::Status(status("alice")));
         screen.answer(&Then::Rooms, Reply::Rooms { rooms });
@@ -97,23 +104,33 @@ impl Screen {
     pub fn refuse(&mut self, then: &Then, text: &str) {
         let at = self.asked.iter().position(|(_, t)| t == then).expect("it was asked");
         let (_, then) = self.asked.remove(at);
-        let refusal = Refusal { kind: wire::ErrorKind::Network, text: text.into(), hint: "try again".into() };
+        let refusal =
+            Refusal { kind: wire::ErrorKind::Network, text: text.into(), hint: "try again".into() };
         self.input(Input::Reply(then, Err(refusal)));
     }
 
-    /// The open conversation's messages come; on a narrow screen the first one of the list is opened before.
+    /// The open conversation's messages come; on a narrow screen the first one of the list is
+    /// opened before.
     pub fn history(&mut self, messages: Vec<MessageView>) {
         if self.app.current.is_none() {
             self.key(KeyCode::Enter);
         }
-        let at = self.asked.iter().position(|(_, t)| matches!(t, Then::History { .. })).expect("history was asked");
+        let at = self
+            .asked
+            .iter()
+            .position(|(_, t)| matches!(t, Then::History { .. }))
+            .expect("history was asked");
         let (_, then) = self.asked.remove(at);
         self.input(Input::Reply(then, Ok(Reply::Messages { messages })));
     }
 
     /// The open room's lines come.
     pub fn lines(&mut self, lines: Vec<RoomLineView>) {
-        let at = self.asked.iter().position(|(_, t)| matches!(t, Then::History { .. })).expect("history was asked");
+        let at = self
+            .asked
+            .iter()
+            .position(|(_, t)| matches!(t, Then::History { .. }))
+            .expect("history was asked");
         let (_, then) = self.asked.remove(at);
         self.input(Input::Reply(then, Ok(Reply::RoomLines { lines })));
     }
@@ -169,7 +186,8 @@ impl Screen {
     /// Draws, and gives the cells.
     pub fn draw(&mut self) -> Buffer {
         let (width, height) = self.app.size;
-        let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a terminal in memory");
+        let mut terminal =
+            Terminal::new(TestBackend::new(width, height)).expect("a terminal in memory");
         let mut drawn = None;
         terminal.draw(|frame| drawn = Some(view::draw(&self.app, frame))).expect("it draws");
         self.app.drawn = drawn.expect("it was drawn");
@@ -235,7 +253,14 @@ pub fn contact(name: &str) -> ConversationView {
 }
 
 /// A message number `number`, said so many minutes ago. Of `alice`: ours.
-pub fn message(with: &str, number: i64, from: &str, text: &str, state: &str, ago: u64) -> MessageView {
+pub fn message(
+    with: &str,
+    number: i64,
+    from: &str,
+    text: &str,
+    state: &str,
+    ago: u64,
+) -> MessageView {
     MessageView {
         conversation: with.into(),
         number,
@@ -279,7 +304,11 @@ pub fn room(name: &str) -> RoomView {
         online: true,
         connection: "connected".into(),
         route: "tor+onion".into(),
-        people: vec![talker("alice~k3m9x2ab", true), talker("alice~07qxw4ne", false), talker("bob", false)],
+        people: vec![
+            talker("alice~k3m9x2ab", true),
+            talker("alice~07qxw4ne", false),
+            talker("bob", false),
+        ],
         unseen: 0,
         newest: 0,
     }
@@ -294,7 +323,11 @@ pub fn said(number: u64, from: &str, text: &str, state: &str) -> RoomLineView {
         text: text.into(),
         at_ms: NOW - 5 * MINUTE,
         state: state.into(),
-        route: if from.is_empty() || state == "queued" { String::new() } else { "tor+onion".into() },
+        route: if from.is_empty() || state == "queued" {
+            String::new()
+        } else {
+            "tor+onion".into()
+        },
     }
 }
 
@@ -315,7 +348,14 @@ pub fn alice(width: u16, height: u16) -> Screen {
         kind: "group".into(),
         members: 5,
         route: None,
-        newest: Some(Box::new(message("Hiking", 3, "dave", "Sunday then, if the weather holds", "received", 2_000))),
+        newest: Some(Box::new(message(
+            "Hiking",
+            3,
+            "dave",
+            "Sunday then, if the weather holds",
+            "received",
+            2_000,
+        ))),
         ..contact("Hiking")
     };
     Screen::of(width, height, vec![bob, carol, group], vec![])

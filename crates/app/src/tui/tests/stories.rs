@@ -18,7 +18,9 @@ fn asked(screen: &Screen, what: &str) -> usize {
 fn a_message_elsewhere_is_unread_and_rings_and_alt_a_goes_there() {
     let mut screen = alice(100, 24);
     screen.history(vec![]);
-    screen.event(Event::Message { message: message("Hiking", 20, "dave", "hello all", "received", 0) });
+    screen.event(Event::Message {
+        message: message("Hiking", 20, "dave", "hello all", "received", 0),
+    });
     assert_eq!(screen.rung, ["a new message"]);
     assert!(screen.shows("• 1 new"));
     // What was most recently active is on top.
@@ -249,10 +251,15 @@ fn drafts_stay_with_their_conversation() {
 #[test]
 fn the_mouse_chooses_scrolls_and_presses() {
     let mut screen = alice(100, 24);
-    screen.history((1..60).map(|n| message("bob", n, "bob", &format!("number {n}"), "received", 90)).collect());
+    screen.history(
+        (1..60).map(|n| message("bob", n, "bob", &format!("number {n}"), "received", 90)).collect(),
+    );
     let at = |screen: &mut Screen, what: &str| {
         let text = screen.text();
-        let row = text.lines().position(|l| l.contains(what)).unwrap_or_else(|| panic!("{what} is not on\n{text}"));
+        let row = text
+            .lines()
+            .position(|l| l.contains(what))
+            .unwrap_or_else(|| panic!("{what} is not on\n{text}"));
         let line = text.lines().nth(row).unwrap_or_default();
         let column = crate::tui::text::width(&line[..line.find(what).unwrap_or(0)]);
         (u16::try_from(column).unwrap(), u16::try_from(row).unwrap())
@@ -293,7 +300,10 @@ fn the_mouse_chooses_scrolls_and_presses() {
 fn a_room_speaks_with_its_own_commands() {
     let mut screen = Screen::of(100, 24, vec![contact("bob")], vec![room("circle")]);
     screen.history(vec![]);
-    screen.event(Event::RoomLine { room: "circle".into(), line: said(1, "bob", "anybody?", "received") });
+    screen.event(Event::RoomLine {
+        room: "circle".into(),
+        line: said(1, "bob", "anybody?", "received"),
+    });
     assert_eq!(screen.rung, ["a new message"]);
     screen.alt(KeyCode::Char('a'));
     screen.lines(vec![said(1, "bob", "anybody?", "received")]);
@@ -309,8 +319,14 @@ fn a_room_speaks_with_its_own_commands() {
         assert_eq!(screen.last(), asks, "{typed}");
     }
     // A line that gets further is the same line.
-    screen.event(Event::RoomLine { room: "circle".into(), line: said(2, "alice~k3m9x2ab", "hello", "sent") });
-    screen.event(Event::RoomLine { room: "circle".into(), line: said(2, "alice~k3m9x2ab", "hello", "stored") });
+    screen.event(Event::RoomLine {
+        room: "circle".into(),
+        line: said(2, "alice~k3m9x2ab", "hello", "sent"),
+    });
+    screen.event(Event::RoomLine {
+        room: "circle".into(),
+        line: said(2, "alice~k3m9x2ab", "hello", "stored"),
+    });
     let text = screen.text();
     assert_eq!(text.matches(": hello").count(), 2, "once in the list, once in the room\n{text}");
     screen.event(Event::RoomLeft { room: "circle".into() });
@@ -323,11 +339,17 @@ fn what_another_window_does_shows_here() {
     screen.history(vec![message("bob", 1, "alice", "hello", "read", 3)]);
     screen.event(Event::Changed { message: message("bob", 1, "alice", "hello again", "read", 3) });
     assert!(screen.shows("hello again"));
-    screen.event(Event::Expired { conversation: "bob".into(), id: message("bob", 1, "", "", "", 0).id });
+    screen.event(Event::Expired {
+        conversation: "bob".into(),
+        id: message("bob", 1, "", "", "", 0).id,
+    });
     assert!(!screen.shows("hello again"));
     // Renamed there: it is not shown under the old name any more.
     screen.event(Event::Conversation { conversation: "bob".into(), text: "renamed".into() });
-    screen.answer(&Then::Conversations, Reply::Conversations { conversations: vec![contact("robert")] });
+    screen.answer(
+        &Then::Conversations,
+        Reply::Conversations { conversations: vec![contact("robert")] },
+    );
     assert_eq!(screen.app.current, Some(with("robert")));
 }
 
@@ -347,7 +369,9 @@ fn the_screen_asks_each_thing_once_at_a_time() {
     let mut screen = alice(100, 24);
     let before = asked(&screen, "Conversations");
     for n in 50..80 {
-        screen.event(Event::Message { message: message("carol", n, "carol", "again", "received", 0) });
+        screen.event(Event::Message {
+            message: message("carol", n, "carol", "again", "received", 0),
+        });
     }
     assert!(asked(&screen, "Conversations") <= before + 1, "{:?}", screen.asked);
 }
@@ -380,7 +404,9 @@ fn an_invite_on_the_command_line_waits_for_a_name() {
 #[test]
 fn what_is_covered_or_below_is_not_seen() {
     let mut screen = alice(100, 24);
-    screen.history((1..60).map(|n| message("bob", n, "bob", &format!("number {n}"), "received", 90)).collect());
+    screen.history(
+        (1..60).map(|n| message("bob", n, "bob", &format!("number {n}"), "received", 90)).collect(),
+    );
     screen.key(KeyCode::F(1));
     screen.event(Event::Message { message: message("bob", 70, "bob", "one", "received", 0) });
     assert_eq!(asked(&screen, "Seen"), 0, "the help covers it");

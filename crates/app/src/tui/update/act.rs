@@ -39,8 +39,12 @@ pub fn act(app: &mut App, out: &mut Vec<Effect>, action: Action, digit: Option<u
         | Action::Copy => {
             let chosen = app.log().and_then(|l| l.chosen()).cloned();
             match (chosen, app.current.clone()) {
-                (Some(line), Some(Place::Conversation(name))) => on_message(app, out, action, &line, &name),
-                (Some(line), Some(Place::Room(_))) if action == Action::Copy => out.push(Effect::Copy(line.text)),
+                (Some(line), Some(Place::Conversation(name))) => {
+                    on_message(app, out, action, &line, &name)
+                }
+                (Some(line), Some(Place::Room(_))) if action == Action::Copy => {
+                    out.push(Effect::Copy(line.text))
+                }
                 (Some(_), _) => app.say("open rooms have texts only: nothing of that kind"),
                 (None, _) => app.say("choose a message first: Alt+↑, or click it"),
             }
@@ -69,7 +73,9 @@ pub fn act(app: &mut App, out: &mut Vec<Effect>, action: Action, digit: Option<u
         Action::Mesh => out.push(Effect::Ask(Command::Mesh {}, Then::Mesh)),
         Action::Show => out.push(Effect::Ask(
             Command::Show { seconds: 600 },
-            Then::Say("your name is shown to everybody on the local network for ten minutes".to_owned()),
+            Then::Say(
+                "your name is shown to everybody on the local network for ten minutes".to_owned(),
+            ),
         )),
         Action::Settings => out.push(Effect::Ask(Command::Settings {}, Then::Settings(true))),
         Action::RoomLink
@@ -186,7 +192,9 @@ fn back(app: &mut App) {
         app.input = field("");
     } else if app.narrow() {
         app.pane = Pane::List;
-        if let Some(at) = app.current.as_ref().and_then(|c| app.places().iter().position(|p| p == c)) {
+        if let Some(at) =
+            app.current.as_ref().and_then(|c| app.places().iter().position(|p| p == c))
+        {
             app.at = at;
         }
     }
@@ -207,7 +215,10 @@ fn set_switch(app: &mut App, out: &mut Vec<Effect>, key: &str, on: bool) {
     let value = if on { "true" } else { "false" };
     lists::preference(app, out, key, value);
     app.say(format!("{key}: {}", if on { "on" } else { "off" }));
-    out.push(Effect::Ask(Command::Set { key: key.to_owned(), value: value.to_owned() }, Then::Set(key.to_owned())));
+    out.push(Effect::Ask(
+        Command::Set { key: key.to_owned(), value: value.to_owned() },
+        Then::Set(key.to_owned()),
+    ));
 }
 
 fn invite(app: &mut App, out: &mut Vec<Effect>) {
@@ -233,18 +244,31 @@ fn on_message(app: &mut App, out: &mut Vec<Effect>, action: Action, line: &Line,
         }
         Action::React => app.dialogs.push(Dialog::Pick(Box::new(lists::reactions(line, name)))),
         Action::Delete => {
-            let what = if line.you { "It is deleted here and with everybody." } else { "It is deleted here only." };
+            let what = if line.you {
+                "It is deleted here and with everybody."
+            } else {
+                "It is deleted here only."
+            };
             let command = Command::Delete { conversation, message };
             let delete = Button::new("delete", Press::Ask(Box::new(command), Then::Nothing));
-            let rows =
-                vec![Row::Text(super::super::text::clip(&line.text, 200)), Row::Blank, Row::Text(what.to_owned())];
-            app.dialogs.push(Dialog::Page(Page::new("Delete this message?", rows, vec![delete, pages::close("keep")])));
+            let rows = vec![
+                Row::Text(super::super::text::clip(&line.text, 200)),
+                Row::Blank,
+                Row::Text(what.to_owned()),
+            ];
+            app.dialogs.push(Dialog::Page(Page::new(
+                "Delete this message?",
+                rows,
+                vec![delete, pages::close("keep")],
+            )));
         }
         Action::Cancel if line.you => {
             let done = Then::Say("taken back".to_owned());
             out.push(Effect::Ask(Command::Cancel { conversation, message }, done));
         }
-        Action::Why if line.you => out.push(Effect::Ask(Command::Why { conversation, message }, Then::Why)),
+        Action::Why if line.you => {
+            out.push(Effect::Ask(Command::Why { conversation, message }, Then::Why))
+        }
         Action::Fetch => match &line.file {
             Some(file) if !file.ours && file.state == "offered" => fetch(out, &file.transfer),
             _ => app.say("no file is offered in this message"),
@@ -283,17 +307,24 @@ fn in_talk(app: &mut App, out: &mut Vec<Effect>, action: Action) {
     let name = place.name().to_owned();
     match (&place, action) {
         (_, Action::Export) => app.dialogs.push(Dialog::Pick(Box::new(lists::export(&place)))),
-        (Place::Room(_), Action::People) => app.dialogs.push(Dialog::Page(pages::people_of_room(app))),
+        (Place::Room(_), Action::People) => {
+            app.dialogs.push(Dialog::Page(pages::people_of_room(app)))
+        }
         (Place::Room(_), Action::Leave) => {
             let command = Command::LeaveRoom { room: name };
-            let rows =
-                vec![Row::Text("It ends once what you said there is stored. To come back you need a link.".to_owned())];
+            let rows = vec![Row::Text(
+                "It ends once what you said there is stored. To come back you need a link."
+                    .to_owned(),
+            )];
             sure(app, "Leave this room?", rows, "leave", command, Then::Gone(place));
         }
         (Place::Room(_), _) => app.say("that is for contacts and groups"),
         (_, Action::SendFile) => out.push(Effect::ReadDir(None)),
         (_, Action::Words) => {
-            out.push(Effect::Ask(Command::SafetyWords { conversation: name.clone() }, Then::Words(name)));
+            out.push(Effect::Ask(
+                Command::SafetyWords { conversation: name.clone() },
+                Then::Words(name),
+            ));
         }
         (_, Action::Floor) => app.dialogs.push(Dialog::Pick(Box::new(lists::floors(app)))),
         (_, Action::Timer) => app.dialogs.push(Dialog::Pick(Box::new(lists::timers(&name)))),
@@ -309,8 +340,17 @@ fn in_talk(app: &mut App, out: &mut Vec<Effect>, action: Action) {
         (_, Action::People) => members(out, name, Members::Show),
         (_, Action::Leave) => {
             let command = Command::Leave { conversation: name };
-            let rows = vec![Row::Text("The others are told. The history stays here until you forget it.".to_owned())];
-            sure(app, "Leave this conversation?", rows, "leave", command, Then::Say("left".to_owned()));
+            let rows = vec![Row::Text(
+                "The others are told. The history stays here until you forget it.".to_owned(),
+            )];
+            sure(
+                app,
+                "Leave this conversation?",
+                rows,
+                "leave",
+                command,
+                Then::Say("left".to_owned()),
+            );
         }
         (_, Action::Forget) => {
             let command = Command::Forget { conversation: name };
@@ -326,7 +366,9 @@ fn in_group(app: &mut App, out: &mut Vec<Effect>, action: Action, name: String) 
         return app.say("that is for groups");
     }
     match action {
-        Action::GroupInvite => app.dialogs.push(Dialog::Pick(Box::new(lists::contacts_for(app, &name)))),
+        Action::GroupInvite => {
+            app.dialogs.push(Dialog::Pick(Box::new(lists::contacts_for(app, &name))))
+        }
         Action::GroupTitle => super::ask(app, pages::group_title(&name)),
         Action::GroupRemove => members(out, name, Members::Remove),
         Action::GroupRestart => members(out, name, Members::Restart),
@@ -335,7 +377,10 @@ fn in_group(app: &mut App, out: &mut Vec<Effect>, action: Action, name: String) 
 }
 
 fn members(out: &mut Vec<Effect>, name: String, what: Members) {
-    out.push(Effect::Ask(Command::Members { conversation: name.clone() }, Then::Members(name, what)));
+    out.push(Effect::Ask(
+        Command::Members { conversation: name.clone() },
+        Then::Members(name, what),
+    ));
 }
 
 /// Asks before something that cannot be taken back.
@@ -369,7 +414,14 @@ fn in_room(app: &mut App, out: &mut Vec<Effect>, action: Action) {
                 Row::Text(format!("They stay: {}", if names.is_empty() { "nobody".to_owned() } else { names.join(", ") })),
             ];
             let command = Command::RoomRekey { room: name, names };
-            sure(app, "New keys for this room?", rows, "new keys", command, Then::Say("new keys".to_owned()));
+            sure(
+                app,
+                "New keys for this room?",
+                rows,
+                "new keys",
+                command,
+                Then::Say("new keys".to_owned()),
+            );
         }
         _ => {}
     }

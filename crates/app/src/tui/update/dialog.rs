@@ -141,7 +141,10 @@ fn answered(app: &mut App, out: &mut Vec<Effect>, prompt: Prompt, answer: String
             (Command::RenameGroup { group, title: answer }, Then::Say("renamed for all".to_owned()))
         }
         Purpose::Timer(conversation) => match timer_seconds(&answer) {
-            Ok(seconds) => (Command::SetTimer { conversation, seconds }, Then::Say("the timer is set".to_owned())),
+            Ok(seconds) => (
+                Command::SetTimer { conversation, seconds },
+                Then::Say("the timer is set".to_owned()),
+            ),
             Err(failure) => {
                 app.complain(failure.to_string());
                 app.dialogs.push(Dialog::Prompt(Box::new(prompt)));

@@ -4,7 +4,9 @@ use super::super::dialog::{Dialog, Live};
 use super::super::message::Line;
 use super::super::state::{App, Effect, Place, Then};
 use super::{open, pages};
-use crate::engine::profile::{Command, ConversationView, Event, MessageView, RoomLineView, RoomView};
+use crate::engine::profile::{
+    Command, ConversationView, Event, MessageView, RoomLineView, RoomView,
+};
 
 /// It has told something.
 pub fn event(app: &mut App, out: &mut Vec<Effect>, event: Event) {
@@ -110,7 +112,8 @@ fn live(app: &App, what: Live) -> bool {
     matches!(app.dialogs.last(), Some(Dialog::Page(page)) if page.live == what)
 }
 
-/// Rings, if a person wants that. It says neither what nor who: others look at the desktop too, and it keeps what it has shown.
+/// Rings, if a person wants that. It says neither what nor who: others look at the desktop too, and
+/// it keeps what it has shown.
 fn notify(app: &App, out: &mut Vec<Effect>, text: &str) {
     if app.prefs.notify {
         out.push(Effect::Notify(text.to_owned()));

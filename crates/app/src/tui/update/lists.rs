@@ -11,12 +11,15 @@ use super::super::theme::Theme;
 use super::pages;
 use crate::cli::args_profile::Format;
 use crate::cli::profile::show::{bytes, date_time};
-use crate::engine::profile::{Command, InviteView, MemberView, MessageView, PersonView, RoomView, SettingView};
+use crate::engine::profile::{
+    Command, InviteView, MemberView, MessageView, PersonView, RoomView, SettingView,
+};
 
 /// Title of the palette.
 pub const PALETTE: &str = "Do anything, go anywhere";
 
-/// What each floor allows and hides; none is better than another in itself: they hide different things.
+/// What each floor allows and hides; none is better than another in itself: they hide different
+/// things.
 pub const FLOORS: [(&str, &str); 5] = [
     ("hidden", "onion, tor or lan: the hub never sees this machine's address"),
     ("onion", "relays only: hides who talks to whom, and when; slower"),
@@ -41,9 +44,12 @@ pub fn palette(app: &mut App) {
     let places = app.places().into_iter().map(|place| {
         let what = match &place {
             Place::Room(_) => "room".to_owned(),
-            Place::Conversation(name) => {
-                app.conversations.iter().find(|c| c.name == *name).map(|c| c.kind.clone()).unwrap_or_default()
-            }
+            Place::Conversation(name) => app
+                .conversations
+                .iter()
+                .find(|c| c.name == *name)
+                .map(|c| c.kind.clone())
+                .unwrap_or_default(),
         };
         let new = app.unseen(&place);
         let detail = if new > 0 { format!("{what}, {new} new") } else { what };
@@ -59,7 +65,8 @@ pub fn palette(app: &mut App) {
 /// Searches as one types.
 pub fn search(app: &mut App) {
     let note = "Words that the message holds; Enter shows it where it was said.";
-    let pick = Pick { source: Source::Search, ..Pick::new("Search all messages", note, Vec::new()) };
+    let pick =
+        Pick { source: Source::Search, ..Pick::new("Search all messages", note, Vec::new()) };
     app.dialogs.push(Dialog::Pick(Box::new(pick)));
 }
 
@@ -85,7 +92,11 @@ pub fn found(app: &mut App, query: &str, messages: Vec<MessageView>) {
     for (place, log) in app.logs.iter().filter(|(p, _)| matches!(p, Place::Room(_))) {
         let holds = |l: &&Line| words.iter().all(|w| l.text.to_lowercase().contains(w));
         let lines = log.lines.iter().filter(|l| !l.notice).filter(holds);
-        all.extend(lines.map(|l| (l.at_ms, hit(app, &l.from, &l.text, l.at_ms, place.clone(), l.id.clone()))));
+        all.extend(
+            lines.map(|l| {
+                (l.at_ms, hit(app, &l.from, &l.text, l.at_ms, place.clone(), l.id.clone()))
+            }),
+        );
     }
     all.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
     if let Some(Dialog::Pick(pick)) = app.dialogs.last_mut()
@@ -105,14 +116,20 @@ fn hit(app: &App, from: &str, said: &str, at_ms: u64, place: Place, id: String) 
 
 /// Which routes the open conversation may use.
 pub fn floors(app: &App) -> Pick {
-    let (name, now) = app.conversation().map(|c| (c.name.clone(), c.floor.clone())).unwrap_or_default();
+    let (name, now) =
+        app.conversation().map(|c| (c.name.clone(), c.floor.clone())).unwrap_or_default();
     let items = FLOORS.map(|(floor, what)| {
         let mark = if floor == now { "● " } else { "  " };
         let command = Command::Floor { conversation: name.clone(), floor: floor.to_owned() };
-        Item::new(format!("{mark}{floor}"), what, Press::Ask(Box::new(command), Then::Say(format!("floor: {floor}"))))
+        Item::new(
+            format!("{mark}{floor}"),
+            what,
+            Press::Ask(Box::new(command), Then::Say(format!("floor: {floor}"))),
+        )
     });
     let note = "Each hides something else. The floor holds for what leaves this machine; when no allowed route works, messages wait.";
-    let mut pick = Pick::new(format!("Floor: which routes may “{name}” use from here?"), note, items.to_vec());
+    let mut pick =
+        Pick::new(format!("Floor: which routes may “{name}” use from here?"), note, items.to_vec());
     pick.at = FLOORS.iter().position(|(f, _)| *f == now).unwrap_or(0);
     pick
 }
@@ -128,7 +145,11 @@ pub fn routes(room: &RoomView) -> Pick {
     let items = routes.map(|(route, what)| {
         let mark = if route == room.route { "● " } else { "  " };
         let command = Command::RoomRoute { room: room.name.clone(), route: route.to_owned() };
-        Item::new(format!("{mark}{route}"), what, Press::Ask(Box::new(command), Then::Say(format!("route: {route}"))))
+        Item::new(
+            format!("{mark}{route}"),
+            what,
+            Press::Ask(Box::new(command), Then::Say(format!("route: {route}"))),
+        )
     });
     Pick::new(format!("Route to “{}”", room.name), "Each hides something else.", items.to_vec())
 }
@@ -147,7 +168,11 @@ pub fn timers(name: &str) -> Pick {
         .into_iter()
         .map(|(label, seconds)| {
             let command = Command::SetTimer { conversation: name.to_owned(), seconds };
-            Item::new(label, "", Press::Ask(Box::new(command), Then::Say(format!("messages disappear: {label}"))))
+            Item::new(
+                label,
+                "",
+                Press::Ask(Box::new(command), Then::Say(format!("messages disappear: {label}"))),
+            )
         })
         .collect();
     let prompt = Prompt::new(
@@ -157,17 +182,25 @@ pub fn timers(name: &str) -> Pick {
         Purpose::Timer(name.to_owned()),
     );
     items.push(Item::new("another time …", "", Press::Prompt(Box::new(prompt))));
-    Pick::new("Disappearing messages", "New messages of all members go away after this time, everywhere.", items)
+    Pick::new(
+        "Disappearing messages",
+        "New messages of all members go away after this time, everywhere.",
+        items,
+    )
 }
 
 /// What one can think of a message.
 pub fn reactions(line: &Line, name: &str) -> Pick {
     let react = |emoji: &str, remove| {
         let (conversation, message) = (name.to_owned(), line.id.clone());
-        Press::Ask(Box::new(Command::React { conversation, message, emoji: emoji.to_owned(), remove }), Then::Nothing)
+        Press::Ask(
+            Box::new(Command::React { conversation, message, emoji: emoji.to_owned(), remove }),
+            Then::Nothing,
+        )
     };
-    let mut items: Vec<Item> =
-        ["👍", "❤️", "😂", "😮", "😢", "🎉", "ok", "?"].map(|e| Item::new(e, "", react(e, false))).to_vec();
+    let mut items: Vec<Item> = ["👍", "❤️", "😂", "😮", "😢", "🎉", "ok", "?"]
+        .map(|e| Item::new(e, "", react(e, false)))
+        .to_vec();
     let mine = line.reactions.iter().filter(|r| r.you).map(|r| &r.emoji);
     items.extend(mine.map(|e| Item::new(format!("take {e} back"), "", react(e, true))));
     let prompt = Prompt::new(
@@ -206,9 +239,17 @@ pub fn contacts_for(app: &App, group: &str) -> Pick {
     let items = contacts.map(|c| {
         let command = Command::InviteToGroup { group: group.to_owned(), contact: c.name.clone() };
         let detail = if c.verified { "✓ verified" } else { "unverified" };
-        Item::new(&c.name, detail, Press::Ask(Box::new(command), Then::Say(format!("{} is invited", c.name))))
+        Item::new(
+            &c.name,
+            detail,
+            Press::Ask(Box::new(command), Then::Say(format!("{} is invited", c.name))),
+        )
     });
-    Pick::new(format!("Invite whom into “{group}”?"), "They are in once they say yes.", items.collect())
+    Pick::new(
+        format!("Invite whom into “{group}”?"),
+        "They are in once they say yes.",
+        items.collect(),
+    )
 }
 
 /// Members of a group, to do something to one of them.
@@ -220,7 +261,8 @@ pub fn members(group: &str, members: Vec<MemberView>, what: Members) -> Pick {
             let command = Command::RemoveMember { group: group.to_owned(), member: m.name.clone() };
             Press::Ask(Box::new(command), Then::Say(format!("removing {}", m.name)))
         } else {
-            let command = Command::RestartGroup { group: group.to_owned(), without: m.name.clone() };
+            let command =
+                Command::RestartGroup { group: group.to_owned(), without: m.name.clone() };
             Press::Ask(Box::new(command), Then::Open)
         };
         Item::new(&m.name, detail, press)
@@ -233,7 +275,8 @@ pub fn members(group: &str, members: Vec<MemberView>, what: Members) -> Pick {
 pub fn mute(room: &RoomView) -> Pick {
     let others = room.people.iter().filter(|p| !p.you);
     let items = others.map(|p| {
-        let command = Command::RoomMute { room: room.name.clone(), name: p.name.clone(), muted: !p.muted };
+        let command =
+            Command::RoomMute { room: room.name.clone(), name: p.name.clone(), muted: !p.muted };
         let detail = if p.muted { "muted: show again" } else { "mute" };
         Item::new(&p.name, detail, Press::Ask(Box::new(command), Then::Nothing))
     });
@@ -266,10 +309,18 @@ pub fn invites(app: &App, invites: Vec<InviteView>) -> Pick {
     let items = invites.into_iter().map(|i| {
         let label = i.name.clone().unwrap_or_else(|| "for anybody".to_owned());
         let detail = format!("{}, until {}", i.state, date_time(app.local(i.expires_ms)));
-        let press = if i.state == "open" { Press::Page(Box::new(pages::invite(app, &i))) } else { Press::Close };
+        let press = if i.state == "open" {
+            Press::Page(Box::new(pages::invite(app, &i)))
+        } else {
+            Press::Close
+        };
         Item::new(label, detail, press)
     });
-    Pick::new("Invites that you made", "Enter shows the link, and takes it back if you wish.", items.collect())
+    Pick::new(
+        "Invites that you made",
+        "Enter shows the link, and takes it back if you wish.",
+        items.collect(),
+    )
 }
 
 /// Transfers of files, the newest first.
@@ -277,7 +328,11 @@ pub fn transfers(app: &App) -> Pick {
     let items = app.files.iter().rev().map(|f| {
         let way = if f.ours { "to" } else { "from" };
         let detail = format!("{}  {way} {}  {}", bar(f.done, f.size, 10), f.conversation, f.state);
-        Item::new(format!("{} ({})", f.name, bytes(f.size)), detail, Press::Page(Box::new(pages::transfer(f))))
+        Item::new(
+            format!("{} ({})", f.name, bytes(f.size)),
+            detail,
+            Press::Page(Box::new(pages::transfer(f))),
+        )
     });
     Pick { source: Source::Asked, ..Pick::new("File transfers", "", items.collect()) }
 }
@@ -293,9 +348,14 @@ pub fn bar(done: u64, size: u64, cells: usize) -> String {
 pub fn nearby(people: Vec<PersonView>) -> Pick {
     let items = people.into_iter().map(|p| {
         let command = Command::Knock { key: p.key, name: None };
-        Item::new(p.name, format!("heard {} s ago", p.ago_ms / 1_000), Press::Ask(Box::new(command), Then::Open))
+        Item::new(
+            p.name,
+            format!("heard {} s ago", p.ago_ms / 1_000),
+            Press::Ask(Box::new(command), Then::Open),
+        )
     });
-    let note = "Anybody can show any name. Enter knocks: compare the words that both of you see then.";
+    let note =
+        "Anybody can show any name. Enter knocks: compare the words that both of you see then.";
     Pick::new("Who shows themselves on the local network", note, items.collect())
 }
 
@@ -313,7 +373,11 @@ pub fn themes(app: &mut App) {
 pub fn settings(settings: Vec<SettingView>) -> Pick {
     let items = settings.into_iter().map(|s| {
         let value = if s.value.is_empty() { "—" } else { &s.value };
-        Item::new(format!("{} = {}", s.key, text::clip(value, 40)), &s.help, Press::Setting(Box::new(s.clone())))
+        Item::new(
+            format!("{} = {}", s.key, text::clip(value, 40)),
+            &s.help,
+            Press::Setting(Box::new(s.clone())),
+        )
     });
     Pick::new("Settings", "They are kept in config.toml of the profile.", items.collect())
 }
@@ -323,7 +387,11 @@ pub fn choices(setting: &SettingView) -> Pick {
     let items = setting.choices.iter().map(|value| {
         let mark = if *value == setting.value { "● " } else { "  " };
         let command = Command::Set { key: setting.key.clone(), value: value.clone() };
-        Item::new(format!("{mark}{value}"), "", Press::Ask(Box::new(command), Then::Set(setting.key.clone())))
+        Item::new(
+            format!("{mark}{value}"),
+            "",
+            Press::Ask(Box::new(command), Then::Set(setting.key.clone())),
+        )
     });
     Pick::new(&setting.key, &setting.help, items.collect())
 }

@@ -1,4 +1,5 @@
-//! What happens to the screen when something happens. No clocks, terminals or engines here: effects come out.
+//! What happens to the screen when something happens. No clocks, terminals or engines here: effects
+//! come out.
 
 mod act;
 mod dialog;
@@ -57,7 +58,9 @@ pub fn update(app: &mut App, now_ms: u64, input: Input) -> Vec<Effect> {
     let mut out = Vec::new();
     app.dirty |= !matches!(input, Input::Tick);
     match input {
-        Input::Terminal(Event::Key(key)) if key.kind != KeyEventKind::Release => typing::key(app, &mut out, key),
+        Input::Terminal(Event::Key(key)) if key.kind != KeyEventKind::Release => {
+            typing::key(app, &mut out, key)
+        }
         Input::Terminal(Event::Mouse(mouse)) => mouse::mouse(app, &mut out, mouse),
         Input::Terminal(Event::Paste(text)) => typing::paste(app, &mut out, &text),
         Input::Terminal(Event::Resize(width, height)) => {

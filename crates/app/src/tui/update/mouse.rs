@@ -17,7 +17,8 @@ pub fn mouse(app: &mut App, out: &mut Vec<Effect>, mouse: MouseEvent) {
         return;
     }
     let at = Position { x: mouse.column, y: mouse.row };
-    let hit = app.drawn.hits.iter().rev().find(|(area, _)| area.contains(at)).map(|(_, hit)| hit.clone());
+    let hit =
+        app.drawn.hits.iter().rev().find(|(area, _)| area.contains(at)).map(|(_, hit)| hit.clone());
     match mouse.kind {
         MouseEventKind::Down(MouseButton::Left) => {
             if let Some(hit) = hit {

@@ -45,8 +45,12 @@ pub fn fetch(app: &mut App, out: &mut Vec<Effect>, place: Place, older: bool) {
     log.asking = true;
     let before = if older { log.lines.first().map(|l| l.number) } else { None };
     let command = match &place {
-        Place::Conversation(name) => Command::History { conversation: name.clone(), before, limit: Some(PAGE) },
-        Place::Room(name) => Command::RoomHistory { room: name.clone(), after: None, limit: Some(ROOM_LINES) },
+        Place::Conversation(name) => {
+            Command::History { conversation: name.clone(), before, limit: Some(PAGE) }
+        }
+        Place::Room(name) => {
+            Command::RoomHistory { room: name.clone(), after: None, limit: Some(ROOM_LINES) }
+        }
     };
     out.push(Effect::Ask(command, Then::History { place, older }));
 }
@@ -56,7 +60,8 @@ pub fn mark_new(app: &mut App, place: &Place) {
     let unseen = usize::try_from(app.unseen(place)).unwrap_or(usize::MAX);
     if let Some(log) = app.logs.get_mut(place) {
         let others = log.lines.iter().rev().filter(|l| !l.you && !l.notice);
-        log.new_from = if unseen == 0 { None } else { others.take(unseen).last().map(|l| l.number) };
+        log.new_from =
+            if unseen == 0 { None } else { others.take(unseen).last().map(|l| l.number) };
     }
 }
 
@@ -79,7 +84,10 @@ pub fn seen(app: &mut App, out: &mut Vec<Effect>) {
             if let Some(entry) = app.conversations.iter_mut().find(|c| c.name == *name) {
                 entry.unseen = 0;
             }
-            out.push(Effect::Ask(Command::Seen { conversation: name.clone(), up_to }, Then::Nothing));
+            out.push(Effect::Ask(
+                Command::Seen { conversation: name.clone(), up_to },
+                Then::Nothing,
+            ));
         }
         Place::Room(name) => {
             if let Some(room) = app.rooms.iter_mut().find(|r| r.name == *name) {
@@ -162,5 +170,8 @@ pub fn accept(app: &mut App, out: &mut Vec<Effect>, link: &str) {
 pub fn join(app: &mut App, out: &mut Vec<Effect>, link: &str) {
     app.say("joining the room …");
     let link = super::typing::squeezed(link);
-    out.push(Effect::Ask(Command::JoinRoom { link, name: None, nick: None, route: None }, Then::Open));
+    out.push(Effect::Ask(
+        Command::JoinRoom { link, name: None, nick: None, route: None },
+        Then::Open,
+    ));
 }

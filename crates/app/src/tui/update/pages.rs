@@ -6,7 +6,9 @@ use super::super::message::{ROUTES, State};
 use super::super::state::{App, Then};
 use crate::cli::profile::show::{bytes, date_time};
 use crate::cli::{line, profile};
-use crate::engine::profile::{CarriedView, Command, FileView, InviteView, MemberView, MeshView, NetworkView, RoomView};
+use crate::engine::profile::{
+    CarriedView, Command, FileView, InviteView, MemberView, MeshView, NetworkView, RoomView,
+};
 
 /// Title of the help.
 pub const HELP: &str = "Help";
@@ -25,32 +27,53 @@ pub fn close(label: &str) -> Button {
 /// The help: keys, marks, slash commands.
 pub fn help() -> Page {
     let mut rows = vec![Row::Head("How far a message of yours got".to_owned())];
-    rows.extend(State::LEGEND.map(|(s, what)| Row::Pair(format!("{} {}", s.mark(), s.word()), what.to_owned())));
+    rows.extend(
+        State::LEGEND
+            .map(|(s, what)| Row::Pair(format!("{} {}", s.mark(), s.word()), what.to_owned())),
+    );
     rows.extend([
         Row::Dim("“w” on a chosen message says why it is not further.".to_owned()),
         Row::Blank,
         Row::Head("Which route carried a message".to_owned()),
     ]);
-    rows.extend(ROUTES.map(|(letter, name, what)| Row::Pair(format!("12:30 {letter}"), format!("{name}: {what}"))));
+    rows.extend(ROUTES.map(|(letter, name, what)| {
+        Row::Pair(format!("12:30 {letter}"), format!("{name}: {what}"))
+    }));
     rows.extend([
         Row::Blank,
         Row::Head("Marks".to_owned()),
         Row::Pair("• 3 new".to_owned(), "three messages that you have not seen".to_owned()),
         Row::Pair("✓ bob".to_owned(), "verified: you have compared the safety words".to_owned()),
-        Row::Pair("? bob".to_owned(), "unverified: compare them, face to face or on the phone".to_owned()),
+        Row::Pair(
+            "? bob".to_owned(),
+            "unverified: compare them, face to face or on the phone".to_owned(),
+        ),
         Row::Pair(
             "[onion]".to_owned(),
             "the route that works now: onion, tor, tor+onion, direct or lan; [—]: none".to_owned(),
         ),
-        Row::Pair("bob~k3m9x2ab".to_owned(), "in a room: digits of the key, where two have the same name".to_owned()),
+        Row::Pair(
+            "bob~k3m9x2ab".to_owned(),
+            "in a room: digits of the key, where two have the same name".to_owned(),
+        ),
         Row::Blank,
     ]);
     rows.extend(keys::rows());
-    rows.push(Row::Head("Typed commands; ID: first digits of a message's id, or `last`".to_owned()));
-    rows.extend(profile::COMMANDS.iter().map(|(usage, what)| Row::Pair((*usage).to_owned(), (*what).to_owned())));
+    rows.push(Row::Head(
+        "Typed commands; ID: first digits of a message's id, or `last`".to_owned(),
+    ));
+    rows.extend(
+        profile::COMMANDS
+            .iter()
+            .map(|(usage, what)| Row::Pair((*usage).to_owned(), (*what).to_owned())),
+    );
     rows.push(Row::Blank);
     rows.push(Row::Head("Typed commands in open rooms".to_owned()));
-    rows.extend(line::COMMANDS.iter().map(|(usage, what)| Row::Pair((*usage).to_owned(), (*what).to_owned())));
+    rows.extend(
+        line::COMMANDS
+            .iter()
+            .map(|(usage, what)| Row::Pair((*usage).to_owned(), (*what).to_owned())),
+    );
     Page::new(HELP, rows, vec![close("close")])
 }
 
@@ -58,15 +81,24 @@ pub fn help() -> Page {
 pub fn first_name() -> Prompt {
     let note = "This is the name that people see whom you invite, or who invite you. It is kept on this machine and \
                 told to nobody else; you can change it later.";
-    let prompt = Prompt::new("Welcome to Hushwing. What is your name?", note, "", Purpose::FirstName);
+    let prompt =
+        Prompt::new("Welcome to Hushwing. What is your name?", note, "", Purpose::FirstName);
     Prompt { must: true, ..prompt }
 }
 
 /// What follows the first question.
 pub fn first_steps() -> Pick {
     let items = vec![
-        Item::new("Use an invite that you were given", "paste the link right here", Press::Act(Action::AcceptInvite)),
-        Item::new("Invite somebody", "a link and a QR code, for one person", Press::Act(Action::Invite)),
+        Item::new(
+            "Use an invite that you were given",
+            "paste the link right here",
+            Press::Act(Action::AcceptInvite),
+        ),
+        Item::new(
+            "Invite somebody",
+            "a link and a QR code, for one person",
+            Press::Act(Action::Invite),
+        ),
         Item::new("Join an open room", "by its link", Press::Act(Action::JoinRoom)),
         Item::new("Look around first", "", Press::Close),
     ];
@@ -86,13 +118,15 @@ pub fn accept_invite(link: &str) -> Prompt {
 
 /// Asks for a room's link.
 pub fn join_room(link: &str) -> Prompt {
-    let note = "Paste the link (hushwing:room#…), then Enter. Whoever holds it reads what is said there.";
+    let note =
+        "Paste the link (hushwing:room#…), then Enter. Whoever holds it reads what is said there.";
     Prompt::new("Join an open room", note, link, Purpose::JoinRoom)
 }
 
 /// Asks for a new room's name.
 pub fn new_room() -> Prompt {
-    let note = "What you call it; only you see that. Whoever gets its link reads what is said there.";
+    let note =
+        "What you call it; only you see that. Whoever gets its link reads what is said there.";
     Prompt::new("New open room", note, "", Purpose::NewRoom)
 }
 
@@ -108,13 +142,23 @@ pub fn rename(name: &str) -> Prompt {
 
 /// Asks for a group's new title.
 pub fn group_title(name: &str) -> Prompt {
-    Prompt::new("Rename the group", "All members see it.", name, Purpose::GroupTitle(name.to_owned()))
+    Prompt::new(
+        "Rename the group",
+        "All members see it.",
+        name,
+        Purpose::GroupTitle(name.to_owned()),
+    )
 }
 
 /// Asks for a name in a room.
 pub fn nick(room: &RoomView) -> Prompt {
     let now = room.you.split('~').next().unwrap_or_default();
-    Prompt::new("Your name in this room", "Everybody here sees it.", now, Purpose::Nick(room.name.clone()))
+    Prompt::new(
+        "Your name in this room",
+        "Everybody here sees it.",
+        now,
+        Purpose::Nick(room.name.clone()),
+    )
 }
 
 /// While an invite is being made.
@@ -139,7 +183,10 @@ pub fn invite(app: &App, invite: &InviteView) -> Page {
     let buttons = vec![
         close("close"),
         Button::new("copy", Press::Copy(invite.link.clone())),
-        Button::new("take it back", Press::Ask(Box::new(revoke), Then::Say("taken back".to_owned()))),
+        Button::new(
+            "take it back",
+            Press::Ask(Box::new(revoke), Then::Say("taken back".to_owned())),
+        ),
     ];
     Page::new("Invite", rows, buttons).live(Live::Invite)
 }
@@ -153,7 +200,11 @@ pub fn room_link(link: &str) -> Page {
         Row::Blank,
     ];
     rows.extend(qr(link));
-    Page::new("Link into this room", rows, vec![close("close"), Button::new("copy", Press::Copy(link.to_owned()))])
+    Page::new(
+        "Link into this room",
+        rows,
+        vec![close("close"), Button::new("copy", Press::Copy(link.to_owned()))],
+    )
 }
 
 /// A link as a QR code of half blocks.
@@ -172,15 +223,23 @@ pub fn words(name: &str, words: &str, verified: bool) -> Page {
         Row::Blank,
         Row::Words(words.to_owned()),
         Row::Blank,
-        text(if verified { format!("✓ {name} is verified.") } else { format!("? {name} is unverified.") }),
+        text(if verified {
+            format!("✓ {name} is verified.")
+        } else {
+            format!("? {name} is unverified.")
+        }),
     ];
     let verify = |verified: bool, said: &str| {
         let command = Command::Verify { conversation: name.to_owned(), verified };
         Press::Ask(Box::new(command), Then::Say(format!("{name} is {said} now")))
     };
-    let mut buttons = vec![close("later"), Button::new("the same: mark as verified", verify(true, "verified"))];
+    let mut buttons =
+        vec![close("later"), Button::new("the same: mark as verified", verify(true, "verified"))];
     if verified {
-        buttons = vec![close("close"), Button::new("not the same: take it back", verify(false, "unverified"))];
+        buttons = vec![
+            close("close"),
+            Button::new("not the same: take it back", verify(false, "unverified")),
+        ];
     }
     Page::new(format!("Safety words with {name}"), rows, buttons)
 }
@@ -195,8 +254,12 @@ pub fn why(app: &App, reason: Option<&str>, since_ms: Option<u64>) -> Page {
 /// Who is in a conversation.
 pub fn members(name: &str, members: &[MemberView]) -> Page {
     let row = |m: &MemberView| {
-        let called =
-            m.contact.as_ref().filter(|c| **c != m.name).map(|c| format!(", you call them {c}")).unwrap_or_default();
+        let called = m
+            .contact
+            .as_ref()
+            .filter(|c| **c != m.name)
+            .map(|c| format!(", you call them {c}"))
+            .unwrap_or_default();
         let mark = match (m.you, m.verified) {
             (true, _) => "you".to_owned(),
             (_, true) => format!("✓ verified{called}"),
@@ -210,10 +273,12 @@ pub fn members(name: &str, members: &[MemberView]) -> Page {
 /// Who talks in the open room.
 pub fn people_of_room(app: &App) -> Page {
     let Some(room) = app.room() else { return Page::new("Room", Vec::new(), vec![close("close")]) };
-    let mut rows = vec![Row::Dim("Who talks here; readers announce nothing.".to_owned()), Row::Blank];
+    let mut rows =
+        vec![Row::Dim("Who talks here; readers announce nothing.".to_owned()), Row::Blank];
     rows.extend(room.people.iter().map(|p| {
         let marks = [(p.you, "you"), (p.left, "left"), (p.muted, "muted")];
-        let marks: Vec<&str> = marks.into_iter().filter(|(on, _)| *on).map(|(_, mark)| mark).collect();
+        let marks: Vec<&str> =
+            marks.into_iter().filter(|(on, _)| *on).map(|(_, mark)| mark).collect();
         Row::Pair(p.name.clone(), marks.join(", "))
     }));
     Page::new(format!("In “{}”", room.name), rows, vec![close("close")])
@@ -228,7 +293,11 @@ pub fn network(networks: &[NetworkView], connections: &[String]) -> Page {
         rows.push(text(n.text.clone()));
         rows.push(Row::Pair(
             "used by".to_owned(),
-            if n.conversations.is_empty() { "nothing yet".to_owned() } else { n.conversations.join(", ") },
+            if n.conversations.is_empty() {
+                "nothing yet".to_owned()
+            } else {
+                n.conversations.join(", ")
+            },
         ));
         if let Some(d) = &n.document {
             let epoch = format!("{}, each {} min", d.epoch, d.epoch_ms / 60_000);
@@ -255,7 +324,9 @@ pub fn network(networks: &[NetworkView], connections: &[String]) -> Page {
         rows.push(text("No hub is in use: it begins with an invite or a room."));
         rows.extend(connections.iter().map(|c| text(c.clone())));
     }
-    rows.push(Row::Dim("All of a network see the same document: compare its digits with others.".to_owned()));
+    rows.push(Row::Dim(
+        "All of a network see the same document: compare its digits with others.".to_owned(),
+    ));
     Page::new("Network", rows, vec![close("close")]).live(Live::Network)
 }
 
@@ -308,13 +379,17 @@ pub fn transfer(file: &FileView) -> Page {
     rows.extend(file.path.as_ref().map(|p| Row::Pair("path".to_owned(), p.clone())));
     let mut buttons = vec![close("close")];
     let transfer = file.transfer.clone();
-    let stop =
-        Press::Ask(Box::new(Command::CancelFile { transfer: transfer.clone() }), Then::Say("stopped".to_owned()));
+    let stop = Press::Ask(
+        Box::new(Command::CancelFile { transfer: transfer.clone() }),
+        Then::Say("stopped".to_owned()),
+    );
     match (file.state.as_str(), file.ours) {
         ("offered", false) => {
             let accept = Command::AcceptFile { transfer, directory: None };
-            buttons
-                .push(Button::new("accept", Press::Ask(Box::new(accept), Then::Say("fetching the file".to_owned()))));
+            buttons.push(Button::new(
+                "accept",
+                Press::Ask(Box::new(accept), Then::Say("fetching the file".to_owned())),
+            ));
             buttons.push(Button::new("refuse", stop));
         }
         ("offered" | "moving", _) => buttons.push(Button::new("stop", stop)),
@@ -344,7 +419,8 @@ pub fn knock(knock: &str, name: &str, words: &str) -> Page {
         Row::Blank,
         Row::Words(words.to_owned()),
     ];
-    let answer = |accept| Box::new(Command::AnswerKnock { knock: knock.to_owned(), accept, name: None });
+    let answer =
+        |accept| Box::new(Command::AnswerKnock { knock: knock.to_owned(), accept, name: None });
     let buttons = vec![
         close("later"),
         Button::new("the same words: accept", Press::Ask(answer(true), Then::Open)),
@@ -355,6 +431,7 @@ pub fn knock(knock: &str, name: &str, words: &str) -> Page {
 
 /// Words to compare while one knocks.
 pub fn knocking(words: &str) -> Page {
-    let rows = vec![text("They should see these words too:"), Row::Blank, Row::Words(words.to_owned())];
+    let rows =
+        vec![text("They should see these words too:"), Row::Blank, Row::Words(words.to_owned())];
     Page::new("You knock", rows, vec![close("close")])
 }

@@ -5,7 +5,8 @@ use super::super::state::{App, Effect, Place, Then};
 use super::{act, lists, open};
 use crate::engine::profile::Command;
 
-/// Does it; the dialog that it comes from is closed, if something else follows or nothing is left to do.
+/// Does it; the dialog that it comes from is closed, if something else follows or nothing is left
+/// to do.
 pub fn press(app: &mut App, out: &mut Vec<Effect>, press: Press) {
     match press {
         Press::Dir(path) => {

@@ -70,7 +70,9 @@ fn good(app: &mut App, out: &mut Vec<Effect>, then: Then, answer: Reply) {
                 app.dialogs.push(Dialog::Page(pages::quit(unstored)));
             }
         }
-        (Then::Conversations, Reply::Conversations { conversations }) => conversations_came(app, out, conversations),
+        (Then::Conversations, Reply::Conversations { conversations }) => {
+            conversations_came(app, out, conversations)
+        }
         (Then::Rooms, Reply::Rooms { rooms }) => {
             app.rooms = rooms;
         }
@@ -110,7 +112,9 @@ fn good(app: &mut App, out: &mut Vec<Effect>, then: Then, answer: Reply) {
 /// Answers that are shown.
 fn shown(app: &mut App, then: Then, answer: Reply) {
     match (then, answer) {
-        (Then::Invite, Reply::Invite(made)) => replace(app, Live::Invite, pages::invite(app, &made)),
+        (Then::Invite, Reply::Invite(made)) => {
+            replace(app, Live::Invite, pages::invite(app, &made))
+        }
         (Then::Invites, Reply::Invites { invites }) => {
             if invites.is_empty() {
                 app.say("you have made no invites");
@@ -131,7 +135,8 @@ fn shown(app: &mut App, then: Then, answer: Reply) {
         }
         (Then::Search(query), Reply::Messages { messages }) => lists::found(app, &query, messages),
         (Then::Network, Reply::Networks { networks }) => {
-            let connections = app.status.as_ref().map(|s| s.connections.clone()).unwrap_or_default();
+            let connections =
+                app.status.as_ref().map(|s| s.connections.clone()).unwrap_or_default();
             replace(app, Live::Network, pages::network(&networks, &connections));
             app.networks = networks;
         }
@@ -148,13 +153,15 @@ fn shown(app: &mut App, then: Then, answer: Reply) {
             app.say(format!("{key}: it counts when the program starts again"));
         }
         (Then::Set(key), _) => app.say(format!("{key}: changed")),
-        (Then::Link, Reply::Link { link }) => app.dialogs.push(Dialog::Page(pages::room_link(&link))),
+        (Then::Link, Reply::Link { link }) => {
+            app.dialogs.push(Dialog::Page(pages::room_link(&link)))
+        }
         _ => {}
     }
 }
 
-/// Shows a page, in the place of an older one of its kind; one that was closed meanwhile comes anew only if it was asked
-/// for by hand.
+/// Shows a page, in the place of an older one of its kind; one that was closed meanwhile comes anew
+/// only if it was asked for by hand.
 fn replace(app: &mut App, live: Live, mut page: Page) {
     for dialog in app.dialogs.iter_mut().rev() {
         if let Dialog::Page(old) = dialog
@@ -177,7 +184,10 @@ fn status_came(app: &mut App, out: &mut Vec<Effect>, status: &Status) {
         }
     } else if let Some(link) = app.invite.take() {
         open::accept(app, out, &link);
-    } else if before.is_some_and(|b| b.name.is_empty()) && app.conversations.is_empty() && app.dialogs.is_empty() {
+    } else if before.is_some_and(|b| b.name.is_empty())
+        && app.conversations.is_empty()
+        && app.dialogs.is_empty()
+    {
         app.toast = None;
         app.dialogs.push(Dialog::Pick(Box::new(pages::first_steps())));
     }

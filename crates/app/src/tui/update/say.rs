@@ -66,7 +66,13 @@ pub fn earlier(app: &mut App, back: bool) {
     app.input = field(at.and_then(|at| app.history.get(at)).map_or("", String::as_str));
 }
 
-fn in_conversation(app: &mut App, out: &mut Vec<Effect>, name: &str, typed: Typed, reply_to: Option<String>) {
+fn in_conversation(
+    app: &mut App,
+    out: &mut Vec<Effect>,
+    name: &str,
+    typed: Typed,
+    reply_to: Option<String>,
+) {
     let conversation = name.to_owned();
     match typed {
         Typed::Blank => {}
@@ -79,18 +85,25 @@ fn in_conversation(app: &mut App, out: &mut Vec<Effect>, name: &str, typed: Type
         }
         Typed::React(id, emoji) => {
             if let Some(line) = find(app, &id, |l| !l.you && !l.notice) {
-                let command = Command::React { conversation, message: line.id, emoji, remove: false };
+                let command =
+                    Command::React { conversation, message: line.id, emoji, remove: false };
                 out.push(Effect::Ask(command, Then::Nothing));
             }
         }
         Typed::Edit(id, text) => {
             if let Some(line) = find(app, &id, |l| l.you) {
-                out.push(Effect::Ask(Command::Edit { conversation, message: line.id, text }, Then::Nothing));
+                out.push(Effect::Ask(
+                    Command::Edit { conversation, message: line.id, text },
+                    Then::Nothing,
+                ));
             }
         }
         Typed::Delete(id) => {
             if let Some(line) = find(app, &id, |l| l.you) {
-                out.push(Effect::Ask(Command::Delete { conversation, message: line.id }, Then::Nothing));
+                out.push(Effect::Ask(
+                    Command::Delete { conversation, message: line.id },
+                    Then::Nothing,
+                ));
             }
         }
         Typed::Why(id) => {
@@ -111,7 +124,9 @@ fn in_conversation(app: &mut App, out: &mut Vec<Effect>, name: &str, typed: Type
             Err(failure) => app.complain(failure.to_string()),
         },
         Typed::Floor(floor) => set_floor(out, name, floor),
-        Typed::Safety(on) => set_floor(out, name, if on { "hidden" } else { "anywhere" }.to_owned()),
+        Typed::Safety(on) => {
+            set_floor(out, name, if on { "hidden" } else { "anywhere" }.to_owned())
+        }
         Typed::Verify => {
             let done = Then::Say(format!("{name} is verified now"));
             out.push(Effect::Ask(Command::Verify { conversation, verified: true }, done));
@@ -163,7 +178,8 @@ fn find(app: &mut App, id: &str, fits: impl Fn(&Line) -> bool) -> Option<Line> {
 }
 
 fn accept(app: &mut App, out: &mut Vec<Effect>, name: &str, id: &str) {
-    let mut offered = app.files.iter().filter(|f| f.conversation == name && !f.ours && f.state == "offered");
+    let mut offered =
+        app.files.iter().filter(|f| f.conversation == name && !f.ours && f.state == "offered");
     let found = offered.rfind(|f| id == "last" || f.transfer.starts_with(id));
     match found.map(|f| f.transfer.clone()) {
         Some(transfer) => act::fetch(out, &transfer),
@@ -195,8 +211,12 @@ fn in_room(app: &mut App, out: &mut Vec<Effect>, name: &str, typed: line::Typed)
         TypedCommand::Nick(nick) => (Command::RoomNick { room, nick }, Then::Nothing),
         TypedCommand::Link => (Command::RoomLink { room }, Then::Link),
         TypedCommand::Mute(name) => (Command::RoomMute { room, name, muted: true }, Then::Nothing),
-        TypedCommand::Unmute(name) => (Command::RoomMute { room, name, muted: false }, Then::Nothing),
-        TypedCommand::Rekey(names) => (Command::RoomRekey { room, names }, Then::Say("new keys".to_owned())),
+        TypedCommand::Unmute(name) => {
+            (Command::RoomMute { room, name, muted: false }, Then::Nothing)
+        }
+        TypedCommand::Rekey(names) => {
+            (Command::RoomRekey { room, names }, Then::Say("new keys".to_owned()))
+        }
         TypedCommand::Route(route) => {
             let done = Then::Say(format!("route: {}", route.name()));
             (Command::RoomRoute { room, route: route.name().to_owned() }, done)
@@ -206,7 +226,9 @@ fn in_room(app: &mut App, out: &mut Vec<Effect>, name: &str, typed: line::Typed)
             let done = Then::Say(format!("route: {route}"));
             (Command::RoomRoute { room, route }, done)
         }
-        TypedCommand::Renew => (Command::RoomCircuits { room }, Then::Say("new circuits".to_owned())),
+        TypedCommand::Renew => {
+            (Command::RoomCircuits { room }, Then::Say("new circuits".to_owned()))
+        }
     };
     out.push(Effect::Ask(command, then));
 }

@@ -90,7 +90,8 @@ pub fn squeezed(link: &str) -> String {
 /// A text was pasted: it is put where one types, and nothing is sent.
 pub fn paste(app: &mut App, out: &mut Vec<Effect>, text: &str) {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    // What was copied may hold what a terminal would act on; a line end is the only such thing that stays.
+    // What was copied may hold what a terminal would act on; a line end is the only such thing that
+    // stays.
     let text: String = text.chars().filter(|c| *c == '\n' || !c.is_control()).collect();
     let link = squeezed(&text);
     match app.dialogs.last_mut() {

@@ -26,10 +26,16 @@ fn width_of(area: Rect, wide: u16) -> u16 {
     if area.width < wide + 8 { area.width } else { wide }
 }
 
-/// A box in the middle; the whole area where that is small. The inner area, one cell from its border.
+/// A box in the middle; the whole area where that is small. The inner area, one cell from its
+/// border.
 fn framed(paint: &mut Paint<'_, '_, '_>, area: Rect, wide: u16, high: u16, title: &str) -> Rect {
     let (width, height) = (wide.min(area.width), high.min(area.height));
-    let place = Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 3, width, height };
+    let place = Rect {
+        x: area.x + (area.width - width) / 2,
+        y: area.y + (area.height - height) / 3,
+        width,
+        height,
+    };
     paint.drawn.hits.push((paint.frame.area(), Hit::Dialog));
     paint.clear(place);
     let title = format!(" {} ", text::clip(title, usize::from(width).saturating_sub(6)));
@@ -50,19 +56,25 @@ fn row(area: Rect, at: u16) -> Rect {
 fn pick(paint: &mut Paint<'_, '_, '_>, area: Rect, pick: &Pick) {
     let shown = pick.shown();
     let wide = width_of(area, 76);
-    let note =
-        if pick.note.is_empty() { Vec::new() } else { text::wrap(&pick.note, usize::from(wide).saturating_sub(4), 0) };
+    let note = if pick.note.is_empty() {
+        Vec::new()
+    } else {
+        text::wrap(&pick.note, usize::from(wide).saturating_sub(4), 0)
+    };
     // More lines for each item where its words do not fit beside it.
     let cells = usize::from(wide).saturating_sub(4);
-    let tall = pick
-        .items
-        .iter()
-        .any(|i| text::width(&i.label) + text::width(&i.detail) + 2 > cells && text::width(&i.label) < cells / 2);
+    let tall = pick.items.iter().any(|i| {
+        text::width(&i.label) + text::width(&i.detail) + 2 > cells
+            && text::width(&i.label) < cells / 2
+    });
     let below = |detail: &str| text::wrap(detail, cells.saturating_sub(4), 0).len().min(3);
-    let each = 1 + if tall { pick.items.iter().map(|i| below(&i.detail)).max().unwrap_or(1) } else { 0 };
+    let each =
+        1 + if tall { pick.items.iter().map(|i| below(&i.detail)).max().unwrap_or(1) } else { 0 };
     let notes = u16::try_from(note.len()).unwrap_or(0);
     let rows = u16::try_from(pick.items.len().max(3) * each).unwrap_or(u16::MAX);
-    let high = rows.saturating_add(notes + 4).min(area.height.saturating_sub(if area.height > 20 { 4 } else { 0 }));
+    let high = rows
+        .saturating_add(notes + 4)
+        .min(area.height.saturating_sub(if area.height > 20 { 4 } else { 0 }));
     let inner = framed(paint, area, wide, high, &pick.title);
     for (at, line) in note.iter().enumerate() {
         paint.text(row(inner, u16::try_from(at).unwrap_or(0)), &[(line, Role::Dim)]);
@@ -71,12 +83,14 @@ fn pick(paint: &mut Paint<'_, '_, '_>, area: Rect, pick: &Pick) {
     paint.text(field, &[("› ", Role::Accent)]);
     let field = Rect { x: field.x + 2, width: field.width.saturating_sub(2), ..field };
     if pick.filter.is_empty() {
-        let hint = if matches!(pick.source, Source::Search) { "  type words" } else { "  type to filter" };
+        let hint =
+            if matches!(pick.source, Source::Search) { "  type words" } else { "  type to filter" };
         paint.text(field, &[(hint, Role::Dim)]);
     }
     let field = if pick.filter.is_empty() { Rect { width: 1, ..field } } else { field };
     paint.field(field, &pick.filter, true);
-    let list = Rect { y: inner.y + notes + 1, height: inner.height.saturating_sub(notes + 1), ..inner };
+    let list =
+        Rect { y: inner.y + notes + 1, height: inner.height.saturating_sub(notes + 1), ..inner };
     let fits = (usize::from(list.height) / each).max(1);
     paint.drawn.rows = (fits, shown.len());
     if shown.is_empty() {
@@ -87,7 +101,8 @@ fn pick(paint: &mut Paint<'_, '_, '_>, area: Rect, pick: &Pick) {
     let first = (pick.at + 1).saturating_sub(fits);
     for (n, item) in shown.iter().enumerate().skip(first).take(fits) {
         let y = u16::try_from((n - first) * each).unwrap_or(0);
-        let here = Rect { y: list.y + y, height: u16::try_from(each).unwrap_or(1), ..list }.intersection(list);
+        let here = Rect { y: list.y + y, height: u16::try_from(each).unwrap_or(1), ..list }
+            .intersection(list);
         let chosen = n == pick.at;
         let look = |role: Role| {
             let style = paint.style(role);
@@ -95,7 +110,8 @@ fn pick(paint: &mut Paint<'_, '_, '_>, area: Rect, pick: &Pick) {
         };
         if tall {
             let mut lines = vec![(text::pad(&item.label, cells), look(Role::Strong))];
-            let detail = text::wrap(&item.detail, cells.saturating_sub(4), 0).into_iter().take(each - 1);
+            let detail =
+                text::wrap(&item.detail, cells.saturating_sub(4), 0).into_iter().take(each - 1);
             lines.extend(detail.map(|d| (text::pad(&format!("    {d}"), cells), look(Role::Dim))));
             for (at, line) in lines.into_iter().enumerate() {
                 paint.styled(row(here, u16::try_from(at).unwrap_or(0)), &[line]);
@@ -103,7 +119,10 @@ fn pick(paint: &mut Paint<'_, '_, '_>, area: Rect, pick: &Pick) {
         } else {
             let detail = text::clip(&item.detail, cells * 2 / 3);
             let label = text::pad(&item.label, cells.saturating_sub(text::width(&detail) + 1));
-            paint.styled(row(here, 0), &[(format!("{label} "), look(Role::Text)), (detail, look(Role::Dim))]);
+            paint.styled(
+                row(here, 0),
+                &[(format!("{label} "), look(Role::Text)), (detail, look(Role::Dim))],
+            );
         }
         paint.drawn.hits.push((here, Hit::Item(n)));
     }
@@ -114,14 +133,19 @@ fn prompt(paint: &mut Paint<'_, '_, '_>, area: Rect, prompt: &Prompt) {
     let cells = usize::from(wide).saturating_sub(4);
     let note = if prompt.note.is_empty() { Vec::new() } else { text::wrap(&prompt.note, cells, 0) };
     let typed = text::wrap(&text_of(&prompt.input), cells.saturating_sub(3), 0).len().clamp(1, 6);
-    let (notes, lines) = (u16::try_from(note.len()).unwrap_or(0), u16::try_from(typed).unwrap_or(1));
+    let (notes, lines) =
+        (u16::try_from(note.len()).unwrap_or(0), u16::try_from(typed).unwrap_or(1));
     let inner = framed(paint, area, wide, notes + lines + 5, &prompt.title);
     for (at, line) in note.iter().enumerate() {
         paint.text(row(inner, u16::try_from(at).unwrap_or(0)), &[(line, Role::Text)]);
     }
     let field = Rect { y: inner.y + notes + 1, height: lines, ..inner }.intersection(inner);
     paint.text(row(field, 0), &[("› ", Role::Accent)]);
-    paint.field(Rect { x: field.x + 2, width: field.width.saturating_sub(2), ..field }, &prompt.input, true);
+    paint.field(
+        Rect { x: field.x + 2, width: field.width.saturating_sub(2), ..field },
+        &prompt.input,
+        true,
+    );
     let keys = if prompt.must { "Enter goes on" } else { "Enter goes on, Esc does not" };
     paint.text(row(inner, notes + lines + 2), &[(keys, Role::Dim)]);
 }

@@ -37,7 +37,8 @@ pub fn list(paint: &mut Paint<'_, '_, '_>, area: Rect) {
     for (row, place) in places.iter().skip(first).take(fits).enumerate() {
         let y = area.y + u16::try_from(row * 2).unwrap_or(0);
         let here = Rect { y, height: 2.min(area.bottom().saturating_sub(y)), ..area };
-        let chosen = if in_list(app) { first + row == at } else { app.current.as_ref() == Some(place) };
+        let chosen =
+            if in_list(app) { first + row == at } else { app.current.as_ref() == Some(place) };
         entry(paint, here, place, chosen);
         paint.drawn.hits.push((here, Hit::Conversation(place.clone())));
     }
@@ -50,7 +51,14 @@ fn empty(paint: &mut Paint<'_, '_, '_>, area: Rect) {
     } else if app.tab == Tab::People {
         vec!["no contacts yet"]
     } else {
-        vec!["nothing here yet", "", "Ctrl+K, then:", "  Invite somebody", "  Use an invite", "  Join an open room"]
+        vec![
+            "nothing here yet",
+            "",
+            "Ctrl+K, then:",
+            "  Invite somebody",
+            "  Use an invite",
+            "  Join an open room",
+        ]
     };
     for (row, line) in lines.into_iter().enumerate() {
         let y = area.y + 1 + u16::try_from(row).unwrap_or(0);
@@ -72,7 +80,10 @@ fn entry(paint: &mut Paint<'_, '_, '_>, area: Rect, place: &Place, chosen: bool)
         n => format!("• {n} new"),
     };
     let (mark, badge, said) = about(app, place);
-    let name = text::pad(&format!("{mark}{}", place.name()), cells.saturating_sub(text::width(&right) + 1));
+    let name = text::pad(
+        &format!("{mark}{}", place.name()),
+        cells.saturating_sub(text::width(&right) + 1),
+    );
     let look = |role: Role| {
         let style = paint.style(role);
         if chosen { style.patch(paint.style(Role::Chosen)) } else { style }

@@ -32,7 +32,8 @@ pub fn day(app: &App, ms: u64) -> String {
 /// The day's name and date.
 fn long_day(app: &App, ms: u64) -> String {
     const DAY: u64 = 86_400_000;
-    const NAMES: [&str; 7] = ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
+    const NAMES: [&str; 7] =
+        ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
     let (that, today) = (app.local(ms) / DAY, app.local(app.now_ms) / DAY);
     let name = usize::try_from(that % 7).ok().and_then(|n| NAMES.get(n)).unwrap_or(&"");
     match today.checked_sub(that) {
@@ -74,8 +75,8 @@ struct Writer<'a> {
     id: String,
 }
 
-/// Cells before a message's text: the mark of the chosen one, the time, and the route's letter. The route stands where nobody's
-/// text or name can stand, so that nobody can write one.
+/// Cells before a message's text: the mark of the chosen one, the time, and the route's letter. The
+/// route stands where nobody's text or name can stand, so that nobody can write one.
 const INDENT: usize = 9;
 
 impl Writer<'_> {
@@ -119,7 +120,8 @@ impl Writer<'_> {
             all.push(self.indented(quoted, Role::Dim));
         }
         let name = text::clip(&line.from, room / 2);
-        let style = if line.you { self.style(Role::You) } else { self.app.theme().name(&line.from) };
+        let style =
+            if line.you { self.style(Role::You) } else { self.app.theme().name(&line.from) };
         let (said, dim) = said(line);
         let said_style = self.style(if dim { Role::Dim } else { Role::Text });
         let mut pieces = text::wrap(&said, room, text::width(&name) + 2).into_iter();
@@ -131,7 +133,9 @@ impl Writer<'_> {
             (format!("{name}:"), style),
             (format!(" {first}"), said_style),
         ]));
-        all.extend(pieces.map(|p| self.line(vec![(" ".repeat(INDENT), said_style), (p, said_style)])));
+        all.extend(
+            pieces.map(|p| self.line(vec![(" ".repeat(INDENT), said_style), (p, said_style)])),
+        );
         // An answer's head is the time; the quote above it has none.
         debug_assert!(start < all.len());
         self.tail(line, all);
@@ -144,7 +148,10 @@ impl Writer<'_> {
             marks.push((" (edited)".to_owned(), self.style(Role::Dim)));
         }
         if let Some(at) = line.expires_ms {
-            marks.push((format!(" (goes in {})", span(at.saturating_sub(self.app.now_ms))), self.style(Role::Dim)));
+            marks.push((
+                format!(" (goes in {})", span(at.saturating_sub(self.app.now_ms))),
+                self.style(Role::Dim),
+            ));
         }
         if line.you && line.state != State::Received {
             let word = if self.cells >= 44 {
@@ -160,7 +167,9 @@ impl Writer<'_> {
             marks.push((word, self.style(role)));
         }
         let wide: usize = marks.iter().map(|(t, _)| text::width(t)).sum();
-        let used = |d: &Drawable| -> usize { d.parts.iter().map(|(t, _)| text::width(t.trim_end())).sum() };
+        let used = |d: &Drawable| -> usize {
+            d.parts.iter().map(|(t, _)| text::width(t.trim_end())).sum()
+        };
         if !marks.is_empty() {
             match all.last_mut() {
                 Some(last) if used(last) + wide < self.cells => {
@@ -177,9 +186,14 @@ impl Writer<'_> {
         }
         self.file(line, all);
         if !line.reactions.is_empty() {
-            let reactions: Vec<String> = line.reactions.iter().map(|r| format!("{} {}", r.emoji, r.from)).collect();
+            let reactions: Vec<String> =
+                line.reactions.iter().map(|r| format!("{} {}", r.emoji, r.from)).collect();
             let room = self.cells.saturating_sub(INDENT + 1).max(4);
-            all.extend(text::wrap(&reactions.join("   "), room, 0).into_iter().map(|p| self.indented(p, Role::Accent)));
+            all.extend(
+                text::wrap(&reactions.join("   "), room, 0)
+                    .into_iter()
+                    .map(|p| self.indented(p, Role::Accent)),
+            );
         }
     }
 
@@ -193,7 +207,10 @@ impl Writer<'_> {
             }
             ("moving", _) => {
                 let cells = self.cells.saturating_sub(INDENT + 20).clamp(6, 30);
-                let mut moving = self.indented(format!("{}  [ stop ]", bar(file.done, file.size, cells)), Role::Accent);
+                let mut moving = self.indented(
+                    format!("{}  [ stop ]", bar(file.done, file.size, cells)),
+                    Role::Accent,
+                );
                 moving.file = Some((INDENT + cells + 8, file.transfer.clone(), false));
                 all.push(moving);
             }
@@ -201,11 +218,14 @@ impl Writer<'_> {
                 let at = file.path.clone().unwrap_or_default();
                 let room = self.cells.saturating_sub(INDENT + 1).max(4);
                 all.extend(
-                    text::wrap(&format!("saved: {at}"), room, 0).into_iter().map(|p| self.indented(p, Role::Good)),
+                    text::wrap(&format!("saved: {at}"), room, 0)
+                        .into_iter()
+                        .map(|p| self.indented(p, Role::Good)),
                 );
             }
             (state, _) => {
-                let state = if state == "offered" { "offered; it moves once they accept" } else { state };
+                let state =
+                    if state == "offered" { "offered; it moves once they accept" } else { state };
                 all.push(self.indented(state.to_owned(), Role::Dim));
             }
         }

@@ -35,8 +35,12 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) -> Drawn {
         }
     } else {
         let wide = (body.width / 3).clamp(24, 36);
-        let [left, line, right] =
-            Layout::horizontal([Constraint::Length(wide), Constraint::Length(1), Constraint::Min(1)]).areas(body);
+        let [left, line, right] = Layout::horizontal([
+            Constraint::Length(wide),
+            Constraint::Length(1),
+            Constraint::Min(1),
+        ])
+        .areas(body);
         list::list(&mut paint, left);
         for y in line.top()..line.bottom() {
             paint.text(Rect { y, height: 1, ..line }, &[("│", Role::Line)]);
@@ -60,7 +64,10 @@ fn bottom(paint: &mut Paint<'_, '_, '_>, area: Rect) {
         let role = if toast.bad { Role::Bad } else { Role::Bar };
         let style = app.theme().style(Role::Bar).patch(app.theme().style(role));
         let line = text::clip(&toast.text, cells.saturating_sub(2));
-        paint.styled(Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area }, &[(line, style)]);
+        paint.styled(
+            Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area },
+            &[(line, style)],
+        );
         return;
     }
     let mut left = standing(app);
@@ -82,7 +89,10 @@ fn bottom(paint: &mut Paint<'_, '_, '_>, area: Rect) {
         paint.drawn.hits.push((place, Hit::Act(action)));
     }
     left = text::clip(&left, usize::from(x.saturating_sub(area.x + 2)));
-    paint.styled(Rect { x: area.x + 1, width: x.saturating_sub(area.x + 1), ..area }, &[(left, bar)]);
+    paint.styled(
+        Rect { x: area.x + 1, width: x.saturating_sub(area.x + 1), ..area },
+        &[(left, bar)],
+    );
 }
 
 /// How things stand, in few words.
@@ -100,7 +110,8 @@ fn standing(app: &App) -> String {
         parts.push(format!("{} invitation(s)", app.group_invites.len()));
     }
     if !status.online {
-        let words = if app.words.is_empty() { status.connections.join("; ") } else { app.words.clone() };
+        let words =
+            if app.words.is_empty() { status.connections.join("; ") } else { app.words.clone() };
         if !words.is_empty() {
             parts.push(words);
         }

@@ -23,11 +23,17 @@ pub fn page(paint: &mut Paint<'_, '_, '_>, area: Rect, page: &Page) {
     let scroll = page.scroll.min(rows.len().saturating_sub(fits));
     paint.drawn.rows = (fits, rows.len());
     let more = if rows.len() > fits {
-        format!("  {}–{} of {}, ↑ ↓ scroll", scroll + 1, (scroll + fits).min(rows.len()), rows.len())
+        format!(
+            "  {}–{} of {}, ↑ ↓ scroll",
+            scroll + 1,
+            (scroll + fits).min(rows.len()),
+            rows.len()
+        )
     } else {
         String::new()
     };
-    let look = [(format!(" {}", text::clip(&page.title, 50)), title), (more, paint.style(Role::Bar))];
+    let look =
+        [(format!(" {}", text::clip(&page.title, 50)), title), (more, paint.style(Role::Bar))];
     paint.styled(head, &look);
     for (at, line) in rows.iter().skip(scroll).take(fits).enumerate() {
         let here = Rect { y: body.y + u16::try_from(at).unwrap_or(0), height: 1, ..body };
@@ -55,18 +61,34 @@ fn lines(paint: &Paint<'_, '_, '_>, page: &Page, cells: usize) -> Vec<Parts> {
     let style = |role: Role| paint.style(role);
     let inner = cells.saturating_sub(2).max(4);
     let pad = |line: String, role: Role| vec![(format!(" {line}"), style(role))];
-    let name = page.rows.iter().map(|r| if let Row::Pair(name, _) = r { text::width(name) } else { 0 }).max();
+    let name = page
+        .rows
+        .iter()
+        .map(|r| if let Row::Pair(name, _) = r { text::width(name) } else { 0 })
+        .max();
     let name = name.unwrap_or(0).min(inner / 2).min(30);
     let mut all: Vec<Parts> = Vec::new();
     for row in &page.rows {
         match row {
-            Row::Text(said) => all.extend(text::wrap(said, inner, 0).into_iter().map(|l| pad(l, Role::Text))),
-            Row::Dim(said) => all.extend(text::wrap(said, inner, 0).into_iter().map(|l| pad(l, Role::Dim))),
-            Row::Head(said) => all.extend(text::wrap(said, inner, 0).into_iter().map(|l| pad(l, Role::Accent))),
-            Row::Words(words) => all.extend(words_in_rows(words, inner).into_iter().map(|l| pad(l, Role::Strong))),
-            Row::Link(link) => all.extend(text::chop(link, cells).into_iter().map(|l| vec![(l, style(Role::Strong))])),
+            Row::Text(said) => {
+                all.extend(text::wrap(said, inner, 0).into_iter().map(|l| pad(l, Role::Text)))
+            }
+            Row::Dim(said) => {
+                all.extend(text::wrap(said, inner, 0).into_iter().map(|l| pad(l, Role::Dim)))
+            }
+            Row::Head(said) => {
+                all.extend(text::wrap(said, inner, 0).into_iter().map(|l| pad(l, Role::Accent)))
+            }
+            Row::Words(words) => {
+                all.extend(words_in_rows(words, inner).into_iter().map(|l| pad(l, Role::Strong)))
+            }
+            Row::Link(link) => all.extend(
+                text::chop(link, cells).into_iter().map(|l| vec![(l, style(Role::Strong))]),
+            ),
             Row::Qr(picture) => all.extend(qr(paint.app.theme(), picture, inner)),
-            Row::Bar(_, done, size) => all.push(pad(bar(*done, *size, inner.saturating_sub(10).min(40)), Role::Accent)),
+            Row::Bar(_, done, size) => {
+                all.push(pad(bar(*done, *size, inner.saturating_sub(10).min(40)), Role::Accent))
+            }
             Row::Blank => all.push(Vec::new()),
             Row::Pair(key, value) => {
                 let key_lines = text::wrap(key, name.max(4), 0);
@@ -95,15 +117,22 @@ fn words_in_rows(words: &str, cells: usize) -> Vec<String> {
         .collect()
 }
 
-/// Black on white wherever colours are allowed: many cameras do not read the inverse. Without colours the terminal's own
-/// have to do.
+/// Black on white wherever colours are allowed: many cameras do not read the inverse. Without
+/// colours the terminal's own have to do.
 fn qr(theme: Theme, picture: &[String], cells: usize) -> Vec<Parts> {
     let wide = picture.iter().map(|l| text::width(l)).max().unwrap_or(0);
     if wide > cells {
         let line = format!(" For the QR code make the window at least {} columns wide.", wide + 2);
-        return text::wrap(&line, cells, 0).into_iter().map(|l| vec![(l, theme.style(Role::Dim))]).collect();
+        return text::wrap(&line, cells, 0)
+            .into_iter()
+            .map(|l| vec![(l, theme.style(Role::Dim))])
+            .collect();
     }
-    let style = if theme == Theme::Plain { Style::new() } else { Style::new().fg(Color::Black).bg(Color::White) };
+    let style = if theme == Theme::Plain {
+        Style::new()
+    } else {
+        Style::new().fg(Color::Black).bg(Color::White)
+    };
     picture.iter().map(|l| vec![(" ".to_owned(), Style::new()), (l.clone(), style)]).collect()
 }
 

@@ -34,15 +34,20 @@ impl<'a, 'f, 'b> Paint<'a, 'f, 'b> {
 
     /// One line of texts, each in its role.
     pub fn text(&mut self, area: Rect, parts: &[(&str, Role)]) {
-        let parts: Vec<(String, Style)> = parts.iter().map(|(t, r)| ((*t).to_owned(), self.style(*r))).collect();
+        let parts: Vec<(String, Style)> =
+            parts.iter().map(|(t, r)| ((*t).to_owned(), self.style(*r))).collect();
         self.styled(area, &parts);
     }
 
     /// One line of texts in styles. What a terminal would act on is not drawn.
     pub fn styled(&mut self, area: Rect, parts: &[(String, Style)]) {
         let area = area.intersection(self.frame.area());
-        let spans: Vec<Span<'_>> = parts.iter().map(|(t, s)| Span::styled(text::one_line(t), *s)).collect();
-        self.frame.render_widget(Paragraph::new(Line::from(spans)), Rect { height: area.height.min(1), ..area });
+        let spans: Vec<Span<'_>> =
+            parts.iter().map(|(t, s)| Span::styled(text::one_line(t), *s)).collect();
+        self.frame.render_widget(
+            Paragraph::new(Line::from(spans)),
+            Rect { height: area.height.min(1), ..area },
+        );
     }
 
     /// Fills an area with a role's background.

@@ -18,16 +18,30 @@ const MOST: usize = 6;
 pub fn talk(paint: &mut Paint<'_, '_, '_>, area: Rect) {
     let app = paint.app;
     if app.current.is_none() {
-        let what = if app.status.is_none() { "starting …" } else { "Choose a conversation, or press Ctrl+K." };
-        let here = Rect { x: area.x + 2, y: area.y + area.height / 2, width: area.width.saturating_sub(3), height: 1 };
+        let what = if app.status.is_none() {
+            "starting …"
+        } else {
+            "Choose a conversation, or press Ctrl+K."
+        };
+        let here = Rect {
+            x: area.x + 2,
+            y: area.y + area.height / 2,
+            width: area.width.saturating_sub(3),
+            height: 1,
+        };
         paint.text(here, &[(what, Role::Dim)]);
         return;
     }
     let typed = typed_lines(app, usize::from(area.width).saturating_sub(3));
-    let input = u16::try_from(typed.clamp(1, MOST)).unwrap_or(1).min(area.height.saturating_sub(4).max(1));
-    let [head, body, line, field] =
-        Layout::vertical([Constraint::Length(1), Constraint::Min(1), Constraint::Length(1), Constraint::Length(input)])
-            .areas(area);
+    let input =
+        u16::try_from(typed.clamp(1, MOST)).unwrap_or(1).min(area.height.saturating_sub(4).max(1));
+    let [head, body, line, field] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Min(1),
+        Constraint::Length(1),
+        Constraint::Length(input),
+    ])
+    .areas(area);
     self::head(paint, head);
     said(paint, body);
     rule(paint, line);
@@ -59,7 +73,8 @@ fn head(paint: &mut Paint<'_, '_, '_>, area: Rect) {
     paint.drawn.hits.push((area, Hit::Talk));
 }
 
-/// The route that works now, and what else is to know of the open conversation, the most important first.
+/// The route that works now, and what else is to know of the open conversation, the most important
+/// first.
 fn facts(app: &App) -> (Option<String>, Vec<String>) {
     let mut facts = Vec::new();
     if let Some(room) = app.room() {
@@ -133,8 +148,8 @@ fn said(paint: &mut Paint<'_, '_, '_>, area: Rect) {
     }
 }
 
-/// The lines that fit, and the greatest useful scroll if the first message was reached. Messages are laid out from the
-/// newest back, no more than needed.
+/// The lines that fit, and the greatest useful scroll if the first message was reached. Messages
+/// are laid out from the newest back, no more than needed.
 fn visible(app: &App, log: &Log, cells: usize, height: usize) -> (Vec<Drawable>, Option<usize>) {
     let mut back: Vec<Drawable> = Vec::new();
     let chosen = log.chosen.as_deref().filter(|id| log.find(id).is_some());
@@ -174,11 +189,18 @@ fn rule(paint: &mut Paint<'_, '_, '_>, area: Rect) {
             let whose = log.find(id).map(|l| format!("{}: {}", l.from, l.text)).unwrap_or_default();
             (format!(" reply to {}  (Esc: not) ", text::clip(&whose, 40)), Role::Accent)
         }
-        (Compose::Edit(_), _) => (" edit; Enter changes the message, Esc leaves it ".to_owned(), Role::Accent),
+        (Compose::Edit(_), _) => {
+            (" edit; Enter changes the message, Esc leaves it ".to_owned(), Role::Accent)
+        }
         (_, Some(log)) if log.scroll > 0 => {
             let new = log.new_from.is_some();
             (
-                if new { " ↓ newer messages below, some new " } else { " ↓ newer messages below " }.to_owned(),
+                if new {
+                    " ↓ newer messages below, some new "
+                } else {
+                    " ↓ newer messages below "
+                }
+                .to_owned(),
                 Role::Unread,
             )
         }
@@ -192,7 +214,11 @@ fn rule(paint: &mut Paint<'_, '_, '_>, area: Rect) {
 /// The keys that make sense with the chosen message, for rooms have fewer.
 fn keys_for(app: &App, log: &Log) -> String {
     let line = log.chosen();
-    let keys = match (app.room().is_some(), line.is_some_and(|l| l.you), line.and_then(|l| l.file.as_ref())) {
+    let keys = match (
+        app.room().is_some(),
+        line.is_some_and(|l| l.you),
+        line.and_then(|l| l.file.as_ref()),
+    ) {
         (true, ..) => "y copy",
         (_, false, Some(file)) if file.state == "offered" => "a accept  x refuse  r reply  + react",
         (_, _, Some(_)) => "x stop  r reply  d delete  w why",
@@ -210,7 +236,11 @@ fn type_here(paint: &mut Paint<'_, '_, '_>, area: Rect) {
     let active = app.dialogs.is_empty();
     if app.input.is_empty() && active {
         // The hint lies under the cursor.
-        let hint = if area.width >= 46 { "  Enter sends, Alt+Enter: new line, F1: help" } else { "  message" };
+        let hint = if area.width >= 46 {
+            "  Enter sends, Alt+Enter: new line, F1: help"
+        } else {
+            "  message"
+        };
         paint.text(Rect { height: 1, ..field }, &[(hint, Role::Dim)]);
         let cursor = Rect { width: 1, height: 1, ..field };
         paint.field(cursor, &app.input, true);

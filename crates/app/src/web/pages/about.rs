@@ -8,13 +8,26 @@ use super::{Cx, Page, at, bug, lists};
 use crate::engine::profile::{Command, ConversationView, MemberView, Reply};
 use crate::web::trouble::Trouble;
 
-/// Floors, and what each means. None stands above another: they hide different things from different people.
+/// Floors, and what each means. None stands above another: they hide different things from
+/// different people.
 pub(super) const FLOORS: &[(&str, &str)] = &[
-    ("anywhere", "All ways, the direct one too: the hub may see this machine's address, and when you write."),
-    ("hidden", "Relays, Tor or the local network, whichever works: no direct connection to the hub."),
-    ("onion", "Through relays only: they hide who talks to whom, as long as one of them is honest."),
+    (
+        "anywhere",
+        "All ways, the direct one too: the hub may see this machine's address, and when you write.",
+    ),
+    (
+        "hidden",
+        "Relays, Tor or the local network, whichever works: no direct connection to the hub.",
+    ),
+    (
+        "onion",
+        "Through relays only: they hide who talks to whom, as long as one of them is honest.",
+    ),
     ("tor", "Through Tor only: it hides where you are, from the hub and from who watches you."),
-    ("lan", "The local network only: nothing of this leaves it; neighbours see that you are there."),
+    (
+        "lan",
+        "The local network only: nothing of this leaves it; neighbours see that you are there.",
+    ),
 ];
 
 /// How long messages stay.
@@ -50,7 +63,9 @@ pub(super) async fn about(cx: Cx, Path(name): Path<String>) -> Page {
 pub(super) async fn panel(cx: &Cx, c: &ConversationView) -> Result<Markup, Trouble> {
     let here = at("c", &c.name);
     let group = c.kind == "group";
-    let Reply::Members { members } = cx.ask(Command::Members { conversation: c.name.clone() }).await? else {
+    let Reply::Members { members } =
+        cx.ask(Command::Members { conversation: c.name.clone() }).await?
+    else {
         return Err(bug());
     };
     Ok(html! {
@@ -129,10 +144,13 @@ fn restart(cx: &Cx, members: &[MemberView], here: &str) -> Markup {
     }
 }
 
-/// The safety words, which cost memory and time on purpose: they are shown where a person asks for them, and nowhere else.
+/// The safety words, which cost memory and time on purpose: they are shown where a person asks for
+/// them, and nowhere else.
 async fn words(cx: &Cx, c: &ConversationView) -> Result<Markup, Trouble> {
     let here = at("c", &c.name);
-    let Reply::Words { words, .. } = cx.ask(Command::SafetyWords { conversation: c.name.clone() }).await? else {
+    let Reply::Words { words, .. } =
+        cx.ask(Command::SafetyWords { conversation: c.name.clone() }).await?
+    else {
         return Err(bug());
     };
     Ok(html! {
@@ -194,7 +212,9 @@ fn routes(cx: &Cx, c: &ConversationView, here: &str) -> Markup {
 /// `GET c/NAME/why/MESSAGE`
 pub(super) async fn why(cx: Cx, Path((name, message)): Path<(String, String)>) -> Page {
     cx.conversation(&name)?;
-    let Reply::Why { text, .. } = cx.ask(Command::Why { conversation: name.clone(), message }).await? else {
+    let Reply::Why { text, .. } =
+        cx.ask(Command::Why { conversation: name.clone(), message }).await?
+    else {
         return Err(bug());
     };
     let main = html! {

@@ -78,7 +78,8 @@ impl Cx {
                     @if let Some(aside) = &parts.aside {
                         aside #aside data-live aria-label="About this conversation" { (aside) }
                     }
-                    // Without scripts a small frame looks for news, so that nothing that is being typed is lost.
+                    // Without scripts a small frame looks for news, so that nothing that is being
+                    // typed is lost.
                     (PreEscaped("<noscript>"))
                     iframe.news src="news" title="News" {}
                     (PreEscaped("</noscript>"))

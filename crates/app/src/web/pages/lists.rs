@@ -44,7 +44,8 @@ fn badge(unseen: u64) -> Markup {
 }
 
 fn preview(text: &str) -> String {
-    let line: String = text.chars().map(|c| if c == '\n' { ' ' } else { c }).take(PREVIEW).collect();
+    let line: String =
+        text.chars().map(|c| if c == '\n' { ' ' } else { c }).take(PREVIEW).collect();
     if text.chars().count() > PREVIEW { format!("{line}…") } else { line }
 }
 
@@ -53,7 +54,11 @@ fn talk(c: &ConversationView, open: bool) -> Markup {
     let last = c.newest.as_ref().map(|m| {
         let what = if m.deleted { "(deleted)" } else { m.text.as_str() };
         let who = if m.you { "You: " } else { "" };
-        let who = if group && !m.you && !m.from.is_empty() { format!("{}: ", m.from) } else { who.to_owned() };
+        let who = if group && !m.you && !m.from.is_empty() {
+            format!("{}: ", m.from)
+        } else {
+            who.to_owned()
+        };
         preview(&format!("{who}{what}"))
     });
     let dot = if c.route.is_some() { "dot on" } else { "dot" };
@@ -150,7 +155,8 @@ pub(super) async fn search(cx: Cx, Query(looked): Query<Looked>) -> Page {
     let query = looked.q.trim().to_owned();
     let mut found = Vec::new();
     if !query.is_empty() {
-        let command = Command::Search { query: query.clone(), conversation: None, limit: Some(100) };
+        let command =
+            Command::Search { query: query.clone(), conversation: None, limit: Some(100) };
         if let Reply::Messages { messages } = cx.ask(command).await? {
             found = messages;
         }

@@ -95,7 +95,9 @@ fn reactions(cx: &Cx, m: &MessageView, here: &str) -> Markup {
             emojis.push(&reaction.emoji);
         }
     }
-    let by = |emoji: &str| -> Vec<&ReactionView> { m.reactions.iter().filter(|r| r.emoji == emoji).collect() };
+    let by = |emoji: &str| -> Vec<&ReactionView> {
+        m.reactions.iter().filter(|r| r.emoji == emoji).collect()
+    };
     html! {
         @if !emojis.is_empty() {
             ul.reactions {

@@ -1,5 +1,5 @@
-//! What is shown. Each page asks the engine for what it needs and is made whole: a page that a script refreshes and one that is
-//! loaded anew are the same.
+//! What is shown. Each page asks the engine for what it needs and is made whole: a page that a
+//! script refreshes and one that is loaded anew are the same.
 
 mod about;
 mod door;
@@ -99,13 +99,16 @@ impl FromRequestParts<Arc<Web>> for Cx {
         let visitor = Visitor::from_request_parts(parts, web).await?;
         let asked = parts.headers.get("x-live").map(axum::http::HeaderValue::as_bytes);
         let Reply::Status(status) = web.ask(Command::Status {}).await? else { return Err(bug()) };
-        let Reply::Conversations { mut conversations } = web.ask(Command::Conversations {}).await? else {
+        let Reply::Conversations { mut conversations } = web.ask(Command::Conversations {}).await?
+        else {
             return Err(bug());
         };
         // Whoever wrote last stands first.
         conversations.sort_by_key(|c| std::cmp::Reverse(c.newest.as_ref().map_or(0, |m| m.number)));
         let Reply::Rooms { rooms } = web.ask(Command::Rooms {}).await? else { return Err(bug()) };
-        let Reply::GroupInvites { invites } = web.ask(Command::GroupInvites {}).await? else { return Err(bug()) };
+        let Reply::GroupInvites { invites } = web.ask(Command::GroupInvites {}).await? else {
+            return Err(bug());
+        };
         Ok(Cx {
             web: web.clone(),
             session: visitor.session,
@@ -130,11 +133,17 @@ impl Cx {
     }
 
     fn conversation(&self, name: &str) -> Result<&ConversationView, Trouble> {
-        self.conversations.iter().find(|c| c.name == name).ok_or_else(|| Trouble::none("nobody here is called so"))
+        self.conversations
+            .iter()
+            .find(|c| c.name == name)
+            .ok_or_else(|| Trouble::none("nobody here is called so"))
     }
 
     fn room(&self, name: &str) -> Result<&RoomView, Trouble> {
-        self.rooms.iter().find(|r| r.name == name).ok_or_else(|| Trouble::none("there is no such room"))
+        self.rooms
+            .iter()
+            .find(|r| r.name == name)
+            .ok_or_else(|| Trouble::none("there is no such room"))
     }
 
     /// Everything unread.
@@ -169,7 +178,9 @@ impl Cx {
 
 /// A link as a QR code that a camera reads on any theme.
 pub(super) fn qr(text: &str) -> Markup {
-    let Ok(code) = qrcode::QrCode::with_error_correction_level(text, qrcode::EcLevel::L) else { return html! {} };
+    let Ok(code) = qrcode::QrCode::with_error_correction_level(text, qrcode::EcLevel::L) else {
+        return html! {};
+    };
     let (width, quiet) = (code.width(), 4);
     let mut path = String::new();
     for (at, colour) in code.to_colors().into_iter().enumerate() {

@@ -107,7 +107,8 @@ fn invitations(cx: &Cx) -> Markup {
 }
 
 fn open_invites(cx: &Cx, invites: &[InviteView]) -> Markup {
-    let open: Vec<&InviteView> = invites.iter().filter(|i| matches!(i.state.as_str(), "open" | "preparing")).collect();
+    let open: Vec<&InviteView> =
+        invites.iter().filter(|i| matches!(i.state.as_str(), "open" | "preparing")).collect();
     html! {
         @for (n, i) in open.iter().enumerate() {
             div.invite {

@@ -51,7 +51,12 @@ pub(super) async fn room(cx: Cx, Path(name): Path<String>) -> Page {
             }
         }
     };
-    cx.page(&Parts { title: &name, here: Here::Room(&name), main, aside: Some(panel(&cx, &r, None)) })
+    cx.page(&Parts {
+        title: &name,
+        here: Here::Room(&name),
+        main,
+        aside: Some(panel(&cx, &r, None)),
+    })
 }
 
 /// `GET r/NAME/about`: with the link, which is made anew each time.

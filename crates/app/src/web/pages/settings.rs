@@ -8,7 +8,9 @@ use crate::engine::profile::{Command, Reply, SettingView};
 
 /// `GET settings`
 pub(super) async fn settings(cx: Cx) -> Page {
-    let Reply::Settings { settings } = cx.ask(Command::Settings {}).await? else { return Err(bug()) };
+    let Reply::Settings { settings } = cx.ask(Command::Settings {}).await? else {
+        return Err(bug());
+    };
     let main = html! {
         (lists::heading("Settings"))
         section {
@@ -71,7 +73,9 @@ pub(in crate::web) fn another(cx: &Cx, link: &str, code: &str) -> Page {
 
 /// `GET network`
 pub(super) async fn network(cx: Cx) -> Page {
-    let Reply::Networks { networks } = cx.ask(Command::Networks {}).await? else { return Err(bug()) };
+    let Reply::Networks { networks } = cx.ask(Command::Networks {}).await? else {
+        return Err(bug());
+    };
     let body = html! {
         @if networks.is_empty() { p.hint { "No network is in use. It comes with the first invite that you use, or with the setting `network`." } }
         @for n in &networks {

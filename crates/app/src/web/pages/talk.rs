@@ -31,9 +31,12 @@ pub(super) struct Shown {
 /// `GET c/NAME`
 pub(super) async fn talk(cx: Cx, Path(name): Path<String>, Query(shown): Query<Shown>) -> Page {
     let c = cx.conversation(&name)?.clone();
-    let command = Command::History { conversation: name.clone(), before: shown.before, limit: Some(PAGE) };
+    let command =
+        Command::History { conversation: name.clone(), before: shown.before, limit: Some(PAGE) };
     let Reply::Messages { messages } = cx.ask(command).await? else { return Err(bug()) };
-    if let Some(last) = messages.last().filter(|_| cx.looked_at && c.unseen > 0 && shown.before.is_none()) {
+    if let Some(last) =
+        messages.last().filter(|_| cx.looked_at && c.unseen > 0 && shown.before.is_none())
+    {
         cx.ask(Command::Seen { conversation: name.clone(), up_to: last.number }).await?;
     }
     let here = at("c", &name);
@@ -83,9 +86,16 @@ fn head(c: &ConversationView, here: &str) -> Markup {
     }
 }
 
-fn composer(cx: &Cx, c: &ConversationView, here: &str, shown: &Shown, all: &[MessageView]) -> Markup {
+fn composer(
+    cx: &Cx,
+    c: &ConversationView,
+    here: &str,
+    shown: &Shown,
+    all: &[MessageView],
+) -> Markup {
     let find = |id: &Option<String>| id.as_deref().and_then(|id| all.iter().find(|m| m.id == id));
-    let (reply, edit) = (find(&shown.reply), find(&shown.edit).filter(|m| m.you && m.kind == "text"));
+    let (reply, edit) =
+        (find(&shown.reply), find(&shown.edit).filter(|m| m.you && m.kind == "text"));
     let draft = cx.session.take_draft(here);
     let text = if draft.is_empty() { edit.map_or("", |m| m.text.as_str()) } else { draft.as_str() };
     let body = html! {
@@ -118,7 +128,10 @@ fn composer(cx: &Cx, c: &ConversationView, here: &str, shown: &Shown, all: &[Mes
 }
 
 /// `GET c/NAME/export/FORMAT`
-pub(super) async fn export(cx: Cx, Path((name, format)): Path<(String, String)>) -> Result<Response, Trouble> {
+pub(super) async fn export(
+    cx: Cx,
+    Path((name, format)): Path<(String, String)>,
+) -> Result<Response, Trouble> {
     cx.conversation(&name)?;
     let (format, kind) = match format.as_str() {
         "txt" => (Format::Txt, "text/plain; charset=utf-8"),
@@ -134,6 +147,9 @@ pub(super) async fn export(cx: Cx, Path((name, format)): Path<(String, String)>)
         Format::Jsonl => "jsonl",
         Format::Html => "html",
     };
-    let headers = [(CONTENT_TYPE, kind.to_owned()), (CONTENT_DISPOSITION, attachment(&format!("{name}.{ending}")))];
+    let headers = [
+        (CONTENT_TYPE, kind.to_owned()),
+        (CONTENT_DISPOSITION, attachment(&format!("{name}.{ending}"))),
+    ];
     Ok((headers, bytes).into_response())
 }

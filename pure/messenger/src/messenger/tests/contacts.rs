@@ -16,7 +16,10 @@ fn one_link_makes_two_people_contacts() {
         p.messenger.overview(&p.store).unwrap().into_iter().find(|c| c.id == id).unwrap()
     };
     let at_alice = name(&mut world, alice, a);
-    assert_eq!((at_alice.name.as_str(), at_alice.verified, at_alice.open, at_alice.direct), ("bob", false, true, true));
+    assert_eq!(
+        (at_alice.name.as_str(), at_alice.verified, at_alice.open, at_alice.direct),
+        ("bob", false, true, true)
+    );
     assert_eq!(name(&mut world, bob, b).name, "alice");
     let words = |world: &mut World, who, id| world.of(who).messenger.safety_words(id).unwrap();
     assert_eq!(words(&mut world, alice, a), words(&mut world, bob, b));
@@ -34,7 +37,8 @@ fn one_link_makes_two_people_contacts() {
 #[test]
 fn the_second_user_of_a_link_is_refused_and_the_inviter_told() {
     let mut world = World::new();
-    let (alice, bob, mallory) = (world.person("alice"), world.person("bob"), world.person("mallory"));
+    let (alice, bob, mallory) =
+        (world.person("alice"), world.person("bob"), world.person("mallory"));
     let link = world.invite(alice);
     world.accept(mallory, &link);
     world.settle();
@@ -173,7 +177,10 @@ fn edits_deletes_reactions_and_replies_arrive() {
     let at_alice = world.of(alice).store.message(&a, &answer).unwrap().unwrap();
     assert_eq!(at_alice.message.reply_to, Some(first));
     let reactions = world.of(alice).store.message(&a, &first).unwrap().unwrap().reactions;
-    assert_eq!((reactions.len(), reactions[0].emoji.as_str(), reactions[0].author_name.as_str()), (1, "👍", "bob"));
+    assert_eq!(
+        (reactions.len(), reactions[0].emoji.as_str(), reactions[0].author_name.as_str()),
+        (1, "👍", "bob")
+    );
 }
 
 //= DIRECT-008
@@ -190,7 +197,9 @@ fn messages_disappear_at_both_ends() {
     world.pass(60_000);
     assert!(world.heard(alice, a).is_empty());
     assert!(world.history(bob, b).iter().all(|m| m.message.text != "gone soon"));
-    assert!(world.notices(bob, b).contains(&"alice let messages disappear after 1 minute".to_owned()));
+    assert!(
+        world.notices(bob, b).contains(&"alice let messages disappear after 1 minute".to_owned())
+    );
 }
 
 //= DIRECT-007
@@ -205,7 +214,8 @@ fn receipts_govern_what_is_shown_and_nothing_else() {
     world.does(bob, |m, s| m.seen(s, b, number));
     world.pass(5_000);
     assert_eq!(world.state(alice, a, first), State::Read);
-    let quiet = crate::Settings { delivery_receipts: false, read_receipts: false, ..Default::default() };
+    let quiet =
+        crate::Settings { delivery_receipts: false, read_receipts: false, ..Default::default() };
     let now = world.now;
     let person = world.of(bob);
     let mut step = crate::Step { now, rng: &mut person.rng, store: &person.store, via: "" };

@@ -26,7 +26,9 @@ fn a_contact_is_bound_by_what_it_says_of_itself() {
     let theirs = statement(&mut world, alice, a, false);
     assert_eq!(theirs, statement(&mut world, bob, b, true));
     let mine = statement(&mut world, alice, a, true);
-    for (fingerprint, text) in [(FINGERPRINT, mine.as_str()), ("ABCD", &theirs), (&"G".repeat(40), &theirs)] {
+    for (fingerprint, text) in
+        [(FINGERPRINT, mine.as_str()), ("ABCD", &theirs), (&"G".repeat(40), &theirs)]
+    {
         let refused = world.tries(alice, |m, s| m.bind_identity(s, a, Some((fingerprint, text))));
         assert!(matches!(refused, Err(Error::Refused(_))));
     }
@@ -53,7 +55,8 @@ fn who_was_added_again_has_other_keys_and_is_bound_no_more() {
     let mut world = World::new();
     let (alice, bob) = (world.person("alice"), world.person("bob"));
     let (a, b) = world.befriend(alice, bob);
-    let (at_alice, at_bob) = (statement(&mut world, alice, a, false), statement(&mut world, bob, b, false));
+    let (at_alice, at_bob) =
+        (statement(&mut world, alice, a, false), statement(&mut world, bob, b, false));
     world.does(alice, |m, s| m.bind_identity(s, a, Some((FINGERPRINT, &at_alice))));
     world.does(bob, |m, s| m.bind_identity(s, b, Some((FINGERPRINT, &at_bob))));
     let backup = world.of(bob).store.backup();

@@ -19,7 +19,12 @@ fn texts(what: &str, count: usize) -> Vec<String> {
     (0..count).map(|n| format!("{what} {n}")).collect()
 }
 
-fn why(world: &mut World, who: Who, conversation: ConversationId, id: e2ee::id::MessageId) -> String {
+fn why(
+    world: &mut World,
+    who: Who,
+    conversation: ConversationId,
+    id: e2ee::id::MessageId,
+) -> String {
     world.of(who).messenger.why(conversation, id).unwrap().map(|w| w.text).unwrap_or_default()
 }
 
@@ -152,7 +157,8 @@ fn a_change_of_the_members_waits_for_the_hub_while_chat_goes_on() {
     goes(&mut world, alice, false, Some(0));
     goes(&mut world, bob, false, Some(0));
     let epoch = world.of(alice).messenger.epoch(ids[0]);
-    // At the hub time goes on: carol changes something, and an hour later nobody looks for boxes of the epoch before.
+    // At the hub time goes on: carol changes something, and an hour later nobody looks for boxes of
+    // the epoch before.
     world.does(carol, |m, s| m.rename_group(s, ids[2], "climbers"));
     let bobs = member(&mut world, alice, ids[0], "bob");
     world.does(alice, |m, s| m.refresh(s, ids[0]));
@@ -218,7 +224,11 @@ fn without_a_hub_two_become_contacts_and_the_creator_of_a_group_decides() {
     let [alice, bob, carol] = people;
     people.iter().for_each(|who| goes(&mut world, *who, false, Some(0)));
     let lan = NetworkPlace::lan();
-    assert!(world.tries(alice, |m, s| m.invite(s, &lan, Floor::Hidden, None, None, 86_400_000)).is_err());
+    assert!(
+        world
+            .tries(alice, |m, s| m.invite(s, &lan, Floor::Hidden, None, None, 86_400_000))
+            .is_err()
+    );
     let mut chats = Vec::new();
     for other in [bob, carol] {
         let link = world.invite_at(alice, &lan, Floor::Lan);
@@ -253,7 +263,12 @@ fn without_a_hub_two_become_contacts_and_the_creator_of_a_group_decides() {
     world.does(carol, |m, s| m.leave(s, carols));
     world.restart(bob);
     world.pass(60_000);
-    assert!(world.notices(bob, bobs).iter().any(|n| n.contains("carol has left") || n.contains("removed carol")));
+    assert!(
+        world
+            .notices(bob, bobs)
+            .iter()
+            .any(|n| n.contains("carol has left") || n.contains("removed carol"))
+    );
     assert!(world.notices(bob, bobs).iter().any(|n| n.contains("named the group attic")));
     let p = world.of(bob);
     assert_eq!(p.messenger.participants(&p.store, bobs).unwrap().len(), 2);
@@ -281,7 +296,8 @@ fn contacts_share_a_secret_to_find_each_other_by() {
     world.of(alice).online = false;
     world.pass(60_000);
     world.restart(bob);
-    let (here, there) = (find(&mut world, alice, NearWho::Contact(a)), find(&mut world, bob, NearWho::Contact(b)));
+    let (here, there) =
+        (find(&mut world, alice, NearWho::Contact(a)), find(&mut world, bob, NearWho::Contact(b)));
     assert_ne!(world.of(alice).messenger.epoch(a), world.of(bob).messenger.epoch(b));
     assert_eq!(here.secret, there.secret);
     assert_ne!(here.first, there.first);
@@ -293,7 +309,8 @@ fn contacts_share_a_secret_to_find_each_other_by() {
     world.pass(14 * 86_400_000);
     world.of(alice).online = true;
     world.pass(3 * 86_400_000);
-    let (now, other) = (find(&mut world, alice, NearWho::Contact(a)), find(&mut world, bob, NearWho::Contact(b)));
+    let (now, other) =
+        (find(&mut world, alice, NearWho::Contact(a)), find(&mut world, bob, NearWho::Contact(b)));
     assert_ne!(now.secret, here.secret);
     assert_eq!(now.secret, other.secret);
     // A floor without the LAN is looked for on no LAN.
@@ -305,7 +322,13 @@ fn contacts_share_a_secret_to_find_each_other_by() {
     world.of(carol).online = false;
     world.accept(carol, &link);
     let near = world.of(bob).messenger.near();
-    let theirs = world.of(carol).messenger.near().into_iter().find(|n| matches!(n.who, NearWho::Invite(_))).unwrap();
+    let theirs = world
+        .of(carol)
+        .messenger
+        .near()
+        .into_iter()
+        .find(|n| matches!(n.who, NearWho::Invite(_)))
+        .unwrap();
     assert_eq!((near.len(), near[0].secret == theirs.secret), (1, true));
     assert!(near[0].first && !theirs.first);
 }

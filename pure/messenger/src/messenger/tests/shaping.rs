@@ -13,7 +13,12 @@ fn set_sizes(world: &mut World, who: Who, sizes: Sizes) {
 
 /// Ciphertext lengths of the boxes that the hub has and did not have before.
 fn new_lens(world: &World, before: &BTreeSet<BoxId>) -> BTreeSet<usize> {
-    world.hubs[0].boxes.iter().filter(|(id, _)| !before.contains(id)).map(|(_, b)| b.ciphertext.len()).collect()
+    world.hubs[0]
+        .boxes
+        .iter()
+        .filter(|(id, _)| !before.contains(id))
+        .map(|(_, b)| b.ciphertext.len())
+        .collect()
 }
 
 fn known(world: &World) -> BTreeSet<BoxId> {
@@ -27,7 +32,9 @@ fn messages_climb_the_ladder_and_are_read_by_anybody() {
     let (alice, bob) = (world.person("alice"), world.person("bob"));
     let (a, b) = world.befriend(alice, bob);
     world.pass(60_000);
-    for (sizes, expected) in [(Sizes::Uniform, &[2_048][..]), (Sizes::Ladder, &[512, 1_024, 2_048, 4_096])] {
+    for (sizes, expected) in
+        [(Sizes::Uniform, &[2_048][..]), (Sizes::Ladder, &[512, 1_024, 2_048, 4_096])]
+    {
         set_sizes(&mut world, alice, sizes);
         let before = known(&world);
         let mut said = Vec::new();
@@ -54,7 +61,8 @@ fn what_is_too_long_for_another_route_is_sealed_anew_when_the_route_changes() {
     set_sizes(&mut world, alice, Sizes::Ladder);
     let text = "x".repeat(3_500);
     let id = world.say(alice, a, &text);
-    // Sealed, and the process dies before the hub has anything; then the profile takes the onion route.
+    // Sealed, and the process dies before the hub has anything; then the profile takes the onion
+    // route.
     world.restart(alice);
     let before = known(&world);
     set_sizes(&mut world, alice, Sizes::Uniform);

@@ -42,7 +42,11 @@ fn a_profile_that_was_away_too_long_is_added_again() {
     world.pass(10_000);
     world.of(bob).online = true;
     world.pass(2 * 86_400_000);
-    assert!(world.notices(bob, b).iter().any(|n| n.contains("was away for longer")), "{:?}", world.notices(bob, b));
+    assert!(
+        world.notices(bob, b).iter().any(|n| n.contains("was away for longer")),
+        "{:?}",
+        world.notices(bob, b)
+    );
     assert!(world.notices(alice, a).iter().any(|n| n.contains("compare the safety words anew")));
     assert_eq!(world.heard(bob, b), ["before", "are you there?"]);
     let said = world.say(bob, b, "I am back");
@@ -111,7 +115,13 @@ fn a_decision_without_a_body_is_named() {
     let body = world.hubs[0].log[before];
     world.hubs[0].hidden.insert(body);
     world.pass(900_000);
-    assert!(world.of(people[0]).events.iter().any(|e| matches!(e, Event::HeldUp { name, .. } if name == "bob")));
+    assert!(
+        world
+            .of(people[0])
+            .events
+            .iter()
+            .any(|e| matches!(e, Event::HeldUp { name, .. } if name == "bob"))
+    );
     assert!(world.notices(people[2], ids[2]).iter().any(|n| n.contains("held up by bob")));
     // The body comes after all.
     world.hubs[0].hidden.clear();
@@ -166,7 +176,8 @@ fn a_hub_that_shows_two_orders_is_found_out() {
     let one = world.hubs[1].boxes.clone();
     world.hubs[0].boxes.extend(one);
     world.of(people[2]).hub = 0;
-    // What each side says is heard by nobody on the other: after a day they show each other where they stand.
+    // What each side says is heard by nobody on the other: after a day they show each other where
+    // they stand.
     world.say(people[0], ids[0], "is anybody there?");
     world.say(people[2], ids[2], "hello?");
     world.pass(4 * 86_400_000);
@@ -184,7 +195,8 @@ fn a_squatter_on_deciding_ids_is_passed_over() {
     let people = ["alice", "bob"].map(|n| world.person(n));
     let ids = world.group("friends", &people);
     world.pass(60_000);
-    // A member that breaks the rules writes junk where decisions go: the deciding stream is known to all members.
+    // A member that breaks the rules writes junk where decisions go: the deciding stream is known
+    // to all members.
     let junk = world.of(people[1]).messenger.deciding_junk(ids[1], 3);
     for sealed in junk {
         world.hubs[0].boxes.insert(sealed.id, sealed);
@@ -215,7 +227,8 @@ fn a_removed_member_that_ignores_the_decision_follows_nobody() {
     world.say(people[0], ids[0], "without bob");
     world.say(people[2], ids[2], "yes");
     world.pass(60_000);
-    // Bob finds everything at his hub but the decision that removes him: he stays in his epoch, and sees no box of others.
+    // Bob finds everything at his hub but the decision that removes him: he stays in his epoch, and
+    // sees no box of others.
     let mut boxes = world.hubs[0].boxes.clone();
     boxes.retain(|id, _| !decided.contains(id));
     world.hubs[1].boxes.extend(boxes);
@@ -239,7 +252,8 @@ fn an_expired_decision_is_not_replaced_by_a_later_one() {
     world.pass(60_000);
     let decided = world.hubs[0].log[before..].to_vec();
     world.pass(15 * 86_400_000);
-    // The hub has forgotten what was decided meanwhile. Bob, who knows that epoch's keys, takes the free place.
+    // The hub has forgotten what was decided meanwhile. Bob, who knows that epoch's keys, takes the
+    // free place.
     for id in decided {
         world.hubs[0].boxes.remove(&id);
     }

@@ -176,7 +176,10 @@ impl World {
                 Output::ReadChunk { transfer, offset, len } => {
                     let file = person.files.get(&transfer).cloned().unwrap_or_default();
                     let from = offset as usize;
-                    person.messenger.on_chunk(&mut step, transfer, offset, &file[from..from + len]).unwrap();
+                    person
+                        .messenger
+                        .on_chunk(&mut step, transfer, offset, &file[from..from + len])
+                        .unwrap();
                 }
                 Output::WriteChunk { transfer, offset, bytes } => {
                     let file = person.files.entry(transfer).or_default();
@@ -186,7 +189,10 @@ impl World {
                     person.messenger.on_written(&mut step, transfer, len).unwrap();
                 }
                 Output::Finish { transfer } => {
-                    person.messenger.on_finished(&mut step, transfer, FileState::Done, None).unwrap();
+                    person
+                        .messenger
+                        .on_finished(&mut step, transfer, FileState::Done, None)
+                        .unwrap();
                 }
             }
         }
@@ -269,7 +275,10 @@ impl World {
     /// What a request finds at the hub and on a LAN, which brings boxes out of order and twice.
     fn found(&self, ids: &[BoxId], who: Who, hub: bool, lan: Option<usize>) -> Vec<VerifiedBox> {
         let face = &self.hubs[self.people[who.0].hub];
-        let there = ids.iter().filter(|id| hub && !face.hidden.contains(id)).filter_map(|id| face.boxes.get(id));
+        let there = ids
+            .iter()
+            .filter(|id| hub && !face.hidden.contains(id))
+            .filter_map(|id| face.boxes.get(id));
         let near = ids.iter().rev().filter_map(|id| lan.and_then(|lan| self.lans[lan].get(id)));
         near.take(5).chain(there.take(3)).map(|b| b.clone().verify().unwrap()).collect()
     }
@@ -301,7 +310,12 @@ impl World {
         let end = self.now.plus_millis(ms);
         self.settle();
         loop {
-            let due = self.people.iter().filter(|p| p.is_there()).filter_map(|p| p.messenger.deadline()).min();
+            let due = self
+                .people
+                .iter()
+                .filter(|p| p.is_there())
+                .filter_map(|p| p.messenger.deadline())
+                .min();
             // Every hour at least all gets are answered at their deadline.
             let hour = self.now.plus_millis(3_600_000);
             let next = due.unwrap_or(hour).max(self.now.plus_millis(1)).min(hour).min(end);
@@ -321,8 +335,10 @@ impl World {
     fn end_gets(&mut self) {
         for n in 0..self.people.len() {
             let (online, near) = (self.people[n].online, self.people[n].lan.is_some());
-            let ends = |a: &Asked| !matches!(a.call, Call::Put(_)) && (online && a.hub || near && a.lan);
-            let (over, on): (VecDeque<_>, _) = std::mem::take(&mut self.people[n].open).into_iter().partition(ends);
+            let ends =
+                |a: &Asked| !matches!(a.call, Call::Put(_)) && (online && a.hub || near && a.lan);
+            let (over, on): (VecDeque<_>, _) =
+                std::mem::take(&mut self.people[n].open).into_iter().partition(ends);
             self.people[n].open = on;
             for asked in over {
                 self.does(Who(n), |m, s| m.on_boxes(s, asked.id, Vec::new()));
@@ -355,7 +371,12 @@ impl World {
     }
 
     /// They become contacts by this link.
-    pub(super) fn meet(&mut self, a: Who, b: Who, link: &Invite) -> (ConversationId, ConversationId) {
+    pub(super) fn meet(
+        &mut self,
+        a: Who,
+        b: Who,
+        link: &Invite,
+    ) -> (ConversationId, ConversationId) {
         let before: Vec<_> = [a, b].map(|w| self.ids(w)).into();
         self.accept(b, link);
         self.settle();
@@ -402,7 +423,9 @@ impl World {
     /// Texts of others, as they stand in the history.
     pub(super) fn heard(&mut self, who: Who, conversation: ConversationId) -> Vec<String> {
         let all = self.history(who, conversation).into_iter();
-        all.filter(|m| m.message.kind == Kind::Text && m.message.author != Author::Me).map(|m| m.message.text).collect()
+        all.filter(|m| m.message.kind == Kind::Text && m.message.author != Author::Me)
+            .map(|m| m.message.text)
+            .collect()
     }
 
     pub(super) fn notices(&mut self, who: Who, conversation: ConversationId) -> Vec<String> {
@@ -414,7 +437,8 @@ impl World {
         self.of(who).store.message(&conversation, &id).unwrap().unwrap().message.state
     }
 
-    /// A group of these people; the first founds it, and knows all others. Its ids, in the same order.
+    /// A group of these people; the first founds it, and knows all others. Its ids, in the same
+    /// order.
     pub(super) fn group(&mut self, title: &str, people: &[Who]) -> Vec<ConversationId> {
         let founder = people[0];
         let group = self.does(founder, |m, s| m.create_group(s, &place(), Floor::Anywhere, title));

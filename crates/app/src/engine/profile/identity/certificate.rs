@@ -1,5 +1,6 @@
-//! What an OpenPGP certificate is worth at this moment. The crate reads packets and checks signatures; which of them count is
-//! decided here: a key speaks for itself as long as it is neither revoked nor expired, by hashes that nobody forges.
+//! What an OpenPGP certificate is worth at this moment. The crate reads packets and checks
+//! signatures; which of them count is decided here: a key speaks for itself as long as it is
+//! neither revoked nor expired, by hashes that nobody forges.
 
 use pgp::composed::{Deserializable, SignedPublicKey, SignedPublicSubKey};
 use pgp::crypto::hash::HashAlgorithm;
@@ -12,7 +13,8 @@ use super::{MAX_KEY, Refusal};
 
 /// Clocks differ: a signature may come from so much ahead, s.
 const SKEW_S: u32 = 3_600;
-/// Signatures of one key that are looked at. Keys with many friends hold thousands of others' signatures.
+/// Signatures of one key that are looked at. Keys with many friends hold thousands of others'
+/// signatures.
 const MAX_SIGNATURES: usize = 4_096;
 /// Names, subkeys and signatures by which a key speaks for itself, that are looked at.
 const MAX_PARTS: usize = 64;
@@ -48,8 +50,13 @@ impl Certificate {
             return Err(bad("this is too long for an OpenPGP key"));
         }
         if String::from_utf8_lossy(bytes).contains("BEGIN PGP PRIVATE KEY BLOCK") {
-            let hint = "keep it to yourself; others need what `gpg --armor --export FINGERPRINT` prints";
-            return Err(Refusal::new(ErrorKind::LocalConfig, "this is a secret key, not a public one", hint));
+            let hint =
+                "keep it to yourself; others need what `gpg --armor --export FINGERPRINT` prints";
+            return Err(Refusal::new(
+                ErrorKind::LocalConfig,
+                "this is a secret key, not a public one",
+                hint,
+            ));
         }
         let none = |_| bad("this is no OpenPGP key");
         let (mut all, _) = SignedPublicKey::from_reader_many(bytes).map_err(none)?;
@@ -64,7 +71,9 @@ impl Certificate {
     pub(super) fn of(mut key: SignedPublicKey, now: Timestamp) -> Result<Self, Refusal> {
         trim(&mut key)?;
         let primary = &key.primary_key;
-        if !matches!(primary.version(), KeyVersion::V4 | KeyVersion::V6) || is_weak(primary.public_params()) {
+        if !matches!(primary.version(), KeyVersion::V4 | KeyVersion::V6)
+            || is_weak(primary.public_params())
+        {
             return Err(unusable("is of a kind that is too weak today"));
         }
         // A revocation counts whenever it was made, and by whatever hash.
@@ -76,10 +85,13 @@ impl Certificate {
         let mut governing = direct.cloned();
         let mut user_ids = Vec::new();
         for user in &key.details.users {
-            let own = |s: &&Signature| s.verify_certification(primary, Tag::UserId, &user.id).is_ok();
+            let own =
+                |s: &&Signature| s.verify_certification(primary, Tag::UserId, &user.id).is_ok();
             let revoking = |s: &&Signature| s.typ() == Some(SignatureType::CertRevocation);
             let revoked = newest(user.signatures.iter().filter(|s| revoking(s) && own(s)));
-            let Some(by) = newest(user.signatures.iter().filter(|s| !revoking(s) && counts(s, now) && own(s))) else {
+            let Some(by) =
+                newest(user.signatures.iter().filter(|s| !revoking(s) && counts(s, now) && own(s)))
+            else {
                 continue;
             };
             if revoked.is_some_and(|r| r.created() >= by.created()) {
@@ -90,7 +102,9 @@ impl Certificate {
                 governing = Some(by.clone());
             }
         }
-        let Some(governing) = governing else { return Err(unusable("does not say by a good signature whose it is")) };
+        let Some(governing) = governing else {
+            return Err(unusable("does not say by a good signature whose it is"));
+        };
         if over(primary.created_at(), governing.key_expiration_time(), now) {
             return Err(unusable("has expired"));
         }
@@ -118,7 +132,8 @@ impl Certificate {
 
     /// All keys that may sign now, the newest subkey first.
     pub(super) fn signing(&self) -> Vec<Signing<'_>> {
-        let mut subkeys: Vec<_> = self.key.public_subkeys.iter().filter(|s| self.may_sign(s)).map(|s| &s.key).collect();
+        let mut subkeys: Vec<_> =
+            self.key.public_subkeys.iter().filter(|s| self.may_sign(s)).map(|s| &s.key).collect();
         subkeys.sort_by_key(|s| std::cmp::Reverse(s.created_at().as_secs()));
         let mut all: Vec<_> = subkeys.into_iter().map(Signing::Sub).collect();
         // A key that says nothing of what it is for may do everything.
@@ -132,15 +147,18 @@ impl Certificate {
         let (primary, now) = (&self.key.primary_key, self.now);
         let own = |s: &&Signature| s.verify_subkey_binding(primary, &subkey.key).is_ok();
         let revoking = |s: &&Signature| s.typ() == Some(SignatureType::SubkeyRevocation);
-        if is_weak(subkey.key.public_params()) || subkey.signatures.iter().any(|s| revoking(&s) && own(&s)) {
+        if is_weak(subkey.key.public_params())
+            || subkey.signatures.iter().any(|s| revoking(&s) && own(&s))
+        {
             return false;
         }
-        let by = newest(subkey.signatures.iter().filter(|s| !revoking(s) && counts(s, now) && own(s)));
+        let by =
+            newest(subkey.signatures.iter().filter(|s| !revoking(s) && counts(s, now) && own(s)));
         let Some(by) = by.filter(|by| by.key_flags().sign()) else { return false };
         // Without a signature by the subkey itself anybody could adopt somebody else's.
-        let adopted = by
-            .embedded_signature()
-            .is_some_and(|back| counts(back, now) && back.verify_primary_key_binding(&subkey.key, primary).is_ok());
+        let adopted = by.embedded_signature().is_some_and(|back| {
+            counts(back, now) && back.verify_primary_key_binding(&subkey.key, primary).is_ok()
+        });
         adopted && !over(subkey.key.created_at(), by.key_expiration_time(), now)
     }
 }
@@ -171,7 +189,10 @@ fn trim(key: &mut SignedPublicKey) -> Result<(), Refusal> {
     let (id, fingerprint) = (key.primary_key.legacy_key_id(), key.primary_key.fingerprint());
     let details = &mut key.details;
     let signatures: usize = details.users.iter().map(|u| u.signatures.len()).sum();
-    if signatures > MAX_SIGNATURES || details.users.len() > MAX_PARTS || key.public_subkeys.len() > MAX_PARTS {
+    if signatures > MAX_SIGNATURES
+        || details.users.len() > MAX_PARTS
+        || key.public_subkeys.len() > MAX_PARTS
+    {
         return Err(long());
     }
     let own = |s: &Signature| {
@@ -184,7 +205,8 @@ fn trim(key: &mut SignedPublicKey) -> Result<(), Refusal> {
     details.users.iter_mut().for_each(|u| u.signatures.retain(own));
     let users = details.users.iter().map(|u| &u.signatures);
     let subkeys = key.public_subkeys.iter().map(|s| &s.signatures);
-    let parts = users.chain(subkeys).chain([&details.revocation_signatures, &details.direct_signatures]);
+    let parts =
+        users.chain(subkeys).chain([&details.revocation_signatures, &details.direct_signatures]);
     if parts.clone().any(|p| p.len() > MAX_PARTS) { Err(long()) } else { Ok(()) }
 }
 
@@ -192,14 +214,18 @@ fn newest<'a>(all: impl Iterator<Item = &'a Signature>) -> Option<&'a Signature>
     all.max_by_key(|s| s.created().map_or(0, Timestamp::as_secs))
 }
 
-/// Whether a signature is of today's strength, from the past, not over, and holds no condition that is unknown here.
+/// Whether a signature is of today's strength, from the past, not over, and holds no condition that
+/// is unknown here.
 fn counts(signature: &Signature, now: Timestamp) -> bool {
     use HashAlgorithm::{Sha3_256, Sha3_512, Sha256, Sha384, Sha512};
-    let strong = matches!(signature.hash_alg(), Some(Sha256 | Sha384 | Sha512 | Sha3_256 | Sha3_512));
+    let strong =
+        matches!(signature.hash_alg(), Some(Sha256 | Sha384 | Sha512 | Sha3_256 | Sha3_512));
     let Some(created) = signature.created() else { return false };
     let past = created.as_secs() <= now.as_secs().saturating_add(SKEW_S);
     let conditions = signature.config().is_none_or(|config| {
-        config.hashed_subpackets().any(|s| s.is_critical && matches!(s.data, SubpacketData::Notation(_)))
+        config
+            .hashed_subpackets()
+            .any(|s| s.is_critical && matches!(s.data, SubpacketData::Notation(_)))
     });
     strong && past && !conditions && !over(created, signature.signature_expiration_time(), now)
 }

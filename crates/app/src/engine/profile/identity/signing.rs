@@ -1,8 +1,8 @@
 //! Clear-signed statements, and the keys that sign them.
 
 use pgp::composed::{
-    CleartextSignedMessage, Deserializable, EncryptionCaps, KeyType, SecretKeyParamsBuilder, SignedSecretKey,
-    SubkeyParamsBuilder,
+    CleartextSignedMessage, Deserializable, EncryptionCaps, KeyType, SecretKeyParamsBuilder,
+    SignedSecretKey, SubkeyParamsBuilder,
 };
 use pgp::crypto::ecc_curve::ECCCurve;
 use pgp::crypto::hash::HashAlgorithm;
@@ -22,7 +22,8 @@ const MAX_SIGNATURES: usize = 16;
 const MAX_USER_ID: usize = 256;
 
 fn now() -> Result<Timestamp, Refusal> {
-    let bad = |_| Refusal::new(ErrorKind::LocalConfig, "this machine's clock is wrong", "set the clock");
+    let bad =
+        |_| Refusal::new(ErrorKind::LocalConfig, "this machine's clock is wrong", "set the clock");
     Timestamp::try_from(std::time::SystemTime::now()).map_err(bad)
 }
 
@@ -38,8 +39,14 @@ pub fn armoured(certificate: &[u8]) -> Result<String, Refusal> {
 /// Checks that the key of `certificate` has signed the statement `theirs`, and nothing else.
 ///
 /// # Errors
-/// Another text (`ours`: our own one, given back), another key, a bad signature; a key that is worth nothing now.
-pub fn verify(signed: &str, certificate: &str, theirs: &str, ours: &str) -> Result<Signer, Refusal> {
+/// Another text (`ours`: our own one, given back), another key, a bad signature; a key that is
+/// worth nothing now.
+pub fn verify(
+    signed: &str,
+    certificate: &str,
+    theirs: &str,
+    ours: &str,
+) -> Result<Signer, Refusal> {
     verify_at(signed, certificate.as_bytes(), theirs, ours, now()?)
 }
 
@@ -55,7 +62,8 @@ pub(super) fn verify_at(
     if signed.len() > MAX_SIGNED {
         return Err(none());
     }
-    // All line ends are one to OpenPGP. The crate takes blank lines around the message for something that follows it.
+    // All line ends are one to OpenPGP. The crate takes blank lines around the message for
+    // something that follows it.
     let signed = signed.replace("\r\n", "\n");
     let (message, _) = CleartextSignedMessage::from_string(signed.trim()).map_err(|_| none())?;
     let certificate = Certificate::read(certificate, now)?;
@@ -73,7 +81,9 @@ fn is_signed(message: &CleartextSignedMessage, certificate: &Certificate) -> Res
     }
     let named = signatures.iter().any(|s| {
         let (ids, prints) = (s.issuer_key_id(), s.issuer_fingerprint());
-        let is = |k: &dyn KeyDetails| ids.contains(&&k.legacy_key_id()) || prints.contains(&&k.fingerprint());
+        let is = |k: &dyn KeyDetails| {
+            ids.contains(&&k.legacy_key_id()) || prints.contains(&&k.fingerprint())
+        };
         keys.iter().any(|k| is(k.key()))
     });
     let (text, hint) = if named {
@@ -112,7 +122,8 @@ fn is_statement(text: &str, theirs: &str, ours: &str) -> Result<(), Refusal> {
     }
 }
 
-/// Signs a statement with a secret key, armoured or not; `passphrase` is asked once, if the key is locked.
+/// Signs a statement with a secret key, armoured or not; `passphrase` is asked once, if the key is
+/// locked.
 ///
 /// # Errors
 /// No key that may sign, a wrong passphrase.
@@ -133,10 +144,13 @@ pub fn sign(
     let (mut asked, mut tried): (Option<Zeroizing<String>>, bool) = (None, false);
     for signing in certificate.signing() {
         let fingerprint = signing.key().fingerprint();
-        let subkey = key.secret_subkeys.iter().map(|s| &s.key).find(|s| s.fingerprint() == fingerprint);
+        let subkey =
+            key.secret_subkeys.iter().map(|s| &s.key).find(|s| s.fingerprint() == fingerprint);
         let locked = match subkey {
             Some(subkey) => subkey.secret_params().is_encrypted(),
-            None if key.primary_key.fingerprint() == fingerprint => key.primary_key.secret_params().is_encrypted(),
+            None if key.primary_key.fingerprint() == fingerprint => {
+                key.primary_key.secret_params().is_encrypted()
+            }
             None => continue,
         };
         tried = true;
@@ -168,21 +182,31 @@ pub fn sign(
     Err(bad(text))
 }
 
-fn clear_sign(text: &str, key: &impl SigningKey, password: &Password) -> Option<(CleartextSignedMessage, String)> {
+fn clear_sign(
+    text: &str,
+    key: &impl SigningKey,
+    password: &Password,
+) -> Option<(CleartextSignedMessage, String)> {
     let message = CleartextSignedMessage::sign(OsRng, text, key, password).ok()?;
     let text = message.to_armored_string(Default::default()).ok()?;
     Some((message, text))
 }
 
-/// A new key of the kind that every OpenPGP program of the last ten years reads: version 4, Ed25519 to sign, X25519 to decrypt.
+/// A new key of the kind that every OpenPGP program of the last ten years reads: version 4, Ed25519
+/// to sign, X25519 to decrypt.
 ///
 /// # Errors
 /// A user id that is none.
 pub fn generate(user_id: &str, passphrase: Option<&str>) -> Result<NewKey, Refusal> {
     let user_id = user_id.trim();
     if user_id.is_empty() || user_id.len() > MAX_USER_ID || user_id.chars().any(char::is_control) {
-        let hint = "as in --user-id 'Bob' or 'Bob <bob@example.org>'; everybody who gets the key sees it";
-        return Err(Refusal::new(ErrorKind::LocalConfig, "a user id has 1 to 256 bytes on one line", hint));
+        let hint =
+            "as in --user-id 'Bob' or 'Bob <bob@example.org>'; everybody who gets the key sees it";
+        return Err(Refusal::new(
+            ErrorKind::LocalConfig,
+            "a user id has 1 to 256 bytes on one line",
+            hint,
+        ));
     }
     make(user_id, passphrase)
         .ok_or_else(|| Refusal::new(ErrorKind::Bug, "the key cannot be made", "please report this"))

@@ -38,15 +38,26 @@ fn at(days: u64) -> Timestamp {
 }
 
 /// A signature of the key over itself, of this kind and with this more to say.
-fn says(key: &SignedSecretKey, kind: SignatureType, more: Option<SubpacketData>) -> pgp::packet::Signature {
-    let mut config = SignatureConfig::v4(kind, key.primary_key.algorithm(), pgp::crypto::hash::HashAlgorithm::Sha256);
+fn says(
+    key: &SignedSecretKey,
+    kind: SignatureType,
+    more: Option<SubpacketData>,
+) -> pgp::packet::Signature {
+    let mut config = SignatureConfig::v4(
+        kind,
+        key.primary_key.algorithm(),
+        pgp::crypto::hash::HashAlgorithm::Sha256,
+    );
     let mut all = vec![
         SubpacketData::SignatureCreationTime(at(0)),
         SubpacketData::IssuerFingerprint(key.primary_key.fingerprint()),
     ];
     all.extend(more);
-    config.hashed_subpackets = all.into_iter().map(|d| Subpacket::regular(d).expect("a subpacket")).collect();
-    config.sign_key(&key.primary_key, &Password::empty(), key.primary_key.public_key()).expect("a signature")
+    config.hashed_subpackets =
+        all.into_iter().map(|d| Subpacket::regular(d).expect("a subpacket")).collect();
+    config
+        .sign_key(&key.primary_key, &Password::empty(), key.primary_key.public_key())
+        .expect("a signature")
 }
 
 fn armour(key: &SignedPublicKey) -> String {
@@ -64,7 +75,13 @@ fn a_good_signature_counts_and_nothing_else_does() {
     let eve = generate("Bob <bob@example.org>", None).expect("a key");
     let good = signed(&bob, &theirs());
     let signer = verify(&good, &bob.public, &theirs(), &ours()).expect("good");
-    assert_eq!(signer, Signer { fingerprint: bob.fingerprint.clone(), user_ids: vec!["Bob <bob@example.org>".into()] });
+    assert_eq!(
+        signer,
+        Signer {
+            fingerprint: bob.fingerprint.clone(),
+            user_ids: vec!["Bob <bob@example.org>".into()]
+        }
+    );
     // Mail programs change line ends, and put blanks around.
     let mailed = format!("\r\n{}\r\n\r\n", good.replace('\n', "\r\n"));
     assert!(verify(&mailed, &bob.public, &theirs(), &ours()).is_ok());
@@ -78,8 +95,13 @@ fn a_good_signature_counts_and_nothing_else_does() {
     assert!(reflected.text.contains("your own statement"), "{reflected:?}");
     let elsewhere = signed(&bob, &e2ee::identity_statement(b"another", &[1; 32], &[2; 32]));
     assert!(refused(&elsewhere, &bob.public).text.contains("not this contact's"));
-    for text in [theirs() + "\nand more", "hello".into(), String::new(), format!("\n{}", theirs())] {
-        assert_eq!(refused(&signed(&bob, &text), &bob.public).kind, ErrorKind::PeerMisbehaved, "{text:?}");
+    for text in [theirs() + "\nand more", "hello".into(), String::new(), format!("\n{}", theirs())]
+    {
+        assert_eq!(
+            refused(&signed(&bob, &text), &bob.public).kind,
+            ErrorKind::PeerMisbehaved,
+            "{text:?}"
+        );
     }
 }
 
@@ -87,8 +109,14 @@ fn a_good_signature_counts_and_nothing_else_does() {
 fn what_is_no_signature_or_no_key_is_told_apart() {
     let bob = generate("Bob", None).expect("a key");
     let good = signed(&bob, &theirs());
-    for junk in ["", "hello", &good[..good.len() / 2], &bob.public, &format!("{good}more"), &"x".repeat(MAX_SIGNED + 1)]
-    {
+    for junk in [
+        "",
+        "hello",
+        &good[..good.len() / 2],
+        &bob.public,
+        &format!("{good}more"),
+        &"x".repeat(MAX_SIGNED + 1),
+    ] {
         let refused = refused(junk, &bob.public);
         assert_eq!(refused.kind, ErrorKind::LocalConfig);
         assert!(refused.text.contains("no clear-signed text"), "{refused:?}");
@@ -166,7 +194,8 @@ fn a_key_that_does_not_say_whose_it_is_counts_for_nothing() {
 //= DIRECT-019
 #[test]
 fn a_stolen_subkey_signs_for_nobody() {
-    // Eve puts bob's signing key below her own, to claim what he has signed. He has not agreed to that.
+    // Eve puts bob's signing key below her own, to claim what he has signed. He has not agreed to
+    // that.
     let bob = secret(&generate("Bob", None).expect("a key"));
     let eve = secret(&generate("Eve", None).expect("a key"));
     let stolen = pgp::packet::PublicSubkey::from_inner(
@@ -183,12 +212,25 @@ fn a_stolen_subkey_signs_for_nobody() {
     let mut flags = pgp::packet::KeyFlags::default();
     flags.set_sign(true);
     let bound = stolen
-        .sign(rand_08::rngs::OsRng, &eve.primary_key, eve.primary_key.public_key(), &Password::empty(), flags, None)
+        .sign(
+            rand_08::rngs::OsRng,
+            &eve.primary_key,
+            eve.primary_key.public_key(),
+            &Password::empty(),
+            flags,
+            None,
+        )
         .expect("a binding");
     let mut claimed = eve.to_public_key();
     claimed.public_subkeys.push(pgp::composed::SignedPublicSubKey::new(stolen, vec![bound]));
-    let by_bob = CleartextSignedMessage::sign(rand_08::rngs::OsRng, &theirs(), &bob.primary_key, &Password::empty());
-    let by_bob = by_bob.expect("a signature").to_armored_string(Default::default()).expect("armour");
+    let by_bob = CleartextSignedMessage::sign(
+        rand_08::rngs::OsRng,
+        &theirs(),
+        &bob.primary_key,
+        &Password::empty(),
+    );
+    let by_bob =
+        by_bob.expect("a signature").to_armored_string(Default::default()).expect("armour");
     assert!(verify(&by_bob, &armour(&bob.to_public_key()), &theirs(), &ours()).is_ok());
     assert!(refused(&by_bob, &armour(&claimed)).text.contains("another key"));
 }

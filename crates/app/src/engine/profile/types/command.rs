@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What a front end asks. Conversations are named by the name that this profile gave them; messages, invites and
-/// transfers by their id, 32 hexadecimal digits.
+/// What a front end asks. Conversations are named by the name that this profile gave them;
+/// messages, invites and transfers by their id, 32 hexadecimal digits.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(tag = "method", content = "params", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Command {
@@ -152,12 +152,14 @@ pub enum Command {
         /// Whether the words were the same.
         verified: bool,
     },
-    /// The text that we sign with an OpenPGP key to say to a contact who we are. Answer: `Statement`.
+    /// The text that we sign with an OpenPGP key to say to a contact who we are. Answer:
+    /// `Statement`.
     IdentityStatement {
         /// The contact.
         conversation: String,
     },
-    /// Binds a contact to the OpenPGP key that has signed their statement; anything else is refused. Answer: `Identity`.
+    /// Binds a contact to the OpenPGP key that has signed their statement; anything else is
+    /// refused. Answer: `Identity`.
     IdentityVerify {
         /// The contact.
         conversation: String,
@@ -220,7 +222,8 @@ pub enum Command {
         /// The title.
         title: String,
     },
-    /// Goes on without a member who holds a group up, in a new group. Answer: `Contact`, the new group.
+    /// Goes on without a member who holds a group up, in a new group. Answer: `Contact`, the new
+    /// group.
     RestartGroup {
         /// The group.
         group: String,
@@ -278,7 +281,8 @@ pub enum Command {
         /// Seconds; 0 ends it.
         seconds: u32,
     },
-    /// Asks somebody who shows themselves to become a contact. Answer: `Contact`, once they have said yes.
+    /// Asks somebody who shows themselves to become a contact. Answer: `Contact`, once they have
+    /// said yes.
     Knock {
         /// The key in `Nearby`.
         key: String,
@@ -436,7 +440,9 @@ impl Command {
     #[must_use]
     pub(in crate::engine::profile) fn with_absolute_paths(mut self) -> Self {
         let path = match &mut self {
-            Command::SendFile { path, .. } | Command::BundleOut { path, .. } | Command::BundleIn { path } => Some(path),
+            Command::SendFile { path, .. }
+            | Command::BundleOut { path, .. }
+            | Command::BundleIn { path } => Some(path),
             Command::AcceptFile { directory, .. } => directory.as_mut(),
             _ => None,
         };

@@ -63,7 +63,8 @@ pub enum Event {
         /// The new contact.
         conversation: String,
     },
-    /// Somebody else has tried an invite of ours that was used already: compare safety words with whoever was first.
+    /// Somebody else has tried an invite of ours that was used already: compare safety words with
+    /// whoever was first.
     InviteTriedAgain {
         /// Which.
         invite: String,

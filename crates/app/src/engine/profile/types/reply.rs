@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::views::{
-    ConversationView, FileView, GroupInviteView, InviteView, MemberView, MeshView, MessageView, NetworkView,
-    PersonView, RoomLineView, RoomView, SettingView, Status,
+    ConversationView, FileView, GroupInviteView, InviteView, MemberView, MeshView, MessageView,
+    NetworkView, PersonView, RoomLineView, RoomView, SettingView, Status,
 };
 
 /// The answer to a [`Command`].

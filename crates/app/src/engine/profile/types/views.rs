@@ -75,7 +75,8 @@ pub struct RoomLineView {
     pub at_ms: u64,
     /// queued, sent, stored or received.
     pub state: String,
-    /// The route that carried it: onion, tor, tor+onion or direct; empty while it has not left, and of notices.
+    /// The route that carried it: onion, tor, tor+onion or direct; empty while it has not left, and
+    /// of notices.
     pub route: String,
 }
 
@@ -109,7 +110,8 @@ pub struct DocumentView {
     pub hops: u8,
     /// Mean of the delay at each hop, ms.
     pub mean_delay_ms: u32,
-    /// What cover traffic costs here, kB a minute in both directions; 0 when it is off or the route has none.
+    /// What cover traffic costs here, kB a minute in both directions; 0 when it is off or the route
+    /// has none.
     pub cover_kb_per_min: u64,
     /// The document's SHA-256, for a comparison with others: all of a network see the same.
     pub hash: String,
@@ -218,7 +220,8 @@ pub struct ConversationView {
     pub unacknowledged: usize,
     /// Whether a change of ours to the group waits or is under way.
     pub changing: bool,
-    /// The route from here that works now: onion, tor, tor+onion, direct or lan; none while there is none.
+    /// The route from here that works now: onion, tor, tor+onion, direct or lan; none while there
+    /// is none.
     pub route: Option<String>,
     /// The newest message, if there is one.
     pub newest: Option<Box<MessageView>>,
@@ -260,8 +263,8 @@ pub struct MessageView {
     pub received_ms: u64,
     /// queued, sent, stored, delivered, read, cancelled or received.
     pub state: String,
-    /// The route that carried it on this side: onion, tor, tor+onion, direct or lan; empty where that is not known, and while
-    /// it has not left.
+    /// The route that carried it on this side: onion, tor, tor+onion, direct or lan; empty where
+    /// that is not known, and while it has not left.
     pub route: String,
     /// The message that it answers.
     pub reply_to: Option<String>,
