@@ -11,7 +11,7 @@ use wire::ErrorKind;
 use crate::cli::args::{CoverArg, DemoArgs, SandboxArg, UpArgs};
 use crate::cli::line::{self, Style};
 use crate::engine::{Command, Event, JoinAs, Options, Route, Session, Shaping, State};
-use crate::exit::Failure;
+use crate::exit::{Failure, OrFail};
 use crate::roles::up::Network;
 
 /// Longest that the scripted part may take.
@@ -83,7 +83,7 @@ pub async fn run(args: DemoArgs, verbose: bool) -> Result<(), Failure> {
         if interactive {
             let style = Style::detect(false, true, verbose);
             let (commands, events) =
-                Session::start(options(&join, Nick::random(&mut rand::rng())))?;
+                Session::start(options(&join, Nick::random(&mut rand::rng()))).or_fail()?;
             let (tally, chat) = tokio::join!(talk, line::run(commands, events, style));
             chat?;
             tally
@@ -137,8 +137,8 @@ async fn talk(
     let name = |text: &str| {
         Nick::new(text).map_err(|e| Failure::new(ErrorKind::Bug, e, "please report this"))
     };
-    let (alice, mut alice_events) = Session::start(options(join, name("alice")?))?;
-    let (bob, mut bob_events) = Session::start(options(join, name("bob")?))?;
+    let (alice, mut alice_events) = Session::start(options(join, name("alice")?)).or_fail()?;
+    let (bob, mut bob_events) = Session::start(options(join, name("bob")?)).or_fail()?;
     // Somebody who sits there sees the talk in the room itself, at a pace for reading.
     let mut tally = Tally { print: !interactive, ..Tally::default() };
     let script = async {

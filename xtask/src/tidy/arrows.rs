@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("server", &["wire", "sphinx", "streams", "mix", "hub", "net"]),
     ("vault", &["wire", "streams", "hub", "mesh", "messenger"]),
     ("jail", &["wire"]),
+    ("api", &["wire"]),
     (
         "hushwing",
         &[

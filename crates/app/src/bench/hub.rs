@@ -14,7 +14,7 @@ use wire::id::AdmissionToken;
 use wire::{DirectoryPointer, Frame, NetworkId, NetworkPointer, NodeId, RequestId};
 
 use super::{Bound, Figure, broken, per_second, resident_mib};
-use crate::exit::Failure;
+use crate::exit::{Failure, OrFail};
 
 /// Links that put boxes; each may put a thousand a second and twice that in a burst.
 const WRITERS: usize = 64;
@@ -27,7 +27,7 @@ type Ends = (LinkReader, LinkWriter);
 
 pub(super) async fn run(boxes: u32, watchers: u32) -> Result<Vec<Figure>, Failure> {
     raise_file_limit();
-    let scratch = jail::Scratch::new()?;
+    let scratch = jail::Scratch::new().or_fail()?;
     let before = resident_mib();
     let mut hub = start(&scratch).await?;
     let idle = resident_mib();
@@ -90,7 +90,7 @@ async fn start(scratch: &jail::Scratch) -> Result<HubRole, Failure> {
         dir: scratch.path().to_owned(),
     };
     let config = HubConfig { member_puts_per_second: 10_000_000, ..HubConfig::default() };
-    Ok(HubRole::start(node, &config).await?)
+    Ok(HubRole::start(node, &config).await.or_fail()?)
 }
 
 async fn dial(hub: &HubRole) -> Result<Ends, Failure> {

@@ -18,7 +18,7 @@ use wire::id::AccessKey;
 use wire::{DirectoryPointer, NetworkId, NodeId};
 
 use super::{Figure, broken, per_second, resident_mib};
-use crate::exit::Failure;
+use crate::exit::{Failure, OrFail};
 
 /// A hub that answers at once.
 #[derive(Default)]
@@ -236,7 +236,7 @@ pub(super) async fn run(messages: u32) -> Result<Vec<Figure>, Failure> {
 }
 
 fn measure(messages: u32) -> Result<Vec<Figure>, Failure> {
-    let scratch = jail::Scratch::new()?;
+    let scratch = jail::Scratch::new().or_fail()?;
     // First, so that the memory measured is that of one client.
     let mut figures = large_vault(scratch.path())?;
     for (members, names) in [2, 10, 100].into_iter().zip(NAMES) {

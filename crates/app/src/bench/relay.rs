@@ -13,15 +13,15 @@ use wire::document::{NetworkDocument, NodeDescriptor, Processing, Role, VERSION}
 use wire::{Frame, NodeId};
 
 use super::{Bound, Figure, broken, per_second, thread_cpu};
-use crate::exit::Failure;
+use crate::exit::{Failure, OrFail};
 
 const LOOPBACK: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
 
 pub(super) async fn run(packets: u32) -> Result<Vec<Figure>, Failure> {
-    let scratch = jail::Scratch::new()?;
+    let scratch = jail::Scratch::new().or_fail()?;
     let config =
         DirectoryConfig { listen: LOOPBACK.into(), mean_delay_ms: 0, ..DirectoryConfig::default() };
-    let directory = Directory::start(&scratch.path().join("directory"), &config).await?;
+    let directory = Directory::start(&scratch.path().join("directory"), &config).await.or_fail()?;
 
     // The relay has a thread and a runtime of its own, so that its CPU time can be told from
     // everybody else's.
@@ -46,7 +46,7 @@ pub(super) async fn run(packets: u32) -> Result<Vec<Figure>, Failure> {
         token: directory.token,
         dir: scratch.path().join("relay"),
     };
-    let relay = relay_handle.spawn(server::relay::start(node)).await.map_err(broken)??;
+    let relay = relay_handle.spawn(server::relay::start(node)).await.map_err(broken)?.or_fail()?;
 
     let mut sink = Sink::start(&directory).await?;
     directory.lists(2, 0).await;

@@ -10,7 +10,7 @@ use wire::document::CoverLevel;
 use super::args::{ChatArgs, CoverArg, EntryArg, RouteArg, ShapingArgs, SizesArg};
 use super::line::{self, Style};
 use crate::engine::{JoinAs, Options, Route, Session, Shaping};
-use crate::exit::Failure;
+use crate::exit::{Failure, OrFail};
 use crate::tui::Start;
 
 impl From<CoverArg> for CoverLevel {
@@ -164,6 +164,7 @@ pub async fn run(args: ChatArgs, verbose: bool) -> Result<(), Failure> {
         dir: args.dir.clone(),
         tor,
         key: super::client_key(args.key.as_deref())?,
-    })?;
+    })
+    .or_fail()?;
     line::run(commands, events, style).await
 }

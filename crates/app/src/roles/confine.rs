@@ -8,7 +8,7 @@ use server::state::StateDir;
 use wire::ErrorKind;
 
 use crate::cli::args::{Command, NetworkArgs, SandboxArg, UpArgs};
-use crate::exit::Failure;
+use crate::exit::{Failure, OrFail};
 use crate::roles::onion::OnionArgs;
 
 /// Confines this process as its command says. Call it before the runtime is built: landlock reaches
@@ -66,7 +66,7 @@ fn role(
         let runtime = crate::small_runtime()?;
         runtime.block_on(super::network::load(network))?;
     }
-    StateDir::open(dir)?;
+    StateDir::open(dir).or_fail()?;
     let mut policy = Policy {
         read: config.map(Path::to_owned).into_iter().collect(),
         write: vec![dir.to_owned()],
@@ -86,14 +86,14 @@ fn up(args: &mut UpArgs) -> Result<Option<Scratch>, Failure> {
     jail::keep_files_private();
     let scratch = match args.dir {
         Some(_) => None,
-        None => Some(Scratch::new()?),
+        None => Some(Scratch::new().or_fail()?),
     };
     args.scratch = scratch.as_ref().map(|s| s.path().to_owned());
     if args.sandbox == SandboxArg::Off {
         return Ok(scratch);
     }
     if let Some(dir) = &args.dir {
-        StateDir::open(dir)?;
+        StateDir::open(dir).or_fail()?;
     }
     let around = scratch.as_ref().and_then(|s| s.path().parent()).map(Path::to_owned);
     let write: Option<PathBuf> = args.scratch.clone().or_else(|| args.dir.clone());
@@ -111,7 +111,7 @@ fn up(args: &mut UpArgs) -> Result<Option<Scratch>, Failure> {
 
 fn confine(how: SandboxArg, policy: &Policy) -> Result<(), Failure> {
     jail::harden();
-    let confined = jail::enter(policy)?;
+    let confined = jail::enter(policy).or_fail()?;
     for missing in confined.missing() {
         if how == SandboxArg::Require {
             return Err(Failure::new(

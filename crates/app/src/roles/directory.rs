@@ -4,7 +4,7 @@ use server::Directory;
 use server::config::{Cover, DIRECTORY_EXAMPLE, DirectoryConfig};
 
 use crate::cli::args::{CoverArg, DirectoryArgs};
-use crate::exit::Failure;
+use crate::exit::{Failure, OrFail};
 
 /// Port of a directory's onion service.
 const PORT: u16 = 5999;
@@ -39,7 +39,7 @@ pub async fn run(args: DirectoryArgs) -> Result<(), Failure> {
     let mut onion = args.onion.start(&args.dir, &[PORT]).await?;
     let door = onion.as_mut().map(|o| o.door(PORT)).transpose()?;
     let listen = (!args.onion.tor_only).then_some(config.listen);
-    let directory = Directory::start_with(&args.dir, &config, listen, door).await?;
+    let directory = Directory::start_with(&args.dir, &config, listen, door).await.or_fail()?;
     eprintln!(
         "directory is up; {}/network and {}/token are for relays and hubs",
         args.dir.display(),

@@ -15,7 +15,7 @@ use super::up;
 use crate::cli::args::ShapingArgs;
 use crate::cli::line::{self, Style};
 use crate::engine::{JoinAs, Options, Route, Session};
-use crate::exit::Failure;
+use crate::exit::{Failure, OrFail};
 
 /// Ports of the onion service: where guests find the directory and the hub.
 const DIRECTORY_PORT: u16 = 5999;
@@ -108,7 +108,8 @@ async fn start(args: &OnionArgs, base: &std::path::Path, lanes: u8) -> Result<Ho
     let config = DirectoryConfig::default();
     let directory =
         Directory::start_with(&base.join("directory"), &config, inside, Some(directory_door))
-            .await?;
+            .await
+            .or_fail()?;
     let hub_door = onion.door(HUB_PORT)?;
     let node = NodeConfig {
         role: Role::Hub,
@@ -124,7 +125,7 @@ async fn start(args: &OnionArgs, base: &std::path::Path, lanes: u8) -> Result<Ho
         token: directory.token,
         dir: base.join("hub"),
     };
-    let hub = HubRole::start(node, &HubConfig::default()).await?;
+    let hub = HubRole::start(node, &HubConfig::default()).await.or_fail()?;
     directory.lists(0, 1).await;
     let place = NetworkPlace {
         network: directory.pointer.network,
@@ -155,6 +156,7 @@ async fn converse(args: &HostArgs, hosted: &Hosted, verbose: bool) -> Result<(),
         dir: None,
         tor: Some(hosted.onion.tor.clone()),
         key: None,
-    })?;
+    })
+    .or_fail()?;
     line::run(commands, events, Style::detect(false, false, verbose)).await
 }

@@ -18,7 +18,7 @@ use std::path::Path;
 use serde::Deserialize;
 use wire::ErrorKind;
 
-use crate::exit::Failure;
+use crate::exit::{Failure, OrFail};
 pub(crate) use crate::stop::asked as stopped;
 
 /// Settings from a file, or the defaults without one.
@@ -33,10 +33,10 @@ pub(crate) fn settings<T: Default + for<'de> Deserialize<'de>>(
             "name an existing settings file with --config",
         )
     })?;
-    Ok(server::config::parse(&text)?)
+    Ok(server::config::parse(&text).or_fail()?)
 }
 
 /// A private temporary directory that is gone when it is dropped.
 pub(crate) fn scratch() -> Result<jail::Scratch, Failure> {
-    Ok(jail::Scratch::new()?)
+    Ok(jail::Scratch::new().or_fail()?)
 }

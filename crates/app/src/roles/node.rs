@@ -14,7 +14,7 @@ use wire::{ErrorKind, NodeId};
 
 use super::network;
 use crate::cli::args::{HubArgs, RelayArgs};
-use crate::exit::Failure;
+use crate::exit::{Failure, OrFail};
 
 /// What a room's maker must know of a hub: who it is and the key of an access class. Secret: the
 /// key admits.
@@ -74,7 +74,7 @@ pub async fn relay(args: RelayArgs) -> Result<(), Failure> {
     if let Some(listen) = args.listen {
         settings.listen = listen;
     }
-    let region = config::region(args.region.as_deref().or(settings.region.as_deref()))?;
+    let region = config::region(args.region.as_deref().or(settings.region.as_deref())).or_fail()?;
     let (pointer, token) = network::read(&args.network).await?;
     let stop = super::stopped();
     tokio::pin!(stop);
@@ -94,7 +94,8 @@ pub async fn relay(args: RelayArgs) -> Result<(), Failure> {
         token,
         dir: args.dir,
     })
-    .await?;
+    .await
+    .or_fail()?;
     eprintln!("relay {} listens on {}", node.id.short(), addresses(&node));
     let mut rotate = rotations();
     let mut told = false;
@@ -130,8 +131,8 @@ pub async fn hub(args: HubArgs) -> Result<(), Failure> {
         settings.listen = listen;
     }
     settings.http_listen = args.http.or(settings.http_listen);
-    let http = HttpSettings::new(&settings)?;
-    let region = config::region(args.region.as_deref().or(settings.region.as_deref()))?;
+    let http = HttpSettings::new(&settings).or_fail()?;
+    let region = config::region(args.region.as_deref().or(settings.region.as_deref())).or_fail()?;
     let (pointer, token) = network::read(&args.network).await?;
     let mut onion = args.onion.start(&args.dir, &[HUB_PORT, HTTP_PORT]).await?;
     let door = onion.as_mut().map(|o| o.door(HUB_PORT)).transpose()?;
@@ -151,7 +152,7 @@ pub async fn hub(args: HubArgs) -> Result<(), Failure> {
     };
     let stop = super::stopped();
     tokio::pin!(stop);
-    let mut hub = HubRole::start(node, &settings).await?;
+    let mut hub = HubRole::start(node, &settings).await.or_fail()?;
     write_cards(&args.dir, &hub)?;
     eprintln!(
         "hub {} listens on {}; its cards are in {}",
@@ -160,7 +161,7 @@ pub async fn hub(args: HubArgs) -> Result<(), Failure> {
         args.dir.display()
     );
     let face = match http.listen {
-        Some(_) => Some(HttpFace::start(http, hub.handle()).await?),
+        Some(_) => Some(HttpFace::start(http, hub.handle()).await.or_fail()?),
         None => None,
     };
     if let Some(address) = face.as_ref().and_then(|face| face.address) {
@@ -191,19 +192,21 @@ pub async fn hub(args: HubArgs) -> Result<(), Failure> {
 
 /// Writes `http-key` (members) and `http-key-guest` into the hub's directory, as HTTP wants them.
 fn write_http_keys(dir: &Path, hub: &HubRole) -> Result<(), Failure> {
-    let state = StateDir::open(dir)?;
+    let state = StateDir::open(dir).or_fail()?;
     for (name, access) in [("http-key", hub.member), ("http-key-guest", hub.guest)] {
-        state.write(name, format!("{}\n", HEXLOWER.encode(access.as_bytes())).as_bytes())?;
+        state
+            .write(name, format!("{}\n", HEXLOWER.encode(access.as_bytes())).as_bytes())
+            .or_fail()?;
     }
     Ok(())
 }
 
 /// Writes `hub` (members) and `hub-guest` into the hub's directory, for `hushwing room`.
 fn write_cards(dir: &Path, hub: &HubRole) -> Result<(), Failure> {
-    let state = StateDir::open(dir)?;
+    let state = StateDir::open(dir).or_fail()?;
     for (name, access) in [("hub", hub.member), ("hub-guest", hub.guest)] {
         let card = HubCard { id: hub.node.id, access };
-        state.write(name, card.to_text().as_bytes())?;
+        state.write(name, card.to_text().as_bytes()).or_fail()?;
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use vault::{Unlock, VaultKey};
 use wire::{ErrorKind, OnionName};
 use zeroize::Zeroizing;
 
-use crate::exit::Failure;
+use crate::exit::{Failure, OrFail};
 use crate::tor::{self, TorArgs};
 
 /// Directory of the onion key inside a role's own.
@@ -101,7 +101,7 @@ impl OnionArgs {
         if !self.wanted() {
             return Ok(None);
         }
-        let state = StateDir::open(dir)?;
+        let state = StateDir::open(dir).or_fail()?;
         let seed = self.seed(&state)?;
         let clients = self.authorized.as_deref().map(authorized).transpose()?.unwrap_or_default();
         let tor = self.settings.start(&state.join(TOR_DIR)).await?;
@@ -126,7 +126,7 @@ impl OnionArgs {
         if self.ephemeral {
             return Ok(Zeroizing::new(rand::random()));
         }
-        kept_seed(&state.subdir(KEY_DIR)?.join(""))
+        kept_seed(&state.subdir(KEY_DIR).or_fail()?.join(""))
     }
 }
 
@@ -139,11 +139,11 @@ pub fn kept_seed(dir: &Path) -> Result<Zeroizing<[u8; 32]>, Failure> {
     let unlock = passphrase.map_or(Unlock::KeyFile, Unlock::passphrase);
     let key = match VaultKey::kind(dir) {
         Err(vault::Error::Missing(_)) => {
-            let key = VaultKey::random()?;
-            key.seal(dir, &unlock)?;
+            let key = VaultKey::random().or_fail()?;
+            key.seal(dir, &unlock).or_fail()?;
             key
         }
-        _ => VaultKey::unlock(dir, &unlock)?,
+        _ => VaultKey::unlock(dir, &unlock).or_fail()?,
     };
     Ok(Zeroizing::new(*key.reveal()))
 }

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use self::sites::NamedSite;
 use crate::cli::args_site::OnionSiteArgs;
-use crate::exit::Failure;
+use crate::exit::{Failure, OrFail};
 use crate::tor;
 
 /// Serves the folders until it is stopped, or writes a configuration for others to do so.
@@ -20,7 +20,7 @@ use crate::tor;
 /// # Errors
 /// Folders, names, state directory, Tor.
 pub async fn run(args: OnionSiteArgs) -> Result<(), Failure> {
-    let state = StateDir::open(&args.state)?;
+    let state = StateDir::open(&args.state).or_fail()?;
     let sites = sites::open(&args.dirs, args.list, &state)?;
     if let Some(out) = &args.emit_config {
         emit::write(out, &sites, &args)?;
@@ -30,7 +30,7 @@ pub async fn run(args: OnionSiteArgs) -> Result<(), Failure> {
         return Ok(());
     }
     let stop = super::stopped();
-    let running = args.tor.start(&state.subdir("tor")?.join("")).await?;
+    let running = args.tor.start(&state.subdir("tor").or_fail()?.join("")).await?;
     tokio::select! {
         served = serve(sites, &running, args.port) => served,
         () = stop => Ok(()),

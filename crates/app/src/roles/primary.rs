@@ -22,7 +22,7 @@ use wire::document::{Processing, Role};
 use wire::{DirectoryPointer, ErrorKind};
 
 use crate::cli::args_primary::{PrimaryArgs, PrimaryCommand, PrimaryRunArgs};
-use crate::exit::Failure;
+use crate::exit::{Failure, OrFail};
 use crate::roles::onion::ephemeral_door;
 use crate::tor;
 
@@ -83,24 +83,25 @@ impl Primary {
         let around = super::scratch()?;
         let scratch = match &args.dir {
             Some(_) => None,
-            None => Some(Scratch::make(around.path(), "network-")?),
+            None => Some(Scratch::make(around.path(), "network-").or_fail()?),
         };
         let base: PathBuf = match (&args.dir, &scratch) {
             (Some(dir), _) => dir.clone(),
             (None, Some(scratch)) => scratch.path().to_owned(),
             (None, None) => PathBuf::new(),
         };
-        StateDir::open(&base)?;
+        StateDir::open(&base).or_fail()?;
         let tor =
             if args.tor { Some(args.tor_settings.start(&base.join("tor")).await?) } else { None };
         let directory = match &tor {
-            None => Directory::start(&base.join("directory"), &config).await?,
+            None => Directory::start(&base.join("directory"), &config).await.or_fail()?,
             Some(tor) => {
                 // Our own roles reach it on this machine, clients by its onion address alone.
                 let door = ephemeral_door(tor, DIRECTORY_PORT).await.map_err(tor::failure)?;
                 let inside = SocketAddr::from(([127, 0, 0, 1], 0));
                 Directory::start_with(&base.join("directory"), &config, Some(inside), Some(door))
-                    .await?
+                    .await
+                    .or_fail()?
             }
         };
         let directory = Arc::new(directory);
@@ -112,9 +113,12 @@ impl Primary {
             base.join("hub"),
             Processing::Sha256,
         );
-        let hub =
-            HubRole::start(hidden(node, tor.as_ref(), HUB_PORT).await?, &HubConfig::default())
-                .await?;
+        let hub = HubRole::start(
+            hidden(node, tor.as_ref(), HUB_PORT).await.or_fail()?,
+            &HubConfig::default(),
+        )
+        .await
+        .or_fail()?;
         let pool = PoolConfig {
             nodes: usize::from(args.nodes),
             base: around.path().to_owned(),
@@ -124,7 +128,7 @@ impl Primary {
         let (settings, of) = (args.clone(), directory.clone());
         let behind = tor.clone();
         let make = move |seedling: Seedling| relay(&settings, &of, seedling, behind.clone());
-        let pool = Pool::start(directory.clone(), pool, make).await?;
+        let pool = Pool::start(directory.clone(), pool, make).await.or_fail()?;
         directory.lists(usize::from(args.nodes), 1).await;
         let reached = |d: &&DirectoryPointer| tor.is_none() || d.address.is_onion();
         let place = NetworkPlace {
@@ -173,7 +177,7 @@ impl Primary {
         let (done, told) = oneshot::channel();
         let ended = || Failure::new(ErrorKind::Bug, "the pool has ended", "please report this");
         self.cycles.send(done).await.map_err(|_| ended())?;
-        Ok(told.await.map_err(|_| ended())??)
+        Ok(told.await.map_err(|_| ended())?.or_fail()?)
     }
 
     /// Stops everything; relays, and what was not to be kept, are erased.

@@ -11,7 +11,7 @@ use wire::ErrorKind;
 use wire::document::{Processing, Role};
 
 use crate::cli::args::UpArgs;
-use crate::exit::Failure;
+use crate::exit::{Failure, OrFail};
 
 /// File of the owner's link in the directory given by `--dir`.
 const OWNER_LINK: &str = "owner-link";
@@ -54,7 +54,7 @@ impl Network {
             cover: args.cover.into(),
             ..DirectoryConfig::default()
         };
-        let directory = Directory::start(&base.join("directory"), &config).await?;
+        let directory = Directory::start(&base.join("directory"), &config).await.or_fail()?;
         let node = |role, port, name: &str| NodeConfig {
             role,
             listen: Some(SocketAddr::new(args.host, port)),
@@ -81,11 +81,14 @@ impl Network {
                 )
             })?;
             relays.push(
-                server::relay::start(node(Role::Relay, port, &format!("relay-{}", n + 1))).await?,
+                server::relay::start(node(Role::Relay, port, &format!("relay-{}", n + 1)))
+                    .await
+                    .or_fail()?,
             );
         }
-        let hub =
-            HubRole::start(node(Role::Hub, args.hub_port, "hub"), &HubConfig::default()).await?;
+        let hub = HubRole::start(node(Role::Hub, args.hub_port, "hub"), &HubConfig::default())
+            .await
+            .or_fail()?;
         directory.lists(relays.len(), 1).await;
         let place = NetworkPlace {
             network: directory.pointer.network,
@@ -161,7 +164,7 @@ pub async fn run(args: UpArgs) -> Result<(), Failure> {
 /// The state directory: the one that is named, or a private one that goes with the process.
 pub(super) fn base(dir: Option<&Path>) -> Result<(PathBuf, Option<jail::Scratch>), Failure> {
     if let Some(dir) = dir {
-        StateDir::open(dir)?;
+        StateDir::open(dir).or_fail()?;
         return Ok((dir.to_owned(), None));
     }
     let scratch = super::scratch()?;
@@ -173,8 +176,8 @@ pub(super) fn base(dir: Option<&Path>) -> Result<(PathBuf, Option<jail::Scratch>
 /// # Errors
 /// A damaged file, settings out of range.
 pub(super) fn room(base: &Path, place: NetworkPlace, lanes: u8) -> Result<OwnerLink, Failure> {
-    let state = StateDir::open(base)?;
-    if let Some(bytes) = state.read(OWNER_LINK)? {
+    let state = StateDir::open(base).or_fail()?;
+    if let Some(bytes) = state.read(OWNER_LINK).or_fail()? {
         let kept =
             std::str::from_utf8(&bytes).ok().and_then(|text| OwnerLink::parse(text.trim()).ok());
         return kept.ok_or_else(|| {
@@ -186,7 +189,7 @@ pub(super) fn room(base: &Path, place: NetworkPlace, lanes: u8) -> Result<OwnerL
         });
     }
     let owner = new_room(place, lanes)?;
-    state.write(OWNER_LINK, owner.to_text().as_bytes())?;
+    state.write(OWNER_LINK, owner.to_text().as_bytes()).or_fail()?;
     Ok(owner)
 }
 

@@ -18,7 +18,7 @@ use crate::cli::args_web::WebArgs;
 use crate::cli::profile::show::{UNREACHABLE, out};
 use crate::cli::profile::{Make, options};
 use crate::engine::profile::{Client, Command, Reply, directory, passphrase};
-use crate::exit::Failure;
+use crate::exit::{Failure, OrFail};
 use crate::web::{Doors, Happened, Passphrase, Web, router};
 
 /// Where the face is, unless somebody else is there.
@@ -40,7 +40,7 @@ pub async fn run(at: &ProfileArgs, args: WebArgs) -> Result<(), Failure> {
     let stop = super::stopped();
     let (client, events) = Client::share(options.clone()).await?;
     let profile = directory(&options)?;
-    let state = StateDir::open(&profile.join(DIR))?;
+    let state = StateDir::open(&profile.join(DIR)).or_fail()?;
     let listener = listen(args.listen).await?;
     let address = listener.local_addr().map_err(no_port)?;
     if address.ip().is_unspecified() && args.host.is_empty() {
@@ -84,19 +84,19 @@ pub async fn run(at: &ProfileArgs, args: WebArgs) -> Result<(), Failure> {
                     break;
                 }
                 Happened::CameIn => {
-                    state.remove(OPEN)?;
+                    state.remove(OPEN).or_fail()?;
                     eprintln!("a browser has come in; for another one:  http://{address}/#{}", web.code());
                 }
             },
         }
     }
     door.stop().await;
-    Ok(state.remove(OPEN)?)
+    Ok(state.remove(OPEN).or_fail()?)
 }
 
 /// The path that the face keeps, so that bookmarks and installed apps lead there after a restart.
 fn path(state: &StateDir) -> Result<String, Failure> {
-    let secret = state.secret32("path")?;
+    let secret = state.secret32("path").or_fail()?;
     Ok(data_encoding::BASE32_NOPAD.encode(&secret[..16]).to_ascii_lowercase())
 }
 
@@ -132,7 +132,8 @@ async fn listen(asked: Option<SocketAddr>) -> Result<TcpListener, Failure> {
 /// The passphrase of the face, which is not the profile's: whoever learns it can come in, and not
 /// open a stolen disk.
 async fn known(state: &StateDir, new: bool) -> Result<Passphrase, Failure> {
-    let kept = state.read(PASSPHRASE)?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let kept =
+        state.read(PASSPHRASE).or_fail()?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     if let Some(kept) = kept.filter(|_| !new) {
         return Ok(kept);
     }
@@ -144,23 +145,23 @@ async fn known(state: &StateDir, new: bool) -> Result<Passphrase, Failure> {
     let bug =
         || Failure::new(ErrorKind::Bug, "the passphrase cannot be hashed", "please report this");
     let kept = asked.await.map_err(|_| bug())??.ok_or_else(bug)?;
-    state.write(PASSPHRASE, &serde_json::to_vec(&kept).map_err(|_| bug())?)?;
+    state.write(PASSPHRASE, &serde_json::to_vec(&kept).map_err(|_| bug())?).or_fail()?;
     Ok(kept)
 }
 
 /// Publishes the onion service, for holders of a key only unless told otherwise.
 async fn behind_tor(args: &WebArgs, state: &StateDir) -> Result<(Tor, Site), Failure> {
-    let seed = kept_seed(&state.subdir("onion")?.join(""))?;
+    let seed = kept_seed(&state.subdir("onion").or_fail()?.join(""))?;
     let (clients, key) = match &args.authorized {
         Some(file) => (authorized(file)?, None),
         None if args.unrestricted => (Vec::new(), None),
         None => {
-            let secret = kept_seed(&state.subdir("onion-client")?.join(""))?;
+            let secret = kept_seed(&state.subdir("onion-client").or_fail()?.join(""))?;
             let key = ClientKey::new(net::tor::onion_name(&seed), secret);
             (vec![key.public().map_err(|e| crate::tor::failure(e.into()))?], Some(key.to_text()))
         }
     };
-    let tor = args.tor.start(&state.subdir("tor")?.join("")).await?;
+    let tor = args.tor.start(&state.subdir("tor").or_fail()?.join("")).await?;
     let site = site(&tor, seed, clients).await?;
     if let Some(letters) = key.as_ref().and_then(|text| text.rsplit(':').next()) {
         eprintln!("the key that Tor Browser asks for, once:  {letters}");
@@ -181,7 +182,7 @@ fn open(state: &StateDir, link: &str) -> Result<(), Failure> {
     let text = Zeroizing::new(format!(
         "<!DOCTYPE html><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"0;url={link}\"><title>Hushwing</title>"
     ));
-    state.write(OPEN, text.as_bytes())?;
+    state.write(OPEN, text.as_bytes()).or_fail()?;
     let mut command = std::process::Command::new(program);
     let started = command
         .arg(state.join(OPEN))

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::run::{Engine, Rest};
 use super::types::{Command, Event, Reply};
 use super::{demand, remote};
-use crate::exit::Failure;
+use crate::exit::{Failure, OrFail};
 use crate::tor::{EngineArg, TorArgs};
 
 /// Which profile, and how it is opened.
@@ -67,12 +67,6 @@ impl Refusal {
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         Failure::new(refusal.kind, refusal.text, refusal.hint)
-    }
-}
-
-impl From<vault::Error> for Failure {
-    fn from(error: vault::Error) -> Self {
-        Failure::new(error.kind(), &error, error.hint())
     }
 }
 
@@ -226,7 +220,7 @@ impl Client {
         let end = tokio::time::Instant::now() + LAST_WORDS;
         while let Err(error) = Profile::open(&base, &name) {
             if tokio::time::Instant::now() > end {
-                return Err(error.into());
+                return Err(error).or_fail();
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -295,7 +289,7 @@ impl Client {
 pub(super) fn base_of(base: Option<&Path>) -> Result<PathBuf, Failure> {
     match base {
         Some(base) => Ok(base.to_owned()),
-        None => Ok(Profile::data_dir()?),
+        None => Ok(Profile::data_dir().or_fail()?),
     }
 }
 
@@ -347,7 +341,7 @@ fn unlock(how: Unlock, new: bool) -> Result<vault::Unlock, Failure> {
 }
 
 pub(super) fn name_of(text: &str) -> Result<ProfileName, Failure> {
-    Ok(ProfileName::parse(text)?)
+    Ok(ProfileName::parse(text).or_fail()?)
 }
 
 /// Opens the profile, making it if that is wanted.
@@ -364,28 +358,32 @@ fn open_profile(options: &Options) -> Result<(Profile, Vault, Config), Failure> 
         }
         // Nothing is made before there is a passphrase.
         let how = unlock(options.unlock, true)?;
-        let profile = Profile::create(&base, &name)?;
-        let vault = profile.create_vault(&how)?;
-        let config = profile.config()?;
+        let profile = Profile::create(&base, &name).or_fail()?;
+        let vault = profile.create_vault(&how).or_fail()?;
+        let config = profile.config().or_fail()?;
         return Ok((profile, vault, config));
     }
-    let profile = Profile::open(&base, &name)?;
-    let config = profile.config()?;
+    let profile = Profile::open(&base, &name).or_fail()?;
+    let config = profile.config().or_fail()?;
     if config.keep == vault::config::Keep::Session {
-        return Ok((profile, Vault::in_memory()?, config));
+        return Ok((profile, Vault::in_memory().or_fail()?, config));
     }
     if !vault::locked::can_lock() {
         tracing::warn!(
             "memory cannot be locked: keys may reach the swap; raise the limit (ulimit -l), or encrypt the swap"
         );
     }
-    let vault = match profile.vault_kind()? {
-        Some(vault::UnlockKind::KeyFile) => profile.open_vault(&vault::Unlock::KeyFile)?,
-        Some(vault::UnlockKind::Passphrase) if options.unlock == Unlock::Stdin => {
-            profile.open_vault(&unlock(Unlock::Stdin, false)?)?
+    let vault = match profile.vault_kind().or_fail()? {
+        Some(vault::UnlockKind::KeyFile) => {
+            profile.open_vault(&vault::Unlock::KeyFile).or_fail()?
         }
-        Some(vault::UnlockKind::Passphrase) => profile.open_vault(&unlock(Unlock::Ask, false)?)?,
-        None => profile.create_vault(&unlock(options.unlock, true)?)?,
+        Some(vault::UnlockKind::Passphrase) if options.unlock == Unlock::Stdin => {
+            profile.open_vault(&unlock(Unlock::Stdin, false)?).or_fail()?
+        }
+        Some(vault::UnlockKind::Passphrase) => {
+            profile.open_vault(&unlock(Unlock::Ask, false)?).or_fail()?
+        }
+        None => profile.create_vault(&unlock(options.unlock, true)?).or_fail()?,
     };
     Ok((profile, vault, config))
 }
@@ -445,8 +443,9 @@ pub fn config(profile: &str, base: Option<&Path>) -> Result<String, Failure> {
 /// # Errors
 /// An unknown key, a value that it cannot have, no such profile.
 pub fn set_config(options: &Options, key: &str, value: &str) -> Result<(), Failure> {
-    let profile = Profile::open(&base_of(options.base.as_deref())?, &name_of(&options.profile)?)?;
-    Config::set(&profile.config_path(), key, value)?;
+    let profile =
+        Profile::open(&base_of(options.base.as_deref())?, &name_of(&options.profile)?).or_fail()?;
+    Config::set(&profile.config_path(), key, value).or_fail()?;
     Ok(())
 }
 
@@ -455,7 +454,7 @@ pub fn set_config(options: &Options, key: &str, value: &str) -> Result<(), Failu
 /// # Errors
 /// When another process uses it, or the disk refuses.
 pub fn wipe(profile: &str, base: Option<&Path>) -> Result<(), Failure> {
-    Ok(Profile::open(&base_of(base)?, &name_of(profile)?)?.wipe()?)
+    Ok(Profile::open(&base_of(base)?, &name_of(profile)?).or_fail()?.wipe().or_fail()?)
 }
 
 /// Writes contacts, settings and history into one encrypted file.
@@ -465,7 +464,7 @@ pub fn wipe(profile: &str, base: Option<&Path>) -> Result<(), Failure> {
 pub fn backup(options: &Options, file: &Path) -> Result<(), Failure> {
     let (_profile, vault, _) = open_profile(options)?;
     let phrase = passphrase("HUSHWING_BACKUP_PASSPHRASE", "passphrase of the backup", true)?;
-    Ok(vault.backup(file, &phrase)?)
+    Ok(vault.backup(file, &phrase).or_fail()?)
 }
 
 /// Fills a new profile from a backup. Its conversations ask to be added again.
@@ -475,5 +474,5 @@ pub fn backup(options: &Options, file: &Path) -> Result<(), Failure> {
 pub fn restore(options: &Options, file: &Path) -> Result<(), Failure> {
     let (_profile, vault, _) = open_profile(&Options { create: true, ..options.clone() })?;
     let phrase = passphrase("HUSHWING_BACKUP_PASSPHRASE", "passphrase of the backup", false)?;
-    Ok(vault.restore(file, &phrase)?)
+    Ok(vault.restore(file, &phrase).or_fail()?)
 }

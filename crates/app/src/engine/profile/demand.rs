@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::client::{Client, Options, Unlock, base_of, directory, name_of, passphrase};
 use super::remote;
 use super::types::Event;
-use crate::exit::{Failure, kind_of};
+use crate::exit::{Failure, OrFail, kind_of};
 
 /// How long the start of a daemon by another face may take, and how often that is looked at.
 const TOGETHER: Duration = Duration::from_secs(5);
@@ -84,11 +84,12 @@ fn key_for(options: &Options) -> Result<Key, Failure> {
         }
         options.unlock == Unlock::Ask
     } else {
-        let profile = Profile::open(&base, &name)?;
-        let session = profile.config()?.keep == vault::config::Keep::Session;
+        let profile = Profile::open(&base, &name).or_fail()?;
+        let session = profile.config().or_fail()?.keep == vault::config::Keep::Session;
         !session
             && profile
-                .vault_kind()?
+                .vault_kind()
+                .or_fail()?
                 .map_or(options.unlock == Unlock::Ask, |kind| kind == UnlockKind::Passphrase)
     };
     if asks { Ok(Some(passphrase("HUSHWING_PASSPHRASE", "passphrase", new)?)) } else { Ok(None) }

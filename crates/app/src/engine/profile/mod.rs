@@ -7,7 +7,6 @@ mod commands;
 mod demand;
 mod files;
 pub mod identity;
-mod kinds;
 mod lan;
 mod lan_commands;
 mod remote;
@@ -26,5 +25,5 @@ pub use self::client::{
     set_config, wipe,
 };
 pub use self::demand::UP;
-pub use self::kinds::code_of;
 pub use self::types::*;
+pub use api::code_of;

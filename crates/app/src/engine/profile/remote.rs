@@ -19,10 +19,10 @@ use wire::ErrorKind;
 
 use super::client::{Asked, Refusal};
 use super::demand::{ALONE, UNSTORED};
-use super::kinds::{KINDS, code_of};
 use super::run::Rest;
 use super::types::{Command, Event, Reply};
 use crate::exit::Failure;
+use api::{KINDS, code_of};
 
 /// The socket in a profile's directory.
 const SOCKET: &str = "daemon.sock";

@@ -26,7 +26,7 @@ use super::lan::Near;
 use super::rooms::Rooms;
 use super::types::{Event, GroupInviteView, Reply};
 use super::views::{self, hex, state_word};
-use crate::exit::Failure;
+use crate::exit::{Failure, OrFail};
 
 /// Reports that one transaction takes at most.
 const BATCH: usize = 64;
@@ -112,7 +112,7 @@ impl Engine {
             lan_only: lan_use == LanUse::Only,
         };
         if let Some(dir) = &ways.dir {
-            server::state::StateDir::open(dir)?;
+            server::state::StateDir::open(dir).or_fail()?;
         }
         let (carriers, reports) = Carriers::new(ways);
         let (disk_tx, disk) = mpsc::channel(64);

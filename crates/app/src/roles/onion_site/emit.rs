@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::sites::{NamedSite, apart};
 use crate::cli::args_site::OnionSiteArgs;
-use crate::exit::Failure;
+use crate::exit::{Failure, OrFail};
 
 /// What tor's own key files begin with: 29 letters and three zero bytes.
 const SECRET_HEADER: &[u8; 32] = b"== ed25519v1-secret: type0 ==\0\0\0";
@@ -21,7 +21,7 @@ const PUBLIC_HEADER: &[u8; 32] = b"== ed25519v1-public: type0 ==\0\0\0";
 /// Writes `torrc.snippet`, `nginx.conf`, `README` and a folder of keys for each site into `out`.
 /// The same sites and keys give the same files.
 pub(super) fn write(out: &Path, sites: &[NamedSite], args: &OnionSiteArgs) -> Result<(), Failure> {
-    let folder = StateDir::open(out)?;
+    let folder = StateDir::open(out).or_fail()?;
     let out = out.canonicalize().map_err(|e| {
         let text = format!("cannot read {}: {e}", out.display());
         Failure::new(
@@ -33,7 +33,7 @@ pub(super) fn write(out: &Path, sites: &[NamedSite], args: &OnionSiteArgs) -> Re
     for site in sites {
         apart(&site.site, &out, "--emit-config")?;
     }
-    let keys = folder.subdir("onion")?;
+    let keys = folder.subdir("onion").or_fail()?;
     let mut torrc = String::from("# Lines for tor's torrc: one onion service for each site.\n");
     let mut nginx = String::from(
         "# For the http block of nginx: one server for each site, on this machine only.\n",
@@ -48,7 +48,7 @@ pub(super) fn write(out: &Path, sites: &[NamedSite], args: &OnionSiteArgs) -> Re
                 )
             },
         )?;
-        write_keys(&keys.subdir(&site.name)?, site)?;
+        write_keys(&keys.subdir(&site.name).or_fail()?, site)?;
         let service = plain(&out.join("onion").join(&site.name))?;
         // Infallible: it is a string that is written to.
         let _ = write!(
@@ -58,9 +58,9 @@ pub(super) fn write(out: &Path, sites: &[NamedSite], args: &OnionSiteArgs) -> Re
         );
         nginx.push_str(&server_block(site, port, args.list)?);
     }
-    folder.write("torrc.snippet", torrc.as_bytes())?;
-    folder.write("nginx.conf", nginx.as_bytes())?;
-    folder.write("README", readme(sites, args.port).as_bytes())?;
+    folder.write("torrc.snippet", torrc.as_bytes()).or_fail()?;
+    folder.write("nginx.conf", nginx.as_bytes()).or_fail()?;
+    folder.write("README", readme(sites, args.port).as_bytes()).or_fail()?;
     Ok(())
 }
 
@@ -73,10 +73,11 @@ fn write_keys(dir: &StateDir, site: &NamedSite) -> Result<(), Failure> {
     expanded[31] &= 63;
     expanded[31] |= 64;
     let secret = Zeroizing::new([SECRET_HEADER.as_slice(), expanded.as_ref()].concat());
-    dir.write("hs_ed25519_secret_key", &secret)?;
+    dir.write("hs_ed25519_secret_key", &secret).or_fail()?;
     let name = site.onion();
-    dir.write("hs_ed25519_public_key", &[PUBLIC_HEADER.as_slice(), name.key()].concat())?;
-    dir.write("hostname", format!("{name}\n").as_bytes())?;
+    dir.write("hs_ed25519_public_key", &[PUBLIC_HEADER.as_slice(), name.key()].concat())
+        .or_fail()?;
+    dir.write("hostname", format!("{name}\n").as_bytes()).or_fail()?;
     Ok(())
 }
 

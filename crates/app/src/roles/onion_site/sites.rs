@@ -7,7 +7,7 @@ use server::state::StateDir;
 use wire::{ErrorKind, OnionName};
 use zeroize::Zeroizing;
 
-use crate::exit::Failure;
+use crate::exit::{Failure, OrFail};
 
 /// Sites that one process serves.
 const MAX_SITES: usize = 64;
@@ -62,12 +62,12 @@ pub(super) fn open(
         }
         found.push((dir.display().to_string(), name, site));
     }
-    let keys = state.subdir("keys")?;
+    let keys = state.subdir("keys").or_fail()?;
     for (_, _, site) in &found {
         apart(site, &state.join(""), "--state")?;
     }
     let keyed = found.into_iter().map(|(given, name, site)| {
-        let seed = keys.subdir(&name)?.secret32("onion-key")?;
+        let seed = keys.subdir(&name).or_fail()?.secret32("onion-key").or_fail()?;
         Ok(NamedSite { given, name, site, seed })
     });
     keyed.collect()

@@ -16,7 +16,7 @@ use wire::ErrorKind;
 use super::{Primary, PrimaryRunArgs};
 use crate::cli::chat::parse_link;
 use crate::engine::{Command, Event, JoinAs, Options, Route, Session, Shaping};
-use crate::exit::Failure;
+use crate::exit::{Failure, OrFail};
 
 /// Longest wait for one message.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -130,7 +130,8 @@ fn talker(
         dir: None,
         tor: tor.cloned(),
         key: Some(key.clone()),
-    })?)
+    })
+    .or_fail()?)
 }
 
 /// One says it; returns when the other has heard it.
