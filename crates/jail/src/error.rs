@@ -13,7 +13,7 @@ pub(crate) enum Refusal {
     Kernel(String),
 }
 
-/// Why a process could not be confined, or a scratch directory not be made.
+/// Why a process could not be confined, or a private directory not be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -28,6 +28,19 @@ pub enum Error {
     /// No temporary directory.
     #[error("cannot make a temporary directory: {0}")]
     Scratch(io::Error),
+    /// A file of a state directory cannot be read or written.
+    #[error("cannot {action} {file}: {source}")]
+    State {
+        /// What was tried: `read`, `write`, `create`, `remove`.
+        action: &'static str,
+        /// File name inside the state directory.
+        file: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file of a state directory does not hold what it should.
+    #[error("{0} in the state directory is damaged")]
+    Damaged(&'static str),
 }
 
 impl Error {
@@ -35,7 +48,9 @@ impl Error {
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            Error::Path { .. } | Error::Scratch(_) => ErrorKind::LocalStorage,
+            Error::Path { .. } | Error::Scratch(_) | Error::State { .. } | Error::Damaged(_) => {
+                ErrorKind::LocalStorage
+            }
         }
     }
 }

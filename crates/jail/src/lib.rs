@@ -7,6 +7,7 @@
 //! - [`harden`], [`keep_files_private`]: no core dump, no debugger, no file that others can read
 //! - [`Scratch`]: a private temporary directory that does not outlive its owner, nor its owner's
 //!   crash
+//! - [`StateDir`]: a private directory for small files, such as keys
 //!
 //! # Not in this crate
 //! Which role needs what: that is with the roles. Containers and units: `packaging/`.
@@ -28,6 +29,7 @@ mod paths;
 mod policy;
 mod process;
 mod scratch;
+mod state;
 
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod calls;
@@ -37,3 +39,4 @@ pub use error::Error;
 pub use policy::{Network, Policy};
 pub use process::{harden, keep_files_private};
 pub use scratch::{PREFIX, Scratch};
+pub use state::{StateDir, owner_only};

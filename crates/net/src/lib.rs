@@ -7,6 +7,7 @@
 //! - [`Listener`]: the accepting side, with bounds on everything a stranger can take
 //! - [`connect`]: one link to one peer; [`Outbound`]: one that comes back by itself
 //! - [`lan`]: neighbours: beacons by multicast, links without a server
+//! - [`Clock`]: the time of protocols, which never goes back
 //! - [`Dialer`], [`Transport`]: what carries the bytes below TLS; TCP today, a proxy or Tor by the
 //!   same seam
 //!
@@ -41,6 +42,7 @@
 )]
 
 mod backoff;
+mod clock;
 mod decoder;
 mod error;
 mod identity;
@@ -57,6 +59,7 @@ pub mod tor;
 mod transport;
 mod writer;
 
+pub use clock::Clock;
 pub use error::{Error, Result};
 pub use identity::Identity;
 pub use limits::{LinkLimits, ListenerLimits};

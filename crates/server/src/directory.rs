@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jail::StateDir;
 use mix::directory::{Assembler, AssemblerConfig, AuthorityKey, EnrolledKey};
-use net::{Identity, Incoming};
+use net::{Clock, Identity, Incoming};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -17,8 +18,7 @@ use wire::{Address, DirectoryPointer, Frame, NetworkPointer, NodeId};
 use crate::Error;
 use crate::accept::accept;
 use crate::config::DirectoryConfig;
-use crate::node::{Clock, Doors, OnionDoor, doors};
-use crate::state::StateDir;
+use crate::node::{Doors, OnionDoor, doors};
 
 /// How often the assembler is asked whether a document is due.
 const TICK: Duration = Duration::from_millis(50);

@@ -9,12 +9,15 @@ pub enum Error {
     /// A setting is wrong.
     #[error("{0}")]
     Config(String),
-    /// A file of the state directory cannot be read or written.
+    /// The state directory cannot be used.
+    #[error(transparent)]
+    StateDir(#[from] jail::Error),
+    /// A file cannot be read or written.
     #[error("cannot {action} {file}: {source}")]
     State {
-        /// What was tried: `read`, `write`, `create`.
+        /// What was tried: `open`, `read`, `write`.
         action: &'static str,
-        /// File name inside the state directory.
+        /// File name inside the state directory, or the folder of a site.
         file: String,
         /// The system's answer.
         source: std::io::Error,
@@ -49,6 +52,7 @@ impl Error {
         match self {
             Error::Config(_) | Error::Refused(_) => ErrorKind::LocalConfig,
             Error::State { .. } | Error::Damaged(_) | Error::Store(_) => ErrorKind::LocalStorage,
+            Error::StateDir(e) => e.kind(),
             Error::Net(e) => e.kind(),
             Error::Mix(e) => e.kind(),
             Error::Pool(_) => ErrorKind::Network,

@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use hub::server::{AskId, Asker, Hub, HubConfig as HubCoreConfig};
 use hub::store::{BoxStore, Keep};
 use hub::{AccessClass, ClassLimits};
+use jail::StateDir;
 use mix::envelope;
+use net::Clock;
 use sphinx::Surb;
 use tokio::sync::{mpsc, oneshot};
 use wire::document::Role;
@@ -20,8 +22,7 @@ use wire::{Frame, RequestId, Tally};
 use self::cover::Cover;
 use crate::Error;
 use crate::config::HubConfig;
-use crate::node::{Clock, Deliver, Input, Node, NodeConfig, NodeStats};
-use crate::state::StateDir;
+use crate::node::{Deliver, Input, Node, NodeConfig, NodeStats};
 use crate::store::{FjallStore, StoreConfig};
 
 /// Requests that may wait for the hub's thread.

@@ -8,8 +8,9 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 
+use jail::{StateDir, owner_only};
+
 use crate::Error;
-use crate::state::{StateDir, private};
 
 /// Bytes of a replay tag that are kept.
 pub const TAG_LEN: usize = 16;
@@ -41,7 +42,7 @@ impl Journal {
     pub fn open(dir: &StateDir, epoch: u64, boot: &[u8; 16]) -> Result<(Self, Recovered), Error> {
         let name = name(epoch);
         let fail = |source| Error::State { action: "open", file: name.clone(), source };
-        let mut file = private(OpenOptions::new().read(true).append(true).create(true))
+        let mut file = owner_only(OpenOptions::new().read(true).append(true).create(true))
             .open(dir.join(&name))
             .map_err(fail)?;
         let mut bytes = Vec::new();
@@ -86,9 +87,9 @@ impl Journal {
     /// Deletes the journal of an epoch whose key is gone.
     ///
     /// # Errors
-    /// [`Error::State`].
+    /// [`Error::StateDir`].
     pub fn delete(dir: &StateDir, epoch: u64) -> Result<(), Error> {
-        dir.remove(&name(epoch))
+        Ok(dir.remove(&name(epoch))?)
     }
 }
 

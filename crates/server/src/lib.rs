@@ -4,8 +4,7 @@
 //! - [`relay`], [`hub`], [`directory`]: the roles; [`node`]: what the first two share
 //! - [`http`]: the hub's face for curl and scripts; [`site`]: static folders for onion services
 //! - [`primary`]: a pool of ephemeral relays that a directory runs, and its cycles
-//! - [`store`]: the embedded box store; [`journal`]: the replay journal; [`state`]: small secret
-//!   files
+//! - [`store`]: the embedded box store; [`journal`]: the replay journal
 //! - [`config`]: their commented settings files
 //!
 //! # Not in this crate
@@ -27,7 +26,6 @@ pub mod node;
 pub mod primary;
 pub mod relay;
 pub mod site;
-pub mod state;
 pub mod store;
 
 pub use directory::Directory;

@@ -8,21 +8,21 @@ mod serve;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
 
+use jail::StateDir;
+use net::Clock;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wire::document::{Processing, Region, Role};
 use wire::id::AdmissionToken;
-use wire::{Address, BootId, NetworkPointer, NodeId, Timestamp};
+use wire::{Address, BootId, NetworkPointer, NodeId};
 
 pub use self::core::NodeStats;
 pub(crate) use self::core::{Deliver, Input};
 pub(crate) use self::serve::next_link;
 use crate::Error;
 use crate::accept::accept;
-use crate::state::StateDir;
 
 /// The side of an onion service that a role takes: where it is reached, and the streams that come.
 #[derive(Debug)]
@@ -62,39 +62,6 @@ pub struct NodeConfig {
     pub token: AdmissionToken,
     /// State directory.
     pub dir: PathBuf,
-}
-
-/// A clock that never goes back: the system's time at the start, plus what a monotonic clock
-/// counted since.
-#[derive(Debug, Clone, Copy)]
-pub struct Clock {
-    base: Timestamp,
-    started: Instant,
-}
-
-impl Clock {
-    /// Starts now.
-    #[must_use]
-    pub fn start() -> Self {
-        let unix = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
-        Clock { base: Timestamp::from_millis(unix), started: Instant::now() }
-    }
-
-    /// The time, ms.
-    #[must_use]
-    pub fn now(&self) -> Timestamp {
-        let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.base.plus_millis(elapsed)
-    }
-
-    /// The instant at which this clock shows `at`.
-    #[must_use]
-    pub fn instant(&self, at: Timestamp) -> tokio::time::Instant {
-        let wait = std::time::Duration::from_millis(at.millis_since(self.base).min(1 << 40));
-        tokio::time::Instant::from_std(self.started + wait)
-    }
 }
 
 /// What a role listens on, and where it is reached.

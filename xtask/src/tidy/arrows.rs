@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("e2ee", &["wire", "streams", "sphinx"]),
     ("messenger", &["wire", "streams", "sphinx", "mix", "hub", "e2ee"]),
     ("net", &["wire"]),
-    ("server", &["wire", "sphinx", "streams", "mix", "hub", "net"]),
+    ("server", &["wire", "sphinx", "streams", "mix", "hub", "net", "jail"]),
     ("vault", &["wire", "streams", "hub", "mesh", "messenger"]),
     ("jail", &["wire"]),
     ("api", &["wire"]),

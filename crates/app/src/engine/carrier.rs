@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use e2ee::NetworkPlace;
+use jail::StateDir;
 use messenger::call::{Call, CallId};
 use mix::directory::{EnrolmentKey, VerifiedDocument};
 use mix::path::EntryPolicy;
@@ -18,6 +19,7 @@ use wire::document::CoverLevel;
 use wire::hub::PutOutcome;
 
 use super::direct::DirectCarrier;
+use super::error::Error;
 use super::onion::{OnionCarrier, OnionOptions};
 use super::route::Route;
 use super::shaping::Shaping;
@@ -95,13 +97,19 @@ pub(crate) struct Carrier {
 
 impl Carrier {
     /// Starts a route.
-    pub(crate) fn start(options: CarrierOptions) -> Result<Self, TorMissing> {
+    ///
+    /// # Errors
+    /// A route through Tor without one; a directory that cannot be used.
+    pub(crate) fn start(options: CarrierOptions) -> Result<Self, Error> {
         let CarrierOptions { place, route, cover, entry, shaping, dir, tor, key } = options;
         let tor = match (route.needs_tor(), tor) {
             (false, _) => None,
             (true, Some(tor)) => Some(tor),
-            (true, None) => return Err(TorMissing),
+            (true, None) => return Err(Error::TorMissing),
         };
+        if let Some(dir) = &dir {
+            StateDir::open(dir)?;
+        }
         let dialer = tor.as_ref().map_or(Dialer::Direct, |tor| Dialer::Tor(tor.dialer()));
         let pointer = place.network_pointer();
         let way = match route {
@@ -221,7 +229,3 @@ async fn changed(tor: &mut Option<watch::Receiver<TorStatus>>) {
         std::future::pending::<()>().await;
     }
 }
-
-/// A route through Tor was asked for where Tor is switched off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TorMissing;

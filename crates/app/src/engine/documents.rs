@@ -4,8 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use mix::directory::{Accepted, DocumentKeeper, EnrolmentKey, VerifiedDocument};
-use net::{Dialer, Outbound, OutboundConfig};
-use server::node::Clock;
+use net::{Clock, Dialer, Outbound, OutboundConfig};
 use wire::frame::{Credential, RefusedReason};
 use wire::id::DocumentHash;
 use wire::{Frame, NetworkPointer, Timestamp};

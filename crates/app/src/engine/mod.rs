@@ -4,6 +4,7 @@
 mod carrier;
 mod direct;
 mod documents;
+mod error;
 mod lan;
 mod onion;
 pub mod profile;
@@ -15,6 +16,7 @@ mod types;
 
 pub use self::carrier::CarrierEvent;
 pub use self::documents::read_client_key;
+pub use self::error::Error;
 pub use self::onion::{OnionCarrier, OnionOptions};
 pub use self::room_log::{Heard, RoomLog};
 pub use self::route::Route;

@@ -16,7 +16,7 @@ use wire::Timestamp;
 use wire::document::CoverLevel;
 
 use super::carrier::CarrierEvent;
-use super::{Carrier, CarrierOptions, Command, Event, Person, Route, Shaping, State};
+use super::{Carrier, CarrierOptions, Command, Error, Event, Person, Route, Shaping, State};
 
 /// Who joins.
 #[derive(Debug, Clone)]
@@ -115,13 +115,10 @@ impl Session {
     /// there is none.
     pub fn start(
         options: Options,
-    ) -> Result<(mpsc::Sender<Command>, mpsc::Receiver<Event>), server::Error> {
-        if let Some(dir) = &options.dir {
-            server::state::StateDir::open(dir)?;
-        }
+    ) -> Result<(mpsc::Sender<Command>, mpsc::Receiver<Event>), Error> {
         let (commands_tx, commands) = mpsc::channel(256);
         let (events, events_rx) = mpsc::channel(EVENT_QUEUE);
-        let carrier = Carrier::start(options.carrier()).map_err(|_| no_tor())?;
+        let carrier = Carrier::start(options.carrier())?;
         let session = Session {
             carrier,
             options,
@@ -291,7 +288,7 @@ impl Session {
                 }
                 self.notice(format!("travelling by: {}", route.name())).await;
             }
-            Err(_) => self.notice("Tor is switched off here: the route stays as it is").await,
+            Err(error) => self.notice(format!("{error}: the route stays as it is")).await,
         }
     }
 
@@ -441,14 +438,10 @@ impl Session {
 pub fn new_room(place: NetworkPlace, lanes: u8) -> Result<OwnerLink, e2ee::Error> {
     let defaults = RoomSettings::default();
     let settings = RoomSettings::new(defaults.hour_s(), lanes, defaults.pow_bits())?;
-    let now: Timestamp = server::node::Clock::start().now();
+    let now: Timestamp = net::Clock::start().now();
     let (owner, keys) =
         Owner::create(&mut rand::rng(), place, settings, now.period(settings.hour_ms()))?;
     owner.link_now(&keys)
-}
-
-fn no_tor() -> server::Error {
-    server::Error::Net(net::tor::TorError::Stopped.into())
 }
 
 fn person(present: messenger::room::Present) -> Person {

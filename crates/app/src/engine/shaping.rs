@@ -2,7 +2,7 @@
 
 use hub::shaping::{Departures, Idle, Recent, Span};
 use mix::directory::VerifiedDocument;
-use server::node::Clock;
+use net::Clock;
 use streams::{BoxClass, LARGE_CIPHERTEXT_LEN, Sizes};
 use wire::RequestId;
 

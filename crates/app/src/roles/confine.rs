@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use jail::{Network, Policy, Scratch};
+use jail::{Network, Policy, Scratch, StateDir};
 use server::config::{HubConfig, RelayConfig};
-use server::state::StateDir;
 use wire::ErrorKind;
 
 use crate::cli::args::{Command, NetworkArgs, SandboxArg, UpArgs};

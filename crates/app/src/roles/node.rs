@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+use jail::StateDir;
 use minicbor::{Decode, Encode};
 use server::config::{self, HUB_EXAMPLE, HubConfig, RELAY_EXAMPLE, RelayConfig};
 use server::http::{HttpFace, HttpSettings};
-use server::state::StateDir;
 use server::{HubRole, NodeConfig};
 use wire::document::Role;
 use wire::id::AccessKey;

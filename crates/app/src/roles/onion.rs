@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use jail::StateDir;
 use net::Dialer;
 use net::tor::{ClientPublicKey, EngineKind, OnionService, ServiceSettings, Tor};
 use server::OnionDoor;
 use server::http::OnionStreams;
-use server::state::StateDir;
 use vault::{Unlock, VaultKey};
 use wire::{ErrorKind, OnionName};
 use zeroize::Zeroizing;

@@ -5,9 +5,9 @@ mod sites;
 
 use std::io::Write as _;
 
+use jail::StateDir;
 use net::tor::{ServiceSettings, Tor, TorError};
 use server::http::{Door, HttpLimits, OnionStreams};
-use server::state::StateDir;
 use tokio::task::JoinSet;
 
 use self::sites::NamedSite;

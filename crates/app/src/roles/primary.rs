@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use e2ee::{NetworkPlace, OwnerLink};
+use jail::StateDir;
 use mix::directory::EnrolmentKey;
 use net::Dialer;
 use net::tor::Tor;
 use server::config::{DirectoryConfig, HubConfig};
 use server::primary::{Pool, PoolConfig, Scratch, Seedling};
-use server::state::StateDir;
 use server::{Directory, Error, HubRole, Node, NodeConfig};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use e2ee::{NetworkPlace, OwnerLink};
+use jail::StateDir;
 use server::config::{DirectoryConfig, HubConfig};
-use server::state::StateDir;
 use server::{Directory, HubRole, Node, NodeConfig};
 use wire::ErrorKind;
 use wire::document::{Processing, Role};

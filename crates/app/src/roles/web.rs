@@ -5,9 +5,9 @@ use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::process::Stdio;
 
+use jail::StateDir;
 use net::tor::{ClientKey, Tor};
 use server::http::{Door, HttpLimits};
-use server::state::StateDir;
 use tokio::net::TcpListener;
 use wire::ErrorKind;
 use zeroize::Zeroizing;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use jail::StateDir;
 use mix::directory::VerifiedDocument;
 use mix::geometry;
 use mix::relay::{Output, Relay, RelayConfig};
-use net::{Dialer, Identity, Outbound, OutboundConfig};
+use net::{Clock, Dialer, Identity, Outbound, OutboundConfig};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::{mpsc, watch};
@@ -16,13 +17,11 @@ use tokio_util::sync::CancellationToken;
 use wire::document::{NodeDescriptor, Processing, Region, Role};
 use wire::{Address, ClientToken, Frame, NodeId, RequestId, Timestamp};
 
-use super::Clock;
 use super::follow::Current;
 use super::keys::KeyRing;
 use super::loops::Loops;
 use crate::Error;
 use crate::hub::HubInput;
-use crate::state::StateDir;
 
 /// Packets taken from the links before what they caused is sent out.
 const BATCH: usize = 128;

@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use mix::directory::{DocumentKeeper, VerifiedDocument};
-use net::{Dialer, Identity, Outbound, OutboundConfig};
+use net::{Clock, Dialer, Identity, Outbound, OutboundConfig};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use wire::frame::{Credential, RefusedReason};
 use wire::id::AdmissionToken;
 use wire::{Frame, NetworkPointer};
-
-use super::Clock;
 
 /// A document as tasks share it.
 pub(crate) type Current = Option<Arc<VerifiedDocument>>;

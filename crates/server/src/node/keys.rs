@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use jail::StateDir;
 use mix::epoch::EpochKeys;
 use mix::relay::Relay;
 use sphinx::Scheme;
 
 use crate::Error;
 use crate::journal::{Journal, Recovered, machine_boot};
-use crate::state::StateDir;
 
 const FILE: &str = "epoch-keys";
 

@@ -4,8 +4,9 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use jail::StateDir;
+
 use crate::Error;
-use crate::state::StateDir;
 
 /// A directory of a random name, mode 0700.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ impl Scratch {
     /// Makes one below `base`.
     ///
     /// # Errors
-    /// [`Error::State`].
+    /// [`Error::StateDir`].
     pub fn make(base: &Path, prefix: &str) -> Result<Self, Error> {
         let name: [u8; 8] = rand::random();
         let path = base.join(format!("{prefix}{}", data_encoding::HEXLOWER.encode(&name)));

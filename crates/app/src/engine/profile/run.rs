@@ -10,8 +10,8 @@ use hub::shaping::Span;
 use messenger::event::{Event as Happened, FileState, Output, PlaceId};
 use messenger::store::Store;
 use messenger::{Messenger, Reach, Settings, Step};
+use net::Clock;
 use net::tor::Tor;
-use server::node::Clock;
 use tokio::sync::{mpsc, oneshot, watch};
 use vault::config::{Keep, LanUse};
 use vault::{Config, Profile, Vault};
@@ -112,7 +112,7 @@ impl Engine {
             lan_only: lan_use == LanUse::Only,
         };
         if let Some(dir) = &ways.dir {
-            server::state::StateDir::open(dir).or_fail()?;
+            jail::StateDir::open(dir).or_fail()?;
         }
         let (carriers, reports) = Carriers::new(ways);
         let (disk_tx, disk) = mpsc::channel(64);

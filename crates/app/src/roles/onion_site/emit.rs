@@ -4,8 +4,8 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use jail::StateDir;
 use server::site::{CONTENT_POLICY, INDEX, PERMISSIONS};
-use server::state::StateDir;
 use sha2::{Digest, Sha512};
 use wire::ErrorKind;
 use zeroize::Zeroizing;

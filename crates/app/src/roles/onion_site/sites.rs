@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use jail::StateDir;
 use server::site::Site;
-use server::state::StateDir;
 use wire::{ErrorKind, OnionName};
 use zeroize::Zeroizing;
 

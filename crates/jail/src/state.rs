@@ -1,4 +1,4 @@
-//! A role's state directory: small files, mode 0600, replaced in one step.
+//! A private directory for small files: mode 0600, replaced in one step.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::Error;
 
-/// A directory that one role owns. Its own directory is mode 0700, its files 0600.
+/// A directory that one process owns. It is mode 0700, its files are mode 0600.
 #[derive(Debug, Clone)]
 pub struct StateDir {
     path: PathBuf,
@@ -71,7 +71,7 @@ impl StateDir {
         let fail = |source| Error::State { action: "write", file: name.to_owned(), source };
         let target = self.path.join(name);
         let part = self.path.join(format!("{name}.part"));
-        let mut file = private(OpenOptions::new().write(true).create(true).truncate(true))
+        let mut file = owner_only(OpenOptions::new().write(true).create(true).truncate(true))
             .open(&part)
             .map_err(fail)?;
         file.write_all(bytes).and_then(|()| file.sync_data()).map_err(fail)?;
@@ -107,8 +107,8 @@ impl StateDir {
     }
 }
 
-/// Marks a file to be made readable by its owner alone.
-pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+/// Makes a file that these options create readable by its owner alone.
+pub fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options
