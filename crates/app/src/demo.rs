@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use e2ee::Nick;
 use mix::path::EntryPolicy;
+use routes::{Route, Shaping};
 use tokio::sync::mpsc;
 use wire::ErrorKind;
 
 use crate::cli::args::{CoverArg, DemoArgs, SandboxArg, UpArgs};
 use crate::cli::line::{self, Style};
-use crate::engine::{Command, Event, JoinAs, Options, Route, Session, Shaping, State};
+use crate::engine::{Command, Event, JoinAs, Options, Session, State};
 use crate::exit::{Failure, OrFail};
 use crate::roles::up::Network;
 

@@ -7,15 +7,14 @@ use mix::directory::{EnrolmentKey, VerifiedDocument};
 use mix::path::EntryPolicy;
 use net::lan::{Allowed, Heard, Probe};
 use net::{Dialer, LinkLimits};
+use routes::{CarrierEvent, OnionCarrier, OnionOptions, fetch_document};
 use serde::Serialize;
 use wire::document::Role;
 use wire::{Address, ErrorKind, NodeId};
 
 use crate::cli::args::DoctorArgs;
 use crate::cli::chat::parse_link;
-use crate::engine::{CarrierEvent, OnionCarrier, OnionOptions};
 use crate::exit::Failure;
-use crate::payload;
 
 /// What the names of pieces of the local network begin with.
 const LAN: &str = "local network";
@@ -149,8 +148,8 @@ async fn network(args: &DoctorArgs, link: &str, report: &mut Report) -> Result<(
     let mut document = None;
     for (n, directory) in place.directories.iter().enumerate() {
         let since = Instant::now();
-        let fetched = payload::fetch(&dialer, directory, &place.network, key.as_deref()).await;
-        let told = fetched.as_ref().map_err(Clone::clone).map(describe);
+        let fetched = fetch_document(&dialer, directory, &place.network, key.as_deref()).await;
+        let told = fetched.as_ref().map_err(ToString::to_string).map(describe);
         report.add(format!("directory {}", n + 1), since, told);
         document = document.or(fetched.ok());
     }

@@ -49,7 +49,7 @@ impl<T> OrFail<T> for Result<T, jail::Error> {
     }
 }
 
-impl<T> OrFail<T> for Result<T, crate::engine::Error> {
+impl<T> OrFail<T> for Result<T, routes::Error> {
     fn or_fail(self) -> Result<T, Failure> {
         self.map_err(|error| Failure::new(error.kind(), &error, error.hint()))
     }

@@ -1,24 +1,18 @@
 //! The network document as a person or a script reads it: fetched once, unsealed, verified.
 
-use std::time::Duration;
-
 use data_encoding::HEXLOWER;
 use e2ee::NetworkPlace;
 use mix::directory::{EnrolmentKey, VerifiedDocument};
-use net::{Dialer, LinkLimits};
+use net::Dialer;
+use routes::fetch_document;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use wire::ErrorKind;
 use wire::document::Role;
-use wire::frame::RefusedReason;
-use wire::{DirectoryPointer, ErrorKind, Frame, NetworkId};
 
 use crate::cli::chat::parse_link;
-use crate::engine::{NOT_ENROLLED, document_request};
 use crate::exit::Failure;
 use crate::tor::TorArgs;
-
-/// Longest wait for a directory.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Serialize)]
 struct Payload {
@@ -57,43 +51,6 @@ struct PayloadKey {
     fingerprint: String,
 }
 
-/// Asks one directory once. Fails with the reason in words.
-pub async fn fetch(
-    dialer: &Dialer,
-    directory: &DirectoryPointer,
-    network: &NetworkId,
-    key: Option<&EnrolmentKey>,
-) -> Result<VerifiedDocument, String> {
-    let limits = LinkLimits {
-        connect_timeout: PATIENCE,
-        handshake_timeout: PATIENCE,
-        ..LinkLimits::default()
-    };
-    let link = net::connect_with(dialer, directory.address, directory.id, None, &limits)
-        .await
-        .map_err(|e| e.to_string())?;
-    let (mut reader, mut writer) = link.split();
-    writer.send(&document_request(None, key)).await.map_err(|e| e.to_string())?;
-    let answer = tokio::time::timeout(PATIENCE, reader.read())
-        .await
-        .map_err(|_| "does not answer".to_owned())?;
-    let bytes = match (answer.map_err(|e| e.to_string())?, key) {
-        (Some(Frame::Document(bytes)), _) => bytes,
-        (Some(Frame::SealedDocument(sealed)), Some(key)) => {
-            key.open(&sealed).map_err(|e| e.to_string())?
-        }
-        (Some(Frame::Refused(RefusedReason::NotEnrolled)), None) => {
-            return Err(NOT_ENROLLED.to_owned());
-        }
-        (Some(Frame::Refused(RefusedReason::NotEnrolled)), Some(_)) => {
-            return Err("does not know this client key".to_owned());
-        }
-        (Some(Frame::Refused(_)), _) => return Err("has no document yet".to_owned()),
-        _ => return Err("closed the link".to_owned()),
-    };
-    mix::directory::verify(&bytes, network).map_err(|e| e.to_string())
-}
-
 /// The document of a room's network, as JSON.
 ///
 /// # Errors
@@ -119,11 +76,11 @@ pub async fn fetch_any(
 ) -> Result<serde_json::Value, Failure> {
     let mut why = "the link names none".to_owned();
     for directory in &place.directories {
-        match fetch(dialer, directory, &place.network, key).await {
+        match fetch_document(dialer, directory, &place.network, key).await {
             Ok(document) => {
                 return Ok(serde_json::to_value(describe(&document)).unwrap_or_default());
             }
-            Err(error) => why = error,
+            Err(error) => why = error.to_string(),
         }
     }
     Err(Failure::new(

@@ -9,13 +9,13 @@ use std::time::Duration;
 use data_encoding::HEXLOWER;
 use mix::path::EntryPolicy;
 use mix::tally::{Fault, Receipt, ReceiptHop};
+use routes::{CarrierEvent, OnionCarrier, OnionOptions};
 use serde::{Deserialize, Serialize};
 use sphinx::HopSecret;
 use wire::{ErrorKind, NetworkId, NodeId, Tally};
 
 use crate::cli::args_primary::TraceArgs;
 use crate::cli::chat::parse_link;
-use crate::engine::{CarrierEvent, OnionCarrier, OnionOptions};
 use crate::exit::Failure;
 
 /// Longest wait for the answer.

@@ -18,6 +18,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("server", &["wire", "sphinx", "streams", "mix", "hub", "net", "jail"]),
     ("vault", &["wire", "streams", "hub", "mesh", "messenger"]),
     ("jail", &["wire"]),
+    (
+        "routes",
+        &["wire", "streams", "mix", "hub", "mesh", "e2ee", "messenger", "net", "jail"],
+    ),
     ("api", &["wire"]),
     (
         "hushwing",
@@ -34,6 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "server",
             "vault",
             "jail",
+            "routes",
         ],
     ),
     // Development only: nobody has a normal arrow to them.

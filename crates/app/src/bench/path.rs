@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use messenger::call::{Call, CallId};
 use mix::path::EntryPolicy;
+use routes::{CarrierEvent, OnionCarrier, OnionOptions};
 use streams::{BoxClass, WriteCapability, pad};
 
 use super::{Bound, Figure, broken};
 use crate::cli::args::{CoverArg, SandboxArg, UpArgs};
-use crate::engine::{CarrierEvent, OnionCarrier, OnionOptions};
 use crate::exit::Failure;
 use crate::roles::up::Network;
 

@@ -4,12 +4,13 @@ use std::io::IsTerminal;
 
 use e2ee::Nick;
 use mix::path::EntryPolicy;
+use routes::{Route, Shaping};
 use wire::ErrorKind;
 use wire::document::CoverLevel;
 
 use super::args::{ChatArgs, CoverArg, EntryArg, RouteArg, ShapingArgs, SizesArg};
 use super::line::{self, Style};
-use crate::engine::{JoinAs, Options, Route, Session, Shaping};
+use crate::engine::{JoinAs, Options, Session};
 use crate::exit::{Failure, OrFail};
 use crate::tui::Start;
 

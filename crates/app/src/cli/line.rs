@@ -5,10 +5,11 @@
 
 use std::io::{IsTerminal, Write};
 
+use routes::Route;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::mpsc;
 
-use crate::engine::{Command, Event, Person, Route, State};
+use crate::engine::{Command, Event, Person, State};
 use crate::exit::Failure;
 
 /// How the line mode prints.

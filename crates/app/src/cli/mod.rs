@@ -38,7 +38,7 @@ pub fn client_key(
     path: Option<&std::path::Path>,
 ) -> Result<Option<std::sync::Arc<mix::directory::EnrolmentKey>>, crate::exit::Failure> {
     let Some(path) = path else { return Ok(None) };
-    let key = crate::engine::read_client_key(path).map_err(|e| {
+    let key = routes::read_client_key(path).map_err(|e| {
         crate::exit::Failure::new(
             wire::ErrorKind::LocalConfig,
             format!("no client key in {}: {e}", path.display()),

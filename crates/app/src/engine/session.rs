@@ -11,12 +11,12 @@ use messenger::room::{MessageState, Output, Room, RoomEvent};
 use mix::directory::EnrolmentKey;
 use mix::path::EntryPolicy;
 use net::tor::Tor;
+use routes::{Carrier, CarrierEvent, CarrierOptions, Error, Route, Shaping};
 use tokio::sync::mpsc;
 use wire::Timestamp;
 use wire::document::CoverLevel;
 
-use super::carrier::CarrierEvent;
-use super::{Carrier, CarrierOptions, Command, Error, Event, Person, Route, Shaping, State};
+use super::{Command, Event, Person, State};
 
 /// Who joins.
 #[derive(Debug, Clone)]

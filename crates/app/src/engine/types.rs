@@ -1,8 +1,7 @@
 //! The only words that front ends and engine exchange.
 
+use routes::Route;
 use serde::Serialize;
-
-use super::route::Route;
 
 /// What a front end asks of the engine.
 #[derive(Debug, Clone)]

@@ -1,6 +1,7 @@
 //! `hushwing guests`: a page by which browsers come into an open room.
 
 use mix::path::EntryPolicy;
+use routes::{Route, Shaping};
 use server::http::{Door, HttpLimits};
 use tokio::net::TcpListener;
 use wire::ErrorKind;
@@ -12,7 +13,7 @@ use crate::cli::args_guests::GuestsArgs;
 use crate::cli::chat::{nick, parse_link};
 use crate::cli::profile::given_link;
 use crate::cli::profile::show::out;
-use crate::engine::{JoinAs, Options, Route, Shaping};
+use crate::engine::{JoinAs, Options};
 use crate::exit::Failure;
 use crate::web::{Guests, guest_router};
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use e2ee::{NetworkPlace, OwnerLink};
 use net::Dialer;
+use routes::Route;
 use server::config::{DirectoryConfig, HubConfig};
 use server::{Directory, HubRole, NodeConfig};
 use wire::document::{Processing, Role};
@@ -14,7 +15,7 @@ use super::onion::{Onion, OnionArgs};
 use super::up;
 use crate::cli::args::ShapingArgs;
 use crate::cli::line::{self, Style};
-use crate::engine::{JoinAs, Options, Route, Session};
+use crate::engine::{JoinAs, Options, Session};
 use crate::exit::{Failure, OrFail};
 
 /// Ports of the onion service: where guests find the directory and the hub.

@@ -11,12 +11,12 @@ use messenger::event::PlaceId;
 use mix::directory::{EnrolmentKey, VerifiedDocument};
 use mix::path::EntryPolicy;
 use net::tor::Tor;
+use routes::{Carrier, CarrierEvent, CarrierOptions, Route, Shaping};
 use streams::Sizes;
 use tokio::sync::mpsc;
 use wire::Timestamp;
 use wire::document::CoverLevel;
 
-use super::super::{Carrier, CarrierEvent, CarrierOptions, Route, Shaping};
 use super::types::{DocumentView, NetworkView};
 
 /// What a carrier reports: which carrier, what, and the time of its network.
@@ -107,7 +107,7 @@ impl Carriers {
     /// the pinned entries.
     pub(super) fn client_key(&self) -> Option<Arc<EnrolmentKey>> {
         let path = self.ways.dir.as_ref()?.join("client-key");
-        super::super::read_client_key(&path).ok().map(Arc::new)
+        routes::read_client_key(&path).ok().map(Arc::new)
     }
 
     /// Starts what a place needs.

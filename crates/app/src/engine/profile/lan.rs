@@ -10,6 +10,7 @@ use mesh::{Account, Node, Pair, Standing};
 use messenger::call::{Call, CallId};
 use messenger::event::PlaceId;
 use messenger::{Messenger, NearWho, Reach, Step};
+use routes::{Lan, LanEvent};
 use sha2::{Digest, Sha256};
 use streams::{BoxId, SealedBox, VerifiedBox};
 use tokio::sync::mpsc;
@@ -20,7 +21,6 @@ use wire::hub::PutOutcome;
 use super::client::Refusal;
 use super::run::{Answer, Engine};
 use super::types::Event;
-use crate::engine::lan::{Lan, LanEvent};
 
 /// LAN events that one transaction takes at most.
 const BATCH: usize = 64;

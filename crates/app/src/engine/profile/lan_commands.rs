@@ -10,12 +10,12 @@ use e2ee::{Invite, NetworkPlace, Nick};
 use mesh::Standing;
 use mesh::bundle::{self, MAGIC, Reader};
 use messenger::NearWho;
+use routes::LanEvent;
 use wire::{ErrorKind, NodeId};
 
 use super::client::Refusal;
 use super::run::{Answer, Engine};
 use super::types::{CarriedView, Command, Event, MeshView, NeighbourView, PersonView, Reply};
-use crate::engine::lan::LanEvent;
 
 /// How long an invite stays open that was given to somebody who knocked, ms.
 const KNOCK_INVITE_MS: u64 = 600_000;
@@ -81,8 +81,7 @@ impl Engine {
             ours: carried(usage.ours),
             others: carried(usage.others),
         };
-        let Some(interfaces) = self.near.lan.as_ref().map(crate::engine::lan::Lan::interfaces)
-        else {
+        let Some(interfaces) = self.near.lan.as_ref().map(routes::Lan::interfaces) else {
             let _ = answer.send(Ok(Reply::Mesh(view)));
             return;
         };
@@ -93,12 +92,12 @@ impl Engine {
     }
 
     fn nearby(&self, answer: Answer) {
-        let Some(people) = self.near.lan.as_ref().map(crate::engine::lan::Lan::nearby) else {
+        let Some(people) = self.near.lan.as_ref().map(routes::Lan::nearby) else {
             let _ = answer.send(Err(lan_is_off()));
             return;
         };
         tokio::spawn(async move {
-            let view = |p: crate::engine::lan::Person| PersonView {
+            let view = |p: routes::Person| PersonView {
                 name: shown(&p.name),
                 key: data_encoding::HEXLOWER.encode(p.key.as_bytes()),
                 ago_ms: p.ago_ms,

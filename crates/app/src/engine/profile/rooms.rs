@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use e2ee::{NetworkPlace, Nick};
 use messenger::store::Space;
+use routes::Route;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use wire::ErrorKind;
 use zeroize::Zeroizing;
 
 use super::super::session::{Options, new_room};
-use super::super::{Command as Ask, Event as Said, Heard, JoinAs, RoomLog, Route, Session};
+use super::super::{Command as Ask, Event as Said, Heard, JoinAs, RoomLog, Session};
 use super::client::Refusal;
 use super::commands::limit;
 use super::run::{Answer, Engine};

@@ -12,13 +12,12 @@ use messenger::store::Store;
 use messenger::{Messenger, Reach, Settings, Step};
 use net::Clock;
 use net::tor::Tor;
+use routes::{CarrierEvent, Lan, Route, Shaping};
 use tokio::sync::{mpsc, oneshot, watch};
 use vault::config::{Keep, LanUse};
 use vault::{Config, Profile, Vault};
 use wire::{ErrorKind, Timestamp};
 
-use super::super::lan::Lan;
-use super::super::{CarrierEvent, Route, Shaping};
 use super::carriers::{Carriers, Report, Ways};
 use super::client::{Asked, Refusal};
 use super::files;

@@ -9,13 +9,14 @@ use e2ee::Nick;
 use mix::directory::EnrolmentKey;
 use mix::path::EntryPolicy;
 use net::tor::Tor;
+use routes::{Route, Shaping};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use wire::ErrorKind;
 
 use super::{Primary, PrimaryRunArgs};
 use crate::cli::chat::parse_link;
-use crate::engine::{Command, Event, JoinAs, Options, Route, Session, Shaping};
+use crate::engine::{Command, Event, JoinAs, Options, Session};
 use crate::exit::{Failure, OrFail};
 
 /// Longest wait for one message.

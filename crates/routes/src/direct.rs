@@ -14,9 +14,9 @@ use wire::hub::{Operation, Request, Response};
 use wire::id::AccessKey;
 use wire::{Frame, NetworkPointer, NodeId, RequestId, Timestamp};
 
-use super::carrier::{CarrierEvent, Status};
-use super::documents::{Documents, Update};
-use super::shaping::{Due, Shaper, Shaping};
+use crate::carrier::{CarrierEvent, Status};
+use crate::documents::{Documents, Update};
+use crate::shaping::{Due, Shaper, Shaping};
 
 const GET_DEADLINE_MS: u32 = 60_000;
 /// Requests are numbered from here on, so that all numbers take as many bytes: a frame's length

@@ -18,8 +18,8 @@ use wire::hub::{PutOutcome, Request};
 use wire::id::AccessKey;
 use wire::{BootId, ClientToken, Frame, NetworkPointer, NodeId, Timestamp};
 
-use super::carrier::{CarrierEvent, Status};
-use super::documents::{Documents, Update};
+use crate::carrier::{CarrierEvent, Status};
+use crate::documents::{Documents, Update};
 
 /// How long the hub keeps a `get` of ours open without cover, ms: it answers when a box arrives.
 const GET_DEADLINE_MS: u32 = 30_000;

@@ -1,4 +1,4 @@
-//! What a route offers the session: put, get, and word of how it stands.
+//! A route in use: put, get, and word of how it stands.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,11 +18,11 @@ use wire::Timestamp;
 use wire::document::CoverLevel;
 use wire::hub::PutOutcome;
 
-use super::direct::DirectCarrier;
-use super::error::Error;
-use super::onion::{OnionCarrier, OnionOptions};
-use super::route::Route;
-use super::shaping::Shaping;
+use crate::direct::DirectCarrier;
+use crate::error::Error;
+use crate::onion::{OnionCarrier, OnionOptions};
+use crate::route::Route;
+use crate::shaping::Shaping;
 
 /// How a route stands, in words for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,24 +68,28 @@ enum Way {
 
 /// What a route starts with.
 #[derive(Debug, Clone)]
-pub(crate) struct CarrierOptions {
-    pub(crate) place: NetworkPlace,
-    pub(crate) route: Route,
-    pub(crate) cover: Option<CoverLevel>,
-    pub(crate) entry: EntryPolicy,
+pub struct CarrierOptions {
+    /// The network and the hub.
+    pub place: NetworkPlace,
+    /// By which route.
+    pub route: Route,
+    /// Cover level on the onion route; `None` takes the document's.
+    pub cover: Option<CoverLevel>,
+    /// How the entry relay is chosen.
+    pub entry: EntryPolicy,
     /// How the traffic is shaped on a route without relays.
-    pub(crate) shaping: Shaping,
+    pub shaping: Shaping,
     /// Where document and pinned entries are kept; `None` keeps nothing.
-    pub(crate) dir: Option<PathBuf>,
+    pub dir: Option<PathBuf>,
     /// For routes through Tor. One that is missing there leaves the route waiting, never going
     /// another way.
-    pub(crate) tor: Option<Tor>,
+    pub tor: Option<Tor>,
     /// Our enrolment, in a network that seals its document.
-    pub(crate) key: Option<Arc<EnrolmentKey>>,
+    pub key: Option<Arc<EnrolmentKey>>,
 }
 
 /// A route in use.
-pub(crate) struct Carrier {
+pub struct Carrier {
     way: Way,
     /// How Tor stands, while the route needs it.
     tor: Option<watch::Receiver<TorStatus>>,
@@ -100,7 +104,7 @@ impl Carrier {
     ///
     /// # Errors
     /// A route through Tor without one; a directory that cannot be used.
-    pub(crate) fn start(options: CarrierOptions) -> Result<Self, Error> {
+    pub fn start(options: CarrierOptions) -> Result<Self, Error> {
         let CarrierOptions { place, route, cover, entry, shaping, dir, tor, key } = options;
         let tor = match (route.needs_tor(), tor) {
             (false, _) => None,
@@ -138,7 +142,7 @@ impl Carrier {
     }
 
     /// Asks the hub, and asks again until it answers.
-    pub(crate) fn call(&mut self, id: CallId, call: &Call) {
+    pub fn call(&mut self, id: CallId, call: &Call) {
         match &mut self.way {
             Way::Onion(c) => c.call(id, call),
             Way::Direct(c) => c.call(id, call),
@@ -146,7 +150,7 @@ impl Carrier {
     }
 
     /// The answer is no longer wanted.
-    pub(crate) fn cancel(&mut self, id: CallId) {
+    pub fn cancel(&mut self, id: CallId) {
         match &mut self.way {
             Way::Onion(c) => c.cancel(id),
             Way::Direct(c) => c.cancel(id),
@@ -154,7 +158,7 @@ impl Carrier {
     }
 
     /// The next report. Safe to drop while it waits.
-    pub(crate) async fn next(&mut self) -> CarrierEvent {
+    pub async fn next(&mut self) -> CarrierEvent {
         loop {
             let event = tokio::select! {
                 event = async {
@@ -196,7 +200,7 @@ impl Carrier {
     }
 
     /// The boxes that messages on this route may be sealed into; known once a document is there.
-    pub(crate) fn sizes(&self) -> streams::Sizes {
+    pub fn sizes(&self) -> streams::Sizes {
         match &self.way {
             // A packet takes a standard box at most, and all packets look alike anyway.
             Way::Onion(_) => streams::Sizes::Uniform,
@@ -206,7 +210,7 @@ impl Carrier {
 
     /// The network's document, once there is one, and what cover traffic costs, kB a minute in both
     /// directions.
-    pub(crate) fn network(&self) -> Option<(Arc<VerifiedDocument>, u64)> {
+    pub fn network(&self) -> Option<(Arc<VerifiedDocument>, u64)> {
         match &self.way {
             Way::Onion(c) => Some((c.document()?, c.cover_kb_per_min())),
             Way::Direct(c) => Some((c.document()?, 0)),
@@ -214,7 +218,7 @@ impl Carrier {
     }
 
     /// Document time, once a document is there.
-    pub(crate) fn document_time(&self) -> Option<Timestamp> {
+    pub fn document_time(&self) -> Option<Timestamp> {
         match &self.way {
             Way::Onion(c) => c.document_time(),
             Way::Direct(c) => c.document_time(),

@@ -1,13 +1,16 @@
 //! The network document as a client keeps it: fetched, checked, cached.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use mix::directory::{Accepted, DocumentKeeper, EnrolmentKey, VerifiedDocument};
-use net::{Clock, Dialer, Outbound, OutboundConfig};
+use net::{Clock, Dialer, LinkLimits, Outbound, OutboundConfig};
 use wire::frame::{Credential, RefusedReason};
 use wire::id::DocumentHash;
-use wire::{Frame, NetworkPointer, Timestamp};
+use wire::{DirectoryPointer, Frame, NetworkId, NetworkPointer, Timestamp};
+
+use crate::error::Error;
 
 /// File of the cached document inside a `--dir`.
 const CACHE: &str = "document";
@@ -40,7 +43,7 @@ impl Documents {
     pub(crate) fn follow(
         pointer: NetworkPointer,
         clock: Clock,
-        dir: Option<&std::path::Path>,
+        dir: Option<&Path>,
         dialer: Dialer,
         key: Option<Arc<EnrolmentKey>>,
     ) -> Self {
@@ -109,7 +112,7 @@ impl Documents {
                         Err(text) => return Update::Notice(text),
                     },
                     Some(Frame::Refused(RefusedReason::NotEnrolled)) => {
-                        return Update::Notice(NOT_ENROLLED.to_owned());
+                        return Update::Notice(Error::NotEnrolled.to_string());
                     }
                     Some(Frame::Refused(RefusedReason::NotReady)) => {
                         return Update::Notice("the directory has no document yet; waiting".to_owned());
@@ -149,22 +152,56 @@ impl Documents {
     }
 }
 
-/// Why there is no document in a network that seals it.
-pub(crate) const NOT_ENROLLED: &str =
-    "the network document is for enrolled clients: give your key with --key";
-
 /// A client's enrolment key, from its file.
 ///
 /// # Errors
-/// Why not, in words.
-pub fn read_client_key(path: &std::path::Path) -> Result<EnrolmentKey, String> {
+/// A file that cannot be read, or holds no key.
+pub fn read_client_key(path: &Path) -> Result<EnrolmentKey, Error> {
     let text =
-        std::fs::read_to_string(path).map(zeroize::Zeroizing::new).map_err(|e| e.to_string())?;
-    EnrolmentKey::parse(&text).map_err(|e| e.to_string())
+        std::fs::read_to_string(path).map(zeroize::Zeroizing::new).map_err(Error::KeyFile)?;
+    Ok(EnrolmentKey::parse(&text)?)
+}
+
+/// Longest wait for a directory that is asked once.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Asks one directory once for its document; with a `key`, as an enrolled client.
+///
+/// # Errors
+/// No link, no answer, a refusal, or a document that is not signed by this network.
+pub async fn fetch_document(
+    dialer: &Dialer,
+    directory: &DirectoryPointer,
+    network: &NetworkId,
+    key: Option<&EnrolmentKey>,
+) -> Result<VerifiedDocument, Error> {
+    let limits = LinkLimits {
+        connect_timeout: PATIENCE,
+        handshake_timeout: PATIENCE,
+        ..LinkLimits::default()
+    };
+    let link = net::connect_with(dialer, directory.address, directory.id, None, &limits).await?;
+    let (mut reader, mut writer) = link.split();
+    writer.send(&request(None, key)).await?;
+    let answer =
+        tokio::time::timeout(PATIENCE, reader.read()).await.map_err(|_| Error::NoAnswer)?;
+    let bytes = match (answer?, key) {
+        (Some(Frame::Document(bytes)), _) => bytes,
+        (Some(Frame::SealedDocument(sealed)), Some(key)) => key.open(&sealed)?,
+        (Some(Frame::Refused(RefusedReason::NotEnrolled)), None) => {
+            return Err(Error::NotEnrolled);
+        }
+        (Some(Frame::Refused(RefusedReason::NotEnrolled)), Some(_)) => {
+            return Err(Error::UnknownKey);
+        }
+        (Some(Frame::Refused(_)), _) => return Err(Error::NoDocument),
+        _ => return Err(Error::Closed),
+    };
+    Ok(mix::directory::verify(&bytes, network)?)
 }
 
 /// What to ask a directory.
-pub(crate) fn request(known: Option<DocumentHash>, key: Option<&EnrolmentKey>) -> Frame {
+fn request(known: Option<DocumentHash>, key: Option<&EnrolmentKey>) -> Frame {
     match key {
         Some(key) => Frame::GetDocumentAs(known, Credential::Client(key.public().id())),
         None => Frame::GetDocument(known),
@@ -185,7 +222,7 @@ fn dial(
     let directory = all[at % all.len()];
     Outbound::spawn(OutboundConfig {
         hello: vec![request(None, key)],
-        backoff_max: std::time::Duration::from_secs(5),
+        backoff_max: Duration::from_secs(5),
         dialer: dialer.clone(),
         ..OutboundConfig::new(directory.address, directory.id, None)
     })

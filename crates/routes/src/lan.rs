@@ -1,5 +1,4 @@
-//! The LAN as the engine sees it: neighbours that link, what they say, people nearby and their
-//! knocks.
+//! The LAN: neighbours that link, what they say, people nearby and their knocks.
 //!
 //! One task holds the beacons and the listeners; each link has two tasks, one for each way. Who is
 //! who `mesh` decides.
@@ -40,7 +39,7 @@ const MAX_GREETINGS: usize = 64;
 
 /// What happens on the LAN.
 #[derive(Debug)]
-pub(crate) enum LanEvent {
+pub enum LanEvent {
     /// A neighbour is linked and has proved who it is.
     Up {
         /// The link.
@@ -93,17 +92,17 @@ enum Op {
 
 /// Somebody who shows themselves on the LAN.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Person {
+pub struct Person {
     /// The name they show, not neutralised.
-    pub(crate) name: String,
+    pub name: String,
     /// Where to knock.
-    pub(crate) key: NodeId,
+    pub key: NodeId,
     /// How long ago they were heard, ms.
-    pub(crate) ago_ms: u64,
+    pub ago_ms: u64,
 }
 
 /// The LAN in use; it ends when this is dropped.
-pub(crate) struct Lan {
+pub struct Lan {
     ops: mpsc::UnboundedSender<Op>,
     task: AbortHandle,
 }
@@ -116,7 +115,7 @@ impl Drop for Lan {
 
 impl Lan {
     /// Starts on the interfaces that the user allows.
-    pub(crate) fn start(allowed: Allowed) -> (Lan, mpsc::Receiver<LanEvent>) {
+    pub fn start(allowed: Allowed) -> (Lan, mpsc::Receiver<LanEvent>) {
         let (ops, incoming_ops) = mpsc::unbounded_channel();
         let (events, out) = mpsc::channel(EVENTS);
         let me = Identity::generate(&mut rand::rng());
@@ -150,49 +149,49 @@ impl Lan {
     }
 
     /// Those whom we may meet.
-    pub(crate) fn set_pairs(&self, pairs: Vec<Pair>) {
+    pub fn set_pairs(&self, pairs: Vec<Pair>) {
         self.tell(Op::Pairs(pairs));
     }
 
     /// Says something to a neighbour; [`LanEvent::Sent`] or [`LanEvent::Down`] follows.
-    pub(crate) fn send(&self, link: LinkId, message: Message) {
+    pub fn send(&self, link: LinkId, message: Message) {
         self.tell(Op::Send(link, message));
     }
 
     /// Ends a link.
-    pub(crate) fn close(&self, link: LinkId) {
+    pub fn close(&self, link: LinkId) {
         self.tell(Op::Close(link));
     }
 
     /// Shows a name to all for so long.
-    pub(crate) fn show(&self, name: String, time: Duration) {
+    pub fn show(&self, name: String, time: Duration) {
         self.tell(Op::Show(name, time));
     }
 
     /// Shows it no more.
-    pub(crate) fn hide(&self) {
+    pub fn hide(&self) {
         self.tell(Op::Hide);
     }
 
     /// Knocks at somebody who shows themselves.
-    pub(crate) fn knock(&self, at: NodeId, name: String) {
+    pub fn knock(&self, at: NodeId, name: String) {
         self.tell(Op::Knock(at, name));
     }
 
     /// Answers a knock with an invite, or with a no.
-    pub(crate) fn answer_knock(&self, knock: u64, invite: Option<String>) {
+    pub fn answer_knock(&self, knock: u64, invite: Option<String>) {
         self.tell(Op::AnswerKnock(knock, invite));
     }
 
     /// People who show themselves.
-    pub(crate) fn nearby(&self) -> oneshot::Receiver<Vec<Person>> {
+    pub fn nearby(&self) -> oneshot::Receiver<Vec<Person>> {
         let (answer, answered) = oneshot::channel();
         self.tell(Op::Nearby(answer));
         answered
     }
 
     /// Ends all links when what was said has left; a second at most.
-    pub(crate) async fn finish(self, mut events: mpsc::Receiver<LanEvent>) {
+    pub async fn finish(self, mut events: mpsc::Receiver<LanEvent>) {
         let (answer, answered) = oneshot::channel();
         self.tell(Op::Finish(answer));
         // Nobody takes events any more, and no link must wait for that.
@@ -204,7 +203,7 @@ impl Lan {
     }
 
     /// Names of the interfaces in use.
-    pub(crate) fn interfaces(&self) -> oneshot::Receiver<Vec<String>> {
+    pub fn interfaces(&self) -> oneshot::Receiver<Vec<String>> {
         let (answer, answered) = oneshot::channel();
         self.tell(Op::Interfaces(answer));
         answered
