@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use e2ee::Nick;
 use mix::path::EntryPolicy;
 use routes::{Route, Shaping};
+use settings::{CoverArg, SandboxArg};
 use tokio::sync::mpsc;
 use wire::ErrorKind;
 
-use crate::cli::args::{CoverArg, DemoArgs, SandboxArg, UpArgs};
+use crate::cli::args::{DemoArgs, UpArgs};
 use crate::cli::line::{self, Style};
 use crate::engine::{Command, Event, JoinAs, Options, Session, State};
 use crate::exit::{Failure, OrFail};
@@ -48,7 +49,7 @@ struct Tally {
 /// No ports, or messages that did not arrive.
 pub async fn run(args: DemoArgs, verbose: bool) -> Result<(), Failure> {
     let started = Instant::now();
-    let stop = crate::stop::asked();
+    let stop = settings::stopped();
     tokio::pin!(stop);
     let settings = UpArgs {
         relays: 4,

@@ -130,11 +130,11 @@ async fn local_network(names: &[String], report: &mut Report) {
 /// Walks the way to a room.
 async fn network(args: &DoctorArgs, link: &str, report: &mut Report) -> Result<(), Failure> {
     let join = parse_link(link)?;
-    let key = crate::cli::client_key(args.key.as_deref())?;
+    let key = settings::client_key(args.key.as_deref())?;
     let place = join.place().clone();
     report.add("link", Instant::now(), Ok("well formed".to_owned()));
 
-    let scratch = args.through_tor.then(crate::roles::scratch).transpose()?;
+    let scratch = args.through_tor.then(settings::scratch).transpose()?;
     let dialer = match &scratch {
         Some(dir) => {
             let since = Instant::now();

@@ -34,18 +34,7 @@ impl<T> OrFail<T> for Result<T, server::Error> {
 
 impl<T> OrFail<T> for Result<T, jail::Error> {
     fn or_fail(self) -> Result<T, Failure> {
-        self.map_err(|error| {
-            let hint = match error {
-                jail::Error::Scratch(_) => {
-                    "give a directory with --dir, or another place with TMPDIR"
-                }
-                jail::Error::State { .. } | jail::Error::Damaged(_) => {
-                    "check that the --dir can be written and is used by one process only"
-                }
-                _ => "check that the --dir is there and is yours",
-            };
-            Failure::new(error.kind(), error, hint)
-        })
+        self.map_err(|error| Failure::new(error.kind(), &error, error.hint()))
     }
 }
 

@@ -29,8 +29,6 @@ mod exit;
 mod payload;
 mod roles;
 mod selfcheck;
-mod stop;
-mod tor;
 mod trace;
 mod tui;
 mod web;
@@ -39,6 +37,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
+use settings::{no_threads, small_runtime};
 
 use crate::cli::args::{Cli, Command};
 use crate::exit::Failure;
@@ -85,20 +84,6 @@ fn start(cli: Cli) -> Result<(), Failure> {
 /// Longest wait for threads at the end.
 const PATIENCE: std::time::Duration = std::time::Duration::from_millis(300);
 
-/// A runtime in this thread, for what comes before the roles.
-fn small_runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_threads)
-}
-
-#[allow(clippy::needless_pass_by_value, reason = "used as map_err argument")]
-fn no_threads(error: std::io::Error) -> Failure {
-    Failure::new(
-        wire::ErrorKind::Bug,
-        format!("the system gives no threads: {error}"),
-        "check the limits of this user (ulimit -u)",
-    )
-}
-
 async fn run(command: Command, verbose: bool) -> Result<(), Failure> {
     match command {
         Command::Up(args) => roles::up::run(args).await,
@@ -118,7 +103,7 @@ async fn run(command: Command, verbose: bool) -> Result<(), Failure> {
         Command::Doctor(args) => doctor::run(args).await,
         Command::Bench(args) => tokio::select! {
             done = bench::run(args) => done,
-            () = stop::asked() => Err(Failure::other("stopped before the end", "let it run to its end for figures")),
+            () = settings::stopped() => Err(Failure::other("stopped before the end", "let it run to its end for figures")),
         },
         Command::SelfCheck(args) => selfcheck::run(&args),
         Command::Completions { shell } => {

@@ -6,13 +6,12 @@ use mix::directory::{EnrolmentKey, VerifiedDocument};
 use net::Dialer;
 use routes::fetch_document;
 use serde::Serialize;
+use settings::{TorArgs, room_place};
 use sha2::{Digest, Sha256};
 use wire::ErrorKind;
 use wire::document::Role;
 
-use crate::cli::chat::parse_link;
 use crate::exit::Failure;
-use crate::tor::TorArgs;
 
 #[derive(Debug, Serialize)]
 struct Payload {
@@ -60,9 +59,9 @@ pub async fn payload(
     key: Option<&EnrolmentKey>,
     tor: &TorArgs,
 ) -> Result<serde_json::Value, Failure> {
-    let join = parse_link(link)?;
-    let (dialer, _scratch) = tor.dialer_for(join.place()).await?;
-    fetch_any(&dialer, join.place(), key).await
+    let place = room_place(link)?;
+    let (dialer, _scratch) = tor.dialer_for(&place).await?;
+    fetch_any(&dialer, &place, key).await
 }
 
 /// As [`payload`], by a dialer that is there.

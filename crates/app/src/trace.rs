@@ -128,7 +128,7 @@ pub async fn run(args: TraceArgs) -> Result<(), Failure> {
 
 /// One echo through relays and hub and back.
 async fn send(args: &TraceArgs) -> Result<Receipt, Failure> {
-    let key = crate::cli::client_key(args.key.as_deref())?;
+    let key = settings::client_key(args.key.as_deref())?;
     let join = parse_link(&args.what)?;
     let place = join.place();
     let (dialer, _scratch) = args.tor.dialer_for(place).await?;

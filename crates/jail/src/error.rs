@@ -44,6 +44,18 @@ pub enum Error {
 }
 
 impl Error {
+    /// What to do about it.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Error::Path { .. } => "check that the --dir is there and is yours",
+            Error::Scratch(_) => "give a directory with --dir, or another place with TMPDIR",
+            Error::State { .. } | Error::Damaged(_) => {
+                "check that the --dir can be written and is used by one process only"
+            }
+        }
+    }
+
     /// Which kind of error this is.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {

@@ -18,11 +18,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("server", &["wire", "sphinx", "streams", "mix", "hub", "net", "jail"]),
     ("vault", &["wire", "streams", "hub", "mesh", "messenger"]),
     ("jail", &["wire"]),
-    (
-        "routes",
-        &["wire", "streams", "mix", "hub", "mesh", "e2ee", "messenger", "net", "jail"],
-    ),
+    ("routes", &["wire", "streams", "mix", "hub", "mesh", "e2ee", "messenger", "net", "jail"]),
     ("api", &["wire"]),
+    (
+        "settings",
+        &["wire", "streams", "hub", "mix", "e2ee", "net", "jail", "vault", "routes", "api"],
+    ),
     (
         "hushwing",
         &[
@@ -39,6 +40,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "vault",
             "jail",
             "routes",
+            "settings",
+            "api",
         ],
     ),
     // Development only: nobody has a normal arrow to them.

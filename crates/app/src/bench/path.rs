@@ -5,10 +5,11 @@ use std::time::Instant;
 use messenger::call::{Call, CallId};
 use mix::path::EntryPolicy;
 use routes::{CarrierEvent, OnionCarrier, OnionOptions};
+use settings::{CoverArg, SandboxArg};
 use streams::{BoxClass, WriteCapability, pad};
 
 use super::{Bound, Figure, broken};
-use crate::cli::args::{CoverArg, SandboxArg, UpArgs};
+use crate::cli::args::UpArgs;
 use crate::exit::Failure;
 use crate::roles::up::Network;
 

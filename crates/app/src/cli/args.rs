@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use hub::shaping::Span;
+use clap::{Args, Parser, Subcommand};
+use settings::{
+    CoverArg, EntryArg, NetworkArgs, ProfileArgs, RouteArg, SandboxArg, ShapingArgs, TorArgs,
+};
 
 use crate::roles::onion::OnionArgs;
-use crate::tor::TorArgs;
 
 const AFTER_HELP: &str = "\
 First steps:
@@ -100,88 +101,6 @@ pub enum Command {
     },
 }
 
-/// Cover level on the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[allow(missing_docs, reason = "the level's name says it")]
-pub enum CoverArg {
-    Off,
-    Low,
-    Normal,
-}
-
-/// Entry policy on the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum EntryArg {
-    /// The same entry relay for 30 days.
-    Pinned,
-    /// Another at each connection (trials only: a pinned entry protects better).
-    Random,
-}
-
-/// Route on the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum RouteArg {
-    /// Through the relays: hides who talks to whom, and when.
-    Onion,
-    /// TLS straight to the hub: hides content only; the hub sees your IP address.
-    Direct,
-    /// Through Tor to the hub: hides where you are.
-    Tor,
-    /// Through Tor to the first relay, and on through the relays.
-    #[value(name = "tor+onion")]
-    TorOnion,
-}
-
-/// Confinement on the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SandboxArg {
-    /// As far as the kernel can; a warning says what it cannot.
-    On,
-    /// Not at all.
-    Off,
-    /// Whole, or do not start.
-    Require,
-}
-
-/// Sizes of boxes on the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SizesArg {
-    /// All boxes have 2048 bytes.
-    Uniform,
-    /// 512, 1024, 2048 or 4096 bytes: fewer bytes, and a rough length of each message shows.
-    Ladder,
-}
-
-/// A span of time on the command line, or off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SpanArg(pub Option<Span>);
-
-impl std::str::FromStr for SpanArg {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let span = vault::config::span_or_off(text)
-            .ok_or("not `off`, nor two times such as 0.5s-3s, the shorter first")?;
-        Ok(SpanArg(span.and_then(|(from, to)| Span::new(from, to))))
-    }
-}
-
-/// How traffic is shaped on a route without relays.
-#[derive(Debug, Clone, Copy, Args)]
-pub struct ShapingArgs {
-    /// Sizes of boxes, on the routes direct and tor.
-    #[arg(long, value_enum, value_name = "SIZES", default_value_t = SizesArg::Uniform)]
-    pub box_sizes: SizesArg,
-    /// A random wait before each box leaves, on the routes direct and tor: off, or from-to as in
-    /// 0.5s-3s.
-    #[arg(long, value_name = "SPAN", default_value = "off")]
-    pub send_delay: SpanArg,
-    /// Dummy boxes after a random time without a box, on the routes direct and tor: off, or from-to
-    /// as in 30s-60s.
-    #[arg(long, value_name = "SPAN", default_value = "off")]
-    pub dummies: SpanArg,
-}
-
 /// Settings of `up`.
 #[derive(Debug, Clone, Args)]
 pub struct UpArgs {
@@ -270,7 +189,7 @@ pub struct ChatArgs {
     pub json: bool,
     /// Whose conversations the full screen shows.
     #[command(flatten)]
-    pub at: super::args_profile::ProfileArgs,
+    pub at: ProfileArgs,
     /// Tor's own settings.
     #[command(flatten)]
     pub tor: TorArgs,
@@ -311,18 +230,6 @@ pub struct DoctorArgs {
     /// Tor's own settings.
     #[command(flatten)]
     pub tor: TorArgs,
-}
-
-/// Where a node finds its network.
-#[derive(Debug, Clone, Args)]
-pub struct NetworkArgs {
-    /// The network pointer `hushwing:net#…`, or a file that holds it (waited for until it is
-    /// there).
-    #[arg(long, value_name = "POINTER|FILE")]
-    pub network: Option<String>,
-    /// The admission token, or a file that holds it.
-    #[arg(long, value_name = "TOKEN|FILE")]
-    pub token: Option<String>,
 }
 
 /// Settings of `directory`.

@@ -4,9 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
-
-use super::args::RouteArg;
-use crate::tor::TorArgs;
+use settings::{RouteArg, TorArgs};
 
 const AFTER_HELP: &str = "\
 Guests need nothing but a browser. Your program talks in their place: it sees what they write, and the page tells them so.

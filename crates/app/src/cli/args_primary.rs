@@ -5,9 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-
-use super::args::CoverArg;
-use crate::tor::TorArgs;
+use settings::{CoverArg, TorArgs};
 
 /// `primary`: runs it, or one of its helpers.
 #[derive(Debug, Clone, Args)]

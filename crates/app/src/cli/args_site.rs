@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-
-use crate::tor::TorArgs;
+use settings::TorArgs;
 
 const AFTER_HELP: &str = "\
 Each site has a key of its own in --state, under its name: the same name gives the same address, for ever.

@@ -4,9 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
-
-use super::args_profile::MakeArgs;
-use crate::tor::TorArgs;
+use settings::{CreateArgs, TorArgs};
 
 const AFTER_HELP: &str = "\
 Prints a link on stdout that lets one browser in, once. Only programs of this machine can reach it, unless --listen or --onion says
@@ -45,7 +43,7 @@ pub struct WebArgs {
     pub new_passphrase: bool,
     /// How a new profile is locked.
     #[command(flatten)]
-    pub make: MakeArgs,
+    pub create: CreateArgs,
     /// Tor's own settings.
     #[command(flatten)]
     pub tor: TorArgs,

@@ -3,11 +3,12 @@
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use settings::{CreatePolicy, ProfileArgs};
 use wire::ErrorKind;
 
-use super::args_profile::{ExportArgs, Format, ProfileArgs};
+use super::args_profile::{ExportArgs, Format};
 use super::profile::show::{date_time, dated, note, said};
-use super::profile::{Here, Make, with};
+use super::profile::{Here, with};
 use crate::engine::profile::{Client, Command, MessageView, Reply, RoomLineView};
 use crate::exit::Failure;
 
@@ -117,7 +118,7 @@ pub fn of_room(room: &str, line: RoomLineView) -> MessageView {
 /// # Errors
 /// No such conversation; a file that is there already or cannot be written.
 pub async fn run(at: &ProfileArgs, args: ExportArgs) -> Result<(), Failure> {
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         here.conversation(&args.conversation).await?;
         match &args.out {
             Some(file) => {

@@ -166,7 +166,7 @@ pub async fn run(
     let (asked, mut asks) = mpsc::channel(16);
     tokio::spawn(read(commands, asked));
     screen.welcome();
-    let stop = crate::stop::asked();
+    let stop = settings::stopped();
     tokio::pin!(stop);
     loop {
         tokio::select! {

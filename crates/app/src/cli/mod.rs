@@ -29,21 +29,3 @@ pub(crate) fn show_qr(link: &str) {
         }
     }
 }
-
-/// The client key of a `--key`.
-///
-/// # Errors
-/// A file that cannot be read or holds something else.
-pub fn client_key(
-    path: Option<&std::path::Path>,
-) -> Result<Option<std::sync::Arc<mix::directory::EnrolmentKey>>, crate::exit::Failure> {
-    let Some(path) = path else { return Ok(None) };
-    let key = routes::read_client_key(path).map_err(|e| {
-        crate::exit::Failure::new(
-            wire::ErrorKind::LocalConfig,
-            format!("no client key in {}: {e}", path.display()),
-            "`hushwing primary enroll --out FILE` makes one; whoever runs the network must enrol its public half",
-        )
-    })?;
-    Ok(Some(std::sync::Arc::new(key)))
-}

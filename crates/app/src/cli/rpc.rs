@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use settings::ProfileArgs;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use wire::ErrorKind;
 
 use self::request::{INVALID, PARSE, failed, methods, parse};
-use super::args_profile::{ProfileArgs, RpcArgs};
+use super::args_profile::RpcArgs;
 use super::profile::options;
 use crate::engine::profile::{Client, Command, Event, Refusal, Reply, code_of};
 use crate::exit::Failure;
@@ -60,7 +61,7 @@ pub async fn run(at: &ProfileArgs, args: RpcArgs) -> Result<(), Failure> {
     if args.schema {
         return super::profile::show::out(&schema()?);
     }
-    let (client, events) = Client::open(options(at, args.make.into())).await?;
+    let (client, events) = Client::open(options(at, args.create.into())).await?;
     let client = Arc::new(client);
     let (out, lines) = mpsc::channel(BEHIND);
     let writer = tokio::spawn(write(lines));
@@ -69,7 +70,7 @@ pub async fn run(at: &ProfileArgs, args: RpcArgs) -> Result<(), Failure> {
     let done = tokio::select! {
         () = server.serve(BufReader::new(tokio::io::stdin())) => Ok(()),
         () = server.out.closed() => Err(Failure::stdout(std::io::ErrorKind::BrokenPipe.into())),
-        () = crate::stop::asked() => Ok(()),
+        () = settings::stopped() => Ok(()),
     };
     drop(server);
     if let Some(client) = Arc::into_inner(client) {

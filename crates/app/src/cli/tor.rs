@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::args::{TorCommandArgs, TorWhat};
 use crate::exit::Failure;
-use crate::tor::{self, EXAMPLE};
+use settings::tor::{self, EXAMPLE};
 
 /// Runs `hushwing tor`.
 ///
@@ -17,7 +17,7 @@ pub async fn run(args: TorCommandArgs) -> Result<(), Failure> {
             Ok(())
         }
         TorWhat::Check { tor, json } => {
-            let scratch = crate::roles::scratch()?;
+            let scratch = settings::scratch()?;
             let since = Instant::now();
             let running = tor.start(scratch.path()).await?;
             let ms = since.elapsed().as_millis();

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use jail::{Network, Policy, Scratch, StateDir};
 use server::config::{HubConfig, RelayConfig};
+use settings::{NetworkArgs, SandboxArg};
 use wire::ErrorKind;
 
-use crate::cli::args::{Command, NetworkArgs, SandboxArg, UpArgs};
+use crate::cli::args::{Command, UpArgs};
 use crate::exit::{Failure, OrFail};
 use crate::roles::onion::OnionArgs;
 
@@ -62,7 +63,7 @@ fn role(
         return Ok(None);
     }
     if let Some(network) = network {
-        let runtime = crate::small_runtime()?;
+        let runtime = settings::small_runtime()?;
         runtime.block_on(super::network::load(network))?;
     }
     StateDir::open(dir).or_fail()?;

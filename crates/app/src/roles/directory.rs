@@ -2,8 +2,9 @@
 
 use server::Directory;
 use server::config::{Cover, DIRECTORY_EXAMPLE, DirectoryConfig};
+use settings::CoverArg;
 
-use crate::cli::args::{CoverArg, DirectoryArgs};
+use crate::cli::args::DirectoryArgs;
 use crate::exit::{Failure, OrFail};
 
 /// Port of a directory's onion service.
@@ -32,10 +33,10 @@ pub async fn run(args: DirectoryArgs) -> Result<(), Failure> {
     if let Some(delay) = args.mean_delay {
         config.mean_delay_ms = delay;
     }
-    if let Some(cover) = args.cover {
-        config.cover = cover.into();
+    if let Some(level) = args.cover {
+        config.cover = cover(level);
     }
-    let stop = super::stopped();
+    let stop = settings::stopped();
     let mut onion = args.onion.start(&args.dir, &[PORT]).await?;
     let door = onion.as_mut().map(|o| o.door(PORT)).transpose()?;
     let listen = (!args.onion.tor_only).then_some(config.listen);
@@ -52,12 +53,11 @@ pub async fn run(args: DirectoryArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-impl From<CoverArg> for Cover {
-    fn from(arg: CoverArg) -> Self {
-        match arg {
-            CoverArg::Off => Cover::Off,
-            CoverArg::Low => Cover::Low,
-            CoverArg::Normal => Cover::Normal,
-        }
+/// A cover level as settings files of directories have it.
+pub(super) fn cover(arg: CoverArg) -> Cover {
+    match arg {
+        CoverArg::Off => Cover::Off,
+        CoverArg::Low => Cover::Low,
+        CoverArg::Normal => Cover::Normal,
     }
 }

@@ -3,6 +3,7 @@
 use mix::path::EntryPolicy;
 use routes::{Route, Shaping};
 use server::http::{Door, HttpLimits};
+use settings::nick;
 use tokio::net::TcpListener;
 use wire::ErrorKind;
 use zeroize::Zeroizing;
@@ -10,7 +11,7 @@ use zeroize::Zeroizing;
 use super::onion::site;
 use super::web::no_port;
 use crate::cli::args_guests::GuestsArgs;
-use crate::cli::chat::{nick, parse_link};
+use crate::cli::chat::parse_link;
 use crate::cli::profile::given_link;
 use crate::cli::profile::show::out;
 use crate::engine::{JoinAs, Options};
@@ -27,7 +28,7 @@ pub async fn run(args: GuestsArgs) -> Result<(), Failure> {
         let hint = "give the room's own link, not its owner's: guests must not own it";
         return Err(Failure::new(ErrorKind::LocalConfig, "this is an owner's link", hint));
     }
-    let stop = super::stopped();
+    let stop = settings::stopped();
     let (base, _scratch) = super::up::base(args.dir.as_deref())?;
     let route = args.route.map_or_else(|| Route::hidden(join.place()), Route::from);
     let listener = TcpListener::bind(args.listen).await.map_err(no_port)?;

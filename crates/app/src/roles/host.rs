@@ -9,11 +9,11 @@ use net::Dialer;
 use routes::Route;
 use server::config::{DirectoryConfig, HubConfig};
 use server::{Directory, HubRole, NodeConfig};
+use settings::ShapingArgs;
 use wire::document::{Processing, Role};
 
 use super::onion::{Onion, OnionArgs};
 use super::up;
-use crate::cli::args::ShapingArgs;
 use crate::cli::line::{self, Style};
 use crate::engine::{JoinAs, Options, Session};
 use crate::exit::{Failure, OrFail};
@@ -49,7 +49,7 @@ pub struct HostArgs {
     pub shaping: ShapingArgs,
     /// Tor's own settings.
     #[command(flatten)]
-    pub tor: crate::tor::TorArgs,
+    pub tor: settings::TorArgs,
 }
 
 struct Hosted {
@@ -72,7 +72,7 @@ pub async fn run(args: HostArgs, verbose: bool) -> Result<(), Failure> {
         authorized: args.authorized.clone(),
         settings: args.tor.clone(),
     };
-    let stop = super::stopped();
+    let stop = settings::stopped();
     tokio::pin!(stop);
     let mut hosted = tokio::select! {
         started = start(&onion, &base, args.lanes) => started?,
@@ -101,7 +101,7 @@ pub async fn run(args: HostArgs, verbose: bool) -> Result<(), Failure> {
 async fn start(args: &OnionArgs, base: &std::path::Path, lanes: u8) -> Result<Hosted, Failure> {
     let ports = [DIRECTORY_PORT, HUB_PORT];
     let Some(mut onion) = args.start(base, &ports).await? else {
-        return Err(crate::tor::failure(net::tor::TorError::Stopped.into()));
+        return Err(settings::tor::failure(net::tor::TorError::Stopped.into()));
     };
     let directory_door = onion.door(DIRECTORY_PORT)?;
     // The hub is in this process: it reaches its directory on this machine.
@@ -146,7 +146,7 @@ async fn start(args: &OnionArgs, base: &std::path::Path, lanes: u8) -> Result<Ho
 
 /// The host's own seat: through Tor, as every guest.
 async fn converse(args: &HostArgs, hosted: &Hosted, verbose: bool) -> Result<(), Failure> {
-    let nick = crate::cli::chat::nick(args.nick.as_deref())?;
+    let nick = settings::nick(args.nick.as_deref())?;
     let (commands, events) = Session::start(Options {
         join: JoinAs::Owner(hosted.owner.clone()),
         nick,

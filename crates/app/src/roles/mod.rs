@@ -19,7 +19,6 @@ use serde::Deserialize;
 use wire::ErrorKind;
 
 use crate::exit::{Failure, OrFail};
-pub(crate) use crate::stop::asked as stopped;
 
 /// Settings from a file, or the defaults without one.
 pub(crate) fn settings<T: Default + for<'de> Deserialize<'de>>(
@@ -34,9 +33,4 @@ pub(crate) fn settings<T: Default + for<'de> Deserialize<'de>>(
         )
     })?;
     Ok(server::config::parse(&text).or_fail()?)
-}
-
-/// A private temporary directory that is gone when it is dropped.
-pub(crate) fn scratch() -> Result<jail::Scratch, Failure> {
-    Ok(jail::Scratch::new().or_fail()?)
 }

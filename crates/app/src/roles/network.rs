@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use settings::NetworkArgs;
 use wire::id::AdmissionToken;
 use wire::{ErrorKind, NetworkPointer};
 
-use crate::cli::args::NetworkArgs;
 use crate::exit::Failure;
 
 /// How often a file that is not there yet is looked for.
@@ -99,7 +99,7 @@ async fn wait_for(path: &str) -> Result<String, Failure> {
             _ => {}
         }
         let stop = stop.get_or_insert_with(|| {
-            let stop = Box::pin(super::stopped());
+            let stop = Box::pin(settings::stopped());
             eprintln!("waiting for {} (written by the directory or hub)", path.display());
             stop
         });

@@ -76,7 +76,7 @@ pub async fn relay(args: RelayArgs) -> Result<(), Failure> {
     }
     let region = config::region(args.region.as_deref().or(settings.region.as_deref())).or_fail()?;
     let (pointer, token) = network::read(&args.network).await?;
-    let stop = super::stopped();
+    let stop = settings::stopped();
     tokio::pin!(stop);
     let mut onion = args.onion.start(&args.dir, &[RELAY_PORT]).await?;
     let door = onion.as_mut().map(|o| o.door(RELAY_PORT)).transpose()?;
@@ -150,7 +150,7 @@ pub async fn hub(args: HubArgs) -> Result<(), Failure> {
         token,
         dir: args.dir.clone(),
     };
-    let stop = super::stopped();
+    let stop = settings::stopped();
     tokio::pin!(stop);
     let mut hub = HubRole::start(node, &settings).await.or_fail()?;
     write_cards(&args.dir, &hub)?;

@@ -8,12 +8,12 @@ use net::Dialer;
 use net::tor::{ClientPublicKey, EngineKind, OnionService, ServiceSettings, Tor};
 use server::OnionDoor;
 use server::http::OnionStreams;
+use settings::tor::{self, TorArgs};
 use vault::{Unlock, VaultKey};
 use wire::{ErrorKind, OnionName};
 use zeroize::Zeroizing;
 
 use crate::exit::{Failure, OrFail};
-use crate::tor::{self, TorArgs};
 
 /// Directory of the onion key inside a role's own.
 const KEY_DIR: &str = "onion";

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use self::sites::NamedSite;
 use crate::cli::args_site::OnionSiteArgs;
 use crate::exit::{Failure, OrFail};
-use crate::tor;
+use settings::tor;
 
 /// Serves the folders until it is stopped, or writes a configuration for others to do so.
 ///
@@ -29,7 +29,7 @@ pub async fn run(args: OnionSiteArgs) -> Result<(), Failure> {
         }
         return Ok(());
     }
-    let stop = super::stopped();
+    let stop = settings::stopped();
     let running = args.tor.start(&state.subdir("tor").or_fail()?.join("")).await?;
     tokio::select! {
         served = serve(sites, &running, args.port) => served,

@@ -24,7 +24,7 @@ use wire::{DirectoryPointer, ErrorKind};
 use crate::cli::args_primary::{PrimaryArgs, PrimaryCommand, PrimaryRunArgs};
 use crate::exit::{Failure, OrFail};
 use crate::roles::onion::ephemeral_door;
-use crate::tor;
+use settings::tor;
 
 /// Ports of the onion services.
 const DIRECTORY_PORT: u16 = 5999;
@@ -46,7 +46,7 @@ pub async fn run(args: PrimaryArgs, verbose: bool) -> Result<(), Failure> {
         None => serve(args.run).await,
         Some(PrimaryCommand::Enroll { out }) => enroll::run(&out),
         Some(PrimaryCommand::Payload { link, key, tor }) => {
-            let key = crate::cli::client_key(key.as_deref())?;
+            let key = settings::client_key(key.as_deref())?;
             let payload = crate::payload::payload(&link, key.as_deref(), &tor).await?;
             println!("{}", serde_json::to_string_pretty(&payload).unwrap_or_default());
             Ok(())
@@ -80,7 +80,7 @@ impl Primary {
     /// Settings, ports, state directory.
     pub async fn start(args: &PrimaryRunArgs) -> Result<Primary, Failure> {
         let (config, grace) = settings(args)?;
-        let around = super::scratch()?;
+        let around = settings::scratch()?;
         let scratch = match &args.dir {
             Some(_) => None,
             None => Some(Scratch::make(around.path(), "network-").or_fail()?),
@@ -298,7 +298,7 @@ fn settings(args: &PrimaryRunArgs) -> Result<(DirectoryConfig, Duration), Failur
         max_relays: hops,
         mean_delay_ms: args.mean_delay,
         max_delay_ms,
-        cover: args.cover.into(),
+        cover: super::directory::cover(args.cover),
         tally: true,
         enrolled: enroll::read(&args.enrolled)?,
         ..DirectoryConfig::default()
@@ -308,7 +308,7 @@ fn settings(args: &PrimaryRunArgs) -> Result<(DirectoryConfig, Duration), Failur
 
 /// Runs a network until it is stopped.
 async fn serve(args: PrimaryRunArgs) -> Result<(), Failure> {
-    let stop = super::stopped();
+    let stop = settings::stopped();
     tokio::pin!(stop);
     let primary = tokio::select! {
         started = Primary::start(&args) => started?,

@@ -51,7 +51,7 @@ impl Network {
             forward_probability: args.forward_probability,
             mean_delay_ms: args.mean_delay,
             max_delay_ms: args.mean_delay.saturating_mul(20).max(1_000),
-            cover: args.cover.into(),
+            cover: super::directory::cover(args.cover),
             ..DirectoryConfig::default()
         };
         let directory = Directory::start(&base.join("directory"), &config).await.or_fail()?;
@@ -128,7 +128,7 @@ impl Network {
 /// # Errors
 /// See [`Network::start`].
 pub async fn run(args: UpArgs) -> Result<(), Failure> {
-    let stop = super::stopped();
+    let stop = settings::stopped();
     tokio::pin!(stop);
     let network = tokio::select! {
         network = Network::start(&args) => network?,
@@ -167,7 +167,7 @@ pub(super) fn base(dir: Option<&Path>) -> Result<(PathBuf, Option<jail::Scratch>
         StateDir::open(dir).or_fail()?;
         return Ok((dir.to_owned(), None));
     }
-    let scratch = super::scratch()?;
+    let scratch = settings::scratch()?;
     Ok((scratch.path().to_owned(), Some(scratch)))
 }
 

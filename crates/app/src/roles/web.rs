@@ -8,16 +8,16 @@ use std::process::Stdio;
 use jail::StateDir;
 use net::tor::{ClientKey, Tor};
 use server::http::{Door, HttpLimits};
+use settings::{CreatePolicy, ProfileArgs, passphrase};
 use tokio::net::TcpListener;
 use wire::ErrorKind;
 use zeroize::Zeroizing;
 
 use super::onion::{Site, authorized, kept_seed, site};
-use crate::cli::args_profile::ProfileArgs;
 use crate::cli::args_web::WebArgs;
+use crate::cli::profile::options;
 use crate::cli::profile::show::{UNREACHABLE, out};
-use crate::cli::profile::{Make, options};
-use crate::engine::profile::{Client, Command, Reply, directory, passphrase};
+use crate::engine::profile::{Client, Command, Reply, directory};
 use crate::exit::{Failure, OrFail};
 use crate::web::{Doors, Happened, Passphrase, Web, router};
 
@@ -36,8 +36,8 @@ const OPEN: &str = "open.html";
 /// # Errors
 /// The profile, the port, Tor, the passphrase.
 pub async fn run(at: &ProfileArgs, args: WebArgs) -> Result<(), Failure> {
-    let options = options(at, Make::from(args.make));
-    let stop = super::stopped();
+    let options = options(at, CreatePolicy::from(args.create));
+    let stop = settings::stopped();
     let (client, events) = Client::share(options.clone()).await?;
     let profile = directory(&options)?;
     let state = StateDir::open(&profile.join(DIR)).or_fail()?;
@@ -139,7 +139,7 @@ async fn known(state: &StateDir, new: bool) -> Result<Passphrase, Failure> {
     }
     let asked = tokio::task::spawn_blocking(|| {
         let text =
-            passphrase("HUSHWING_WEB_PASSPHRASE", "passphrase for browsers from elsewhere", true)?;
+            passphrase::ask(passphrase::WEB_VAR, "passphrase for browsers from elsewhere", true)?;
         Ok::<_, Failure>(Passphrase::new(&text))
     });
     let bug =
@@ -158,7 +158,7 @@ async fn behind_tor(args: &WebArgs, state: &StateDir) -> Result<(Tor, Site), Fai
         None => {
             let secret = kept_seed(&state.subdir("onion-client").or_fail()?.join(""))?;
             let key = ClientKey::new(net::tor::onion_name(&seed), secret);
-            (vec![key.public().map_err(|e| crate::tor::failure(e.into()))?], Some(key.to_text()))
+            (vec![key.public().map_err(|e| settings::tor::failure(e.into()))?], Some(key.to_text()))
         }
     };
     let tor = args.tor.start(&state.subdir("tor").or_fail()?.join("")).await?;

@@ -16,6 +16,7 @@ use crossterm::terminal::{
 use futures::StreamExt;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use settings::{CreatePolicy, ProfileArgs};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use wire::ErrorKind;
@@ -24,11 +25,11 @@ use super::Start;
 use super::state::{App, Effect, Found, Input, Place};
 use super::update::{start, update};
 use super::view;
-use crate::cli::args_profile::{Format, ProfileArgs};
+use crate::cli::args_profile::Format;
 use crate::cli::export::{self, Asked, Of};
 use crate::cli::line::colours;
+use crate::cli::profile::options;
 use crate::cli::profile::show::{UNREACHABLE, note};
-use crate::cli::profile::{Make, options};
 use crate::engine::now_ms;
 use crate::engine::profile::{self, Client, Event};
 use crate::exit::Failure;
@@ -72,7 +73,7 @@ async fn open(at: &ProfileArgs) -> Result<(Client, mpsc::Receiver<Event>), Failu
             "Your contacts and messages are kept on this machine, locked by a passphrase. Choose one; it is not shown.",
         );
     }
-    Client::share(options(at, Make::Passphrase)).await
+    Client::share(options(at, CreatePolicy::Passphrase)).await
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "used as map_err argument")]

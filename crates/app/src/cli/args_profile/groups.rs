@@ -1,8 +1,7 @@
 //! Groups on the command line.
 
 use clap::{Args, Subcommand};
-
-use super::{ListArgs, On, PatienceArgs};
+use settings::{ListArgs, On, PatienceArgs};
 
 /// What is done with groups.
 #[derive(Debug, Clone, Subcommand)]

@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-
-use super::{ListArgs, On, PatienceArgs};
+use settings::{ListArgs, On, PatienceArgs};
 
 /// What is done with keys from outside.
 #[derive(Debug, Clone, Subcommand)]

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-
-use super::{On, PatienceArgs, duration};
+use settings::{On, PatienceArgs, duration};
 
 /// Settings of `mesh`.
 #[derive(Debug, Clone, Args)]

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-
-use super::{PatienceArgs, duration};
+use settings::{PatienceArgs, duration};
 
 /// Settings of `send`.
 #[derive(Debug, Clone, Args)]

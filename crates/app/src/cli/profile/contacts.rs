@@ -3,12 +3,13 @@
 use std::io::{BufRead, IsTerminal, Write};
 use std::time::Duration;
 
+use settings::{CreatePolicy, ProfileArgs};
 use wire::ErrorKind;
 
-use super::here::{Make, with};
+use super::here::with;
 use super::show::{json, note, out};
 use crate::cli::args_profile::{
-    FloorArgs, ForgetArgs, LeaveArgs, MembersArgs, NameArgs, ProfileArgs, TimerArgs, VerifyArgs,
+    FloorArgs, ForgetArgs, LeaveArgs, MembersArgs, NameArgs, TimerArgs, VerifyArgs,
 };
 use crate::engine::profile::{Command, ConversationView, Reply};
 use crate::exit::Failure;
@@ -17,7 +18,7 @@ use crate::exit::Failure;
 pub const AFTERWARDS: Duration = Duration::from_secs(10);
 
 pub async fn list(at: &ProfileArgs, kind: &str, as_json: bool) -> Result<(), Failure> {
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         for one in here.conversations().await?.iter().filter(|c| c.kind == kind) {
             if as_json { json(one)? } else { out(&line_of(one))? }
         }
@@ -58,7 +59,7 @@ fn line_of(c: &ConversationView) -> String {
 }
 
 pub async fn members(at: &ProfileArgs, args: MembersArgs) -> Result<(), Failure> {
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         let Reply::Members { members } =
             here.ask(Command::Members { conversation: args.conversation }).await?
         else {
@@ -88,7 +89,7 @@ pub async fn members(at: &ProfileArgs, args: MembersArgs) -> Result<(), Failure>
 }
 
 pub async fn verify(at: &ProfileArgs, args: VerifyArgs) -> Result<(), Failure> {
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         let conversation = args.name.clone();
         let Reply::Words { words, verified } = here.ask(Command::SafetyWords { conversation }).await? else {
             return Ok(());
@@ -136,14 +137,14 @@ fn ask_whether(name: &str) -> Option<bool> {
 }
 
 pub async fn name(at: &ProfileArgs, args: NameArgs) -> Result<(), Failure> {
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         here.do_it(Command::Name { conversation: args.old, name: args.new }).await
     })
     .await
 }
 
 pub async fn floor(at: &ProfileArgs, args: FloorArgs) -> Result<(), Failure> {
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         here.do_it(Command::Floor { conversation: args.name, floor: args.floor }).await?;
         here.settled(&[], AFTERWARDS).await
     })
@@ -170,7 +171,7 @@ pub fn timer_seconds(text: &str) -> Result<u32, Failure> {
 
 pub async fn timer(at: &ProfileArgs, args: TimerArgs) -> Result<(), Failure> {
     let seconds = timer_seconds(&args.time)?;
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         here.do_it(Command::SetTimer { conversation: args.name.clone(), seconds }).await?;
         here.settled(&[&args.name], args.patience.timeout).await
     })
@@ -178,7 +179,7 @@ pub async fn timer(at: &ProfileArgs, args: TimerArgs) -> Result<(), Failure> {
 }
 
 pub async fn leave(at: &ProfileArgs, args: LeaveArgs) -> Result<(), Failure> {
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         here.do_it(Command::Leave { conversation: args.name }).await?;
         here.settled(&[], args.patience.timeout).await
     })
@@ -186,7 +187,7 @@ pub async fn leave(at: &ProfileArgs, args: LeaveArgs) -> Result<(), Failure> {
 }
 
 pub async fn forget(at: &ProfileArgs, args: ForgetArgs) -> Result<(), Failure> {
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         let found = here.conversation(&args.name).await?;
         if !args.yes {
             let text = format!("nothing brings {} and its history back", found.name);

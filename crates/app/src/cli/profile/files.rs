@@ -3,13 +3,14 @@
 use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use settings::{CreatePolicy, ProfileArgs};
 use tokio::time::Instant;
 use wire::ErrorKind;
 
-use super::here::{Here, Make, by_prefix, with};
+use super::here::{Here, by_prefix, with};
 use super::send::wait_for_file;
 use super::show::{file, json, out};
-use crate::cli::args_profile::{FetchArgs, ProfileArgs, TransferArgs};
+use crate::cli::args_profile::{FetchArgs, TransferArgs};
 use crate::engine::profile::{Command, FileView};
 use crate::exit::Failure;
 
@@ -44,7 +45,7 @@ impl Drop for Progress {
 }
 
 pub async fn list(at: &ProfileArgs, as_json: bool) -> Result<(), Failure> {
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         for one in here.files().await? {
             if as_json { json(&one)? } else { out(&file(&one))? }
         }
@@ -58,7 +59,7 @@ async fn find(here: &mut Here, id: &str) -> Result<FileView, Failure> {
 }
 
 pub async fn fetch(at: &ProfileArgs, args: FetchArgs) -> Result<(), Failure> {
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         let found = find(here, &args.transfer).await?;
         let end = Instant::now() + args.timeout;
         if !found.ours && found.state == "offered" {
@@ -103,7 +104,7 @@ pub async fn fetch(at: &ProfileArgs, args: FetchArgs) -> Result<(), Failure> {
 }
 
 pub async fn refuse(at: &ProfileArgs, args: TransferArgs) -> Result<(), Failure> {
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         let transfer = find(here, &args.transfer).await?.transfer;
         here.do_it(Command::CancelFile { transfer }).await
     })

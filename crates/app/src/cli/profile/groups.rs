@@ -1,10 +1,11 @@
 //! `group …`.
 
-use super::here::{Here, Make, by_prefix, with};
+use settings::{CreatePolicy, ProfileArgs};
+
+use super::here::{Here, by_prefix, with};
 use super::show::{json, note, out, short};
 use crate::cli::args_profile::{
     GroupArgs, GroupCommand, GroupCreateArgs, GroupJoinArgs, GroupMemberArgs, GroupRenameArgs,
-    ProfileArgs,
 };
 use crate::engine::profile::{Command, GroupInviteView, Reply};
 use crate::exit::Failure;
@@ -34,7 +35,7 @@ async fn made(here: &mut Here, command: Command) -> Result<String, Failure> {
 }
 
 async fn create(at: &ProfileArgs, args: GroupCreateArgs) -> Result<(), Failure> {
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         let name = made(here, Command::CreateGroup { title: args.title.clone() }).await?;
         here.settled(&[&name], args.patience.timeout).await
     })
@@ -42,7 +43,7 @@ async fn create(at: &ProfileArgs, args: GroupCreateArgs) -> Result<(), Failure> 
 }
 
 async fn invite(at: &ProfileArgs, args: GroupMemberArgs) -> Result<(), Failure> {
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         let (group, contact) = (args.group.clone(), args.member.clone());
         here.do_it(Command::InviteToGroup { group, contact }).await?;
         here.settled(&[&args.group], args.patience.timeout).await?;
@@ -63,7 +64,7 @@ async fn all_invites(here: &mut Here) -> Result<Vec<GroupInviteView>, Failure> {
 }
 
 async fn invites(at: &ProfileArgs, as_json: bool) -> Result<(), Failure> {
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         for invite in all_invites(here).await? {
             if as_json {
                 json(&invite)?;
@@ -77,7 +78,7 @@ async fn invites(at: &ProfileArgs, as_json: bool) -> Result<(), Failure> {
 }
 
 async fn join(at: &ProfileArgs, args: GroupJoinArgs) -> Result<(), Failure> {
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         let all = all_invites(here).await?;
         let found = by_prefix(
             all,
@@ -101,7 +102,7 @@ async fn join(at: &ProfileArgs, args: GroupJoinArgs) -> Result<(), Failure> {
 }
 
 async fn remove(at: &ProfileArgs, args: GroupMemberArgs) -> Result<(), Failure> {
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         here.do_it(Command::RemoveMember {
             group: args.group.clone(),
             member: args.member.clone(),
@@ -113,7 +114,7 @@ async fn remove(at: &ProfileArgs, args: GroupMemberArgs) -> Result<(), Failure> 
 }
 
 async fn rename(at: &ProfileArgs, args: GroupRenameArgs) -> Result<(), Failure> {
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         here.do_it(Command::RenameGroup { group: args.group.clone(), title: args.title.clone() })
             .await?;
         // The group may go by either name while the change is under way.
@@ -123,7 +124,7 @@ async fn rename(at: &ProfileArgs, args: GroupRenameArgs) -> Result<(), Failure> 
 }
 
 async fn rekey(at: &ProfileArgs, args: GroupArgs) -> Result<(), Failure> {
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         here.do_it(Command::Refresh { conversation: args.group.clone() }).await?;
         here.settled(&[&args.group], args.patience.timeout).await
     })
@@ -131,7 +132,7 @@ async fn rekey(at: &ProfileArgs, args: GroupArgs) -> Result<(), Failure> {
 }
 
 async fn restart(at: &ProfileArgs, args: GroupMemberArgs) -> Result<(), Failure> {
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         let command =
             Command::RestartGroup { group: args.group.clone(), without: args.member.clone() };
         let name = made(here, command).await?;

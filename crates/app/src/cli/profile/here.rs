@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::io::IsTerminal;
 use std::time::Duration;
 
+use settings::{CreatePolicy, ProfileArgs, passphrase};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::Instant;
 use wire::ErrorKind;
+use zeroize::Zeroizing;
 
-use crate::cli::args_profile::ProfileArgs;
-use crate::engine::profile::{Client, Command, Event, Options, Refusal, Reply, Unlock};
+use crate::engine::profile::{Client, Command, Event, Options, Refusal, Reply, Secret, Unlock};
 use crate::exit::Failure;
 
 /// Events that are kept while a command waits for an answer. They only wake whoever waits: the
@@ -18,33 +19,26 @@ const EARLY: usize = 4_096;
 /// How often a state is looked at again when no event says that it has changed.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
-/// Whether a command may make the profile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Make {
-    /// It must be there.
-    No,
-    /// Locked by a passphrase, if there is a way to ask for one.
-    Passphrase,
-    /// Locked by a key file.
-    KeyFile,
-}
-
-impl From<crate::cli::args_profile::MakeArgs> for Make {
-    fn from(args: crate::cli::args_profile::MakeArgs) -> Self {
-        if args.no_passphrase { Make::KeyFile } else { Make::Passphrase }
-    }
-}
-
 /// The engine's options for what the command line says.
-pub fn options(at: &ProfileArgs, make: Make) -> Options {
+pub fn options(at: &ProfileArgs, make: CreatePolicy) -> Options {
     let can_ask =
-        std::env::var_os("HUSHWING_PASSPHRASE").is_some() || std::io::stdin().is_terminal();
+        std::env::var_os(passphrase::PROFILE_VAR).is_some() || std::io::stdin().is_terminal();
     Options {
         profile: at.profile.clone(),
         base: None,
-        unlock: if make == Make::KeyFile { Unlock::KeyFile } else { Unlock::Ask },
-        create: make == Make::KeyFile || (make == Make::Passphrase && can_ask),
+        unlock: if make == CreatePolicy::KeyFile { Unlock::KeyFile } else { Unlock::Passphrase },
+        create: make == CreatePolicy::KeyFile || (make == CreatePolicy::Passphrase && can_ask),
         lan: at.lan_use(),
+        passphrase: ask,
+        tor: settings::tor::for_profile,
+    }
+}
+
+/// Passphrases as a command of a person gets them.
+fn ask(secret: Secret, new: bool) -> Result<Zeroizing<String>, Failure> {
+    match secret {
+        Secret::Profile => passphrase::ask(passphrase::PROFILE_VAR, "passphrase", new),
+        Secret::Backup => passphrase::ask(passphrase::BACKUP_VAR, "passphrase of the backup", new),
     }
 }
 
@@ -61,7 +55,7 @@ pub struct Here {
 /// Those of opening, and of the work.
 pub async fn with<T>(
     at: &ProfileArgs,
-    make: Make,
+    make: CreatePolicy,
     work: impl AsyncFnOnce(&mut Here) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let (client, events) = Client::open(options(at, make)).await?;

@@ -4,14 +4,15 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use serde::Serialize;
+use settings::{CreatePolicy, ProfileArgs, passphrase};
 use wire::ErrorKind;
 use zeroize::Zeroizing;
 
-use super::here::{Here, Make, with};
+use super::here::{Here, with};
 use super::show::{json, note, out};
 use crate::cli::args_profile::{
     IdentityCommand, IdentityContactArgs, IdentityForgetArgs, PgpKeyArgs, PgpSignArgs,
-    PgpVerifyArgs, ProfileArgs,
+    PgpVerifyArgs,
 };
 use crate::engine::profile::identity::{self, MAX_KEY, MAX_SIGNED};
 use crate::engine::profile::{Command, Reply};
@@ -40,7 +41,7 @@ async fn statement(here: &mut Here, contact: String) -> Result<String, Failure> 
 }
 
 async fn print_statement(at: &ProfileArgs, args: IdentityContactArgs) -> Result<(), Failure> {
-    with(at, Make::No, async |here| out(&statement(here, args.contact).await?)).await
+    with(at, CreatePolicy::Never, async |here| out(&statement(here, args.contact).await?)).await
 }
 
 async fn sign(at: &ProfileArgs, args: PgpSignArgs) -> Result<(), Failure> {
@@ -48,8 +49,9 @@ async fn sign(at: &ProfileArgs, args: PgpSignArgs) -> Result<(), Failure> {
     if let Some(file) = &args.out {
         is_free(file)?;
     }
-    let text = with(at, Make::No, async |here| statement(here, args.contact).await).await?;
-    let signed = identity::sign(&text, &secret, || identity::ask_passphrase(false))?;
+    let text =
+        with(at, CreatePolicy::Never, async |here| statement(here, args.contact).await).await?;
+    let signed = identity::sign(&text, &secret, || ask_passphrase(false))?;
     match &args.out {
         Some(file) => write_new(file, signed.as_bytes()),
         None => out(signed.trim_end()),
@@ -74,7 +76,7 @@ async fn verify(at: &ProfileArgs, args: PgpVerifyArgs) -> Result<(), Failure> {
         Failure::new(ErrorKind::LocalConfig, "the signed statement is no text", hint)
     })?;
     let certificate = identity::armoured(&file(&args.cert, MAX_KEY)?)?;
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         let command =
             Command::IdentityVerify { conversation: args.contact.clone(), signed, certificate };
         let Reply::Identity { fingerprint, user_ids } = here.ask(command).await? else {
@@ -99,7 +101,7 @@ async fn verify(at: &ProfileArgs, args: PgpVerifyArgs) -> Result<(), Failure> {
 }
 
 fn make_key(args: &PgpKeyArgs) -> Result<(), Failure> {
-    let passphrase = if args.no_passphrase { None } else { Some(identity::ask_passphrase(true)?) };
+    let passphrase = if args.no_passphrase { None } else { Some(ask_passphrase(true)?) };
     let key = identity::generate(&args.user_id, passphrase.as_ref().map(|p| p.as_str()))?;
     let refused = |e: std::io::Error| cannot_write(&args.out, &e);
     std::fs::create_dir_all(&args.out).map_err(refused)?;
@@ -120,7 +122,7 @@ async fn list(at: &ProfileArgs, as_json: bool) -> Result<(), Failure> {
         fingerprint: &'a str,
         verified: bool,
     }
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         for one in &here.conversations().await? {
             let Some(fingerprint) = &one.pgp else { continue };
             if as_json {
@@ -135,7 +137,7 @@ async fn list(at: &ProfileArgs, as_json: bool) -> Result<(), Failure> {
 }
 
 async fn forget(at: &ProfileArgs, args: IdentityForgetArgs) -> Result<(), Failure> {
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         here.do_it(Command::IdentityForget { conversation: args.contact }).await?;
         here.settled(&[], args.patience.timeout).await
     })
@@ -196,4 +198,9 @@ fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     part.write_all(bytes).and_then(|()| part.as_file().sync_all()).map_err(refused)?;
     part.persist_noclobber(path).map_err(|e| refused(e.error))?;
     Ok(())
+}
+
+/// The passphrase of an OpenPGP key; asked twice when it is a new one.
+fn ask_passphrase(new: bool) -> Result<Zeroizing<String>, Failure> {
+    passphrase::ask(passphrase::PGP_VAR, "passphrase of the OpenPGP key", new)
 }

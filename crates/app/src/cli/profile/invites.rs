@@ -2,17 +2,18 @@
 
 use std::io::{BufRead, IsTerminal};
 
+use settings::{CreatePolicy, ProfileArgs};
 use wire::ErrorKind;
 
 use super::contacts::AFTERWARDS;
-use super::here::{Here, Make, by_prefix, with};
+use super::here::{Here, by_prefix, with};
 use super::show::{date_time, json, note, out, short};
-use crate::cli::args_profile::{AcceptArgs, InviteArgs, ProfileArgs, RevokeArgs};
+use crate::cli::args_profile::{AcceptArgs, InviteArgs, RevokeArgs};
 use crate::engine::profile::{Command, Event, InviteView, Reply};
 use crate::exit::Failure;
 
 pub async fn invite(at: &ProfileArgs, args: InviteArgs) -> Result<(), Failure> {
-    with(at, args.make.into(), async |here| {
+    with(at, args.create.into(), async |here| {
         let command = Command::Invite {
             name: args.contact.clone(),
             my_name: args.name_for_me.clone(),
@@ -59,7 +60,7 @@ async fn all_invites(here: &mut Here) -> Result<Vec<InviteView>, Failure> {
 }
 
 pub async fn invites(at: &ProfileArgs, as_json: bool) -> Result<(), Failure> {
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         for invite in all_invites(here).await? {
             if as_json {
                 json(&invite)?;
@@ -81,7 +82,7 @@ pub async fn invites(at: &ProfileArgs, as_json: bool) -> Result<(), Failure> {
 }
 
 pub async fn revoke(at: &ProfileArgs, args: RevokeArgs) -> Result<(), Failure> {
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         let all = all_invites(here).await?;
         let invite = by_prefix(all, |i| &i.id, &args.id, "invite", "`hushwing invites` lists them")?.id;
         here.do_it(Command::Revoke { invite: invite.clone() }).await?;
@@ -106,7 +107,7 @@ pub async fn revoke(at: &ProfileArgs, args: RevokeArgs) -> Result<(), Failure> {
 
 pub async fn accept(at: &ProfileArgs, args: AcceptArgs) -> Result<(), Failure> {
     let link = given_link(&args.link, "hushwing accept - <FILE")?;
-    with(at, args.make.into(), async |here| {
+    with(at, args.create.into(), async |here| {
         let command = Command::Accept { link, name: args.contact.clone() };
         match here.ask_within(command, args.timeout).await? {
             Some(Reply::Contact { name }) => {

@@ -2,13 +2,12 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
+use settings::{CreatePolicy, ProfileArgs};
 use wire::ErrorKind;
 
-use super::here::{Make, options, with};
+use super::here::{options, with};
 use super::show::{note, out};
-use crate::cli::args_profile::{
-    ConfigCommand, FileArgs, InitArgs, ProfileArgs, RestoreArgs, WipeArgs,
-};
+use crate::cli::args_profile::{ConfigCommand, FileArgs, InitArgs, RestoreArgs, WipeArgs};
 use crate::engine::profile::{self, Command};
 use crate::exit::Failure;
 
@@ -21,7 +20,7 @@ async fn blocking<T: Send + 'static>(
 }
 
 pub async fn init(at: &ProfileArgs, args: InitArgs) -> Result<(), Failure> {
-    let make = Make::from(args.make);
+    let make = CreatePolicy::from(args.create);
     // Whoever says `init` is asked, however stdin looks.
     let options = profile::Options { create: true, ..options(at, make) };
     let made = blocking({
@@ -33,15 +32,16 @@ pub async fn init(at: &ProfileArgs, args: InitArgs) -> Result<(), Failure> {
         profile::set_config(&options, "network", link)?;
     }
     if let Some(name) = args.name {
-        if make == Make::KeyFile || std::env::var_os("HUSHWING_PASSPHRASE").is_some() {
-            with(at, Make::No, async |here| here.do_it(Command::SetName { name }).await).await?;
+        if make == CreatePolicy::KeyFile || std::env::var_os("HUSHWING_PASSPHRASE").is_some() {
+            with(at, CreatePolicy::Never, async |here| here.do_it(Command::SetName { name }).await)
+                .await?;
         } else {
             // The settings need no passphrase a second time.
             profile::set_config(&options, "name", &name)?;
         }
     }
     out(&made.display().to_string())?;
-    if make == Make::KeyFile {
+    if make == CreatePolicy::KeyFile {
         note(
             "no passphrase: whoever can read your files, or has this disk in their hands, can read this profile",
         );
@@ -51,7 +51,7 @@ pub async fn init(at: &ProfileArgs, args: InitArgs) -> Result<(), Failure> {
 }
 
 pub async fn backup(at: &ProfileArgs, args: FileArgs) -> Result<(), Failure> {
-    let options = options(at, Make::No);
+    let options = options(at, CreatePolicy::Never);
     blocking(move || profile::backup(&options, &args.file)).await?;
     note(
         "whoever has this file and its passphrase reads your history; messages sent from now on are not in it",
@@ -60,7 +60,7 @@ pub async fn backup(at: &ProfileArgs, args: FileArgs) -> Result<(), Failure> {
 }
 
 pub async fn restore(at: &ProfileArgs, args: RestoreArgs) -> Result<(), Failure> {
-    let options = profile::Options { create: true, ..options(at, args.make.into()) };
+    let options = profile::Options { create: true, ..options(at, args.create.into()) };
     blocking(move || profile::restore(&options, &args.file.file)).await?;
     note(
         "contacts and history are back; each conversation opens again when one of its members meets you",
@@ -79,7 +79,7 @@ pub fn config(command: ConfigCommand) -> Result<(), Failure> {
             out(text.trim_end())
         }
         ConfigCommand::Set(on) => {
-            profile::set_config(&options(&on.at, Make::No), &on.args.key, &on.args.value)
+            profile::set_config(&options(&on.at, CreatePolicy::Never), &on.args.key, &on.args.value)
         }
     }
 }

@@ -4,17 +4,17 @@ use std::io::{BufRead, IsTerminal, Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use settings::{CreatePolicy, On, ProfileArgs};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use vault::config::LanUse;
 use wire::ErrorKind;
 
 use super::contacts::AFTERWARDS;
-use super::here::{Here, Make, printable, with};
+use super::here::{Here, printable, with};
 use super::recv::tell;
 use super::show::{json, note, out};
-use crate::cli::args_profile::{
-    BundleCommand, BundleInArgs, BundleOutArgs, LanUse, MeshArgs, NearbyArgs, On, ProfileArgs,
-};
+use crate::cli::args_profile::{BundleCommand, BundleInArgs, BundleOutArgs, MeshArgs, NearbyArgs};
 use crate::engine::profile::{CarriedView, Command, Event, MeshView, PersonView, Reply};
 use crate::exit::Failure;
 
@@ -41,10 +41,10 @@ fn with_lan(at: &ProfileArgs) -> ProfileArgs {
 
 pub async fn mesh(at: &ProfileArgs, args: MeshArgs) -> Result<(), Failure> {
     let at = if args.stay { with_lan(at) } else { at.clone() };
-    with(&at, Make::No, async |here| {
+    with(&at, CreatePolicy::Never, async |here| {
         let view = ask_mesh(here).await?;
         let end = if args.stay { None } else { Some(Instant::now() + args.time) };
-        let interrupted = crate::stop::asked();
+        let interrupted = settings::stopped();
         tokio::pin!(interrupted);
         if args.stay {
             note(&format!("carrying for neighbours on {}; Ctrl-C ends it", interfaces(&view)));
@@ -102,7 +102,7 @@ fn show_mesh(view: &MeshView, as_json: bool) -> Result<(), Failure> {
 }
 
 pub async fn nearby(at: &ProfileArgs, args: NearbyArgs) -> Result<(), Failure> {
-    with(&with_lan(at), Make::No, async |here| {
+    with(&with_lan(at), CreatePolicy::Never, async |here| {
         if args.show {
             let seconds = u32::try_from(args.time.as_secs()).unwrap_or(u32::MAX).max(1);
             here.ask(Command::Show { seconds }).await?;
@@ -128,7 +128,7 @@ impl Meeting<'_> {
     async fn run(&mut self, here: &mut Here) -> Result<(), Failure> {
         let end = Instant::now() + self.args.time;
         let mut answers = self.answers();
-        let interrupted = crate::stop::asked();
+        let interrupted = settings::stopped();
         tokio::pin!(interrupted);
         while Instant::now() < end {
             if let Some(person) = self.look(here).await? {
@@ -282,14 +282,16 @@ fn without_network(at: &ProfileArgs) -> ProfileArgs {
 
 async fn bundle_out(at: &ProfileArgs, args: BundleOutArgs) -> Result<(), Failure> {
     let to_stdout = args.file == Path::new("-");
-    let scratch = to_stdout.then(crate::roles::scratch).transpose()?;
+    let scratch = to_stdout.then(settings::scratch).transpose()?;
     let file = scratch.as_ref().map_or_else(|| args.file.clone(), |dir| dir.path().join("bundle"));
     let path = std::path::absolute(&file).unwrap_or(file);
     let command = Command::BundleOut {
         path: path.to_string_lossy().into_owned(),
         conversation: args.conversation,
     };
-    let reply = with(&without_network(at), Make::No, async |here| here.ask(command).await).await?;
+    let reply =
+        with(&without_network(at), CreatePolicy::Never, async |here| here.ask(command).await)
+            .await?;
     let Reply::Bundle { boxes, bytes, .. } = reply else { return Ok(()) };
     let read = |path: &Path| {
         std::fs::read(path).map_err(|e| {
@@ -382,7 +384,7 @@ async fn bundle_in(at: &ProfileArgs, args: BundleInArgs) -> Result<(), Failure> 
             "give it a bundle",
         )
     };
-    let mut scratch = from_stdin.then(crate::roles::scratch).transpose()?;
+    let mut scratch = from_stdin.then(settings::scratch).transpose()?;
     let mut file =
         scratch.as_ref().map_or_else(|| args.file.clone(), |dir| dir.path().join("bundle"));
     if from_stdin {
@@ -393,13 +395,13 @@ async fn bundle_in(at: &ProfileArgs, args: BundleInArgs) -> Result<(), Failure> 
     let limit = u64::try_from(2 * MAX_CODES * QR_CHARS).unwrap_or(u64::MAX);
     std::fs::File::open(&file).and_then(|f| f.take(limit).read_to_end(&mut head)).map_err(fail)?;
     if let Some(bundle) = of_codes(&head) {
-        let dir = crate::roles::scratch()?;
+        let dir = settings::scratch()?;
         file = dir.path().join("bundle");
         std::fs::write(&file, bundle?).map_err(fail)?;
         scratch = Some(dir);
     }
     let path = std::path::absolute(&file).unwrap_or(file).to_string_lossy().into_owned();
-    let done = with(&without_network(at), Make::No, async |here| {
+    let done = with(&without_network(at), CreatePolicy::Never, async |here| {
         let Reply::Bundle { boxes, new, bytes } = here.ask(Command::BundleIn { path }).await?
         else {
             return Ok(());

@@ -1,17 +1,17 @@
 //! What is done with messages that are there.
 
-use super::here::{Here, Make, with};
+use settings::{CreatePolicy, ProfileArgs};
+
+use super::here::{Here, with};
 use super::look::PAGE;
 use super::send::text_of;
 use super::show::{dated, json, out};
-use crate::cli::args_profile::{
-    EditArgs, HistoryArgs, MessageArgs, ProfileArgs, ReactArgs, SearchArgs,
-};
+use crate::cli::args_profile::{EditArgs, HistoryArgs, MessageArgs, ReactArgs, SearchArgs};
 use crate::engine::profile::{Command, MessageView, Reply};
 use crate::exit::Failure;
 
 pub async fn history(at: &ProfileArgs, args: HistoryArgs) -> Result<(), Failure> {
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         let (mut all, mut before) = (Vec::new(), args.before);
         // Newest page first, as far back as was asked for.
         while all.len() < args.limit {
@@ -29,7 +29,7 @@ pub async fn history(at: &ProfileArgs, args: HistoryArgs) -> Result<(), Failure>
 }
 
 pub async fn search(at: &ProfileArgs, args: SearchArgs) -> Result<(), Failure> {
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         let command = Command::Search {
             query: args.words.join(" "),
             conversation: args.conversation.clone(),
@@ -54,7 +54,7 @@ async fn change(
     args: &MessageArgs,
     command: impl AsyncFnOnce(&mut Here, MessageView) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         let message = here.message(None, &args.id).await?;
         command(here, message).await?;
         here.settled(&[], args.patience.timeout).await
@@ -87,7 +87,7 @@ pub async fn react(at: &ProfileArgs, args: ReactArgs) -> Result<(), Failure> {
 }
 
 pub async fn cancel(at: &ProfileArgs, args: MessageArgs) -> Result<(), Failure> {
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         let m = here.message(None, &args.id).await?;
         here.do_it(Command::Cancel { conversation: m.conversation, message: m.id }).await
     })
@@ -95,7 +95,7 @@ pub async fn cancel(at: &ProfileArgs, args: MessageArgs) -> Result<(), Failure> 
 }
 
 pub async fn why(at: &ProfileArgs, args: MessageArgs) -> Result<(), Failure> {
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         let m = here.message(None, &args.id).await?;
         // The connections need a moment before they know how they stand.
         let _ = here

@@ -18,7 +18,7 @@ mod talk;
 mod typed;
 
 pub use self::contacts::timer_seconds;
-pub(crate) use self::here::{Here, Make, options, with};
+pub(crate) use self::here::{Here, options, with};
 pub use self::invites::given_link;
 pub use self::typed::{COMMANDS, Typed, parse};
 

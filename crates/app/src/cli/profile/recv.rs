@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use settings::{CreatePolicy, ProfileArgs};
 use tokio::time::Instant;
 
-use super::here::{Here, Make, with};
+use super::here::{Here, with};
 use super::look::PAGE;
 use super::show::{json, note, out, said};
-use crate::cli::args_profile::{ProfileArgs, RecvArgs};
+use crate::cli::args_profile::RecvArgs;
 use crate::engine::profile::{Command, Event, MessageView};
 use crate::exit::Failure;
 
@@ -200,7 +201,7 @@ impl Receiving<'_> {
 }
 
 pub async fn run(at: &ProfileArgs, args: RecvArgs) -> Result<(), Failure> {
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         let (follower, unseen) = Follower::start(here, args.from.as_deref()).await?;
         let mut receiving = Receiving { args: &args, follower, printed: 0 };
         receiving.print(here, unseen).await?;
@@ -218,7 +219,7 @@ async fn receive(here: &mut Here, receiving: &mut Receiving<'_>) -> Result<(), F
     let end = Instant::now() + patience;
     let mut online = here.status().await?.online;
     let mut quiet = Instant::now() + SILENCE;
-    let interrupted = crate::stop::asked();
+    let interrupted = settings::stopped();
     tokio::pin!(interrupted);
     while !receiving.enough() {
         // Whoever asks for a number of messages, or names a time, gets all of that time.

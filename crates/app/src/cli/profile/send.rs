@@ -3,13 +3,14 @@
 use std::io::{IsTerminal, Read};
 use std::time::Duration;
 
+use settings::{CreatePolicy, ProfileArgs};
 use tokio::time::Instant;
 use wire::ErrorKind;
 
 use super::files::Progress;
-use super::here::{Here, Make, with};
+use super::here::{Here, with};
 use super::show::{json, note};
-use crate::cli::args_profile::{ProfileArgs, SendArgs};
+use crate::cli::args_profile::SendArgs;
 use crate::engine::profile::{Command, Event, MessageView, Reply};
 use crate::exit::Failure;
 
@@ -50,7 +51,7 @@ pub fn text_of(given: Option<String>) -> Result<String, Failure> {
 
 pub async fn run(at: &ProfileArgs, args: SendArgs) -> Result<(), Failure> {
     let text = if args.file.is_none() { text_of(args.text.clone())? } else { String::new() };
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         here.conversation(&args.name).await?;
         let command = match &args.file {
             Some(path) => Command::SendFile {

@@ -7,14 +7,14 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use settings::{CreatePolicy, ProfileArgs};
 use wire::ErrorKind;
 
 use super::contacts::timer_seconds;
-use super::here::{Here, Make, with};
+use super::here::{Here, with};
 use super::recv::{Follower, tell};
 use super::show::{self, note, said, short};
 use super::typed::{COMMANDS, Typed, parse, read_stdin};
-use crate::cli::args_profile::ProfileArgs;
 use crate::cli::export;
 use crate::cli::line::colours;
 use crate::engine::profile::{Command, Event, FileView, MessageView, Reply};
@@ -26,7 +26,7 @@ const BEFORE: usize = 10;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub async fn run(at: &ProfileArgs, name: String) -> Result<(), Failure> {
-    with(at, Make::No, async |here| {
+    with(at, CreatePolicy::Never, async |here| {
         let tty = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
         let (follower, unseen) = Follower::start(here, Some(&name)).await?;
         let mut talk = Talk { name, tty, colour: colours(tty), follower };
@@ -63,7 +63,7 @@ impl Talk {
 
     async fn go_on(&mut self, here: &mut Here) -> Result<(), Failure> {
         let mut lines = read_stdin();
-        let interrupted = crate::stop::asked();
+        let interrupted = settings::stopped();
         tokio::pin!(interrupted);
         loop {
             tokio::select! {

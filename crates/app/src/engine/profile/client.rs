@@ -14,7 +14,6 @@ use super::run::{Engine, Rest};
 use super::types::{Command, Event, Reply};
 use super::{demand, remote};
 use crate::exit::{Failure, OrFail};
-use crate::tor::{EngineArg, TorArgs};
 
 /// Which profile, and how it is opened.
 #[derive(Debug, Clone)]
@@ -29,16 +28,34 @@ pub struct Options {
     pub create: bool,
     /// Whether neighbours are looked for; `None`: as the profile's settings say.
     pub lan: Option<LanUse>,
+    /// Where passphrases come from.
+    pub passphrase: PassphraseSource,
+    /// What makes Tor, for the routes that need it.
+    pub tor: TorMaker,
 }
+
+/// Which passphrase is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secret {
+    /// The profile's own.
+    Profile,
+    /// That of a backup file.
+    Backup,
+}
+
+/// Gets a passphrase; `true`: the person chooses it now. It may block while the person types. The
+/// engine itself asks no terminal and reads no environment.
+pub type PassphraseSource = fn(Secret, bool) -> Result<Zeroizing<String>, Failure>;
+
+/// Makes Tor as the profile's settings say, with an optional settings file of Tor and a directory
+/// for Tor's state. Tor starts when something first goes through it.
+pub type TorMaker = fn(TorEngine, Option<PathBuf>, &Path) -> Result<Tor, Failure>;
 
 /// How a vault is locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unlock {
-    /// By a passphrase: from `HUSHWING_PASSPHRASE`, else asked for on the terminal.
-    Ask,
-    /// By a passphrase that comes as the first line of stdin, from the face that starts this
-    /// process.
-    Stdin,
+    /// By a passphrase, from [`Options::passphrase`].
+    Passphrase,
     /// By a key file beside it: whoever can read this user's files can read the vault.
     KeyFile,
 }
@@ -101,26 +118,20 @@ impl From<vault::Error> for Refusal {
 /// Tor for a profile, which starts when it is needed; its state is in the profile, or in a
 /// directory that goes with the process.
 fn tor(
+    make: TorMaker,
     profile: &Profile,
     config: &Config,
 ) -> Result<(Option<Tor>, Option<jail::Scratch>), Failure> {
-    let engine = match config.tor {
-        TorEngine::Off => return Ok((None, None)),
-        TorEngine::Arti => None,
-        TorEngine::System => Some(EngineArg::System),
-        TorEngine::Private => Some(EngineArg::Private),
-    };
-    let file = profile.dir().join("tor.toml");
-    let args = TorArgs {
-        tor_engine: engine,
-        tor_settings: file.is_file().then_some(file),
-        ..TorArgs::default()
-    };
-    if config.keep == vault::config::Keep::Session {
-        let scratch = crate::roles::scratch()?;
-        return Ok((Some(args.lazy(scratch.path())?), Some(scratch)));
+    if config.tor == TorEngine::Off {
+        return Ok((None, None));
     }
-    Ok((Some(args.lazy(&profile.dir().join("tor"))?), None))
+    let file = profile.dir().join("tor.toml");
+    let file = file.is_file().then_some(file);
+    if config.keep == vault::config::Keep::Session {
+        let scratch = jail::Scratch::new().or_fail()?;
+        return Ok((Some(make(config.tor, file, scratch.path())?), Some(scratch)));
+    }
+    Ok((Some(make(config.tor, file, &profile.dir().join("tor"))?), None))
 }
 
 /// A command with the place for its answer.
@@ -178,22 +189,22 @@ impl Client {
 
     /// Opens the profile in this process, for all faces: until one of them, or a signal, ends it;
     /// `on_demand` until the last of them has gone, too, unless the profile's settings say that it
-    /// stays.
+    /// stays. `up` is called when they can attach, and returns what ends when the process is asked
+    /// to end.
     ///
     /// # Errors
     /// Those of [`Client::open`]; a socket that cannot be made.
-    pub async fn serve(
+    pub async fn serve<Stop: Future<Output = ()>>(
         options: Options,
         on_demand: bool,
-        up: impl FnOnce(),
+        up: impl FnOnce() -> Stop,
     ) -> Result<(), Failure> {
         let (events, events_rx) = mpsc::channel(EVENTS);
         let dir = directory(&options)?;
         let client = Client::start(&options, events, !on_demand)?;
         // Nobody else has the profile now.
         let doors = remote::Doors::open(&dir)?;
-        let stopped = crate::stop::asked();
-        up();
+        let stopped = up();
         let mut rest = None;
         if on_demand {
             demand::detach();
@@ -236,8 +247,11 @@ impl Client {
         config.lan = options.lan.unwrap_or(config.lan);
         let (commands, incoming) = mpsc::channel(256);
         let (rest_tx, rest) = watch::channel(Rest::default());
-        let (tor, scratch) =
-            if config.lan == LanUse::Only { (None, None) } else { tor(&profile, &config)? };
+        let (tor, scratch) = if config.lan == LanUse::Only {
+            (None, None)
+        } else {
+            tor(options.tor, &profile, &config)?
+        };
         let engine = Engine::start(profile, vault, config, tor, events, rest_tx, resident)?;
         let task = tokio::spawn(async move {
             engine.run(incoming).await;
@@ -293,50 +307,13 @@ pub(super) fn base_of(base: Option<&Path>) -> Result<PathBuf, Failure> {
     }
 }
 
-/// A passphrase: from the environment, else from the terminal; asked twice when it is a new one.
-///
-/// # Errors
-/// No terminal; two that differ; an empty one.
-pub fn passphrase(variable: &str, what: &str, new: bool) -> Result<Zeroizing<String>, Failure> {
-    if let Ok(text) = std::env::var(variable) {
-        return Ok(Zeroizing::new(text));
-    }
-    let none = |e: std::io::Error| {
-        Failure::new(
-            ErrorKind::LocalConfig,
-            format!("no passphrase: {e}"),
-            format!(
-                "run it on a terminal, set {variable}, or make the profile with --no-passphrase"
-            ),
-        )
-    };
-    let first = Zeroizing::new(rpassword::prompt_password(format!("{what}: ")).map_err(none)?);
-    if new {
-        let again =
-            Zeroizing::new(rpassword::prompt_password(format!("{what}, again: ")).map_err(none)?);
-        if again != first {
-            let hint = "type the same one twice";
-            return Err(Failure::new(ErrorKind::LocalConfig, "the two passphrases differ", hint));
-        }
-    }
-    if first.is_empty() {
-        let hint = "think of a sentence; or use --no-passphrase and know what that means";
-        return Err(Failure::new(
-            ErrorKind::LocalConfig,
-            "an empty passphrase protects nothing",
-            hint,
-        ));
-    }
-    Ok(first)
-}
-
-fn unlock(how: Unlock, new: bool) -> Result<vault::Unlock, Failure> {
-    Ok(match how {
+/// How to lock a new vault.
+fn new_lock(options: &Options) -> Result<vault::Unlock, Failure> {
+    Ok(match options.unlock {
         Unlock::KeyFile => vault::Unlock::KeyFile,
-        Unlock::Ask => {
-            vault::Unlock::Passphrase(passphrase("HUSHWING_PASSPHRASE", "passphrase", new)?)
+        Unlock::Passphrase => {
+            vault::Unlock::Passphrase((options.passphrase)(Secret::Profile, true)?)
         }
-        Unlock::Stdin => vault::Unlock::Passphrase(demand::from_stdin()?),
     })
 }
 
@@ -357,7 +334,7 @@ fn open_profile(options: &Options) -> Result<(Profile, Vault, Config), Failure> 
             ));
         }
         // Nothing is made before there is a passphrase.
-        let how = unlock(options.unlock, true)?;
+        let how = new_lock(options)?;
         let profile = Profile::create(&base, &name).or_fail()?;
         let vault = profile.create_vault(&how).or_fail()?;
         let config = profile.config().or_fail()?;
@@ -377,13 +354,11 @@ fn open_profile(options: &Options) -> Result<(Profile, Vault, Config), Failure> 
         Some(vault::UnlockKind::KeyFile) => {
             profile.open_vault(&vault::Unlock::KeyFile).or_fail()?
         }
-        Some(vault::UnlockKind::Passphrase) if options.unlock == Unlock::Stdin => {
-            profile.open_vault(&unlock(Unlock::Stdin, false)?).or_fail()?
-        }
         Some(vault::UnlockKind::Passphrase) => {
-            profile.open_vault(&unlock(Unlock::Ask, false)?).or_fail()?
+            let phrase = (options.passphrase)(Secret::Profile, false)?;
+            profile.open_vault(&vault::Unlock::Passphrase(phrase)).or_fail()?
         }
-        None => profile.create_vault(&unlock(options.unlock, true)?).or_fail()?,
+        None => profile.create_vault(&new_lock(options)?).or_fail()?,
     };
     Ok((profile, vault, config))
 }
@@ -463,7 +438,7 @@ pub fn wipe(profile: &str, base: Option<&Path>) -> Result<(), Failure> {
 /// Those of opening the profile; a file that cannot be written.
 pub fn backup(options: &Options, file: &Path) -> Result<(), Failure> {
     let (_profile, vault, _) = open_profile(options)?;
-    let phrase = passphrase("HUSHWING_BACKUP_PASSPHRASE", "passphrase of the backup", true)?;
+    let phrase = (options.passphrase)(Secret::Backup, true)?;
     Ok(vault.backup(file, &phrase).or_fail()?)
 }
 
@@ -473,6 +448,6 @@ pub fn backup(options: &Options, file: &Path) -> Result<(), Failure> {
 /// A profile that is not empty; a wrong passphrase; a file that is no backup.
 pub fn restore(options: &Options, file: &Path) -> Result<(), Failure> {
     let (_profile, vault, _) = open_profile(&Options { create: true, ..options.clone() })?;
-    let phrase = passphrase("HUSHWING_BACKUP_PASSPHRASE", "passphrase of the backup", false)?;
+    let phrase = (options.passphrase)(Secret::Backup, false)?;
     Ok(vault.restore(file, &phrase).or_fail()?)
 }

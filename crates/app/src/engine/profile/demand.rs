@@ -11,7 +11,7 @@ use vault::{Profile, UnlockKind};
 use wire::ErrorKind;
 use zeroize::Zeroizing;
 
-use super::client::{Client, Options, Unlock, base_of, directory, name_of, passphrase};
+use super::client::{Client, Options, Secret, Unlock, base_of, directory, name_of};
 use super::remote;
 use super::types::Event;
 use crate::exit::{Failure, OrFail, kind_of};
@@ -28,8 +28,8 @@ pub(super) const UNSTORED: Duration = Duration::from_secs(60);
 
 impl Client {
     /// Attaches to the daemon that runs the profile, and starts one if there is none: for faces
-    /// that stay a while, of which there may be several. Asks for the passphrase on the terminal if
-    /// one is needed.
+    /// that stay a while, of which there may be several. Asks for the passphrase if one is
+    /// needed.
     ///
     /// # Errors
     /// Those of [`Client::open`]; a daemon that does not start.
@@ -82,7 +82,7 @@ fn key_for(options: &Options) -> Result<Key, Failure> {
             let text = format!("there is no profile {}", options.profile);
             return Err(Failure::new(ErrorKind::LocalConfig, text, "make it with `hushwing init`"));
         }
-        options.unlock == Unlock::Ask
+        options.unlock == Unlock::Passphrase
     } else {
         let profile = Profile::open(&base, &name).or_fail()?;
         let session = profile.config().or_fail()?.keep == vault::config::Keep::Session;
@@ -90,9 +90,9 @@ fn key_for(options: &Options) -> Result<Key, Failure> {
             && profile
                 .vault_kind()
                 .or_fail()?
-                .map_or(options.unlock == Unlock::Ask, |kind| kind == UnlockKind::Passphrase)
+                .map_or(options.unlock == Unlock::Passphrase, |kind| kind == UnlockKind::Passphrase)
     };
-    if asks { Ok(Some(passphrase("HUSHWING_PASSPHRASE", "passphrase", new)?)) } else { Ok(None) }
+    if asks { Ok(Some((options.passphrase)(Secret::Profile, new)?)) } else { Ok(None) }
 }
 
 /// What the daemon is handed on stdin, if its vault needs it.
@@ -151,20 +151,6 @@ fn wait_until_up(child: &mut Child) -> Result<(), Failure> {
         Some(kind) => Failure::new(kind, text, hint),
         None => Failure::other(text, hint),
     })
-}
-
-/// The first line of stdin, where a face hands over the passphrase.
-pub(super) fn from_stdin() -> Result<Zeroizing<String>, Failure> {
-    let mut line = Zeroizing::new(String::with_capacity(1_024));
-    let read = BufReader::new(std::io::stdin().take(4_096)).read_line(&mut line);
-    if read.is_err() || line.trim_end_matches('\n').is_empty() {
-        let hint = "start the profile with `hushwing daemon`, which asks for it";
-        return Err(Failure::new(ErrorKind::LocalConfig, "no passphrase came", hint));
-    }
-    while line.ends_with('\n') {
-        line.pop();
-    }
-    Ok(line)
 }
 
 /// From now on this process belongs to no terminal and to no face: what it would say goes nowhere.

@@ -15,8 +15,7 @@ use zeroize::Zeroizing;
 
 #[cfg(feature = "pgp")]
 pub use self::signing::{armoured, generate, sign, verify};
-use super::client::{Refusal, passphrase};
-use crate::exit::Failure;
+use super::client::Refusal;
 
 /// Longest signed statement, bytes.
 pub const MAX_SIGNED: usize = 64 << 10;
@@ -42,15 +41,6 @@ pub struct NewKey {
     pub secret: Zeroizing<String>,
     /// For everybody.
     pub public: String,
-}
-
-/// The passphrase of an OpenPGP key, from the environment or the terminal; asked twice when it is a
-/// new one.
-///
-/// # Errors
-/// When there is neither.
-pub fn ask_passphrase(new: bool) -> Result<Zeroizing<String>, Failure> {
-    passphrase("HUSHWING_PGP_PASSPHRASE", "passphrase of the OpenPGP key", new)
 }
 
 #[cfg(not(feature = "pgp"))]

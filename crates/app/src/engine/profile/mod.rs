@@ -21,8 +21,8 @@ mod views;
 pub use vault::config::{DEFAULT_CONFIG, LanUse};
 
 pub use self::client::{
-    Client, Options, Refusal, Unlock, backup, config, directory, init, passphrase, restore,
-    set_config, wipe,
+    Client, Options, Refusal, Secret, Unlock, backup, config, directory, init, restore, set_config,
+    wipe,
 };
 pub use self::demand::UP;
 pub use self::types::*;

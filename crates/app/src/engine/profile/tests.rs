@@ -35,6 +35,8 @@ impl Person {
             unlock: Unlock::KeyFile,
             create: true,
             lan: None,
+            passphrase: |_, _| panic!("a key file locks this profile"),
+            tor: ::settings::tor::for_profile,
         };
         let (client, events) = Client::open(options).await.unwrap();
         let person = Person { client, events, early: Vec::new() };

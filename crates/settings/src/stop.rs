@@ -1,11 +1,11 @@
-//! Being asked to end.
+//! Signals that end the process.
 
 use std::future::Future;
 
 /// Ends on Ctrl+C or SIGTERM: once is enough. It listens from the call on, not from its first poll:
 /// call it before anything says that the program is up, and keep it, for a signal that comes
 /// between two listeners is lost.
-pub fn asked() -> impl Future<Output = ()> {
+pub fn stopped() -> impl Future<Output = ()> {
     #[cfg(unix)]
     let signals = {
         use tokio::signal::unix::{SignalKind, signal};

@@ -6,15 +6,16 @@ use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use api::Failure;
 use clap::{Args, ValueEnum};
 use e2ee::NetworkPlace;
 use net::Dialer;
 use net::tor::{ClientKey, EngineKind, OnionService, ServiceSettings, Tor, TorError, TorSettings};
+use vault::config::TorEngine;
 use wire::{ErrorKind, OnionName, Sensitive};
 use zeroize::Zeroizing;
 
 pub use self::file::{EXAMPLE, TorFile};
-use crate::exit::Failure;
 
 /// The variable that names a settings file when no flag does.
 pub const SETTINGS_VAR: &str = "HUSHWING_TOR_SETTINGS";
@@ -142,7 +143,7 @@ impl TorArgs {
         if !place.directories.iter().all(|d| d.address.is_onion()) {
             return Ok((Dialer::Direct, None));
         }
-        let scratch = crate::roles::scratch()?;
+        let scratch = crate::scratch()?;
         let tor = self.start(scratch.path()).await?;
         Ok((Dialer::Tor(tor.dialer()), Some(scratch)))
     }
@@ -170,6 +171,21 @@ impl TorArgs {
     }
 }
 
+/// Tor for a profile, which starts when something first goes through it. A settings `file` says the
+/// rest; its state is in `dir`.
+///
+/// # Errors
+/// A settings file that cannot be read or says something wrong.
+pub fn for_profile(engine: TorEngine, file: Option<PathBuf>, dir: &Path) -> Result<Tor, Failure> {
+    let tor_engine = match engine {
+        // The settings file may name another one.
+        TorEngine::Off | TorEngine::Arti => None,
+        TorEngine::System => Some(EngineArg::System),
+        TorEngine::Private => Some(EngineArg::Private),
+    };
+    TorArgs { tor_engine, tor_settings: file, ..TorArgs::default() }.lazy(dir)
+}
+
 /// Waits until Tor is connected; shows per cent on a terminal, and lines elsewhere.
 ///
 /// # Errors
@@ -184,7 +200,7 @@ pub async fn ready(tor: &Tor) -> Result<(), Failure> {
     let mut told_blocked = false;
     let mut told_start = false;
     let waiting = tor.ready();
-    let stop = crate::roles::stopped();
+    let stop = crate::stopped();
     tokio::pin!(waiting, stop);
     loop {
         let now = status.borrow_and_update().clone();

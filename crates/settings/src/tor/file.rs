@@ -4,11 +4,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use api::Failure;
 use net::tor::{EngineKind, PluggableTransport, TorSettings, Vanguards};
 use serde::Deserialize;
 use wire::ErrorKind;
-
-use crate::exit::Failure;
 
 /// The commented file, all defaults.
 pub const EXAMPLE: &str = include_str!("tor.toml");

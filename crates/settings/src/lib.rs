@@ -1,0 +1,42 @@
+//! Values that command lines and settings files share.
+//!
+//! # In this crate
+//! - [`CoverArg`], [`RouteArg`], [`ShapingArgs`], [`NetworkArgs`], …: what several commands take,
+//!   and what it becomes in the crates below
+//! - [`ProfileArgs`], [`On`], [`CreateArgs`]: which profile a command is for, and whether it may
+//!   make one
+//! - [`tor`]: Tor as a person sets it up: options, a settings file, and what is shown while it
+//!   starts
+//! - [`passphrase`]: passphrases from the environment, the terminal or stdin
+//! - [`room_place`], [`nick`], [`client_key`]: what a person was given or types, checked, with a
+//!   hint when it is wrong
+//! - [`scratch`], [`small_runtime`], [`stopped`]: what every command needs of the process
+//!
+//! # Not in this crate
+//! Arguments of one command alone: they stand beside its `run`. Settings of a profile: `vault`;
+//! settings files of nodes: `server`. The engine, which is handed what it needs of this.
+//!
+//! # Invariants
+//! - Whatever is wrong ends as a [`api::Failure`] with a hint that names the option or the file.
+//! - A passphrase is never an argument, and its text is erased when it is dropped.
+
+mod client_key;
+mod link;
+pub mod passphrase;
+mod process;
+mod profile;
+mod stop;
+pub mod tor;
+mod values;
+
+pub use self::client_key::client_key;
+pub use self::link::{nick, no_room_link, room_place};
+pub use self::process::{no_threads, scratch, small_runtime};
+pub use self::profile::{
+    CreateArgs, CreatePolicy, ListArgs, On, PatienceArgs, ProfileArgs, duration,
+};
+pub use self::stop::stopped;
+pub use self::tor::TorArgs;
+pub use self::values::{
+    CoverArg, EntryArg, NetworkArgs, RouteArg, SandboxArg, ShapingArgs, SizesArg, SpanArg,
+};
