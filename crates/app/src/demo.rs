@@ -5,16 +5,15 @@ use std::time::{Duration, Instant};
 
 use e2ee::Nick;
 use mix::path::EntryPolicy;
+use nodes::up::{Network, UpArgs};
 use routes::{Route, Shaping};
-use settings::{CoverArg, SandboxArg};
 use tokio::sync::mpsc;
 use wire::ErrorKind;
 
-use crate::cli::args::{DemoArgs, UpArgs};
+use crate::cli::args::DemoArgs;
 use crate::cli::line::{self, Style};
 use crate::engine::{Command, Event, JoinAs, Options, Session, State};
 use crate::exit::{Failure, OrFail};
-use crate::roles::up::Network;
 
 /// Longest that the scripted part may take.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -51,22 +50,8 @@ pub async fn run(args: DemoArgs, verbose: bool) -> Result<(), Failure> {
     let started = Instant::now();
     let stop = settings::stopped();
     tokio::pin!(stop);
-    let settings = UpArgs {
-        relays: 4,
-        hops: Some(3),
-        forward_probability: 0.0,
-        mean_delay: args.mean_delay,
-        cover: CoverArg::Off,
-        dir: None,
-        host: std::net::Ipv4Addr::LOCALHOST.into(),
-        relay_port: 0,
-        hub_port: 0,
-        directory_port: 0,
-        epoch: 1200,
-        lanes: 1,
-        sandbox: SandboxArg::Off,
-        scratch: None,
-    };
+    let settings =
+        UpArgs { relays: 4, hops: Some(3), mean_delay: args.mean_delay, ..UpArgs::ephemeral() };
     let network = tokio::select! {
         network = Network::start(&settings) => network?,
         () = &mut stop => return Ok(()),

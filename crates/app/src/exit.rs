@@ -1,35 +1,14 @@
 //! Errors of the crates below as failures of the program.
 
 pub use api::{Failure, kind_of};
-use wire::ErrorKind;
 
-/// What to do about errors of nodes and of confinement.
+/// What to do about errors of profiles, private directories and routes.
 pub trait OrFail<T> {
     /// The value, or the failure that ends the command.
     ///
     /// # Errors
     /// The error with a hint.
     fn or_fail(self) -> Result<T, Failure>;
-}
-
-impl<T> OrFail<T> for Result<T, server::Error> {
-    fn or_fail(self) -> Result<T, Failure> {
-        self.map_err(|error| {
-            let hint = match error.kind() {
-                _ if matches!(error, server::Error::Net(_)) => {
-                    "stop the program that uses the port, or choose another address with --listen or the --…port options"
-                }
-                ErrorKind::LocalConfig => {
-                    "see the command's --help, or --print-config for a commented settings file"
-                }
-                ErrorKind::LocalStorage => {
-                    "check that the --dir can be written and is used by one process only"
-                }
-                _ => "please report this with the output of -vv",
-            };
-            Failure::new(error.kind(), error, hint)
-        })
-    }
 }
 
 impl<T> OrFail<T> for Result<T, jail::Error> {

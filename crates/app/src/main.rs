@@ -1,12 +1,12 @@
 //! The `hushwing` program: every role and every face of Hushwing.
 //!
 //! # In this crate
-//! - `cli`: the command line and the line mode; `roles`: directory, relay, hub, `up`
+//! - `cli`: the command line and the line mode; `roles`: nodes that talk or serve pages, too
 //! - `tui`: the full-screen face of a profile
 //! - `engine`: drives the room over the network; front ends see its `Command` and `Event` only
 //! - `demo`, `doctor`, `bench`: shows, finds and measures; `selfcheck`: is this the program it
 //!   should be
-//! - `payload`, `trace`: the network document, a packet's way
+//! - `trace`: a packet's way
 //!
 //! # Not in this crate
 //! Protocol: that is in `pure/`. Sockets: `net`. Services: `server`.
@@ -26,7 +26,7 @@ mod demo;
 mod doctor;
 mod engine;
 mod exit;
-mod payload;
+mod primary_demo;
 mod roles;
 mod selfcheck;
 mod trace;
@@ -70,7 +70,7 @@ fn start(cli: Cli) -> Result<(), Failure> {
         }
     };
     // Before there are threads.
-    let scratch = roles::confine::enter(&mut command)?;
+    let scratch = confine(&mut command)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(no_threads)?;
     let result = runtime.block_on(run(command, cli.verbose > 0));
@@ -81,22 +81,36 @@ fn start(cli: Cli) -> Result<(), Failure> {
     result
 }
 
+/// Confines this process as its command says. What is returned is to be dropped after everything
+/// else.
+fn confine(command: &mut Command) -> Result<Option<jail::Scratch>, Failure> {
+    match command {
+        Command::Directory(args) => nodes::confine::directory(args).map(|()| None),
+        Command::Relay(args) => nodes::confine::relay(args).map(|()| None),
+        Command::Hub(args) => nodes::confine::hub(args).map(|()| None),
+        Command::Up(args) => nodes::confine::up(args),
+        _ => Ok(None),
+    }
+}
+
 /// Longest wait for threads at the end.
 const PATIENCE: std::time::Duration = std::time::Duration::from_millis(300);
 
 async fn run(command: Command, verbose: bool) -> Result<(), Failure> {
     match command {
-        Command::Up(args) => roles::up::run(args).await,
-        Command::Directory(args) => roles::directory::run(args).await,
-        Command::Relay(args) => roles::node::relay(args).await,
-        Command::Hub(args) => roles::node::hub(args).await,
+        Command::Up(args) => nodes::up::run(args).await,
+        Command::Directory(args) => nodes::directory::run(args).await,
+        Command::Relay(args) => nodes::relay::run(args).await,
+        Command::Hub(args) => nodes::hub::run(args).await,
         Command::Host(args) => roles::host::run(args, verbose).await,
         Command::Guests(args) => roles::guests::run(args).await,
         Command::Tor(args) => cli::tor::run(args).await,
-        Command::OnionSite(args) => roles::onion_site::run(args).await,
-        Command::Primary(args) => roles::primary::run(args, verbose).await,
+        Command::OnionSite(args) => nodes::onion_site::run(args).await,
+        Command::Primary(args) => {
+            nodes::primary::run(args, async |run| primary_demo::run(run, verbose).await).await
+        }
         Command::Trace(args) => trace::run(args).await,
-        Command::Room(args) => roles::room::run(args).await,
+        Command::Room(args) => nodes::room::run(args).await,
         Command::Chat(args) => cli::chat::run(args, verbose).await,
         Command::Demo(args) => demo::run(args, verbose).await,
         Command::Profile(command) => cli::profile::run(command).await,
@@ -121,8 +135,19 @@ async fn run(command: Command, verbose: bool) -> Result<(), Failure> {
 }
 
 /// Crates that may log.
-const OURS: &[&str] =
-    &["hushwing", "server", "net", "vault", "messenger", "mesh", "mix", "hub", "jail"];
+const OURS: &[&str] = &[
+    "hushwing",
+    "server",
+    "net",
+    "vault",
+    "messenger",
+    "mesh",
+    "mix",
+    "hub",
+    "jail",
+    "routes",
+    "nodes",
+];
 
 /// Warnings and errors by default; `-v` what happens, `-vv` everything of ours. Never to stdout.
 /// Other people's crates do not log: what they would say of addresses is not ours to check.

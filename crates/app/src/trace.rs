@@ -3,20 +3,41 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::Args;
 use data_encoding::HEXLOWER;
 use mix::path::EntryPolicy;
 use mix::tally::{Fault, Receipt, ReceiptHop};
 use routes::{CarrierEvent, OnionCarrier, OnionOptions};
 use serde::{Deserialize, Serialize};
+use settings::TorArgs;
 use sphinx::HopSecret;
 use wire::{ErrorKind, NetworkId, NodeId, Tally};
 
-use crate::cli::args_primary::TraceArgs;
 use crate::cli::chat::parse_link;
 use crate::exit::Failure;
+
+/// Settings of `trace`.
+#[derive(Debug, Clone, Args)]
+pub struct TraceArgs {
+    /// The room's link: sends a packet. Or a receipt: verifies it offline.
+    #[arg(value_name = "LINK|FILE")]
+    pub what: String,
+    /// Write the receipt to this file, mode 0600: it names the packet's way.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Your client key, in a network whose document goes to enrolled clients only.
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Tor's own settings.
+    #[command(flatten)]
+    pub tor: TorArgs,
+}
 
 /// Longest wait for the answer.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -25,6 +25,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["wire", "streams", "hub", "mix", "e2ee", "net", "jail", "vault", "routes", "api"],
     ),
     (
+        "nodes",
+        &["wire", "mix", "e2ee", "net", "server", "jail", "vault", "routes", "settings", "api"],
+    ),
+    (
         "hushwing",
         &[
             "wire",
@@ -41,6 +45,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "jail",
             "routes",
             "settings",
+            "nodes",
             "api",
         ],
     ),

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use hub::client as box_protocol;
 use net::{LinkLimits, LinkReader, LinkWriter};
+use nodes::OrFail;
 use server::config::HubConfig;
 use server::{HubRole, NodeConfig};
 use streams::{BoxClass, SealedBox, WriteCapability, pad};
@@ -14,7 +15,7 @@ use wire::id::AdmissionToken;
 use wire::{DirectoryPointer, Frame, NetworkId, NetworkPointer, NodeId, RequestId};
 
 use super::{Bound, Figure, broken, per_second, resident_mib};
-use crate::exit::{Failure, OrFail};
+use crate::exit::Failure;
 
 /// Links that put boxes; each may put a thousand a second and twice that in a burst.
 const WRITERS: usize = 64;

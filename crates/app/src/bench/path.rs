@@ -4,32 +4,20 @@ use std::time::Instant;
 
 use messenger::call::{Call, CallId};
 use mix::path::EntryPolicy;
+use nodes::up::{Network, UpArgs};
 use routes::{CarrierEvent, OnionCarrier, OnionOptions};
-use settings::{CoverArg, SandboxArg};
 use streams::{BoxClass, WriteCapability, pad};
 
 use super::{Bound, Figure, broken};
-use crate::cli::args::UpArgs;
 use crate::exit::Failure;
-use crate::roles::up::Network;
 
 pub(super) async fn run(messages: u32, hops: u8) -> Result<Vec<Figure>, Failure> {
     let started = Instant::now();
     let network = Network::start(&UpArgs {
         relays: hops.max(3),
         hops: Some(hops),
-        forward_probability: 0.0,
         mean_delay: 0,
-        cover: CoverArg::Off,
-        dir: None,
-        host: std::net::Ipv4Addr::LOCALHOST.into(),
-        relay_port: 0,
-        hub_port: 0,
-        directory_port: 0,
-        epoch: 1200,
-        lanes: 1,
-        sandbox: SandboxArg::Off,
-        scratch: None,
+        ..UpArgs::ephemeral()
     })
     .await?;
     let up_ms = started.elapsed().as_secs_f64() * 1e3;

@@ -6,6 +6,7 @@ use mix::directory::{sign_descriptor, verify};
 use mix::epoch::EpochKeys;
 use mix::geometry;
 use net::{Identity, Link, LinkLimits, Listener, ListenerLimits};
+use nodes::OrFail;
 use server::config::DirectoryConfig;
 use server::{Directory, NodeConfig};
 use sphinx::{Command, PathHop, PrivateKey, PublicKey};
@@ -13,7 +14,7 @@ use wire::document::{NetworkDocument, NodeDescriptor, Processing, Role, VERSION}
 use wire::{Frame, NodeId};
 
 use super::{Bound, Figure, broken, per_second, thread_cpu};
-use crate::exit::{Failure, OrFail};
+use crate::exit::Failure;
 
 const LOOPBACK: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
 

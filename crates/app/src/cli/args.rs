@@ -1,14 +1,16 @@
 //! The command line, as `clap` reads it.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use settings::{
-    CoverArg, EntryArg, NetworkArgs, ProfileArgs, RouteArg, SandboxArg, ShapingArgs, TorArgs,
-};
-
-use crate::roles::onion::OnionArgs;
+use nodes::directory::DirectoryArgs;
+use nodes::hub::HubArgs;
+use nodes::onion_site::OnionSiteArgs;
+use nodes::primary::PrimaryArgs;
+use nodes::relay::RelayArgs;
+use nodes::room::RoomArgs;
+use nodes::up::UpArgs;
+use settings::{CoverArg, EntryArg, ProfileArgs, RouteArg, ShapingArgs, TorArgs};
 
 const AFTER_HELP: &str = "\
 First steps:
@@ -76,13 +78,13 @@ pub enum Command {
     /// Look after Tor: its settings, keys for restricted onion services, whether it connects.
     Tor(TorCommandArgs),
     /// Serve static folders as onion services, with the same addresses after a restart.
-    OnionSite(super::args_site::OnionSiteArgs),
+    OnionSite(OnionSiteArgs),
     /// Run a network whose relays live for a while only: a directory, a hub, and a pool that is
     /// renewed at each cycle.
-    Primary(super::args_primary::PrimaryArgs),
+    Primary(PrimaryArgs),
     /// Send a packet through a network whose packets carry tallies, and verify which nodes
     /// processed it.
-    Trace(super::args_primary::TraceArgs),
+    Trace(crate::trace::TraceArgs),
     /// Make a room on a network, and print its link.
     Room(RoomArgs),
     /// Measure whole paths on this machine.
@@ -99,53 +101,6 @@ pub enum Command {
         /// Where to.
         dir: PathBuf,
     },
-}
-
-/// Settings of `up`.
-#[derive(Debug, Clone, Args)]
-pub struct UpArgs {
-    /// Number of relays.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=64))]
-    pub relays: u8,
-    /// Relays on each path; default 3, or all when there are fewer.
-    #[arg(long, alias = "k", value_parser = clap::value_parser!(u8).range(1..=11))]
-    pub hops: Option<u8>,
-    /// Draw the path length: after --hops relays go on with this probability, up to all relays.
-    #[arg(long, value_name = "P", default_value_t = 0.0)]
-    pub forward_probability: f64,
-    /// Mean of the random delay at each hop, ms.
-    #[arg(long, value_name = "MS", default_value_t = 50)]
-    pub mean_delay: u32,
-    /// Cover traffic of the clients.
-    #[arg(long, value_enum, default_value_t = CoverArg::Off)]
-    pub cover: CoverArg,
-    /// Keep keys and boxes here, so that links stay good after a restart; default: nothing is kept.
-    #[arg(long)]
-    pub dir: Option<PathBuf>,
-    /// Where all of it listens.
-    #[arg(long, default_value = "127.0.0.1")]
-    pub host: std::net::IpAddr,
-    /// Port of the first relay; the others follow.
-    #[arg(long, default_value_t = 5001)]
-    pub relay_port: u16,
-    /// Port of the hub.
-    #[arg(long, short = 'p', alias = "port", default_value_t = 6000)]
-    pub hub_port: u16,
-    /// Port of the directory.
-    #[arg(long, default_value_t = 5999)]
-    pub directory_port: u16,
-    /// Length of an epoch, seconds.
-    #[arg(long, value_name = "S", default_value_t = 1200)]
-    pub epoch: u64,
-    /// Door lanes of the room: 1 for a table, up to 64 for a crowd.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
-    pub lanes: u8,
-    /// Confine this process by landlock and seccomp.
-    #[arg(long, value_enum, value_name = "HOW", default_value_t = SandboxArg::Off)]
-    pub sandbox: SandboxArg,
-    /// A temporary directory that was made before, for what is not kept.
-    #[arg(skip)]
-    pub scratch: Option<PathBuf>,
 }
 
 /// Settings of `chat`.
@@ -232,103 +187,6 @@ pub struct DoctorArgs {
     pub tor: TorArgs,
 }
 
-/// Settings of `directory`.
-#[derive(Debug, Clone, Args)]
-pub struct DirectoryArgs {
-    /// Keys and state; `network` and `token` are written here for relays and hubs.
-    #[arg(long, default_value = "hushwing-directory")]
-    pub dir: PathBuf,
-    /// Settings file.
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Print a commented settings file and stop.
-    #[arg(long)]
-    pub print_config: bool,
-    /// Where to listen.
-    #[arg(long, value_name = "IP:PORT")]
-    pub listen: Option<SocketAddr>,
-    /// Length of an epoch, seconds.
-    #[arg(long, value_name = "S")]
-    pub epoch: Option<u64>,
-    /// Relays on each path.
-    #[arg(long)]
-    pub hops: Option<u8>,
-    /// Mean of the random delay at each hop, ms.
-    #[arg(long, value_name = "MS")]
-    pub mean_delay: Option<u32>,
-    /// Cover traffic of clients.
-    #[arg(long, value_enum)]
-    pub cover: Option<CoverArg>,
-    /// Confine this process by landlock and seccomp: to its --dir and to harmless system calls.
-    #[arg(long, value_enum, value_name = "HOW", default_value_t = SandboxArg::On)]
-    pub sandbox: SandboxArg,
-    /// Tor.
-    #[command(flatten)]
-    pub onion: OnionArgs,
-}
-
-/// Settings of `relay`.
-#[derive(Debug, Clone, Args)]
-pub struct RelayArgs {
-    /// Keys and state.
-    #[arg(long, default_value = "hushwing-relay")]
-    pub dir: PathBuf,
-    /// Settings file.
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Print a commented settings file and stop.
-    #[arg(long)]
-    pub print_config: bool,
-    /// Where to listen.
-    #[arg(long, value_name = "IP:PORT")]
-    pub listen: Option<SocketAddr>,
-    /// Region tag.
-    #[arg(long)]
-    pub region: Option<String>,
-    /// The network.
-    #[command(flatten)]
-    pub network: NetworkArgs,
-    /// Confine this process by landlock and seccomp: to its --dir and to harmless system calls.
-    #[arg(long, value_enum, value_name = "HOW", default_value_t = SandboxArg::On)]
-    pub sandbox: SandboxArg,
-    /// Tor.
-    #[command(flatten)]
-    pub onion: OnionArgs,
-}
-
-/// Settings of `hub`.
-#[derive(Debug, Clone, Args)]
-pub struct HubArgs {
-    /// Keys, state and boxes.
-    #[arg(long, default_value = "hushwing-hub")]
-    pub dir: PathBuf,
-    /// Settings file.
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Print a commented settings file and stop.
-    #[arg(long)]
-    pub print_config: bool,
-    /// Where to listen.
-    #[arg(long, value_name = "IP:PORT")]
-    pub listen: Option<SocketAddr>,
-    /// Answer HTTP there too: /ping, /onion, /boxes, /metrics. No TLS: keep it on 127.0.0.1, or
-    /// behind an onion service.
-    #[arg(long, value_name = "IP:PORT")]
-    pub http: Option<SocketAddr>,
-    /// Region tag.
-    #[arg(long)]
-    pub region: Option<String>,
-    /// The network.
-    #[command(flatten)]
-    pub network: NetworkArgs,
-    /// Confine this process by landlock and seccomp: to its --dir and to harmless system calls.
-    #[arg(long, value_enum, value_name = "HOW", default_value_t = SandboxArg::On)]
-    pub sandbox: SandboxArg,
-    /// Tor.
-    #[command(flatten)]
-    pub onion: OnionArgs,
-}
-
 /// Settings of `tor`.
 #[derive(Debug, Clone, Args)]
 pub struct TorCommandArgs {
@@ -361,23 +219,6 @@ pub enum TorWhat {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-}
-
-/// Settings of `room`.
-#[derive(Debug, Clone, Args)]
-pub struct RoomArgs {
-    /// The network pointer `hushwing:net#…`, or a file that holds it.
-    #[arg(long, value_name = "POINTER|FILE")]
-    pub network: String,
-    /// The hub's address card: a `hub` file that a hub writes into its --dir.
-    #[arg(long, value_name = "FILE")]
-    pub hub: PathBuf,
-    /// Write the owner's link (mutes, re-keying) to this file, mode 0600.
-    #[arg(long, value_name = "FILE")]
-    pub owner_link: Option<PathBuf>,
-    /// Door lanes: 1 for a table, up to 64 for a crowd.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
-    pub lanes: u8,
 }
 
 /// Settings of `self-check`.

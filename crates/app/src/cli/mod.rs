@@ -2,9 +2,7 @@
 
 pub mod args;
 pub mod args_guests;
-pub mod args_primary;
 pub mod args_profile;
-pub mod args_site;
 pub mod args_web;
 pub mod ask;
 pub mod chat;

@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
+use settings::tor::{self, EXAMPLE};
+
 use super::args::{TorCommandArgs, TorWhat};
 use crate::exit::Failure;
-use settings::tor::{self, EXAMPLE};
 
 /// Runs `hushwing tor`.
 ///

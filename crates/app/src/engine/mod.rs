@@ -7,7 +7,7 @@ mod session;
 mod types;
 
 pub use self::room_log::{Heard, RoomLog};
-pub use self::session::{JoinAs, Options, Session, new_room};
+pub use self::session::{JoinAs, Options, Session};
 pub use self::types::{Command, Event, Person, State};
 
 /// The time of this machine, ms since the Unix epoch.

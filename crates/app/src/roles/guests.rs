@@ -1,6 +1,7 @@
 //! `hushwing guests`: a page by which browsers come into an open room.
 
 use mix::path::EntryPolicy;
+use nodes::onion::site;
 use routes::{Route, Shaping};
 use server::http::{Door, HttpLimits};
 use settings::nick;
@@ -8,7 +9,6 @@ use tokio::net::TcpListener;
 use wire::ErrorKind;
 use zeroize::Zeroizing;
 
-use super::onion::site;
 use super::web::no_port;
 use crate::cli::args_guests::GuestsArgs;
 use crate::cli::chat::parse_link;
@@ -29,7 +29,7 @@ pub async fn run(args: GuestsArgs) -> Result<(), Failure> {
         return Err(Failure::new(ErrorKind::LocalConfig, "this is an owner's link", hint));
     }
     let stop = settings::stopped();
-    let (base, _scratch) = super::up::base(args.dir.as_deref())?;
+    let (base, _scratch) = nodes::up::base(args.dir.as_deref())?;
     let route = args.route.map_or_else(|| Route::hidden(join.place()), Route::from);
     let listener = TcpListener::bind(args.listen).await.map_err(no_port)?;
     let address = listener.local_addr().map_err(no_port)?;

@@ -6,17 +6,18 @@ use std::path::PathBuf;
 use clap::Args;
 use e2ee::{NetworkPlace, OwnerLink};
 use net::Dialer;
+use nodes::OrFail as _;
+use nodes::onion::{Onion, OnionArgs};
+use nodes::up;
 use routes::Route;
 use server::config::{DirectoryConfig, HubConfig};
 use server::{Directory, HubRole, NodeConfig};
 use settings::ShapingArgs;
 use wire::document::{Processing, Role};
 
-use super::onion::{Onion, OnionArgs};
-use super::up;
 use crate::cli::line::{self, Style};
 use crate::engine::{JoinAs, Options, Session};
-use crate::exit::{Failure, OrFail};
+use crate::exit::{Failure, OrFail as _};
 
 /// Ports of the onion service: where guests find the directory and the hub.
 const DIRECTORY_PORT: u16 = 5999;

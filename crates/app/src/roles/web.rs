@@ -7,13 +7,13 @@ use std::process::Stdio;
 
 use jail::StateDir;
 use net::tor::{ClientKey, Tor};
+use nodes::onion::{Site, authorized, kept_seed, site};
 use server::http::{Door, HttpLimits};
 use settings::{CreatePolicy, ProfileArgs, passphrase};
 use tokio::net::TcpListener;
 use wire::ErrorKind;
 use zeroize::Zeroizing;
 
-use super::onion::{Site, authorized, kept_seed, site};
 use crate::cli::args_web::WebArgs;
 use crate::cli::profile::options;
 use crate::cli::profile::show::{UNREACHABLE, out};

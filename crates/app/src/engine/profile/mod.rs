@@ -18,6 +18,7 @@ mod tests;
 mod types;
 mod views;
 
+pub use api::code_of;
 pub use vault::config::{DEFAULT_CONFIG, LanUse};
 
 pub use self::client::{
@@ -26,4 +27,3 @@ pub use self::client::{
 };
 pub use self::demand::UP;
 pub use self::types::*;
-pub use api::code_of;

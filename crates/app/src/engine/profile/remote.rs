@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use api::{KINDS, code_of};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -22,7 +23,6 @@ use super::demand::{ALONE, UNSTORED};
 use super::run::Rest;
 use super::types::{Command, Event, Reply};
 use crate::exit::Failure;
-use api::{KINDS, code_of};
 
 /// The socket in a profile's directory.
 const SOCKET: &str = "daemon.sock";

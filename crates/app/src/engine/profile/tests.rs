@@ -3,20 +3,16 @@
 use std::path::Path;
 use std::time::Duration;
 
-use clap::Parser;
+use nodes::up::{Network, UpArgs};
 use tokio::sync::mpsc::Receiver;
 
 use super::*;
-use crate::cli::args::{Cli, Command as Cmd};
-use crate::roles::up::Network;
 
 /// Longest wait for anything: a minute means that something hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn network() -> Network {
-    let line = "hushwing up --relay-port 0 --hub-port 0 --directory-port 0 --mean-delay 1";
-    let Some(Cmd::Up(args)) = Cli::parse_from(line.split(' ')).command else { panic!("up") };
-    Network::start(&args).await.unwrap()
+    Network::start(&UpArgs::ephemeral()).await.unwrap()
 }
 
 /// Somebody with a profile.

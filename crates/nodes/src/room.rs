@@ -1,13 +1,32 @@
 //! `hushwing room`: a room on a network that runs elsewhere.
 
 use std::io::Write;
+use std::path::PathBuf;
 
+use api::Failure;
+use clap::Args;
 use e2ee::NetworkPlace;
 use wire::ErrorKind;
 
-use super::{network, node, up};
-use crate::cli::args::RoomArgs;
-use crate::exit::Failure;
+use crate::hub_card::HubCard;
+use crate::{network, up};
+
+/// Settings of `room`.
+#[derive(Debug, Clone, Args)]
+pub struct RoomArgs {
+    /// The network pointer `hushwing:net#…`, or a file that holds it.
+    #[arg(long, value_name = "POINTER|FILE")]
+    pub network: String,
+    /// The hub's address card: a `hub` file that a hub writes into its --dir.
+    #[arg(long, value_name = "FILE")]
+    pub hub: PathBuf,
+    /// Write the owner's link (mutes, re-keying) to this file, mode 0600.
+    #[arg(long, value_name = "FILE")]
+    pub owner_link: Option<PathBuf>,
+    /// Door lanes: 1 for a table, up to 64 for a crowd.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub lanes: u8,
+}
 
 /// Makes a room, prints its link, and writes the owner's link if asked.
 ///
@@ -15,7 +34,7 @@ use crate::exit::Failure;
 /// A pointer or card that is none; a file that exists already.
 pub async fn run(args: RoomArgs) -> Result<(), Failure> {
     let pointer = network::pointer(&args.network).await?;
-    let card = node::read_card(&args.hub)?;
+    let card = HubCard::read(&args.hub)?;
     let place = NetworkPlace {
         network: pointer.network,
         directories: pointer.directories.into_iter().take(3).collect(),

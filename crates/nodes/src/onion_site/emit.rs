@@ -4,15 +4,16 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use api::Failure;
 use jail::StateDir;
 use server::site::{CONTENT_POLICY, INDEX, PERMISSIONS};
 use sha2::{Digest, Sha512};
 use wire::ErrorKind;
 use zeroize::Zeroizing;
 
+use super::OnionSiteArgs;
 use super::sites::{NamedSite, apart};
-use crate::cli::args_site::OnionSiteArgs;
-use crate::exit::{Failure, OrFail};
+use crate::OrFail;
 
 /// What tor's own key files begin with: 29 letters and three zero bytes.
 const SECRET_HEADER: &[u8; 32] = b"== ed25519v1-secret: type0 ==\0\0\0";

@@ -3,11 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use api::Failure;
 use settings::NetworkArgs;
 use wire::id::AdmissionToken;
 use wire::{ErrorKind, NetworkPointer};
-
-use crate::exit::Failure;
 
 /// How often a file that is not there yet is looked for.
 const LOOK: Duration = Duration::from_millis(200);

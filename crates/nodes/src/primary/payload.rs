@@ -1,5 +1,6 @@
 //! The network document as a person or a script reads it: fetched once, unsealed, verified.
 
+use api::Failure;
 use data_encoding::HEXLOWER;
 use e2ee::NetworkPlace;
 use mix::directory::{EnrolmentKey, VerifiedDocument};
@@ -10,8 +11,6 @@ use settings::{TorArgs, room_place};
 use sha2::{Digest, Sha256};
 use wire::ErrorKind;
 use wire::document::Role;
-
-use crate::exit::Failure;
 
 #[derive(Debug, Serialize)]
 struct Payload {
@@ -54,7 +53,7 @@ struct PayloadKey {
 ///
 /// # Errors
 /// A wrong link; no directory that gives a good document to this key.
-pub async fn payload(
+pub(super) async fn payload(
     link: &str,
     key: Option<&EnrolmentKey>,
     tor: &TorArgs,
@@ -68,7 +67,7 @@ pub async fn payload(
 ///
 /// # Errors
 /// No directory that gives a good document to this key.
-pub async fn fetch_any(
+pub(super) async fn fetch_any(
     dialer: &Dialer,
     place: &NetworkPlace,
     key: Option<&EnrolmentKey>,

@@ -9,12 +9,12 @@ use e2ee::Nick;
 use mix::directory::EnrolmentKey;
 use mix::path::EntryPolicy;
 use net::tor::Tor;
+use nodes::primary::{Primary, PrimaryRunArgs};
 use routes::{Route, Shaping};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use wire::ErrorKind;
 
-use super::{Primary, PrimaryRunArgs};
 use crate::cli::chat::parse_link;
 use crate::engine::{Command, Event, JoinAs, Options, Session};
 use crate::exit::{Failure, OrFail};
@@ -29,7 +29,10 @@ fn bug(text: impl std::fmt::Display) -> Failure {
 }
 
 /// Runs the demo.
-pub(super) async fn run(args: PrimaryRunArgs, verbose: bool) -> Result<(), Failure> {
+///
+/// # Errors
+/// A network that does not start; what did not happen as it should.
+pub async fn run(args: PrimaryRunArgs, verbose: bool) -> Result<(), Failure> {
     let key = || EnrolmentKey::generate(&mut rand::rng()).map(Arc::new).map_err(bug);
     let (mine, strangers) = (key()?, key()?);
     let args = PrimaryRunArgs {
@@ -64,8 +67,8 @@ async fn story(
         Ok(_) => return Err(bug("a stranger's key got the payload")),
     }
     let join = parse_link(&link)?;
-    let mut alice = talker(&join, "alice", mine, primary.tor.as_ref())?;
-    let mut bob = talker(&join, "bob", mine, primary.tor.as_ref())?;
+    let mut alice = talker(&join, "alice", mine, primary.tor())?;
+    let mut bob = talker(&join, "bob", mine, primary.tor())?;
     say(&alice, &mut bob, "Hello Ghost-Comm!").await?;
     primary.cycle().await?;
     let after = primary.payload(Some(mine)).await?;

@@ -1,14 +1,55 @@
 //! `hushwing directory`.
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use api::Failure;
+use clap::Args;
 use server::Directory;
 use server::config::{Cover, DIRECTORY_EXAMPLE, DirectoryConfig};
-use settings::CoverArg;
+use settings::{CoverArg, SandboxArg};
 
-use crate::cli::args::DirectoryArgs;
-use crate::exit::{Failure, OrFail};
+use crate::OrFail;
+use crate::config_file;
+use crate::onion::OnionArgs;
 
 /// Port of a directory's onion service.
 const PORT: u16 = 5999;
+
+/// Settings of `directory`.
+#[derive(Debug, Clone, Args)]
+pub struct DirectoryArgs {
+    /// Keys and state; `network` and `token` are written here for relays and hubs.
+    #[arg(long, default_value = "hushwing-directory")]
+    pub dir: PathBuf,
+    /// Settings file.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print a commented settings file and stop.
+    #[arg(long)]
+    pub print_config: bool,
+    /// Where to listen.
+    #[arg(long, value_name = "IP:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// Length of an epoch, seconds.
+    #[arg(long, value_name = "S")]
+    pub epoch: Option<u64>,
+    /// Relays on each path.
+    #[arg(long)]
+    pub hops: Option<u8>,
+    /// Mean of the random delay at each hop, ms.
+    #[arg(long, value_name = "MS")]
+    pub mean_delay: Option<u32>,
+    /// Cover traffic of clients.
+    #[arg(long, value_enum)]
+    pub cover: Option<CoverArg>,
+    /// Confine this process by landlock and seccomp: to its --dir and to harmless system calls.
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = SandboxArg::On)]
+    pub sandbox: SandboxArg,
+    /// Tor.
+    #[command(flatten)]
+    pub onion: OnionArgs,
+}
 
 /// Runs a directory until it is stopped.
 ///
@@ -19,7 +60,7 @@ pub async fn run(args: DirectoryArgs) -> Result<(), Failure> {
         print!("{DIRECTORY_EXAMPLE}");
         return Ok(());
     }
-    let mut config: DirectoryConfig = super::settings(args.config.as_deref())?;
+    let mut config: DirectoryConfig = config_file::load(args.config.as_deref())?;
     if let Some(listen) = args.listen {
         config.listen = listen;
     }
@@ -54,7 +95,7 @@ pub async fn run(args: DirectoryArgs) -> Result<(), Failure> {
 }
 
 /// A cover level as settings files of directories have it.
-pub(super) fn cover(arg: CoverArg) -> Cover {
+pub(crate) fn cover(arg: CoverArg) -> Cover {
     match arg {
         CoverArg::Off => Cover::Off,
         CoverArg::Low => Cover::Low,

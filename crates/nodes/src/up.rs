@@ -1,20 +1,94 @@
 //! `hushwing up`: a whole network in one process.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use e2ee::{NetworkPlace, OwnerLink};
+use api::Failure;
+use clap::Args;
+use e2ee::{NetworkPlace, Owner, OwnerLink, RoomSettings};
 use jail::StateDir;
+use net::Clock;
 use server::config::{DirectoryConfig, HubConfig};
 use server::{Directory, HubRole, Node, NodeConfig};
+use settings::{CoverArg, SandboxArg};
 use wire::ErrorKind;
 use wire::document::{Processing, Role};
 
-use crate::cli::args::UpArgs;
-use crate::exit::{Failure, OrFail};
+use crate::OrFail;
 
 /// File of the owner's link in the directory given by `--dir`.
 const OWNER_LINK: &str = "owner-link";
+
+/// Settings of `up`.
+#[derive(Debug, Clone, Args)]
+pub struct UpArgs {
+    /// Number of relays.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub relays: u8,
+    /// Relays on each path; default 3, or all when there are fewer.
+    #[arg(long, alias = "k", value_parser = clap::value_parser!(u8).range(1..=11))]
+    pub hops: Option<u8>,
+    /// Draw the path length: after --hops relays go on with this probability, up to all relays.
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    pub forward_probability: f64,
+    /// Mean of the random delay at each hop, ms.
+    #[arg(long, value_name = "MS", default_value_t = 50)]
+    pub mean_delay: u32,
+    /// Cover traffic of the clients.
+    #[arg(long, value_enum, default_value_t = CoverArg::Off)]
+    pub cover: CoverArg,
+    /// Keep keys and boxes here, so that links stay good after a restart; default: nothing is kept.
+    #[arg(long)]
+    pub dir: Option<PathBuf>,
+    /// Where all of it listens.
+    #[arg(long, default_value = "127.0.0.1")]
+    pub host: std::net::IpAddr,
+    /// Port of the first relay; the others follow.
+    #[arg(long, default_value_t = 5001)]
+    pub relay_port: u16,
+    /// Port of the hub.
+    #[arg(long, short = 'p', alias = "port", default_value_t = 6000)]
+    pub hub_port: u16,
+    /// Port of the directory.
+    #[arg(long, default_value_t = 5999)]
+    pub directory_port: u16,
+    /// Length of an epoch, seconds.
+    #[arg(long, value_name = "S", default_value_t = 1200)]
+    pub epoch: u64,
+    /// Door lanes of the room: 1 for a table, up to 64 for a crowd.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub lanes: u8,
+    /// Confine this process by landlock and seccomp.
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = SandboxArg::Off)]
+    pub sandbox: SandboxArg,
+    /// A temporary directory that was made before, for what is not kept.
+    #[arg(skip)]
+    pub scratch: Option<PathBuf>,
+}
+
+impl UpArgs {
+    /// A network that keeps nothing, on ports of this machine that the system chooses: for demos,
+    /// measurements and tests.
+    #[must_use]
+    pub fn ephemeral() -> Self {
+        UpArgs {
+            relays: 3,
+            hops: None,
+            forward_probability: 0.0,
+            mean_delay: 1,
+            cover: CoverArg::Off,
+            dir: None,
+            host: Ipv4Addr::LOCALHOST.into(),
+            relay_port: 0,
+            hub_port: 0,
+            directory_port: 0,
+            epoch: 1_200,
+            lanes: 1,
+            sandbox: SandboxArg::Off,
+            scratch: None,
+        }
+    }
+}
 
 /// A running network.
 pub struct Network {
@@ -51,7 +125,7 @@ impl Network {
             forward_probability: args.forward_probability,
             mean_delay_ms: args.mean_delay,
             max_delay_ms: args.mean_delay.saturating_mul(20).max(1_000),
-            cover: super::directory::cover(args.cover),
+            cover: crate::directory::cover(args.cover),
             ..DirectoryConfig::default()
         };
         let directory = Directory::start(&base.join("directory"), &config).await.or_fail()?;
@@ -134,7 +208,7 @@ pub async fn run(args: UpArgs) -> Result<(), Failure> {
         network = Network::start(&args) => network?,
         () = &mut stop => return Ok(()),
     };
-    let relays: Vec<String> = network.relays.iter().map(super::node::addresses).collect();
+    let relays: Vec<String> = network.relays.iter().map(crate::hub::addresses).collect();
     let directory = network
         .directory
         .pointer
@@ -145,7 +219,7 @@ pub async fn run(args: UpArgs) -> Result<(), Failure> {
     eprintln!(
         "directory {directory}, relays {}, hub {}",
         relays.join(" "),
-        super::node::addresses(&network.hub.node)
+        crate::hub::addresses(&network.hub.node)
     );
     match &args.dir {
         Some(dir) => {
@@ -162,7 +236,10 @@ pub async fn run(args: UpArgs) -> Result<(), Failure> {
 }
 
 /// The state directory: the one that is named, or a private one that goes with the process.
-pub(super) fn base(dir: Option<&Path>) -> Result<(PathBuf, Option<jail::Scratch>), Failure> {
+///
+/// # Errors
+/// A directory that cannot be made.
+pub fn base(dir: Option<&Path>) -> Result<(PathBuf, Option<jail::Scratch>), Failure> {
     if let Some(dir) = dir {
         StateDir::open(dir).or_fail()?;
         return Ok((dir.to_owned(), None));
@@ -175,7 +252,7 @@ pub(super) fn base(dir: Option<&Path>) -> Result<(PathBuf, Option<jail::Scratch>
 ///
 /// # Errors
 /// A damaged file, settings out of range.
-pub(super) fn room(base: &Path, place: NetworkPlace, lanes: u8) -> Result<OwnerLink, Failure> {
+pub fn room(base: &Path, place: NetworkPlace, lanes: u8) -> Result<OwnerLink, Failure> {
     let state = StateDir::open(base).or_fail()?;
     if let Some(bytes) = state.read(OWNER_LINK).or_fail()? {
         let kept =
@@ -198,6 +275,12 @@ pub(super) fn room(base: &Path, place: NetworkPlace, lanes: u8) -> Result<OwnerL
 /// # Errors
 /// Settings out of range.
 pub fn new_room(place: NetworkPlace, lanes: u8) -> Result<OwnerLink, Failure> {
-    crate::engine::new_room(place, lanes)
-        .map_err(|e| Failure::new(e.kind(), e, "lanes lie between 1 and 64"))
+    let made = || {
+        let defaults = RoomSettings::default();
+        let settings = RoomSettings::new(defaults.hour_s(), lanes, defaults.pow_bits())?;
+        let hour = Clock::start().now().period(settings.hour_ms());
+        let (owner, keys) = Owner::create(&mut rand::rng(), place, settings, hour)?;
+        owner.link_now(&keys)
+    };
+    made().map_err(|e: e2ee::Error| Failure::new(e.kind(), e, "lanes lie between 1 and 64"))
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use api::Failure;
 use clap::Args;
 use jail::StateDir;
 use net::Dialer;
@@ -13,7 +14,7 @@ use vault::{Unlock, VaultKey};
 use wire::{ErrorKind, OnionName};
 use zeroize::Zeroizing;
 
-use crate::exit::{Failure, OrFail};
+use crate::OrFail;
 
 /// Directory of the onion key inside a role's own.
 const KEY_DIR: &str = "onion";

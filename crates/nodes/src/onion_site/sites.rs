@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use api::Failure;
 use jail::StateDir;
 use server::site::Site;
 use wire::{ErrorKind, OnionName};
 use zeroize::Zeroizing;
 
-use crate::exit::{Failure, OrFail};
+use crate::OrFail;
 
 /// Sites that one process serves.
 const MAX_SITES: usize = 64;

@@ -3,11 +3,10 @@
 use std::io::Write;
 use std::path::Path;
 
+use api::Failure;
 use mix::directory::EnrolmentKey;
 use mix::directory::sealed::PUBLIC_SCHEME;
 use wire::ErrorKind;
-
-use crate::exit::Failure;
 
 /// Longest file of public halves that is read, bytes.
 const MAX_FILE: u64 = 16 * 1024 * 1024;

@@ -1,13 +1,15 @@
 //! `hushwing primary`: a network whose relays live for a while only.
 
-mod demo;
 mod enroll;
+mod payload;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::Failure;
+use clap::{Args, Subcommand};
 use e2ee::{NetworkPlace, OwnerLink};
 use jail::StateDir;
 use mix::directory::EnrolmentKey;
@@ -16,15 +18,15 @@ use net::tor::Tor;
 use server::config::{DirectoryConfig, HubConfig};
 use server::primary::{Pool, PoolConfig, Scratch, Seedling};
 use server::{Directory, Error, HubRole, Node, NodeConfig};
+use settings::CoverArg;
+use settings::tor::{self, TorArgs};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use wire::document::{Processing, Role};
 use wire::{DirectoryPointer, ErrorKind};
 
-use crate::cli::args_primary::{PrimaryArgs, PrimaryCommand, PrimaryRunArgs};
-use crate::exit::{Failure, OrFail};
-use crate::roles::onion::ephemeral_door;
-use settings::tor;
+use crate::OrFail;
+use crate::onion::ephemeral_door;
 
 /// Ports of the onion services.
 const DIRECTORY_PORT: u16 = 5999;
@@ -37,21 +39,105 @@ const MARGIN: Duration = Duration::from_secs(2);
 /// Length of an epoch, s: the keys of the hub, and of relays in a long cycle, change with it.
 const EPOCH_S: u64 = 600;
 
-/// Runs it, or one of its helpers.
+/// `primary`: runs it, or one of its helpers.
+#[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct PrimaryArgs {
+    /// A helper.
+    #[command(subcommand)]
+    pub command: Option<PrimaryCommand>,
+    /// Settings of the network.
+    #[command(flatten)]
+    pub run: PrimaryRunArgs,
+}
+
+/// The helpers of `primary`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum PrimaryCommand {
+    /// Make a client key, and print its public half for whoever runs the network.
+    Enroll {
+        /// Where the secret half goes, mode 0600.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Fetch, unseal and verify the network document, and print it as JSON: the lock-cycle payload.
+    Payload {
+        /// The room's link.
+        link: String,
+        /// Your client key, in a network whose document goes to enrolled clients only.
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+        /// Tor's own settings.
+        #[command(flatten)]
+        tor: TorArgs,
+    },
+    /// Show it all at work: payload, a message, a cycle, another message; nothing is left behind.
+    Demo,
+}
+
+/// Settings of a network with a pool of ephemeral relays.
+#[derive(Debug, Clone, Args)]
+pub struct PrimaryRunArgs {
+    /// Relays at one time, each with its own keys.
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub nodes: u8,
+    /// After this time new relays come and the old ones go: 90s, 10m, 1h.
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
+    pub cycle: Duration,
+    /// Relays on each path; default 3, or all when there are fewer.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=11))]
+    pub hops: Option<u8>,
+    /// Mean of the random delay at each hop, ms.
+    #[arg(long, value_name = "MS", default_value_t = 50)]
+    pub mean_delay: u32,
+    /// Cover traffic of the clients.
+    #[arg(long, value_enum, default_value_t = CoverArg::Off)]
+    pub cover: CoverArg,
+    /// Give the network document to these clients only, sealed to their keys: public halves, or
+    /// files of them. Repeatable.
+    #[arg(long, value_name = "FILE|KEY", num_args = 1..)]
+    pub enrolled: Vec<String>,
+    /// Keep the directory's and the hub's keys and boxes here, so that links stay good after a
+    /// restart; default: nothing is kept. Relays keep nothing in any case.
+    #[arg(long)]
+    pub dir: Option<PathBuf>,
+    /// Where all of it listens.
+    #[arg(long, default_value = "127.0.0.1")]
+    pub host: IpAddr,
+    /// Port of the hub; 0 lets the system choose.
+    #[arg(long, default_value_t = 0)]
+    pub hub_port: u16,
+    /// Port of the directory; 0 lets the system choose.
+    #[arg(long, default_value_t = 0)]
+    pub directory_port: u16,
+    /// Each role is an onion service of its own and has no other address; the relays' are new at
+    /// each cycle.
+    #[arg(long)]
+    pub tor: bool,
+    /// Tor's own settings.
+    #[command(flatten)]
+    pub tor_settings: TorArgs,
+}
+
+/// Runs it, or one of its helpers. The demo is handed in: it needs clients, and there are none in
+/// this crate.
 ///
 /// # Errors
 /// See [`Primary::start`] and the helpers.
-pub async fn run(args: PrimaryArgs, verbose: bool) -> Result<(), Failure> {
+pub async fn run(
+    args: PrimaryArgs,
+    demo: impl AsyncFnOnce(PrimaryRunArgs) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     match args.command {
         None => serve(args.run).await,
         Some(PrimaryCommand::Enroll { out }) => enroll::run(&out),
         Some(PrimaryCommand::Payload { link, key, tor }) => {
             let key = settings::client_key(key.as_deref())?;
-            let payload = crate::payload::payload(&link, key.as_deref(), &tor).await?;
+            let payload = payload::payload(&link, key.as_deref(), &tor).await?;
             println!("{}", serde_json::to_string_pretty(&payload).unwrap_or_default());
             Ok(())
         }
-        Some(PrimaryCommand::Demo) => demo::run(args.run, verbose).await,
+        Some(PrimaryCommand::Demo) => demo(args.run).await,
     }
 }
 
@@ -137,7 +223,7 @@ impl Primary {
             hub: hub.node.id,
             access: hub.member,
         };
-        let owner = super::up::room(&base, place, 1)?;
+        let owner = crate::up::room(&base, place, 1)?;
         let (cycles, asked) = mpsc::channel(1);
         let (stop, stopped) = oneshot::channel();
         let turning = tokio::spawn(turn(pool, args.cycle, asked, stopped));
@@ -160,13 +246,19 @@ impl Primary {
         self.owner.link().to_text().to_string()
     }
 
+    /// Tor below all roles, if they are onion services.
+    #[must_use]
+    pub fn tor(&self) -> Option<&Tor> {
+        self.tor.as_ref()
+    }
+
     /// The network document, as a client with this key gets it.
     ///
     /// # Errors
     /// A key that is not enrolled; no connection.
     pub async fn payload(&self, key: Option<&EnrolmentKey>) -> Result<serde_json::Value, Failure> {
         let dialer = self.tor.as_ref().map_or(Dialer::Direct, |tor| Dialer::Tor(tor.dialer()));
-        crate::payload::fetch_any(&dialer, self.owner.link().place(), key).await
+        payload::fetch_any(&dialer, self.owner.link().place(), key).await
     }
 
     /// A cycle now; returns when the old relays are gone.
@@ -298,7 +390,7 @@ fn settings(args: &PrimaryRunArgs) -> Result<(DirectoryConfig, Duration), Failur
         max_relays: hops,
         mean_delay_ms: args.mean_delay,
         max_delay_ms,
-        cover: super::directory::cover(args.cover),
+        cover: crate::directory::cover(args.cover),
         tally: true,
         enrolled: enroll::read(&args.enrolled)?,
         ..DirectoryConfig::default()
@@ -324,7 +416,7 @@ async fn serve(args: PrimaryRunArgs) -> Result<(), Failure> {
         .unwrap_or_default();
     eprintln!(
         "directory {directory}, hub {}, {} relays that live for {} s",
-        super::node::addresses(&primary.hub.node),
+        crate::hub::addresses(&primary.hub.node),
         args.nodes,
         args.cycle.as_secs()
     );
@@ -343,4 +435,44 @@ async fn serve(args: PrimaryRunArgs) -> Result<(), Failure> {
     eprintln!("stopping");
     primary.stop().await;
     Ok(())
+}
+
+/// A time such as `90s`, `10m` or `1h`; a bare number is seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let bad = || "a time is a number and s, m or h, as in 90s, 10m, 1h".to_owned();
+    let digits = text.trim_end_matches(['s', 'm', 'h']);
+    let unit = match &text[digits.len()..] {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        _ => return Err(bad()),
+    };
+    let seconds = digits
+        .parse::<u64>()
+        .ok()
+        .and_then(|n| n.checked_mul(unit))
+        .filter(|n| *n > 0)
+        .ok_or_else(bad)?;
+    if seconds > 24 * 3_600 {
+        Err("at most 24h".to_owned())
+    } else {
+        Ok(Duration::from_secs(seconds))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_people_write_them() {
+        for (text, seconds) in
+            [("90", 90), ("90s", 90), ("10m", 600), ("1h", 3_600), ("24h", 86_400)]
+        {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)));
+        }
+        for bad in ["", "0", "m", "10x", "1hh", "-5s", "25h", "99999999999999999999h"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
 }

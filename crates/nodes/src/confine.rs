@@ -1,0 +1,131 @@
+//! What each role may reach, taken away from it before it starts a thread.
+
+use std::path::{Path, PathBuf};
+
+use api::Failure;
+use jail::{Network, Policy, Scratch, StateDir};
+use server::config::{HubConfig, RelayConfig};
+use settings::{NetworkArgs, SandboxArg};
+use wire::ErrorKind;
+
+use crate::directory::DirectoryArgs;
+use crate::hub::HubArgs;
+use crate::onion::OnionArgs;
+use crate::relay::RelayArgs;
+use crate::up::UpArgs;
+use crate::{OrFail, config_file, network};
+
+/// Confines a directory. Call it before the runtime is built, as all of these: landlock reaches only
+/// threads that are started afterwards.
+///
+/// # Errors
+/// No directory to write; with `require`, a kernel that lacks a part.
+pub fn directory(args: &DirectoryArgs) -> Result<(), Failure> {
+    if args.print_config {
+        return Ok(());
+    }
+    role(args.sandbox, &args.dir, args.config.as_deref(), None, &args.onion)
+}
+
+/// Confines a relay. Where its network is is read here, so that the files need not stay readable.
+///
+/// # Errors
+/// As [`directory`]; a wrong setting; where to find the network, when that is wrong.
+pub fn relay(args: &mut RelayArgs) -> Result<(), Failure> {
+    if args.print_config {
+        return Ok(());
+    }
+    // A wrong setting is told at once, not after a wait for the network.
+    config_file::load::<RelayConfig>(args.config.as_deref())?;
+    role(args.sandbox, &args.dir, args.config.as_deref(), Some(&mut args.network), &args.onion)
+}
+
+/// Confines a hub, as [`relay`] does a relay.
+///
+/// # Errors
+/// As [`relay`].
+pub fn hub(args: &mut HubArgs) -> Result<(), Failure> {
+    if args.print_config {
+        return Ok(());
+    }
+    config_file::load::<HubConfig>(args.config.as_deref())?;
+    role(args.sandbox, &args.dir, args.config.as_deref(), Some(&mut args.network), &args.onion)
+}
+
+/// Confines a whole network in one process. The directory that is returned, when nothing is kept,
+/// goes when it is dropped: drop it after everything else.
+///
+/// # Errors
+/// As [`directory`].
+pub fn up(args: &mut UpArgs) -> Result<Option<Scratch>, Failure> {
+    jail::keep_files_private();
+    let scratch = match args.dir {
+        Some(_) => None,
+        None => Some(Scratch::new().or_fail()?),
+    };
+    args.scratch = scratch.as_ref().map(|s| s.path().to_owned());
+    if args.sandbox == SandboxArg::Off {
+        return Ok(scratch);
+    }
+    if let Some(dir) = &args.dir {
+        StateDir::open(dir).or_fail()?;
+    }
+    let around = scratch.as_ref().and_then(|s| s.path().parent()).map(Path::to_owned);
+    let write: Option<PathBuf> = args.scratch.clone().or_else(|| args.dir.clone());
+    confine(
+        args.sandbox,
+        &Policy {
+            write: write.into_iter().collect(),
+            empty: around.into_iter().collect(),
+            network: Network::Any,
+            ..Policy::default()
+        },
+    )?;
+    Ok(scratch)
+}
+
+fn role(
+    how: SandboxArg,
+    dir: &Path,
+    config: Option<&Path>,
+    network: Option<&mut NetworkArgs>,
+    onion: &OnionArgs,
+) -> Result<(), Failure> {
+    jail::keep_files_private();
+    if how == SandboxArg::Off {
+        return Ok(());
+    }
+    if let Some(network) = network {
+        let runtime = settings::small_runtime()?;
+        runtime.block_on(network::load(network))?;
+    }
+    StateDir::open(dir).or_fail()?;
+    let mut policy = Policy {
+        read: config.map(Path::to_owned).into_iter().collect(),
+        write: vec![dir.to_owned()],
+        network: Network::Any,
+        ..Policy::default()
+    };
+    if onion.wanted() {
+        let needs = onion.needs(dir)?;
+        policy.read.extend(needs.read);
+        policy.exec.extend(needs.exec);
+    }
+    confine(how, &policy)
+}
+
+fn confine(how: SandboxArg, policy: &Policy) -> Result<(), Failure> {
+    jail::harden();
+    let confined = jail::enter(policy).or_fail()?;
+    for missing in confined.missing() {
+        if how == SandboxArg::Require {
+            return Err(Failure::new(
+                ErrorKind::LocalConfig,
+                format!("cannot be confined: {missing}"),
+                "--sandbox on goes on without, with a warning; or use a newer kernel",
+            ));
+        }
+        eprintln!("warning: {missing}");
+    }
+    Ok(())
+}

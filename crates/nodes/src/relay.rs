@@ -1,0 +1,119 @@
+//! `hushwing relay`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use api::Failure;
+use clap::Args;
+use server::NodeConfig;
+use server::config::{self, RELAY_EXAMPLE, RelayConfig};
+use settings::{NetworkArgs, SandboxArg};
+use wire::document::Role;
+
+use crate::hub::addresses;
+use crate::onion::OnionArgs;
+use crate::{OrFail, config_file, network};
+
+/// Port of a relay's onion service.
+const RELAY_PORT: u16 = 5001;
+
+/// Settings of `relay`.
+#[derive(Debug, Clone, Args)]
+pub struct RelayArgs {
+    /// Keys and state.
+    #[arg(long, default_value = "hushwing-relay")]
+    pub dir: PathBuf,
+    /// Settings file.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print a commented settings file and stop.
+    #[arg(long)]
+    pub print_config: bool,
+    /// Where to listen.
+    #[arg(long, value_name = "IP:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// Region tag.
+    #[arg(long)]
+    pub region: Option<String>,
+    /// The network.
+    #[command(flatten)]
+    pub network: NetworkArgs,
+    /// Confine this process by landlock and seccomp: to its --dir and to harmless system calls.
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = SandboxArg::On)]
+    pub sandbox: SandboxArg,
+    /// Tor.
+    #[command(flatten)]
+    pub onion: OnionArgs,
+}
+
+/// Runs a relay until it is stopped.
+///
+/// # Errors
+/// Settings, port, state directory.
+pub async fn run(args: RelayArgs) -> Result<(), Failure> {
+    if args.print_config {
+        print!("{RELAY_EXAMPLE}");
+        return Ok(());
+    }
+    let mut settings: RelayConfig = config_file::load(args.config.as_deref())?;
+    if let Some(listen) = args.listen {
+        settings.listen = listen;
+    }
+    let region = config::region(args.region.as_deref().or(settings.region.as_deref())).or_fail()?;
+    let (pointer, token) = network::read(&args.network).await?;
+    let stop = settings::stopped();
+    tokio::pin!(stop);
+    let mut onion = args.onion.start(&args.dir, &[RELAY_PORT]).await?;
+    let door = onion.as_mut().map(|o| o.door(RELAY_PORT)).transpose()?;
+    let mut node = server::relay::start(NodeConfig {
+        role: Role::Relay,
+        listen: (!args.onion.tor_only).then_some(settings.listen),
+        onion: door,
+        dialer: args.onion.dialer(onion.as_ref()),
+        announce: settings.announce.map(Into::into),
+        region,
+        rate: settings.rate,
+        max_connections: settings.max_connections,
+        processing: settings.processing,
+        pointer,
+        token,
+        dir: args.dir,
+    })
+    .await
+    .or_fail()?;
+    eprintln!("relay {} listens on {}", node.id.short(), addresses(&node));
+    let mut rotate = rotations();
+    let mut told = false;
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            () = node.admitted(), if !told => {
+                told = true;
+                eprintln!("admitted by the directory");
+            }
+            Some(()) = rotate.recv() => {
+                node.rotate_keys().await;
+                eprintln!("keys of the coming epochs are new");
+            }
+        }
+    }
+    node.stop().await;
+    drop(onion);
+    Ok(())
+}
+
+/// A message for each SIGHUP: new keys, please.
+fn rotations() -> tokio::sync::mpsc::Receiver<()> {
+    let (tx, rx) = tokio::sync::mpsc::channel(1);
+    #[cfg(unix)]
+    if let Ok(mut hangup) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) {
+        tokio::spawn(async move {
+            while hangup.recv().await.is_some() {
+                if tx.send(()).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    rx
+}
