@@ -80,7 +80,7 @@ impl OnionArgs {
         match settings.engine {
             // It asks who owns its directories.
             EngineKind::Arti => {
-                read.extend(["/etc/passwd", "/etc/group", "/etc/nsswitch.conf"].map(PathBuf::from))
+                read.extend(["/etc/passwd", "/etc/group", "/etc/nsswitch.conf"].map(PathBuf::from));
             }
             // Where a running tor keeps the cookie of its control port.
             EngineKind::System => read.extend(["/run/tor", "/var/lib/tor"].map(PathBuf::from)),

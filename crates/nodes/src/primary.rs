@@ -269,7 +269,7 @@ impl Primary {
         let (done, told) = oneshot::channel();
         let ended = || Failure::new(ErrorKind::Bug, "the pool has ended", "please report this");
         self.cycles.send(done).await.map_err(|_| ended())?;
-        Ok(told.await.map_err(|_| ended())?.or_fail()?)
+        told.await.map_err(|_| ended())?.or_fail()
     }
 
     /// Stops everything; relays, and what was not to be kept, are erased.

@@ -223,7 +223,10 @@ pub async fn run(args: UpArgs) -> Result<(), Failure> {
     );
     match &args.dir {
         Some(dir) => {
-            eprintln!("the owner's link (mutes, new keys) is in {}", dir.join(OWNER_LINK).display())
+            eprintln!(
+                "the owner's link (mutes, new keys) is in {}",
+                dir.join(OWNER_LINK).display()
+            );
         }
         None => eprintln!("nothing is kept: give --dir to have the same link after a restart"),
     }

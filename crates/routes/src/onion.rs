@@ -290,7 +290,7 @@ impl OnionCarrier {
         let now = self.clock.now();
         match event {
             EntryEvent::Frame(Frame::Reply { surb_id, padded }) => {
-                self.client.handle_reply(now, surb_id, &padded)
+                self.client.handle_reply(now, surb_id, &padded);
             }
             EntryEvent::Frame(Frame::Attached(_)) => {
                 if let Some(entry) = &mut self.entry {
@@ -344,7 +344,7 @@ impl OnionCarrier {
                     }
                 }
                 Output::Answer { handle, body, after_ms, receipt } => {
-                    self.answered(handle, &body, after_ms, receipt)
+                    self.answered(handle, &body, after_ms, receipt);
                 }
                 Output::Trace(trace) => {
                     let names: Vec<String> = trace.relays.iter().map(NodeId::short).collect();
@@ -462,7 +462,7 @@ impl OnionCarrier {
             Some(entry) if entry.up => match self.client.cost_kb_per_min() {
                 0 => self.say(true, "connected"),
                 cost => {
-                    self.say(true, &format!("connected; cover traffic costs about {cost} kB/min"))
+                    self.say(true, &format!("connected; cover traffic costs about {cost} kB/min"));
                 }
             },
             Some(entry) if entry.was_up => self.say(false, "the entry relay is gone; trying again"),

@@ -91,7 +91,7 @@ async fn start(scratch: &jail::Scratch) -> Result<HubRole, Failure> {
         dir: scratch.path().to_owned(),
     };
     let config = HubConfig { member_puts_per_second: 10_000_000, ..HubConfig::default() };
-    Ok(HubRole::start(node, &config).await.or_fail()?)
+    HubRole::start(node, &config).await.or_fail()
 }
 
 async fn dial(hub: &HubRole) -> Result<Ends, Failure> {
