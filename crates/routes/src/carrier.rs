@@ -233,3 +233,38 @@ async fn changed(tor: &mut Option<watch::Receiver<TorStatus>>) {
         std::future::pending::<()>().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wire::id::AccessKey;
+    use wire::{DirectoryPointer, NetworkId, NodeId};
+
+    use super::*;
+
+    #[test]
+    fn a_route_through_tor_is_refused_without_tor_and_never_goes_another_way() {
+        let dir = tempfile::tempdir().unwrap();
+        for route in [Route::Tor, Route::TorOnion] {
+            let node = NodeId::new([1; 32]);
+            let address = "127.0.0.1:1".parse::<std::net::SocketAddr>().unwrap().into();
+            let refused = Carrier::start(CarrierOptions {
+                place: NetworkPlace {
+                    network: NetworkId::new([2; 32]),
+                    directories: vec![DirectoryPointer { id: node, address }],
+                    hub: node,
+                    access: AccessKey::new([3; 16]),
+                },
+                route,
+                cover: None,
+                entry: EntryPolicy::Pinned,
+                shaping: Shaping::default(),
+                dir: Some(dir.path().join("net")),
+                tor: None,
+                key: None,
+            });
+            assert!(matches!(refused, Err(Error::TorMissing)));
+        }
+        // No runtime is there for a socket, and no file was made.
+        assert!(!dir.path().join("net").exists());
+    }
+}

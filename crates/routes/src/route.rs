@@ -66,3 +66,30 @@ impl Route {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_is_known_by_its_name() {
+        for (name, route) in Route::NAMES {
+            assert_eq!(Route::parse(name), Some(route));
+            assert_eq!(route.name(), name);
+        }
+        assert_eq!(Route::parse("lan"), None, "the LAN has no hub to lead to");
+    }
+
+    #[test]
+    fn only_the_lowest_floor_goes_straight_to_the_hub_and_the_lan_floor_to_none() {
+        let routes = |floor| {
+            let suits = Route::NAMES.into_iter().filter(|(_, route)| route.suits(floor));
+            suits.map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        assert_eq!(routes(Floor::Anywhere), ["onion", "tor", "tor+onion", "direct"]);
+        assert_eq!(routes(Floor::Hidden), ["onion", "tor", "tor+onion"]);
+        assert_eq!(routes(Floor::Onion), ["onion", "tor+onion"]);
+        assert_eq!(routes(Floor::Tor), ["tor", "tor+onion"]);
+        assert!(routes(Floor::Lan).is_empty());
+    }
+}
