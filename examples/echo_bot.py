@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Answers each text message with the same text. Usage: echo_bot.py [PROGRAM]"""
+"""Reply to each text message with the same text. Usage: echo_bot.py [PROGRAM]"""
 import json
 import subprocess
 import sys
