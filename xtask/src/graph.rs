@@ -12,6 +12,8 @@ pub(crate) struct Package {
     pub(crate) name: String,
     pub(crate) version: String,
     pub(crate) license: Option<String>,
+    /// The oldest Rust that builds it, by its own words.
+    pub(crate) rust_version: Option<String>,
     /// Manifest path; relative to the root for members.
     pub(crate) manifest: String,
     pub(crate) member: bool,
@@ -50,6 +52,7 @@ impl Graph {
                     name: text(&package["name"]),
                     version: text(&package["version"]),
                     license: package["license"].as_str().map(str::to_owned),
+                    rust_version: package["rust_version"].as_str().map(str::to_owned),
                     manifest: manifest.strip_prefix(&root).unwrap_or(&manifest).to_owned(),
                     member: members.contains(&id),
                     ..Package::default()
@@ -118,6 +121,7 @@ pub(crate) fn sample(packages: &[(&str, &str, &[&str])]) -> Graph {
             name: bare.to_owned(),
             version: "1.0.0".to_owned(),
             license: Some("MIT".to_owned()),
+            rust_version: None,
             manifest: (*manifest).to_owned(),
             member: *name == bare,
             normal: deps.iter().map(|d| (*d).to_owned()).collect(),
@@ -136,7 +140,7 @@ mod tests {
         "workspace_root": "/r", "workspace_members": ["a#1"],
         "packages": [
             {"id": "a#1", "name": "a", "version": "1.0.0", "license": "MIT", "manifest_path": "/r/pure/a/Cargo.toml"},
-            {"id": "b#1", "name": "b", "version": "2.0.0", "license": null, "manifest_path": "/c/b/Cargo.toml"},
+            {"id": "b#1", "name": "b", "version": "2.0.0", "license": null, "rust_version": "1.85", "manifest_path": "/c/b/Cargo.toml"},
             {"id": "c#1", "name": "c", "version": "2.0.0", "license": null, "manifest_path": "/c/c/Cargo.toml"},
             {"id": "d#1", "name": "d", "version": "2.0.0", "license": null, "manifest_path": "/c/d/Cargo.toml"}],
         "resolve": {"nodes": [
@@ -152,6 +156,10 @@ mod tests {
         assert_eq!((a.name.as_str(), a.manifest.as_str()), ("a", "pure/a/Cargo.toml"));
         let names = |list: Vec<&Package>| list.iter().map(|p| p.name.clone()).collect::<Vec<_>>();
         assert_eq!(names(graph.direct(a).collect()), ["b"]);
+        assert_eq!(
+            (&a.rust_version, &graph.packages["b#1"].rust_version.as_deref()),
+            (&None, &Some("1.85"))
+        );
         assert_eq!(names(graph.reach(a, false)), ["b"]);
         assert_eq!(names(graph.reach(a, true)), ["b", "c"]);
     }

@@ -6,6 +6,7 @@
 mod arrows;
 mod crates;
 mod fronts;
+mod msrv;
 mod rules;
 mod sizes;
 mod words;
@@ -75,6 +76,7 @@ fn check(graph: &Graph, files: &[File]) -> Vec<Offence> {
         arrows::check(graph, files),
         crates::check(graph, files),
         fronts::check(files),
+        msrv::check(graph, files),
         rules::check(files),
         sizes::check(files),
         words::check(files),
@@ -141,7 +143,7 @@ mod tests {
             file("crates/app/src/tui/view.rs", "use server::Node;\n"),
             file("docs/spec/wire.md", "**WIRE-001** Rule.\n"),
             file("pure/wire/src/long.rs", &"//\n".repeat(801)),
-            file("docs/a.md", concat!("made by ChatG", "PT\n")),
+            file("docs/a.md", concat!("made by ChatG", "PT. There.\n")),
         ];
         let offences: Vec<String> = check(&graph, &files).iter().map(ToString::to_string).collect();
         let says = [
@@ -150,6 +152,7 @@ mod tests {
             "front end",
             "cited by no test",
             "801 lines",
+            "no such file",
             "word",
         ];
         for what in says {
