@@ -9,6 +9,7 @@ mod fronts;
 mod msrv;
 mod rules;
 mod sizes;
+mod width;
 mod words;
 
 use std::fmt;
@@ -79,6 +80,7 @@ fn check(graph: &Graph, files: &[File]) -> Vec<Offence> {
         msrv::check(graph, files),
         rules::check(files),
         sizes::check(files),
+        width::check(files),
         words::check(files),
     ]
     .concat()
@@ -143,6 +145,7 @@ mod tests {
             file("crates/app/src/tui/view.rs", "use server::Node;\n"),
             file("docs/spec/wire.md", "**WIRE-001** Rule.\n"),
             file("pure/wire/src/long.rs", &"//\n".repeat(801)),
+            file("pure/wire/src/wide.rs", &format!("//{}\n", " word".repeat(30))),
             file("docs/a.md", concat!("made by ChatG", "PT. There.\n")),
         ];
         let offences: Vec<String> = check(&graph, &files).iter().map(ToString::to_string).collect();
@@ -152,6 +155,7 @@ mod tests {
             "front end",
             "cited by no test",
             "801 lines",
+            "152 columns",
             "no such file",
             "word",
         ];
