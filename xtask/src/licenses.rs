@@ -24,7 +24,7 @@ fn page(graph: &Graph) -> Result<String, String> {
         graph.reach(app, true).into_iter().filter(|p| !p.member).map(key).collect();
     let all: BTreeSet<_> = graph.packages.values().filter(|p| !p.member).map(key).collect();
     let mut text = String::from(
-        "# Third-party packages\n\nMade by `cargo xtask licenses` from the lock file. \
+        "# Third-party packages\n\nMade by `cargo xtask licenses` from the lock file.\n\
          The licence texts come with each package's source.\n\n## In the program, or used to build it\n\n",
     );
     table(&mut text, shipped.iter());

@@ -7,6 +7,7 @@ mod arrows;
 mod crates;
 mod fronts;
 mod msrv;
+mod prose;
 mod rules;
 mod sizes;
 mod width;
@@ -78,6 +79,7 @@ fn check(graph: &Graph, files: &[File]) -> Vec<Offence> {
         crates::check(graph, files),
         fronts::check(files),
         msrv::check(graph, files),
+        prose::check(files),
         rules::check(files),
         sizes::check(files),
         width::check(files),
@@ -156,6 +158,7 @@ mod tests {
             "cited by no test",
             "801 lines",
             "152 columns",
+            "second sentence",
             "no such file",
             "word",
         ];
