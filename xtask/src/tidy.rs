@@ -114,6 +114,28 @@ fn tree() -> Result<Vec<File>, String> {
     Ok(files)
 }
 
+/// Files that hold nothing but tests.
+fn is_test_file(path: &str) -> bool {
+    path.ends_with("/tests.rs") || path.contains("/tests/") || path.contains("/benches/")
+}
+
+/// `#[test]`, `#[cfg(test)]` or `#[cfg(all(test, …))]`.
+fn is_test(attrs: &[syn::Attribute]) -> bool {
+    attrs.iter().any(|attr| {
+        let cfg_test = || {
+            attr.parse_args::<syn::Meta>().is_ok_and(|meta| match meta {
+                syn::Meta::Path(path) => path.is_ident("test"),
+                syn::Meta::List(list) if list.path.is_ident("all") => {
+                    let mut tokens = list.tokens.into_iter();
+                    tokens.any(|token| token.to_string() == "test")
+                }
+                _ => false,
+            })
+        };
+        attr.path().is_ident("test") || attr.path().is_ident("cfg") && cfg_test()
+    })
+}
+
 #[cfg(test)]
 fn file(path: &str, text: &str) -> File {
     File { path: path.to_owned(), text: text.to_owned() }
@@ -146,7 +168,7 @@ mod tests {
             file("pure/wire/src/lib.rs", "pub fn f() {}\n"),
             file("crates/app/src/tui/view.rs", "use server::Node;\n"),
             file("docs/spec/wire.md", "**WIRE-001** Rule.\n"),
-            file("pure/wire/src/long.rs", &"//\n".repeat(801)),
+            file("pure/wire/src/long.rs", &"//\n".repeat(601)),
             file("pure/wire/src/wide.rs", &format!("//{}\n", " word".repeat(30))),
             file("docs/a.md", concat!("made by ChatG", "PT. There.\n")),
         ];
@@ -156,7 +178,7 @@ mod tests {
             "In this crate",
             "front end",
             "cited by no test",
-            "801 lines",
+            "601 lines",
             "152 columns",
             "second sentence",
             "no such file",
