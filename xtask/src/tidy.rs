@@ -4,6 +4,7 @@
 //! fail.
 
 mod arrows;
+mod circles;
 mod crates;
 mod fronts;
 mod msrv;
@@ -76,6 +77,7 @@ pub(crate) fn main() -> Result<(), String> {
 fn check(graph: &Graph, files: &[File]) -> Vec<Offence> {
     [
         arrows::check(graph, files),
+        circles::check(files),
         crates::check(graph, files),
         fronts::check(files),
         msrv::check(graph, files),
@@ -170,6 +172,8 @@ mod tests {
             file("docs/spec/wire.md", "**WIRE-001** Rule.\n"),
             file("pure/wire/src/long.rs", &"//\n".repeat(601)),
             file("pure/wire/src/wide.rs", &format!("//{}\n", " word".repeat(30))),
+            file("pure/wire/src/a/mod.rs", "use crate::b;\n"),
+            file("pure/wire/src/b.rs", "use crate::a;\n"),
             file("docs/a.md", concat!("made by ChatG", "PT. There.\n")),
         ];
         let offences: Vec<String> = check(&graph, &files).iter().map(ToString::to_string).collect();
@@ -180,6 +184,7 @@ mod tests {
             "cited by no test",
             "601 lines",
             "152 columns",
+            "in a circle",
             "second sentence",
             "no such file",
             "word",
