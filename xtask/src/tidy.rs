@@ -174,7 +174,7 @@ mod tests {
             file("pure/wire/src/wide.rs", &format!("//{}\n", " word".repeat(30))),
             file("pure/wire/src/a/mod.rs", "use crate::b;\n"),
             file("pure/wire/src/b.rs", "use crate::a;\n"),
-            file("docs/a.md", concat!("made by ChatG", "PT. There.\n")),
+            file("docs/a.md", concat!("It lies in /work", "/main. There.\n")),
         ];
         let offences: Vec<String> = check(&graph, &files).iter().map(ToString::to_string).collect();
         let says = [
@@ -187,7 +187,7 @@ mod tests {
             "in a circle",
             "second sentence",
             "no such file",
-            "word",
+            "does not belong here",
         ];
         for what in says {
             assert!(offences.iter().any(|o| o.contains(what)), "{what}: {offences:#?}");
