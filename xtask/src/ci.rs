@@ -26,11 +26,13 @@ const STEPS: &[Step] = &[
     ("clippy", || {
         pass(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
     }),
+    ("features", features),
     ("typos", || with_tool("typos", in_root("typos", &[]))),
     ("deny", || with_tool("cargo-deny", deny("Cargo.toml"))),
     ("deny-fuzz", || with_tool("cargo-deny", deny("fuzz/Cargo.toml"))),
     ("test", test),
     ("doctest", doctest),
+    ("doc", || pass(&mut doc())),
     ("book", || with_tool("mdbook", in_root("mdbook", &["build", "docs"]))),
     ("fuzz", || fuzz::all(FUZZ_SECONDS).map(|()| Outcome::Passed(Vec::new()))),
 ];
@@ -108,6 +110,26 @@ fn with_tool(tool: &str, mut command: Command) -> Result<Outcome, String> {
 fn absent(tool: &str, in_ci: bool) -> Result<Outcome, String> {
     let why = format!("{tool} is not installed");
     if in_ci { Err(why) } else { Ok(Outcome::Skipped(why)) }
+}
+
+/// The program without what the features `arti` and `pgp` bring: neither, and each alone. Both
+/// together are the default, which every other step builds.
+fn features() -> Result<Outcome, String> {
+    for features in ["", "arti", "pgp"] {
+        println!("features: {}", if features.is_empty() { "none" } else { features });
+        let mut clippy = cargo();
+        clippy.args(["clippy", "--package", "hushwing", "--no-default-features"]);
+        clippy.args(["--features", features, "--", "-D", "warnings"]);
+        run::status(&mut clippy)?;
+    }
+    Ok(Outcome::Passed(Vec::new()))
+}
+
+/// Pages of our own crates; their links are what is checked.
+fn doc() -> Command {
+    let mut doc = cargo();
+    doc.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
+    doc
 }
 
 fn test() -> Result<Outcome, String> {
