@@ -12,11 +12,11 @@ use zeroize::Zeroizing;
 
 use crate::Error;
 use crate::call::{Call, CallId};
+use crate::codec::pack;
 use crate::conversation::{BoxBytes, Bytes};
 use crate::cx::{Cx, InvitePurpose, Owner};
 use crate::event::{Event, PlaceId};
 use crate::near::{Near, NearWho, Reach};
-use crate::pack::pack;
 use crate::parts::{Joined, Joiner, split};
 use crate::reader::{Read, StreamReader};
 use crate::sealed::{Run, seal_all};

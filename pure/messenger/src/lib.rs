@@ -40,6 +40,7 @@
 pub mod appender;
 pub mod body;
 pub mod call;
+mod codec;
 mod conversation;
 mod cx;
 mod error;
@@ -47,7 +48,6 @@ pub mod event;
 pub mod invite;
 pub mod messenger;
 mod near;
-mod pack;
 pub mod parts;
 pub mod reader;
 pub mod room;

@@ -20,12 +20,12 @@ use rand_core::CryptoRng;
 use wire::Timestamp;
 
 use crate::Error;
+use crate::codec::unpack;
 use crate::conversation::{Card, Conversation, Participant};
 use crate::cx::Out;
 use crate::event::{Event, Output, PlaceId, Why};
 use crate::invite::{Accepting, InviteState, Inviting, NewContact};
 use crate::near::{Near, Reach};
-use crate::pack::unpack;
 use crate::store::{Space, Store};
 use crate::transfer::{Moving, Transfer};
 

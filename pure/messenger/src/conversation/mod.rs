@@ -30,10 +30,10 @@ pub(crate) use self::saved::{BoxBytes, Bytes, Identity, Known};
 use self::saved::{EpochKeys, LaneSaved, LateAck, MyLane, Pending, Saved};
 use crate::Error;
 use crate::call::{Call, CallId};
+use crate::codec::{pack, unpack};
 use crate::cx::{Cx, Owner, Purpose};
 use crate::event::{Event, PlaceId};
 use crate::near::{Near, NearWho, Reach};
-use crate::pack::{pack, unpack};
 use crate::sealed::Run;
 use crate::store::{Author, Kind, NewMessage, Space, State};
 

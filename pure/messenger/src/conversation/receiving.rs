@@ -9,9 +9,9 @@ use super::lane::Item;
 use super::saved::Intent;
 use crate::Error;
 use crate::body::{Body, Envelope, FileOffer};
+use crate::codec::{pack, unpack};
 use crate::cx::{Cx, Effect};
 use crate::event::Event;
-use crate::pack::{pack, unpack};
 use crate::store::{Author, Kind, NewMessage, Reaction, Space, State};
 
 /// Others wait so long, at random, before they remove somebody who wants to leave; the first member

@@ -6,11 +6,11 @@ use e2ee::mls::{Group, MemberSecret, key_package};
 use super::{Messenger, Step, cx};
 use crate::Error;
 use crate::body::Body;
+use crate::codec::{pack, unpack};
 use crate::conversation::Conversation;
 use crate::cx::{Cx, Effect};
 use crate::event::{Event, Output};
 use crate::invite::GroupInvitation;
-use crate::pack::{pack, unpack};
 use crate::store::Space;
 use crate::transfer::Moving;
 
