@@ -1,7 +1,7 @@
 //! What only the owner of a room can do: mute, and go over to new keys.
 
 use e2ee::talk::STANDARD_CHUNK;
-use e2ee::{Control, DoorKey, Order, RoomKeys, TextChunk};
+use e2ee::{Control, DoorKey, Order, RoomKeys, TalkerKey, TextChunk};
 use rand_core::CryptoRng;
 use streams::{BoxClass, pad};
 use wire::Timestamp;
@@ -39,6 +39,22 @@ impl Room {
     /// [`Error::NotOwner`], [`Error::NoSuchTalker`].
     pub fn mute(&mut self, now: Timestamp, name: &str, muted: bool) -> Result<(), Error> {
         let talker = self.find(name)?;
+        self.mute_talker(now, talker, muted)
+    }
+
+    /// Hides a talker from all, or shows them again.
+    ///
+    /// # Errors
+    /// [`Error::NotOwner`]; [`Error::NoSuchTalker`] for a key that is not a talker's of this room.
+    pub fn mute_talker(
+        &mut self,
+        now: Timestamp,
+        talker: TalkerKey,
+        muted: bool,
+    ) -> Result<(), Error> {
+        if !self.talkers.contains_key(&talker) && !self.muted.contains(&talker) {
+            return Err(Error::NoSuchTalker);
+        }
         let order = if muted { Order::Mute { talker } } else { Order::Unmute { talker } };
         self.order(now, &[Control::new(now, order)], None)
     }
@@ -65,13 +81,26 @@ impl Room {
         names: &[String],
         rng: &mut R,
     ) -> Result<(), Error> {
+        let talkers =
+            names.iter().map(|name| self.find(name)).collect::<Result<Vec<_>, Error>>()?;
+        self.rekey_for(now, &talkers, rng)
+    }
+
+    /// New keys for these talkers; every other holder of a link is out.
+    ///
+    /// # Errors
+    /// [`Error::NotOwner`]; [`Error::NoSuchTalker`] for a key that is not a talker's of this room.
+    pub fn rekey_for<R: CryptoRng>(
+        &mut self,
+        now: Timestamp,
+        talkers: &[TalkerKey],
+        rng: &mut R,
+    ) -> Result<(), Error> {
         let owner = self.owner.clone().ok_or(Error::NotOwner)?;
-        let keys: Vec<DoorKey> = names
+        let door_key = |key| self.talkers.get(key).map(|t| t.door_key.clone());
+        let keys: Vec<DoorKey> = talkers
             .iter()
-            .map(|name| {
-                let key = self.find(name)?;
-                self.talkers.get(&key).map(|t| t.door_key.clone()).ok_or(Error::NoSuchTalker)
-            })
+            .map(|key| door_key(key).ok_or(Error::NoSuchTalker))
             .collect::<Result<_, Error>>()?;
         let (next, orders) = owner.rekey(rng, &self.keys, now, *self.keys.settings(), &keys)?;
         self.order(now, &orders, Some(next))

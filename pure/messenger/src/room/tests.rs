@@ -126,6 +126,11 @@ impl World {
         self.clients.len() - 1
     }
 
+    /// Who goes by this name, as this client sees it.
+    fn key_of(&self, client: usize, name: &str) -> TalkerKey {
+        self.clients[client].room.who().into_iter().find(|p| p.who.name == name).unwrap().who.key
+    }
+
     fn say(&mut self, who: usize, text: &str) {
         let now = self.now;
         self.clients[who].room.say(now, text).unwrap();
@@ -346,7 +351,8 @@ fn the_owner_mutes_and_only_the_owner() {
     assert!(world.clients[late].room.who().iter().any(|p| p.muted));
     world.say(mallory, "still spam");
     assert!(!world.clients[late].texts().iter().any(|(_, t)| t == "still spam"));
-    world.clients[owner].room.mute(now, "mallory", false).unwrap();
+    let key = world.key_of(owner, "mallory");
+    world.clients[owner].room.mute_talker(now, key, false).unwrap();
     world.settle();
     world.say(mallory, "sorry");
     assert!(world.clients[alice].texts().iter().any(|(_, t)| t == "sorry"));
@@ -361,7 +367,8 @@ fn re_keying_takes_along_whom_the_owner_chooses_and_old_links_die() {
     world.say(mallory, "hi too");
     let now = world.now;
     let mut rng = ChaCha20Rng::seed_from_u64(99);
-    world.clients[owner].room.rekey(now, &["alice".to_owned()], &mut rng).unwrap();
+    let key = world.key_of(owner, "alice");
+    world.clients[owner].room.rekey_for(now, &[key], &mut rng).unwrap();
     world.settle();
     assert!(world.clients[alice].has(|e| *e == RoomEvent::Rekeyed));
     assert!(world.clients[mallory].has(|e| *e == RoomEvent::LockedOut));
