@@ -109,8 +109,8 @@ pub(crate) enum Effect {
     Added { via: ConversationId, token: MessageId, welcome: Vec<u8> },
     /// Somebody offers a file.
     Offered { conversation: ConversationId, id: MessageId, offer: FileOffer },
-    /// A group has another title.
-    Renamed { conversation: ConversationId, title: String },
+    /// A conversation has another title or nick: others may need a tag now.
+    Renamed,
     /// A member whom that contact is has lost their place.
     RescueAsked {
         conversation: ConversationId,

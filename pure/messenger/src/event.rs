@@ -106,6 +106,16 @@ pub enum Event {
         /// What, in words.
         text: String,
     },
+    /// Others have changed the title of a group, or the nick of a contact. It stands as a notice in
+    /// the history, too. The user's own name for it is untouched.
+    Renamed {
+        /// Which.
+        conversation: ConversationId,
+        /// The title or nick before.
+        from: String,
+        /// The title or nick now.
+        to: String,
+    },
     /// Our invite was used: by this contact.
     InviteUsed {
         /// Which invite.

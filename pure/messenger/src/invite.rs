@@ -104,7 +104,8 @@ pub(crate) struct Inviting {
 /// Whoever used our invite.
 pub(crate) struct NewContact {
     pub(crate) group: Group,
-    pub(crate) name: String,
+    /// What we want to call them.
+    pub(crate) own: Option<String>,
     pub(crate) floor: Floor,
 }
 
@@ -300,7 +301,6 @@ impl Inviting {
             Joined::More | Joined::Broken => None,
         };
         let secret = MemberSecret::from_bytes(&self.saved.secret)?;
-        let me = secret.id();
         let joined =
             answer.map(|a| Group::join(cx.mls, &Cx::kept(cx), &a.welcome, secret)).transpose();
         let group = match joined {
@@ -313,14 +313,9 @@ impl Inviting {
                 return Ok(None);
             }
         };
-        let theirs = group
-            .members()?
-            .into_iter()
-            .find(|m| m.id != me)
-            .map(|m| m.card.name.as_str().to_owned());
         self.end(cx, InviteState::Used)?;
-        let name = self.saved.name.clone().or(theirs).unwrap_or_default();
-        Ok(Some(NewContact { group, name, floor: self.saved.floor }))
+        let own = self.saved.name.clone();
+        Ok(Some(NewContact { group, own, floor: self.saved.floor }))
     }
 
     /// Whether a conversation is what we have invited to.
@@ -401,7 +396,6 @@ pub(crate) struct AcceptingSaved {
 struct FoundedGroup {
     id: Vec<u8>,
     secret: Bytes,
-    name: String,
     boxes: Vec<BoxBytes>,
 }
 
@@ -569,7 +563,7 @@ impl Accepting {
                 let invited =
                     offer.as_ref().and_then(|o| Invited::parse(cx.mls, &o.key_package).ok());
                 match (offer, invited) {
-                    (Some(offer), Some(invited)) => self.answer(cx, &offer, invited)?,
+                    (Some(_), Some(invited)) => self.answer(cx, invited)?,
                     _ => {
                         return self.fail(
                             cx,
@@ -584,7 +578,7 @@ impl Accepting {
     }
 
     /// Founds the conversation, with the inviter in it, and seals the answer.
-    fn answer(&mut self, cx: &mut Cx<'_>, offer: &Offer, invited: Invited) -> Result<(), Error> {
+    fn answer(&mut self, cx: &mut Cx<'_>, invited: Invited) -> Result<(), Error> {
         let secret = MemberSecret::random(cx.rng);
         let floor = self.invite.floor().stricter(self.saved.floor);
         let root = Secret::random(cx.rng);
@@ -599,9 +593,8 @@ impl Accepting {
         let welcome = committed.welcome.ok_or(Error::Damaged)?;
         let parts = split(&Answer::new(welcome.to_vec()).to_bytes());
         let (boxes, _) = seal_all(self.invite.answer_stream(), CONTEXT, &parts, Sizes::Uniform)?;
-        let name = self.saved.name.clone().unwrap_or_else(|| offer.name.as_str().to_owned());
         let secret = group.secret().to_bytes();
-        self.saved.group = Some(FoundedGroup { id: group.id().to_vec(), secret, name, boxes });
+        self.saved.group = Some(FoundedGroup { id: group.id().to_vec(), secret, boxes });
         self.run = Run::default();
         self.save(cx)
     }
@@ -628,9 +621,9 @@ impl Accepting {
             (InvitePurpose::Put(index), Some(founded)) => {
                 self.run.carried(index);
                 if self.saved.opened.is_none() && self.run.is_all_out(founded.boxes.len()) {
-                    let (name, floor) = (founded.name.clone(), self.saved.floor);
+                    let (own, floor) = (self.saved.name.clone(), self.saved.floor);
                     let group = self.load_group(cx)?.ok_or(Error::Damaged)?;
-                    return Ok(Accepted::Opened(Box::new(NewContact { group, name, floor })));
+                    return Ok(Accepted::Opened(Box::new(NewContact { group, own, floor })));
                 }
             }
             _ => {}
@@ -680,10 +673,10 @@ impl Accepting {
                 self.finish(cx)?;
                 return Ok(Accepted::Over);
             }
-            let (name, floor) = (founded.name.clone(), self.saved.floor);
+            let (own, floor) = (self.saved.name.clone(), self.saved.floor);
             let group = self.load_group(cx)?.ok_or(Error::Damaged)?;
             self.finish(cx)?;
-            return Ok(Accepted::Contact(Box::new(NewContact { group, name, floor })));
+            return Ok(Accepted::Contact(Box::new(NewContact { group, own, floor })));
         }
         self.pump(cx)?;
         Ok(Accepted::Waiting)

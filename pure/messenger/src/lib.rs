@@ -5,6 +5,7 @@
 //! - [`reader`]: reads one stream in order, notices gaps, never shows a box twice
 //! - [`appender`]: appends to a stream that others write too
 //! - [`writer`]: writes one stream: boxes stay until the hub has them
+//! - [`names`]: what conversations are called, and which one a typed text means
 //! - [`Reach`], [`Near`]: how far requests get, and by which secrets neighbours on a LAN are found
 //!
 //! # Not in this crate
@@ -47,7 +48,9 @@ mod error;
 pub mod event;
 pub mod invite;
 pub mod messenger;
+pub mod names;
 mod near;
+
 pub mod parts;
 pub mod reader;
 pub mod room;

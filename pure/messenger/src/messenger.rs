@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use e2ee::id::{ConversationId, MessageId, TransferId};
 use e2ee::mls::{Floor, Mls};
-use e2ee::{NetworkPlace, Nick};
+use e2ee::{NetworkPlace, Newlines, Nick, sanitize};
 use rand_core::CryptoRng;
 use wire::Timestamp;
 
@@ -25,6 +25,7 @@ use crate::conversation::{Card, Conversation, Participant};
 use crate::cx::Out;
 use crate::event::{Event, Output, PlaceId, Why};
 use crate::invite::{Accepting, InviteState, Inviting, NewContact};
+use crate::names;
 use crate::near::{Near, Reach};
 use crate::store::{Space, Store};
 use crate::transfer::{Moving, Transfer};
@@ -71,8 +72,14 @@ impl Default for Settings {
 pub struct Overview {
     /// Which.
     pub id: ConversationId,
-    /// Name in this profile.
+    /// The name to show: unique in this profile, with a tag where another looks like it.
     pub name: String,
+    /// The user's own name for it.
+    pub own: Option<String>,
+    /// The title of a group, the nick of a contact.
+    pub given: String,
+    /// Titles or nicks that it had before, newest last, at most [`names::MAX_FORMER`].
+    pub formerly: Vec<String>,
     /// Whether it is a contact.
     pub direct: bool,
     /// Whether the safety words were compared.
@@ -124,6 +131,7 @@ pub struct Messenger {
     places: Vec<(NetworkPlace, Floor)>,
     reach: BTreeMap<PlaceId, Reach>,
     sizes: BTreeMap<PlaceId, streams::Sizes>,
+    labels: BTreeMap<ConversationId, String>,
     out: Out,
 }
 
@@ -158,11 +166,13 @@ impl Messenger {
             places: Vec::new(),
             reach: BTreeMap::new(),
             sizes: BTreeMap::new(),
+            labels: BTreeMap::new(),
             // An answer to a request of an earlier messenger is never taken for one to ours.
             out: Out::starting_at(u64::from(step.rng.next_u32()).rotate_left(32)),
         };
         messenger.load_conversations(step)?;
         messenger.load_invites(step)?;
+        messenger.label_all();
         for (key, value) in step.store.scan(Space::Transfer, &[])? {
             let id = TransferId::from_slice(&key).ok_or(Error::Damaged)?;
             let transfer: Transfer = unpack(&value)?;
@@ -318,12 +328,16 @@ impl Messenger {
     /// # Errors
     /// [`Error::Store`].
     pub fn overview(&self, store: &dyn Store) -> Result<Vec<Overview>, Error> {
+        let labels = self.labels_now();
         self.conversations
             .values()
             .map(|c| {
                 Ok(Overview {
                     id: c.id,
-                    name: c.card.name.clone(),
+                    name: labels.get(&c.id).cloned().unwrap_or_default(),
+                    own: c.card.own.clone(),
+                    given: c.card.given.clone(),
+                    formerly: c.card.formerly.clone(),
                     direct: c.card.direct,
                     verified: c.card.verified,
                     pgp: c.bound_to().map(str::to_owned),
@@ -434,18 +448,18 @@ impl Messenger {
         self.conversations.get(&id).ok_or(Error::NoSuch("conversation"))
     }
 
-    /// Opens the conversation with somebody new, under a name that no other has.
+    /// Opens the conversation with somebody new.
     fn welcome_contact(
         &mut self,
         step: &mut Step<'_>,
         place: PlaceId,
         contact: NewContact,
     ) -> Result<ConversationId, Error> {
-        let name = self.unique_name(&contact.name);
+        let own = contact.own.and_then(|wish| self.free_own_name(&wish));
         let id = ConversationId::random(step.rng);
         let mut cx = cx!(self, step);
         let conversation =
-            Conversation::begin(&mut cx, id, place, name, contact.floor, contact.group)?;
+            Conversation::begin(&mut cx, id, place, own, contact.floor, contact.group)?;
         self.adopt(step, conversation)?;
         Ok(id)
     }
@@ -465,29 +479,82 @@ impl Messenger {
         conversation.set_sizes(&mut cx, sizes)?;
         conversation.set_reach(&mut cx, reach)?;
         self.conversations.insert(id, conversation);
+        self.label_all();
         Ok(())
     }
 
-    /// A name that no other conversation has: the wish, or the wish with a number.
-    fn unique_name(&self, wish: &str) -> String {
-        let wish = match wish.trim() {
-            "" => "somebody",
-            name => name,
+    /// All conversations with their names, to be shown or resolved. `tag` makes the short form of
+    /// an id that tells two alike names apart.
+    pub fn named(
+        &self,
+        tag: impl Fn(ConversationId) -> String,
+    ) -> Vec<names::Named<ConversationId>> {
+        let named = |c: &Conversation| names::Named {
+            key: c.id,
+            own: c.card.own.clone(),
+            given: c.card.given.clone(),
+            formerly: c.card.formerly.clone(),
+            tag: tag(c.id),
         };
-        let taken = |name: &str| {
-            self.conversations.values().any(|c| c.card.name.eq_ignore_ascii_case(name))
-        };
-        if !taken(wish) {
-            return wish.to_owned();
-        }
-        let numbered = (2_u32..).map(|n| format!("{wish}-{n}")).find(|name| !taken(name));
-        numbered.unwrap_or_else(|| wish.to_owned())
+        self.conversations.values().map(named).collect()
     }
 
-    /// The name that this profile gave a conversation.
+    fn resolve(&self, typed: &str) -> names::Found<ConversationId> {
+        names::resolve(&self.named(|id| names::short(id.as_bytes())), typed)
+    }
+
+    fn labels_now(&self) -> BTreeMap<ConversationId, String> {
+        names::labels(&self.named(|id| names::short(id.as_bytes())))
+    }
+
+    fn label_all(&mut self) {
+        self.labels = self.labels_now();
+    }
+
+    /// A name as the user may give it to a conversation.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when it could be taken for another own name, or for a name with a tag.
+    fn own_name(&self, of: Option<ConversationId>, name: &str) -> Result<String, Error> {
+        let name = sanitize(name.trim(), Newlines::Fold);
+        let looks = names::skeleton(&name);
+        if looks.is_empty() || name.len() > 128 {
+            return Err(Error::Refused("a name has 1 to 128 bytes, and something to see"));
+        }
+        if looks.contains('~') {
+            return Err(Error::Refused("a name has no ~: that stands before the tag of an id"));
+        }
+        if self.has_own_name(of, &looks) {
+            return Err(Error::Refused("another contact or group of yours has that name"));
+        }
+        Ok(name)
+    }
+
+    fn has_own_name(&self, but: Option<ConversationId>, looks: &str) -> bool {
+        let mut owns = self.conversations.values().filter(|c| Some(c.id) != but);
+        owns.any(|c| c.card.own.as_ref().is_some_and(|own| names::skeleton(own) == looks))
+    }
+
+    /// The wish, or the wish with a number where another conversation has got that name since.
+    fn free_own_name(&self, wish: &str) -> Option<String> {
+        let numbered = (2_u32..=1_000).map(|n| format!("{wish}-{n}"));
+        std::iter::once(wish.to_owned())
+            .chain(numbered)
+            .find_map(|name| self.own_name(None, &name).ok())
+    }
+
+    /// A title for a new group of ours that no conversation has or had.
+    fn free_title(&self, wish: &str) -> String {
+        let taken = |name: &str| self.resolve(name) != names::Found::None;
+        let numbered = (2_u32..).map(|n| format!("{wish}-{n}"));
+        let mut titles = std::iter::once(wish.to_owned()).chain(numbered);
+        titles.find(|title| !taken(title)).unwrap_or_default()
+    }
+
+    /// The name to show for a conversation: unique in this profile.
     #[must_use]
     pub fn name_of(&self, id: ConversationId) -> Option<&str> {
-        self.conversations.get(&id).map(|c| c.card.name.as_str())
+        self.labels.get(&id).map(String::as_str)
     }
 
     /// The name that contacts see.
@@ -506,13 +573,14 @@ impl Messenger {
         Ok(store.get(Space::Setting, b"name")?.is_some_and(|name| !name.is_empty()))
     }
 
-    /// Finds a conversation by the name that this profile gave it.
+    /// The one conversation that a typed name means; none where it could mean several. See
+    /// [`names::resolve`].
     #[must_use]
     pub fn find(&self, name: &str) -> Option<ConversationId> {
-        let exact = self.conversations.values().find(|c| c.card.name == name);
-        let folded =
-            || self.conversations.values().find(|c| c.card.name.eq_ignore_ascii_case(name));
-        exact.or_else(folded).map(|c| c.id)
+        match self.resolve(name) {
+            names::Found::One(id) => Some(id),
+            _ => None,
+        }
     }
 }
 

@@ -316,14 +316,9 @@ impl Conversation {
         }
         if let Some(charter) = self.charter().filter(|_| applied.charter) {
             self.card.charter_floor = charter.floor;
-            if !charter.title.is_empty() && !self.card.direct {
-                lines.push(format!("{who} named the group {}", charter.title));
-                cx.out
-                    .effects
-                    .push_back(Effect::Renamed { conversation: self.id, title: charter.title });
-            }
         }
         self.enter_epoch(cx)?;
+        self.follow_given_name(cx, Some(&who))?;
         if !readded.is_empty() {
             self.draw_near(cx)?;
         }

@@ -31,8 +31,9 @@ use self::saved::{EpochKeys, LaneSaved, LateAck, MyLane, Pending, Saved};
 use crate::Error;
 use crate::call::{Call, CallId};
 use crate::codec::{pack, unpack};
-use crate::cx::{Cx, Owner, Purpose};
+use crate::cx::{Cx, Effect, Owner, Purpose};
 use crate::event::{Event, PlaceId};
+use crate::names::{self, Named};
 use crate::near::{Near, NearWho, Reach};
 use crate::sealed::Run;
 use crate::store::{Author, Kind, NewMessage, Space, State};
@@ -69,6 +70,8 @@ pub(crate) struct Conversation {
     epochs: VecDeque<EpochKeys>,
     group: Option<Group>,
     lanes: BTreeMap<(MemberId, u64), Lane>,
+    /// How members are shown, without us.
+    member_names: BTreeMap<MemberId, String>,
     pending: BTreeMap<u64, Pending>,
     runs: BTreeMap<u64, Run>,
     /// Messages that were sealed before the hub came in reach: their epoch may be over.
@@ -110,14 +113,23 @@ impl Conversation {
         cx: &mut Cx<'_>,
         id: ConversationId,
         place: PlaceId,
-        name: String,
+        own: Option<String>,
         floor: Floor,
         group: Group,
     ) -> Result<Self, Error> {
         let charter = group.charter()?;
         let secret = group.secret();
+        let others = group.members()?.into_iter().find(|m| m.id != secret.id());
+        let given = if charter.direct {
+            others.map(|m| m.card.name.as_str().to_owned()).unwrap_or_default()
+        } else {
+            charter.title.clone()
+        };
         let card = Card {
-            name,
+            own,
+            given,
+            formerly: Vec::new(),
+            format: Card::FORMAT,
             direct: charter.direct,
             verified: false,
             identity: None,
@@ -163,10 +175,12 @@ impl Conversation {
 
     fn new(id: ConversationId, place: PlaceId, card: Card, saved: Saved) -> Self {
         let lan = wire::decode::<NetworkPlace>(&card.place, "place").is_ok_and(|p| p.is_lan());
+        let member_names = names_of_members(&card);
         Conversation {
             id,
             place,
             card,
+            member_names,
             saved,
             epochs: VecDeque::new(),
             group: None,
@@ -203,6 +217,7 @@ impl Conversation {
         let group = Group::load(cx.mls, &cx.kept(), &card.group, secret)?;
         let mut conversation = Self::new(id, place, card, saved);
         conversation.group = group;
+        conversation.read_old_name(cx)?;
         for (key, value) in cx.store.scan(Space::Outbox, id.as_bytes())? {
             let seq = key
                 .get(16..24)
@@ -251,9 +266,44 @@ impl Conversation {
             near: None,
         };
         let mut conversation = Self::new(id, place, card, saved);
+        conversation.read_old_name(cx)?;
         conversation.lose(cx, "this profile was restored from a backup")?;
         conversation.save(cx)?;
         Ok(conversation)
+    }
+
+    /// Cards of earlier versions have one name only (`NAME-011`).
+    fn read_old_name(&mut self, cx: &Cx<'_>) -> Result<(), Error> {
+        let given = self.given_now();
+        if self.card.split_old_name(given) { self.save_card(cx) } else { Ok(()) }
+    }
+
+    /// What others call this conversation: the charter's title, or the nick of the contact.
+    fn given_now(&self) -> Option<String> {
+        if self.card.direct {
+            self.card.members.values().next().map(|known| known.name.clone())
+        } else {
+            self.charter().map(|charter| charter.title)
+        }
+    }
+
+    /// Takes up the title or nick that others have set, and tells: by whom, if that is known.
+    /// Our own name stays what it is (`NAME-001`).
+    fn follow_given_name(&mut self, cx: &mut Cx<'_>, by: Option<&str>) -> Result<(), Error> {
+        let Some(new) = self.given_now().filter(|new| *new != self.card.given) else {
+            return Ok(());
+        };
+        let old = self.card.given.clone();
+        names::rename(&mut self.card.given, &mut self.card.formerly, &new);
+        self.dirty = true;
+        let text = match by {
+            _ if self.card.direct => format!("“{old}” now goes by the name “{new}”"),
+            Some(by) => format!("{by} changed the title from “{old}” to “{new}”"),
+            None => format!("the title was changed from “{old}” to “{new}”"),
+        };
+        cx.out.effects.push_back(Effect::Renamed);
+        cx.event(Event::Renamed { conversation: self.id, from: old, to: new });
+        self.notice(cx, &text)
     }
 
     fn restore_lanes(&mut self, cx: &Cx<'_>) -> Result<(), Error> {
@@ -315,13 +365,16 @@ impl Conversation {
             let lane = Lane::new(member.card.stream.clone(), base, &context, Vec::new())?;
             self.lanes.insert((member.id, epoch), lane);
         }
-        self.note_members(&members);
+        let renamed = self.note_members(&members);
         self.drop_old_epochs(cx);
         self.requeue(cx)?;
         self.caught_up = false;
         self.dirty = true;
         self.epochs_dirty = true;
-        self.open_deciding(cx)
+        self.open_deciding(cx)?;
+        renamed.iter().try_for_each(|(old, new)| {
+            self.notice(cx, &format!("“{old}” now goes by the name “{new}”"))
+        })
     }
 
     /// Lanes, positions and requests of epochs that have left the window.
@@ -349,8 +402,11 @@ impl Conversation {
         }
     }
 
-    fn note_members(&mut self, members: &[e2ee::mls::Member]) {
+    /// Takes up who is in the group now; gives the members of a group that changed their nicks,
+    /// old and new.
+    fn note_members(&mut self, members: &[e2ee::mls::Member]) -> Vec<(String, String)> {
         let old = std::mem::take(&mut self.card.members);
+        let mut renamed = Vec::new();
         for member in members.iter().filter(|m| m.id != self.card.me) {
             let contact = old.get(&member.id).and_then(|k| k.contact);
             let known = Known {
@@ -358,8 +414,15 @@ impl Conversation {
                 rescue: member.card.rescue.to_bytes().to_vec(),
                 contact,
             };
+            if let Some(before) = old.get(&member.id).filter(|k| k.name != known.name)
+                && !self.card.direct
+            {
+                renamed.push((before.name.clone(), known.name.clone()));
+            }
             self.card.members.insert(member.id, known);
         }
+        self.member_names = names_of_members(&self.card);
+        renamed
     }
 
     /// Requests get somewhere.
@@ -529,21 +592,14 @@ impl Conversation {
         all
     }
 
-    /// A member's name as shown: the user's own name for a contact, with a suffix where two could
-    /// be taken for one.
+    /// A member's name as shown: in a direct chat the contact's, in a group the nick, with a tag
+    /// where two could be taken for one.
     pub(crate) fn name_of(&self, member: MemberId) -> String {
         if self.card.direct {
-            return self.card.name.clone();
+            return self.card.bare().to_owned();
         }
-        let Some(known) = self.card.members.get(&member) else {
-            return "somebody who left".to_owned();
-        };
-        let same = self
-            .card
-            .members
-            .iter()
-            .any(|(id, k)| *id != member && skeleton(&k.name) == skeleton(&known.name));
-        if same { format!("{}~{}", known.name, short(member)) } else { known.name.clone() }
+        let name = self.member_names.get(&member);
+        name.map_or_else(|| "somebody who left".to_owned(), Clone::clone)
     }
 
     /// Puts a line about the conversation into its history.
@@ -784,11 +840,22 @@ impl Conversation {
     }
 }
 
-fn skeleton(name: &str) -> String {
-    Nick::new(name).map_or_else(|_| name.to_lowercase(), |n| n.skeleton())
-}
-
-/// Eight characters of a member's id, shown where names collide.
-fn short(member: MemberId) -> String {
-    member.as_bytes().iter().take(4).map(|b| format!("{b:02x}")).collect()
+/// How the members of a group are shown. A nick that could be taken for the program's own voice,
+/// such as `you`, always bears its tag.
+fn names_of_members(card: &Card) -> BTreeMap<MemberId, String> {
+    let named = |(id, known): (&MemberId, &Known)| Named {
+        key: *id,
+        own: None,
+        given: known.name.clone(),
+        formerly: Vec::new(),
+        tag: names::short(id.as_bytes()),
+    };
+    let all: Vec<_> = card.members.iter().map(named).collect();
+    let mut shown = names::labels(&all);
+    for named in all.iter().filter(|n| Nick::new(&n.given).is_ok_and(|nick| nick.is_reserved())) {
+        if let Some(name) = shown.get_mut(&named.key).filter(|name| **name == named.given) {
+            *name = format!("{name}~{}", named.tag);
+        }
+    }
+    shown
 }

@@ -384,6 +384,7 @@ impl Conversation {
         self.group = Some(group);
         self.unverify();
         self.enter_epoch(cx)?;
+        self.follow_given_name(cx, None)?;
         self.draw_near(cx)?;
         self.notice(
             cx,

@@ -14,8 +14,19 @@ pub(crate) type Bytes = Zeroizing<Vec<u8>>;
 /// Who a conversation is with, and how to ask to be re-added: all that a backup holds of it.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Card {
-    /// Name that this user gave it, unique in the profile.
-    pub name: String,
+    /// The user's own name for it; nothing from outside ever changes it.
+    #[serde(default)]
+    pub own: Option<String>,
+    /// What others call it: the title of a group, the nick of a contact. Cards of format 0 hold
+    /// one name here, which may be the user's own; see [`Card::format`].
+    #[serde(alias = "name")]
+    pub given: String,
+    /// Given names that it had before, newest last; see [`crate::names::rename`].
+    #[serde(default)]
+    pub formerly: Vec<String>,
+    /// How the names are to be read: 0 in cards written before there were own names.
+    #[serde(default)]
+    pub(crate) format: u8,
     /// Whether it is a direct chat: a contact.
     pub direct: bool,
     /// Whether the user has compared the safety words.
@@ -43,6 +54,35 @@ pub struct Card {
     pub(crate) members: BTreeMap<MemberId, Known>,
     /// When it began, ms.
     pub(crate) began: u64,
+}
+
+impl Card {
+    /// Format of cards that this version writes.
+    pub(crate) const FORMAT: u8 = 1;
+
+    /// The name in this profile, without a tag: not unique.
+    #[must_use]
+    pub fn bare(&self) -> &str {
+        match self.own.as_deref().unwrap_or(&self.given) {
+            "" => "unnamed",
+            name => name,
+        }
+    }
+
+    /// Splits the one name of an old card; `given` is what others call it now, if that is known.
+    /// A name that is not theirs, or not known to be, was the user's choice: as an own name it stays
+    /// what it is whatever others do. True when something changed.
+    pub(super) fn split_old_name(&mut self, given: Option<String>) -> bool {
+        if self.format >= Self::FORMAT {
+            return false;
+        }
+        self.format = Self::FORMAT;
+        if given.as_ref() != Some(&self.given) {
+            let given = given.unwrap_or_else(|| self.given.clone());
+            self.own = Some(std::mem::replace(&mut self.given, given));
+        }
+        true
+    }
 }
 
 /// A key from outside that a contact is bound to.

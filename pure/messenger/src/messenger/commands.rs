@@ -12,6 +12,7 @@ use crate::conversation::{Conversation, Identity};
 use crate::cx::Cx;
 use crate::event::{Event, FileState};
 use crate::invite::{Accepting, Inviting};
+use crate::names::Found;
 use crate::store::{Author, Kind, NewMessage, Reaction, Space, State};
 use crate::transfer::{Moving, NewFile};
 
@@ -45,6 +46,7 @@ impl Messenger {
             return Err(Error::Refused("an invite stays open for one minute to thirteen days"));
         }
         check_place(network, floor)?;
+        let name = name.map(|name| self.own_name(None, &name)).transpose()?;
         let my_name = my_name.map_or_else(|| self.my_name(step.store), |n| Ok(Nick::new(n)?))?;
         let place = self.place_for(network, floor);
         let expires = step.now.plus_millis(open_ms);
@@ -88,6 +90,7 @@ impl Messenger {
                 "the invite's floor and this profile's leave no route to both",
             ));
         }
+        let name = name.map(|name| self.own_name(None, &name)).transpose()?;
         let my_name = self.my_name(step.store)?;
         let place = self.place_for(invite.place(), invite.floor().stricter(floor));
         let mut cx = cx!(self, step);
@@ -351,27 +354,24 @@ impl Messenger {
         conversation.notice(&mut cx, &text)
     }
 
-    /// Gives a contact or group another name in this profile; nobody else learns it.
+    /// Gives a contact or group a name of the user's own, or takes that away with `None`. Nobody
+    /// else learns it, and nobody else changes it (`NAME-001`).
     ///
     /// # Errors
-    /// [`Error::Refused`] when another has it.
+    /// [`Error::NoSuch`]; [`Error::Refused`] when it could be taken for another own name.
     pub fn name_conversation(
         &mut self,
         step: &mut Step<'_>,
         id: ConversationId,
-        name: &str,
+        name: Option<&str>,
     ) -> Result<(), Error> {
-        let name = sanitize(name.trim(), Newlines::Fold);
-        if name.is_empty() || name.len() > 128 {
-            return Err(Error::Refused("a name has 1 to 128 bytes"));
-        }
-        if self.find(&name).is_some_and(|other| other != id) {
-            return Err(Error::Refused("another contact or group has that name"));
-        }
+        let own = name.map(|name| self.own_name(Some(id), name)).transpose()?;
         let cx = cx!(self, step);
         let conversation = self.conversations.get_mut(&id).ok_or(Error::NoSuch("conversation"))?;
-        conversation.card.name = name;
-        conversation.save_card(&cx)
+        conversation.card.own = own;
+        conversation.save_card(&cx)?;
+        self.label_all();
+        Ok(())
     }
 
     /// Sets our own floor for a conversation; the stricter of it and the charter's holds.
@@ -424,7 +424,8 @@ impl Messenger {
             return Err(Error::Refused("a group needs a name"));
         }
         check_place(network, floor)?;
-        if self.find(title).is_some() {
+        // Titles need not be unique, but with this one the user could type neither.
+        if matches!(self.resolve(title), Found::One(_) | Found::Many(_)) {
             return Err(Error::Refused("another contact or group has that name"));
         }
         let my_name = self.my_name(step.store)?;
@@ -443,7 +444,7 @@ impl Messenger {
         let group = Group::found(cx.mls, &Cx::kept(&cx), &group_id, secret, my_name, &charter)?;
         let id = ConversationId::random(cx.rng);
         let mut cx = cx!(self, step);
-        let conversation = Conversation::begin(&mut cx, id, place, charter.title, floor, group)?;
+        let conversation = Conversation::begin(&mut cx, id, place, None, floor, group)?;
         self.adopt(step, conversation)?;
         Ok(id)
     }
@@ -471,7 +472,9 @@ impl Messenger {
     pub fn forget(&mut self, step: &mut Step<'_>, id: ConversationId) -> Result<(), Error> {
         let conversation = self.conversations.remove(&id).ok_or(Error::NoSuch("conversation"))?;
         let mut cx = cx!(self, step);
-        conversation.remove(&mut cx)
+        conversation.remove(&mut cx)?;
+        self.label_all();
+        Ok(())
     }
 
     /// Removes a member of a group.

@@ -85,7 +85,7 @@ impl Messenger {
         if !old.card.members.contains_key(&without) {
             return Err(Error::NoSuch("member"));
         }
-        let title = old.charter().map_or_else(|| old.card.name.clone(), |c| c.title);
+        let title = old.charter().map_or_else(|| old.card.given.clone(), |c| c.title);
         let network = self.place(old.place).map(|p| p.0.clone()).ok_or(Error::NoSuch("place"))?;
         let floor = old.floor();
         let others = old.card.members.iter().filter(|(id, _)| **id != without);
@@ -95,7 +95,7 @@ impl Messenger {
         let (known, unknown): (Vec<_>, Vec<_>) = others
             .map(|(id, k)| (k.contact.filter(open), old.name_of(*id)))
             .partition(|(contact, _)| contact.is_some());
-        let name = self.unique_name(&title);
+        let name = self.free_title(&title);
         let new = self.create_group(step, &network, floor, &name)?;
         for contact in known.into_iter().filter_map(|(contact, _)| contact) {
             self.invite_to_group(step, new, contact)?;
@@ -178,9 +178,7 @@ impl Messenger {
                 Effect::Welcomed { via, token, welcome } => {
                     self.welcomed(step, via, token, &welcome)?
                 }
-                Effect::Renamed { conversation, title } => {
-                    self.renamed(step, conversation, &title)?
-                }
+                Effect::Renamed => self.label_all(),
                 Effect::RescueAsked { conversation, contact, member, package } => {
                     let verified =
                         self.conversations.get(&contact).is_some_and(|c| c.card.verified);
@@ -241,7 +239,7 @@ impl Messenger {
         step.store.put(Space::Invite, &got_key(token), &pack(&record)?)?;
         let mut cx = cx!(self, step);
         if let Some(conversation) = self.conversations.get_mut(&via) {
-            let name = conversation.card.name.clone();
+            let name = conversation.card.bare().to_owned();
             conversation.notice(&mut cx, &format!("{name} invites you into the group {title}"))?;
         }
         cx.event(Event::GroupInvite { conversation: via, token, title, members });
@@ -272,7 +270,7 @@ impl Messenger {
                 let title = record.title;
                 match self.conversations.get_mut(&via) {
                     Some(chat) => {
-                        let name = chat.card.name.clone();
+                        let name = chat.card.bare().to_owned();
                         chat.notice(
                             &mut cx,
                             &format!("{name} does not come into the group {title}"),
@@ -319,31 +317,9 @@ impl Messenger {
             return Ok(());
         }
         let place = self.place_for(&charter.place, charter.floor);
-        let name = self.unique_name(&charter.title);
         let id = ConversationId::random(step.rng);
         let mut cx = cx!(self, step);
-        let conversation = Conversation::begin(&mut cx, id, place, name, charter.floor, group)?;
+        let conversation = Conversation::begin(&mut cx, id, place, None, charter.floor, group)?;
         self.adopt(step, conversation)
-    }
-
-    /// The group's title has changed: its name here follows, as far as no other has it.
-    fn renamed(
-        &mut self,
-        step: &mut Step<'_>,
-        id: ConversationId,
-        title: &str,
-    ) -> Result<(), Error> {
-        let name = match self.find(title) {
-            Some(other) if other == id => return Ok(()),
-            _ => self.unique_name(title),
-        };
-        let cx = cx!(self, step);
-        match self.conversations.get_mut(&id) {
-            Some(conversation) => {
-                conversation.card.name = name;
-                conversation.save_card(&cx)
-            }
-            None => Ok(()),
-        }
     }
 }

@@ -269,7 +269,7 @@ fn without_a_hub_two_become_contacts_and_the_creator_of_a_group_decides() {
             .iter()
             .any(|n| n.contains("carol has left") || n.contains("removed carol"))
     );
-    assert!(world.notices(bob, bobs).iter().any(|n| n.contains("named the group attic")));
+    assert!(world.notices(bob, bobs).iter().any(|n| n.contains("from “cellar” to “attic”")));
     let p = world.of(bob);
     assert_eq!(p.messenger.participants(&p.store, bobs).unwrap().len(), 2);
     world.say(alice, group, "two of us");

@@ -4,6 +4,7 @@ mod contacts;
 mod groups;
 mod identity;
 mod mesh;
+mod names;
 mod shaping;
 mod trouble;
 mod world;
