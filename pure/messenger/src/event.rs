@@ -3,7 +3,7 @@
 use e2ee::id::{ConversationId, MemberId, MessageId, TransferId};
 use wire::Timestamp;
 
-use crate::call::{Call, CallId};
+use crate::request::{Call, CallId};
 use crate::store::{Author, State};
 
 /// Where one conversation or invite lives: a hub of a network, under a floor; see

@@ -11,14 +11,14 @@ use wire::hub::PutOutcome;
 use zeroize::Zeroizing;
 
 use crate::Error;
-use crate::call::{Call, CallId};
 use crate::codec::pack;
+use crate::context::{InvitePurpose, Owner, StepContext};
 use crate::conversation::{BoxBytes, Bytes};
-use crate::cx::{Cx, InvitePurpose, Owner};
 use crate::event::{Event, PlaceId};
 use crate::near::{Near, NearWho, Reach};
 use crate::parts::{Joined, Joiner, split};
 use crate::reader::{Read, StreamReader};
+use crate::request::{Call, CallId};
 use crate::sealed::{Run, seal_all};
 use crate::store::Space;
 
@@ -113,7 +113,7 @@ impl Inviting {
     /// Makes a KeyPackage, a payload and the link to it.
     #[allow(clippy::too_many_arguments, reason = "what an invite says")]
     pub(crate) fn new(
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         network: e2ee::NetworkPlace,
         place: PlaceId,
         floor: Floor,
@@ -122,7 +122,7 @@ impl Inviting {
         expires: Timestamp,
     ) -> Result<Self, Error> {
         let secret = MemberSecret::random(cx.rng);
-        let package = key_package(cx.mls, &Cx::kept(cx), &secret, my_name.clone())?;
+        let package = key_package(cx.mls, &cx.kept(), &secret, my_name.clone())?;
         let offer = Offer::new(package.clone(), my_name, expires, cx.rng);
         let invite = Invite::to(&offer, network, floor);
         let parts = split(&offer.to_bytes());
@@ -158,16 +158,20 @@ impl Inviting {
         })
     }
 
-    pub(crate) fn save(&self, cx: &Cx<'_>) -> Result<(), Error> {
+    pub(crate) fn save(&self, cx: &StepContext<'_>) -> Result<(), Error> {
         Ok(cx.store.put(Space::Invite, &inviting_key(self.id), &pack(&self.saved)?)?)
     }
 
-    fn call(&self, cx: &mut Cx<'_>, purpose: InvitePurpose, call: Call) -> CallId {
+    fn call(&self, cx: &mut StepContext<'_>, purpose: InvitePurpose, call: Call) -> CallId {
         cx.out.call(Owner::Inviting(self.id, purpose), self.place, call)
     }
 
     /// How far requests get now.
-    pub(crate) fn set_reach(&mut self, cx: &mut Cx<'_>, reach: Reach) -> Result<(), Error> {
+    pub(crate) fn set_reach(
+        &mut self,
+        cx: &mut StepContext<'_>,
+        reach: Reach,
+    ) -> Result<(), Error> {
         self.reach = reach;
         if reach > Reach::Off { self.pump(cx) } else { Ok(()) }
     }
@@ -186,7 +190,7 @@ impl Inviting {
     }
 
     /// Puts the payload, then waits for the answer; after it, for honest second users.
-    pub(crate) fn pump(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    pub(crate) fn pump(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         if cx.now >= self.invite.expires()
             && matches!(self.saved.state, InviteState::Preparing | InviteState::Open)
         {
@@ -224,7 +228,7 @@ impl Inviting {
         Ok(())
     }
 
-    fn put_payload(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    fn put_payload(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         for (n, sealed) in self.saved.boxes.iter().enumerate() {
             if self.is_ready(n, cx.now) {
                 let call = self.call(cx, InvitePurpose::Put(n), Call::Put(sealed.to_box()?));
@@ -236,7 +240,11 @@ impl Inviting {
 
     /// Neighbours may fetch a box from us. The link works between neighbours then; the hub gets the
     /// payload when it is there.
-    pub(crate) fn on_carried(&mut self, cx: &mut Cx<'_>, index: usize) -> Result<(), Error> {
+    pub(crate) fn on_carried(
+        &mut self,
+        cx: &mut StepContext<'_>,
+        index: usize,
+    ) -> Result<(), Error> {
         if self.invite.place().is_lan() {
             return self.on_put(cx, index, PutOutcome::Stored);
         }
@@ -252,7 +260,7 @@ impl Inviting {
 
     pub(crate) fn on_put(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         index: usize,
         outcome: PutOutcome,
     ) -> Result<(), Error> {
@@ -277,7 +285,7 @@ impl Inviting {
 
     pub(crate) fn on_boxes(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         purpose: InvitePurpose,
         boxes: Vec<VerifiedBox>,
     ) -> Result<Option<NewContact>, Error> {
@@ -295,14 +303,18 @@ impl Inviting {
         Ok(contact)
     }
 
-    fn answered(&mut self, cx: &mut Cx<'_>, joined: Joined) -> Result<Option<NewContact>, Error> {
+    fn answered(
+        &mut self,
+        cx: &mut StepContext<'_>,
+        joined: Joined,
+    ) -> Result<Option<NewContact>, Error> {
         let answer = match joined {
             Joined::Whole(bytes) => Answer::parse(&bytes).ok(),
             Joined::More | Joined::Broken => None,
         };
         let secret = MemberSecret::from_bytes(&self.saved.secret)?;
         let joined =
-            answer.map(|a| Group::join(cx.mls, &Cx::kept(cx), &a.welcome, secret)).transpose();
+            answer.map(|a| Group::join(cx.mls, &cx.kept(), &a.welcome, secret)).transpose();
         let group = match joined {
             Err(e2ee::Error::Storage) => return Err(e2ee::Error::Storage.into()),
             Ok(Some(group)) if group.charter().is_ok_and(|c| self.fits(&c)) => group,
@@ -326,9 +338,9 @@ impl Inviting {
     }
 
     /// The invite is over: what it kept secret goes.
-    fn end(&mut self, cx: &mut Cx<'_>, state: InviteState) -> Result<(), Error> {
+    fn end(&mut self, cx: &mut StepContext<'_>, state: InviteState) -> Result<(), Error> {
         if state != InviteState::Used {
-            forget(cx.mls, &Cx::kept(cx), &self.saved.package)?;
+            forget(cx.mls, &cx.kept(), &self.saved.package)?;
         }
         for call in self.run.calls().chain(self.answer.open.take()) {
             cx.out.cancel(call);
@@ -339,7 +351,7 @@ impl Inviting {
     }
 
     /// Takes it back: the place of the answer is filled with a tombstone.
-    pub(crate) fn revoke(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    pub(crate) fn revoke(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         if !matches!(self.saved.state, InviteState::Preparing | InviteState::Open) {
             return Err(Error::Refused("this invite is over already"));
         }
@@ -429,7 +441,7 @@ pub(crate) enum Accepted {
 
 impl Accepting {
     pub(crate) fn new(
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         invite: &Invite,
         place: PlaceId,
         floor: Floor,
@@ -467,16 +479,20 @@ impl Accepting {
         })
     }
 
-    fn save(&self, cx: &Cx<'_>) -> Result<(), Error> {
+    fn save(&self, cx: &StepContext<'_>) -> Result<(), Error> {
         Ok(cx.store.put(Space::Invite, &accepting_key(self.id), &pack(&self.saved)?)?)
     }
 
-    fn call(&self, cx: &mut Cx<'_>, purpose: InvitePurpose, call: Call) -> CallId {
+    fn call(&self, cx: &mut StepContext<'_>, purpose: InvitePurpose, call: Call) -> CallId {
         cx.out.call(Owner::Accepting(self.id, purpose), self.place, call)
     }
 
     /// How far requests get now.
-    pub(crate) fn set_reach(&mut self, cx: &mut Cx<'_>, reach: Reach) -> Result<(), Error> {
+    pub(crate) fn set_reach(
+        &mut self,
+        cx: &mut StepContext<'_>,
+        reach: Reach,
+    ) -> Result<(), Error> {
         self.reach = reach;
         if reach > Reach::Off { self.pump(cx) } else { Ok(()) }
     }
@@ -495,7 +511,11 @@ impl Accepting {
     }
 
     /// The contact is there; the answer is still to be brought to the hub, or to be fetched.
-    pub(crate) fn opened(&mut self, cx: &Cx<'_>, contact: ConversationId) -> Result<(), Error> {
+    pub(crate) fn opened(
+        &mut self,
+        cx: &StepContext<'_>,
+        contact: ConversationId,
+    ) -> Result<(), Error> {
         self.saved.opened = Some(contact);
         if self.invite.place().is_lan()
             && let Some(group) = &mut self.saved.group
@@ -512,7 +532,7 @@ impl Accepting {
 
     /// Asks for the payload; then puts the answer, its first box before the others: it makes the
     /// link ours.
-    pub(crate) fn pump(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    pub(crate) fn pump(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         if self.saved.too_late {
             if self.is_ready(0, cx.now) {
                 let parts = [b"tried".as_slice()];
@@ -546,7 +566,7 @@ impl Accepting {
 
     pub(crate) fn on_boxes(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         boxes: Vec<VerifiedBox>,
     ) -> Result<Accepted, Error> {
         if self.saved.group.is_some() {
@@ -578,14 +598,14 @@ impl Accepting {
     }
 
     /// Founds the conversation, with the inviter in it, and seals the answer.
-    fn answer(&mut self, cx: &mut Cx<'_>, invited: Invited) -> Result<(), Error> {
+    fn answer(&mut self, cx: &mut StepContext<'_>, invited: Invited) -> Result<(), Error> {
         let secret = MemberSecret::random(cx.rng);
         let floor = self.invite.floor().stricter(self.saved.floor);
         let root = Secret::random(cx.rng);
         let charter =
             Charter::new(true, self.invite.place().clone(), floor, "", secret.id(), root)?;
         let id = Secret::random(cx.rng);
-        let kept = Cx::kept(cx);
+        let kept = cx.kept();
         let mut group = Group::found(cx.mls, &kept, &id, secret, self.my_name.clone(), &charter)?;
         let committed =
             group.commit(cx.mls, &kept, &Changes { add: vec![invited], ..Changes::default() })?;
@@ -599,7 +619,7 @@ impl Accepting {
         self.save(cx)
     }
 
-    fn load_group(&self, cx: &Cx<'_>) -> Result<Option<Group>, Error> {
+    fn load_group(&self, cx: &StepContext<'_>) -> Result<Option<Group>, Error> {
         let Some(founded) = &self.saved.group else { return Ok(None) };
         let secret = MemberSecret::from_bytes(&founded.secret)?;
         Ok(Group::load(cx.mls, &cx.kept(), &founded.id, secret)?)
@@ -609,7 +629,7 @@ impl Accepting {
     /// counts where two have used the link shows when the inviter writes, or at the hub.
     pub(crate) fn on_carried(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         purpose: InvitePurpose,
     ) -> Result<Accepted, Error> {
         let lan = self.invite.place().is_lan();
@@ -634,7 +654,7 @@ impl Accepting {
 
     pub(crate) fn on_put(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         purpose: InvitePurpose,
         outcome: PutOutcome,
     ) -> Result<Accepted, Error> {
@@ -656,7 +676,7 @@ impl Accepting {
             // Of the first box: somebody was faster. Of another: somebody who has the link too is
             // in the way.
             if let Some(group) = self.load_group(cx)? {
-                group.delete(cx.mls, &Cx::kept(cx))?;
+                group.delete(cx.mls, &cx.kept())?;
             }
             self.saved.group = None;
             self.saved.too_late = true;
@@ -689,7 +709,7 @@ impl Accepting {
     }
 
     /// Ends it, and tells.
-    pub(crate) fn give_up(mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    pub(crate) fn give_up(mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         if let Some(call) = self.offer.open.take() {
             cx.out.cancel(call);
         }
@@ -699,13 +719,13 @@ impl Accepting {
         self.fail(cx, "the invite has expired before what belongs to it was found").map(|_| ())
     }
 
-    fn fail(&mut self, cx: &mut Cx<'_>, text: &'static str) -> Result<Accepted, Error> {
+    fn fail(&mut self, cx: &mut StepContext<'_>, text: &'static str) -> Result<Accepted, Error> {
         cx.event(Event::InviteFailed { invite: self.id, text });
         self.finish(cx)?;
         Ok(Accepted::Over)
     }
 
-    fn finish(&self, cx: &Cx<'_>) -> Result<(), Error> {
+    fn finish(&self, cx: &StepContext<'_>) -> Result<(), Error> {
         Ok(cx.store.remove(Space::Invite, &accepting_key(self.id))?)
     }
 

@@ -40,19 +40,18 @@
 
 pub mod appender;
 pub mod body;
-pub mod call;
 mod codec;
+mod context;
 mod conversation;
-mod cx;
 mod error;
 pub mod event;
 pub mod invite;
 pub mod messenger;
 pub mod names;
 mod near;
-
 pub mod parts;
 pub mod reader;
+pub mod request;
 pub mod room;
 mod sealed;
 pub mod store;
@@ -64,3 +63,4 @@ pub use e2ee::id;
 pub use error::Error;
 pub use messenger::{InviteOverview, Messenger, Overview, Settings, Step};
 pub use near::{Near, NearWho, Reach};
+pub use request as call;

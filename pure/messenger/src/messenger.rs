@@ -21,8 +21,8 @@ use wire::Timestamp;
 
 use crate::Error;
 use crate::codec::unpack;
+use crate::context::Out;
 use crate::conversation::{Card, Conversation, Participant};
-use crate::cx::Out;
 use crate::event::{Event, Output, PlaceId, Why};
 use crate::invite::{Accepting, InviteState, Inviting, NewContact};
 use crate::names;
@@ -135,10 +135,11 @@ pub struct Messenger {
     out: Out,
 }
 
-/// A [`Cx`] of a step: a macro, for it borrows two fields and leaves the others free.
+/// The [`StepContext`](crate::context::StepContext) of a step: a macro, because it borrows two fields
+/// of the messenger and leaves the others free.
 macro_rules! cx {
     ($self:ident, $step:ident) => {
-        $crate::cx::Cx {
+        $crate::context::StepContext {
             now: $step.now,
             rng: &mut *$step.rng,
             store: $step.store,

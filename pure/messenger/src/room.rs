@@ -27,8 +27,8 @@ use self::follow::{Follow, Lane, Talkers};
 use self::owner::Command;
 use self::talking::{Announcing, Messages};
 use crate::Error;
-use crate::call::{Call, CallId};
 use crate::reader::StreamReader;
+use crate::request::{Call, CallId};
 use crate::writer::StreamWriter;
 
 /// Talkers that one client follows. More are counted and told, not followed.

@@ -7,9 +7,9 @@ use wire::Timestamp;
 use wire::hub::PutOutcome;
 
 use crate::Error;
-use crate::call::CallId;
 use crate::conversation::BoxBytes;
 use crate::near::Reach;
+use crate::request::CallId;
 
 /// Pause after `Full` or `SlowDown`, ms; doubles up to sixteen times this.
 const BACKOFF_MS: u64 = 1_000;

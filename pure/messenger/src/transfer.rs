@@ -12,13 +12,13 @@ use wire::hub::PutOutcome;
 
 use crate::Error;
 use crate::body::{FileOffer, MAX_FILE_NAME};
-use crate::call::{Call, CallId};
 use crate::codec::pack;
+use crate::context::{Owner, StepContext};
 use crate::conversation::{BoxBytes, Bytes};
-use crate::cx::{Cx, Owner};
 use crate::event::{Event, FileState, Output, PlaceId};
 use crate::near::Reach;
 use crate::reader::{Read, StreamReader};
+use crate::request::{Call, CallId};
 use crate::sealed::{Run, seal_all};
 use crate::store::Space;
 
@@ -104,7 +104,7 @@ fn chunk_len() -> u64 {
 impl Moving {
     /// A file that we send. `path` is for the shell.
     pub(crate) fn sending(
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         place: PlaceId,
         conversation: ConversationId,
         message: MessageId,
@@ -139,7 +139,7 @@ impl Moving {
 
     /// A file that somebody offers.
     pub(crate) fn offered(
-        cx: &Cx<'_>,
+        cx: &StepContext<'_>,
         place: PlaceId,
         conversation: ConversationId,
         message: MessageId,
@@ -190,7 +190,7 @@ impl Moving {
         Ok(moving)
     }
 
-    pub(crate) fn save(&self, cx: &Cx<'_>) -> Result<(), Error> {
+    pub(crate) fn save(&self, cx: &StepContext<'_>) -> Result<(), Error> {
         Ok(cx.store.put(Space::Transfer, self.id.as_bytes(), &pack(&self.transfer)?)?)
     }
 
@@ -198,13 +198,17 @@ impl Moving {
         self.transfer.size.div_ceil(chunk_len())
     }
 
-    fn tell(&self, cx: &mut Cx<'_>) {
+    fn tell(&self, cx: &mut StepContext<'_>) {
         let Transfer { conversation, message, done, carried, size, state, .. } = self.transfer;
         let done = done.max(carried);
         cx.event(Event::File { conversation, id: message, transfer: self.id, done, size, state });
     }
 
-    pub(crate) fn set_state(&mut self, cx: &mut Cx<'_>, state: FileState) -> Result<(), Error> {
+    pub(crate) fn set_state(
+        &mut self,
+        cx: &mut StepContext<'_>,
+        state: FileState,
+    ) -> Result<(), Error> {
         self.transfer.state = state;
         if state != FileState::Moving {
             self.stop(cx);
@@ -213,7 +217,7 @@ impl Moving {
         self.save(cx)
     }
 
-    fn stop(&mut self, cx: &mut Cx<'_>) {
+    fn stop(&mut self, cx: &mut StepContext<'_>) {
         for call in self
             .run
             .calls()
@@ -228,7 +232,7 @@ impl Moving {
     /// How far requests get now. What neighbours have is read and put again once the hub is there.
     pub(crate) fn set_reach(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         reach: Reach,
         lan: bool,
     ) -> Result<(), Error> {
@@ -241,21 +245,25 @@ impl Moving {
     }
 
     /// From now on by another place: what is under way is asked anew there.
-    pub(crate) fn move_to(&mut self, cx: &mut Cx<'_>, place: PlaceId) -> Result<(), Error> {
+    pub(crate) fn move_to(
+        &mut self,
+        cx: &mut StepContext<'_>,
+        place: PlaceId,
+    ) -> Result<(), Error> {
         self.stop(cx);
         self.place = place;
         self.pump(cx)
     }
 
     /// Asks the shell for chunks to send, or the hub for chunks to write.
-    pub(crate) fn pump(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    pub(crate) fn pump(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         if self.transfer.state != FileState::Moving {
             return Ok(());
         }
         if self.transfer.ours { self.pump_out(cx) } else { self.pump_in(cx) }
     }
 
-    fn pump_out(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    fn pump_out(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         let there = if self.reach == Reach::Hub { 0 } else { self.transfer.carried };
         let first = self.transfer.done.max(there).div_ceil(chunk_len());
         let window = u64::try_from(WINDOW).unwrap_or(8);
@@ -289,7 +297,7 @@ impl Moving {
     /// The shell has read a chunk.
     pub(crate) fn on_chunk(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         offset: u64,
         bytes: &[u8],
     ) -> Result<(), Error> {
@@ -305,7 +313,7 @@ impl Moving {
     }
 
     /// Neighbours may fetch a chunk from us.
-    pub(crate) fn on_carried(&mut self, cx: &mut Cx<'_>, chunk: u64) -> Result<(), Error> {
+    pub(crate) fn on_carried(&mut self, cx: &mut StepContext<'_>, chunk: u64) -> Result<(), Error> {
         if self.lan {
             return self.on_put(cx, chunk, PutOutcome::Stored);
         }
@@ -325,7 +333,7 @@ impl Moving {
 
     pub(crate) fn on_put(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         chunk: u64,
         outcome: PutOutcome,
     ) -> Result<(), Error> {
@@ -350,13 +358,13 @@ impl Moving {
         self.pump(cx)
     }
 
-    fn moved(&mut self, cx: &mut Cx<'_>, before: u64, now: u64) -> Result<(), Error> {
+    fn moved(&mut self, cx: &mut StepContext<'_>, before: u64, now: u64) -> Result<(), Error> {
         self.tell(cx);
         let block = |n: u64| n.checked_div(KEEP_EVERY);
         if block(before) != block(now) { self.save(cx) } else { Ok(()) }
     }
 
-    fn pump_in(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    fn pump_in(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         if self.written >= self.transfer.size {
             if self.transfer.done >= self.transfer.size && !self.finishing {
                 self.finishing = true;
@@ -387,7 +395,7 @@ impl Moving {
 
     pub(crate) fn on_boxes(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         ask: u64,
         boxes: Vec<VerifiedBox>,
     ) -> Result<(), Error> {
@@ -431,7 +439,7 @@ impl Moving {
     }
 
     /// The shell has written everything up to here, durably.
-    pub(crate) fn on_written(&mut self, cx: &mut Cx<'_>, up_to: u64) -> Result<(), Error> {
+    pub(crate) fn on_written(&mut self, cx: &mut StepContext<'_>, up_to: u64) -> Result<(), Error> {
         let before = self.transfer.done.checked_div(chunk_len()).unwrap_or(0);
         self.transfer.done = self.transfer.done.max(up_to).min(self.transfer.size);
         self.moved(cx, before, self.transfer.done.checked_div(chunk_len()).unwrap_or(0))?;

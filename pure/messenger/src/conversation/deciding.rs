@@ -11,12 +11,12 @@ use zeroize::Zeroizing;
 use super::Conversation;
 use super::saved::{BoxBytes, Intent, PendingCommit};
 use crate::Error;
-use crate::call::{Call, CallId};
-use crate::cx::{Cx, Effect, Purpose};
+use crate::context::{Effect, Purpose, StepContext};
 use crate::event::Event;
 use crate::near::Reach;
 use crate::parts::{Joined, Joiner, split};
 use crate::reader::{Read, StreamReader, WINDOW};
+use crate::request::{Call, CallId};
 use crate::sealed::{Run, seal_all};
 
 /// People that one commit adds at most.
@@ -57,7 +57,7 @@ impl Deciding {
 }
 
 impl Conversation {
-    pub(super) fn open_deciding(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    pub(super) fn open_deciding(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         if let Some(old) = self.deciding.take() {
             old.calls().for_each(|call| cx.out.cancel(call));
         }
@@ -72,7 +72,7 @@ impl Conversation {
     }
 
     /// Asks at once whether the epoch is over; what answers empty shows that we have caught up.
-    pub(super) fn look_at_decisions(&mut self, cx: &mut Cx<'_>) {
+    pub(super) fn look_at_decisions(&mut self, cx: &mut StepContext<'_>) {
         let away = cx.now.as_millis().saturating_sub(self.saved.decided_at) > AWAY_MS;
         if !self.can_decide() || away && !self.decides_alone() {
             return;
@@ -88,7 +88,12 @@ impl Conversation {
         }
     }
 
-    pub(super) fn on_decisions(&mut self, cx: &mut Cx<'_>, epoch: u64, boxes: Vec<VerifiedBox>) {
+    pub(super) fn on_decisions(
+        &mut self,
+        cx: &mut StepContext<'_>,
+        epoch: u64,
+        boxes: Vec<VerifiedBox>,
+    ) {
         let Some(deciding) = self.deciding.as_mut().filter(|d| d.epoch == epoch) else { return };
         deciding.open = None;
         if boxes.is_empty() {
@@ -117,7 +122,7 @@ impl Conversation {
     }
 
     /// Moves on as far as what is here allows; true when a new epoch was entered.
-    pub(super) fn step_deciding(&mut self, cx: &mut Cx<'_>) -> Result<bool, Error> {
+    pub(super) fn step_deciding(&mut self, cx: &mut StepContext<'_>) -> Result<bool, Error> {
         if !self.is_open() {
             return Ok(false);
         }
@@ -140,7 +145,7 @@ impl Conversation {
     }
 
     /// Reads deciding boxes until one verifies; true when it was ours and we have moved on.
-    fn read_decisions(&mut self, cx: &mut Cx<'_>) -> Result<bool, Error> {
+    fn read_decisions(&mut self, cx: &mut StepContext<'_>) -> Result<bool, Error> {
         loop {
             let (Some(deciding), Some(group)) = (&mut self.deciding, &self.group) else {
                 return Ok(false);
@@ -183,7 +188,7 @@ impl Conversation {
         }
     }
 
-    fn read_body(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    fn read_body(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         let can_decide = self.can_decide();
         let Some(found) = self.deciding.as_mut().and_then(|d| d.found.as_mut()) else {
             return Ok(());
@@ -242,7 +247,7 @@ impl Conversation {
         }
     }
 
-    fn held_up(&mut self, cx: &mut Cx<'_>, by: MemberId) -> Result<(), Error> {
+    fn held_up(&mut self, cx: &mut StepContext<'_>, by: MemberId) -> Result<(), Error> {
         self.saved.held_by = Some(by);
         self.dirty = true;
         let name = self.name_of(by);
@@ -256,7 +261,7 @@ impl Conversation {
 
     /// Applies the decided commit, once everything that was said before it has been read; true when
     /// it did.
-    fn apply_decided(&mut self, cx: &mut Cx<'_>) -> Result<bool, Error> {
+    fn apply_decided(&mut self, cx: &mut StepContext<'_>) -> Result<bool, Error> {
         let full = self.epochs.len() > e2ee::mls::PAST_EPOCHS;
         let oldest = self.epochs.front().map_or(0, |e| e.epoch);
         let drained =
@@ -269,9 +274,9 @@ impl Conversation {
         };
         let (Some(group), by) = (self.group.as_mut(), found.by) else { return Ok(false) };
         if group.is_committing() {
-            group.withdraw(cx.mls, &Cx::kept(cx))?;
+            group.withdraw(cx.mls, &cx.kept())?;
         }
-        let applied = match group.apply(cx.mls, &Cx::kept(cx), found.decision.leaf, body) {
+        let applied = match group.apply(cx.mls, &cx.kept(), found.decision.leaf, body) {
             Ok(applied) => applied,
             Err(e2ee::Error::Storage) => return Err(e2ee::Error::Storage.into()),
             Err(_) => {
@@ -284,7 +289,7 @@ impl Conversation {
         Ok(true)
     }
 
-    fn drop_commit(&mut self, cx: &mut Cx<'_>) {
+    fn drop_commit(&mut self, cx: &mut StepContext<'_>) {
         for call in std::mem::take(&mut self.commit_run).calls() {
             cx.out.cancel(call);
         }
@@ -292,7 +297,12 @@ impl Conversation {
     }
 
     /// A commit counts now: the new epoch, and what people are told.
-    fn moved_on(&mut self, cx: &mut Cx<'_>, by: MemberId, applied: &Applied) -> Result<(), Error> {
+    fn moved_on(
+        &mut self,
+        cx: &mut StepContext<'_>,
+        by: MemberId,
+        applied: &Applied,
+    ) -> Result<(), Error> {
         self.saved.held_by = None;
         self.saved.decided_at = self.saved.decided_at.max(cx.now.as_millis());
         let who = if by == self.card.me { "you".to_owned() } else { self.name_of(by) };
@@ -336,7 +346,7 @@ impl Conversation {
     }
 
     /// Keeps requests open for the next decision, or for the body of the one that is there.
-    fn follow_decisions(&mut self, cx: &mut Cx<'_>) {
+    fn follow_decisions(&mut self, cx: &mut StepContext<'_>) {
         if !self.is_online() {
             return;
         }
@@ -364,7 +374,7 @@ impl Conversation {
     }
 
     /// Brings our own commit forward: makes it, puts its body, then the deciding box.
-    pub(super) fn step_commit(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    pub(super) fn step_commit(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         let undecided = self.deciding.as_ref().is_some_and(|d| d.found.is_none());
         if !self.can_decide() || !self.caught_up || !self.is_open() || !undecided {
             return Ok(());
@@ -398,7 +408,7 @@ impl Conversation {
         Ok(())
     }
 
-    fn body_is_there(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    fn body_is_there(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         if let Some(commit) = &mut self.saved.commit {
             commit.body.clear();
         }
@@ -408,7 +418,7 @@ impl Conversation {
     }
 
     /// Seals the deciding box at the first index that nobody has taken, and puts it.
-    fn put_decision(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    fn put_decision(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         if !self.commit_run.is_ready(0, cx.now) {
             return Ok(());
         }
@@ -431,7 +441,7 @@ impl Conversation {
 
     pub(super) fn on_decision_put(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         outcome: PutOutcome,
     ) -> Result<(), Error> {
         self.commit_run.settle(cx.now, 0, outcome);
@@ -458,11 +468,11 @@ impl Conversation {
     }
 
     /// Our commit was decided on.
-    fn win(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    fn win(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         let (Some(group), Some(commit)) = (self.group.as_mut(), self.saved.commit.take()) else {
             return Ok(());
         };
-        let applied = group.merge(cx.mls, &Cx::kept(cx))?;
+        let applied = group.merge(cx.mls, &cx.kept())?;
         self.commit_run = Run::default();
         self.saved.intents.retain(|(_, intent)| !commit.intents.contains(intent));
         if commit.intents.contains(&Intent::Refresh) {
@@ -493,7 +503,7 @@ impl Conversation {
 
     /// The intents that one commit takes: the first that is due, and with somebody who comes all
     /// others who come.
-    fn due_intents(&self, cx: &Cx<'_>) -> Vec<Intent> {
+    fn due_intents(&self, cx: &StepContext<'_>) -> Vec<Intent> {
         let mut due = self
             .saved
             .intents
@@ -509,7 +519,7 @@ impl Conversation {
     }
 
     /// Makes a commit of what is due and still makes sense.
-    fn make_commit(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    fn make_commit(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         loop {
             let intents = self.due_intents(cx);
             let Some(group) = self.group.as_mut().filter(|_| !intents.is_empty()) else {
@@ -517,7 +527,7 @@ impl Conversation {
             };
             let committed = match changes(cx, group, &intents)? {
                 None => Err(None),
-                Some(changes) => group.commit(cx.mls, &Cx::kept(cx), &changes).map_err(Some),
+                Some(changes) => group.commit(cx.mls, &cx.kept(), &changes).map_err(Some),
             };
             match committed {
                 Ok(committed) => {
@@ -554,7 +564,7 @@ impl Conversation {
     }
 
     /// Wants something changed about the group, now or later.
-    pub(super) fn intend(&mut self, cx: &mut Cx<'_>, intent: Intent) -> Result<(), Error> {
+    pub(super) fn intend(&mut self, cx: &mut StepContext<'_>, intent: Intent) -> Result<(), Error> {
         if !self.is_open() {
             return Err(Error::Refused("the conversation is not open now"));
         }
@@ -575,7 +585,7 @@ impl Conversation {
     /// Adds whom an invitation was for.
     pub(crate) fn add(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         key_package: Vec<u8>,
         via: e2ee::id::ConversationId,
         token: MessageId,
@@ -584,7 +594,11 @@ impl Conversation {
     }
 
     /// Removes a member.
-    pub(crate) fn remove_member(&mut self, cx: &mut Cx<'_>, member: MemberId) -> Result<(), Error> {
+    pub(crate) fn remove_member(
+        &mut self,
+        cx: &mut StepContext<'_>,
+        member: MemberId,
+    ) -> Result<(), Error> {
         if !self.card.members.contains_key(&member) {
             return Err(Error::NoSuch("member"));
         }
@@ -592,12 +606,12 @@ impl Conversation {
     }
 
     /// Gives the group another title.
-    pub(crate) fn rename(&mut self, cx: &mut Cx<'_>, title: String) -> Result<(), Error> {
+    pub(crate) fn rename(&mut self, cx: &mut StepContext<'_>, title: String) -> Result<(), Error> {
         self.intend(cx, Intent::Rename { title })
     }
 
     /// New keys of ours.
-    pub(crate) fn refresh(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    pub(crate) fn refresh(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         self.intend(cx, Intent::Refresh)
     }
 
@@ -608,7 +622,11 @@ impl Conversation {
 }
 
 /// What intents change in the group as it is now; `None` when they have become pointless.
-fn changes(cx: &Cx<'_>, group: &Group, intents: &[Intent]) -> Result<Option<Changes>, Error> {
+fn changes(
+    cx: &StepContext<'_>,
+    group: &Group,
+    intents: &[Intent],
+) -> Result<Option<Changes>, Error> {
     let members = group.members()?;
     let leaf = |id: &MemberId| members.iter().find(|m| m.id == *id).map(|m| m.leaf);
     let invited = |bytes: &[u8]| Invited::parse(cx.mls, bytes).ok();

@@ -7,9 +7,9 @@ use zeroize::Zeroizing;
 
 use crate::Error;
 use crate::body::MAX_HOLES;
-use crate::call::CallId;
 use crate::parts::{Joined, Joiner};
 use crate::reader::{Read, StreamReader};
+use crate::request::CallId;
 
 /// Boxes of one author after which it is told, whatever is in them.
 const UNTOLD: u64 = 64;

@@ -29,12 +29,12 @@ pub use self::saved::Card;
 pub(crate) use self::saved::{BoxBytes, Bytes, Identity, Known};
 use self::saved::{EpochKeys, LaneSaved, LateAck, MyLane, Pending, Saved};
 use crate::Error;
-use crate::call::{Call, CallId};
 use crate::codec::{pack, unpack};
-use crate::cx::{Cx, Effect, Owner, Purpose};
+use crate::context::{Effect, Owner, Purpose, StepContext};
 use crate::event::{Event, PlaceId};
 use crate::names::{self, Named};
 use crate::near::{Near, NearWho, Reach};
+use crate::request::{Call, CallId};
 use crate::sealed::Run;
 use crate::store::{Author, Kind, NewMessage, Space, State};
 
@@ -110,7 +110,7 @@ pub(super) fn key_of(id: ConversationId, seq: u64) -> Vec<u8> {
 impl Conversation {
     /// Begins with a group that we have founded or joined.
     pub(crate) fn begin(
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         id: ConversationId,
         place: PlaceId,
         own: Option<String>,
@@ -204,7 +204,7 @@ impl Conversation {
     /// Loads what an earlier run has kept. Without keys (a restored profile) it begins lost, and
     /// asks to be re-added.
     pub(crate) fn load(
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         id: ConversationId,
         place: PlaceId,
         card: Card,
@@ -237,7 +237,7 @@ impl Conversation {
     }
 
     fn restored(
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         id: ConversationId,
         place: PlaceId,
         card: Card,
@@ -273,7 +273,7 @@ impl Conversation {
     }
 
     /// Cards of earlier versions have one name only (`NAME-011`).
-    fn read_old_name(&mut self, cx: &Cx<'_>) -> Result<(), Error> {
+    fn read_old_name(&mut self, cx: &StepContext<'_>) -> Result<(), Error> {
         let given = self.given_now();
         if self.card.split_old_name(given) { self.save_card(cx) } else { Ok(()) }
     }
@@ -289,7 +289,11 @@ impl Conversation {
 
     /// Takes up the title or nick that others have set, and tells: by whom, if that is known.
     /// Our own name stays what it is (`NAME-001`).
-    fn follow_given_name(&mut self, cx: &mut Cx<'_>, by: Option<&str>) -> Result<(), Error> {
+    fn follow_given_name(
+        &mut self,
+        cx: &mut StepContext<'_>,
+        by: Option<&str>,
+    ) -> Result<(), Error> {
         let Some(new) = self.given_now().filter(|new| *new != self.card.given) else {
             return Ok(());
         };
@@ -306,7 +310,7 @@ impl Conversation {
         self.notice(cx, &text)
     }
 
-    fn restore_lanes(&mut self, cx: &Cx<'_>) -> Result<(), Error> {
+    fn restore_lanes(&mut self, cx: &StepContext<'_>) -> Result<(), Error> {
         if let Some(bytes) = cx.store.get(Space::Conversation, &epochs_key(self.id))? {
             self.epochs = unpack(&bytes)?;
         }
@@ -336,7 +340,7 @@ impl Conversation {
     }
 
     /// Takes up the group's current epoch: its lanes, its deciding stream, our place in it.
-    fn enter_epoch(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    fn enter_epoch(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         let Some(group) = &self.group else { return Ok(()) };
         if !group.is_active() {
             return Ok(());
@@ -378,7 +382,7 @@ impl Conversation {
     }
 
     /// Lanes, positions and requests of epochs that have left the window.
-    fn drop_old_epochs(&mut self, cx: &mut Cx<'_>) {
+    fn drop_old_epochs(&mut self, cx: &mut StepContext<'_>) {
         let current = self.saved.mine.epoch;
         let oldest = self.epochs.front().map_or(0, |e| e.epoch);
         for ((_, epoch), lane) in &mut self.lanes {
@@ -448,7 +452,7 @@ impl Conversation {
 
     /// What the two of a direct chat find each other by on a LAN: drawn when they are first in the
     /// group together, and anew when one is added again, for then both are in the same epoch.
-    fn draw_near(&mut self, cx: &Cx<'_>) -> Result<(), Error> {
+    fn draw_near(&mut self, cx: &StepContext<'_>) -> Result<(), Error> {
         if let Some(group) = self.group.as_ref().filter(|g| g.is_active() && self.card.direct) {
             self.saved.near = Some(Zeroizing::new(group.near_secret(cx.mls)?.reveal().to_vec()));
             self.dirty = true;
@@ -489,7 +493,7 @@ impl Conversation {
     }
 
     /// We have ended a direct chat: nothing more is said, but that.
-    pub(crate) fn end(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    pub(crate) fn end(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         self.saved.over = true;
         self.dirty = true;
         self.pump(cx)
@@ -507,7 +511,7 @@ impl Conversation {
     /// Another place: all requests are asked anew there.
     pub(crate) fn move_to(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         place: PlaceId,
         reach: Reach,
     ) -> Result<(), Error> {
@@ -524,7 +528,11 @@ impl Conversation {
         self.set_reach(cx, reach)
     }
 
-    pub(crate) fn timer_changed(&mut self, cx: &mut Cx<'_>, seconds: u32) -> Result<(), Error> {
+    pub(crate) fn timer_changed(
+        &mut self,
+        cx: &mut StepContext<'_>,
+        seconds: u32,
+    ) -> Result<(), Error> {
         self.timer_set(cx, None, seconds)?;
         self.save(cx)
     }
@@ -603,7 +611,7 @@ impl Conversation {
     }
 
     /// Puts a line about the conversation into its history.
-    pub(crate) fn notice(&mut self, cx: &mut Cx<'_>, text: &str) -> Result<(), Error> {
+    pub(crate) fn notice(&mut self, cx: &mut StepContext<'_>, text: &str) -> Result<(), Error> {
         let message = NewMessage {
             conversation: self.id,
             id: MessageId::random(cx.rng),
@@ -624,7 +632,11 @@ impl Conversation {
     }
 
     /// How far this place's requests get now.
-    pub(crate) fn set_reach(&mut self, cx: &mut Cx<'_>, reach: Reach) -> Result<(), Error> {
+    pub(crate) fn set_reach(
+        &mut self,
+        cx: &mut StepContext<'_>,
+        reach: Reach,
+    ) -> Result<(), Error> {
         let could_decide = self.can_decide();
         self.reach = reach;
         if self.can_decide() && !could_decide {
@@ -637,7 +649,7 @@ impl Conversation {
     }
 
     /// Does what can be done now. To be called after each change.
-    pub(crate) fn pump(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    pub(crate) fn pump(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         self.read_lanes(cx)?;
         while self.step_deciding(cx)? {
             self.read_lanes(cx)?;
@@ -651,14 +663,14 @@ impl Conversation {
         self.save(cx)
     }
 
-    fn call(&mut self, cx: &mut Cx<'_>, purpose: Purpose, call: Call) -> CallId {
+    fn call(&mut self, cx: &mut StepContext<'_>, purpose: Purpose, call: Call) -> CallId {
         let hub_only = !self.lan && matches!(purpose, Purpose::Decide(_) | Purpose::CommitDecision);
         cx.out.ask(Owner::Conversation(self.id, purpose), self.place, call, hub_only)
     }
 
     /// Keeps a request open for each lane of the current epoch, and looks at those of past ones now
     /// and then.
-    fn follow_lanes(&mut self, cx: &mut Cx<'_>) {
+    fn follow_lanes(&mut self, cx: &mut StepContext<'_>) {
         if !self.is_online() || self.saved.lost.is_some() {
             return;
         }
@@ -691,7 +703,7 @@ impl Conversation {
     /// The answer to a get or look.
     pub(crate) fn on_boxes(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         purpose: Purpose,
         boxes: Vec<VerifiedBox>,
     ) -> Result<(), Error> {
@@ -726,7 +738,7 @@ impl Conversation {
     /// The hub's word on a box of ours.
     pub(crate) fn on_put(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         purpose: Purpose,
         outcome: PutOutcome,
     ) -> Result<(), Error> {
@@ -743,7 +755,11 @@ impl Conversation {
     }
 
     /// Neighbours may fetch a box of ours from us.
-    pub(crate) fn on_carried(&mut self, cx: &mut Cx<'_>, purpose: Purpose) -> Result<(), Error> {
+    pub(crate) fn on_carried(
+        &mut self,
+        cx: &mut StepContext<'_>,
+        purpose: Purpose,
+    ) -> Result<(), Error> {
         if self.lan {
             return self.on_put(cx, purpose, PutOutcome::Stored);
         }
@@ -779,7 +795,7 @@ impl Conversation {
     }
 
     /// Writes what has changed.
-    fn save(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    fn save(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         if !std::mem::take(&mut self.dirty) {
             return Ok(());
         }
@@ -810,12 +826,12 @@ impl Conversation {
         self.save_card(cx)
     }
 
-    pub(crate) fn save_card(&self, cx: &Cx<'_>) -> Result<(), Error> {
+    pub(crate) fn save_card(&self, cx: &StepContext<'_>) -> Result<(), Error> {
         Ok(cx.store.put(Space::Card, self.id.as_bytes(), &pack(&self.card)?)?)
     }
 
     /// Forgets it: keys, outbox, history.
-    pub(crate) fn remove(mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    pub(crate) fn remove(mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         for call in self.open_calls() {
             cx.out.cancel(call);
         }

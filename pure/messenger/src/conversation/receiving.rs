@@ -10,7 +10,7 @@ use super::saved::Intent;
 use crate::Error;
 use crate::body::{Body, Envelope, FileOffer};
 use crate::codec::{pack, unpack};
-use crate::cx::{Cx, Effect};
+use crate::context::{Effect, StepContext};
 use crate::event::Event;
 use crate::store::{Author, Kind, NewMessage, Reaction, Space, State};
 
@@ -37,7 +37,7 @@ fn orphan_key(id: ConversationId, target: Option<MessageId>) -> Vec<u8> {
 impl Conversation {
     /// Takes all that the lanes have. A member's boxes of an epoch are read before those of a later
     /// one, so that its messages stand in the order in which it said them (`GROUP-014`).
-    pub(super) fn read_lanes(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    pub(super) fn read_lanes(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         if self.saved.lost.is_some() {
             return Ok(());
         }
@@ -70,13 +70,13 @@ impl Conversation {
 
     fn incoming(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         member: MemberId,
         epoch: u64,
         message: &[u8],
     ) -> Result<(), Error> {
         let Some(group) = self.group.as_mut() else { return Ok(()) };
-        let decrypted = match group.decrypt(cx.mls, &Cx::kept(cx), message) {
+        let decrypted = match group.decrypt(cx.mls, &cx.kept(), message) {
             Ok(decrypted) => decrypted,
             Err(e2ee::Error::Storage) => return Err(e2ee::Error::Storage.into()),
             Err(_) => {
@@ -102,14 +102,19 @@ impl Conversation {
         self.take(cx, member, envelope)
     }
 
-    fn want_ack(&mut self, cx: &mut Cx<'_>, member: MemberId, epoch: u64) {
+    fn want_ack(&mut self, cx: &mut StepContext<'_>, member: MemberId, epoch: u64) {
         if let Some(lane) = self.lanes.get_mut(&(member, epoch)) {
             lane.unacked = true;
         }
         self.ack_soon(cx);
     }
 
-    fn take(&mut self, cx: &mut Cx<'_>, member: MemberId, envelope: Envelope) -> Result<(), Error> {
+    fn take(
+        &mut self,
+        cx: &mut StepContext<'_>,
+        member: MemberId,
+        envelope: Envelope,
+    ) -> Result<(), Error> {
         let (id, at) = (envelope.id, envelope.at());
         let author = Author::Member(member);
         match envelope.body {
@@ -170,7 +175,7 @@ impl Conversation {
     #[allow(clippy::too_many_arguments, reason = "the fields of one message")]
     fn received(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         member: MemberId,
         id: MessageId,
         at: Timestamp,
@@ -206,7 +211,7 @@ impl Conversation {
     /// anew.
     fn keep_orphan(
         &self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         target: MessageId,
         orphan: &Orphan,
     ) -> Result<(), Error> {
@@ -221,7 +226,12 @@ impl Conversation {
         Ok(())
     }
 
-    fn apply_orphan(&self, cx: &mut Cx<'_>, member: MemberId, id: MessageId) -> Result<(), Error> {
+    fn apply_orphan(
+        &self,
+        cx: &mut StepContext<'_>,
+        member: MemberId,
+        id: MessageId,
+    ) -> Result<(), Error> {
         let key = orphan_key(self.id, Some(id));
         let Some(bytes) = cx.store.get(Space::Conversation, &key)? else { return Ok(()) };
         let orphan: Orphan = unpack(&bytes)?;
@@ -236,7 +246,7 @@ impl Conversation {
         Ok(())
     }
 
-    fn changed(&self, cx: &mut Cx<'_>, id: MessageId, done: bool) -> Result<(), Error> {
+    fn changed(&self, cx: &mut StepContext<'_>, id: MessageId, done: bool) -> Result<(), Error> {
         if done {
             cx.event(Event::Changed { conversation: self.id, id });
         }
@@ -246,7 +256,7 @@ impl Conversation {
     /// The time until messages disappear; by us when `by` is none.
     pub(super) fn timer_set(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         by: Option<MemberId>,
         seconds: u32,
     ) -> Result<(), Error> {
@@ -264,7 +274,7 @@ impl Conversation {
         self.notice(cx, &text)
     }
 
-    fn on_seen(&mut self, cx: &mut Cx<'_>, ids: &[MessageId]) -> Result<(), Error> {
+    fn on_seen(&mut self, cx: &mut StepContext<'_>, ids: &[MessageId]) -> Result<(), Error> {
         // In a group one reader does not speak for all.
         if !self.card.direct {
             return Ok(());
@@ -279,7 +289,7 @@ impl Conversation {
 
     fn offered(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         member: MemberId,
         id: MessageId,
         at: Timestamp,
@@ -294,7 +304,7 @@ impl Conversation {
         Ok(())
     }
 
-    fn wants_to_leave(&mut self, cx: &mut Cx<'_>, member: MemberId) -> Result<(), Error> {
+    fn wants_to_leave(&mut self, cx: &mut StepContext<'_>, member: MemberId) -> Result<(), Error> {
         let name = self.name_of(member);
         if self.card.direct {
             self.saved.over = true;

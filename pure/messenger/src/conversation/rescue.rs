@@ -16,11 +16,11 @@ use zeroize::Zeroizing;
 use super::Conversation;
 use super::saved::{Intent, Lost};
 use crate::Error;
-use crate::call::{Call, CallId};
-use crate::cx::{Cx, Effect, Purpose};
+use crate::context::{Effect, Purpose, StepContext};
 use crate::event::Event;
 use crate::parts::{Joined, Joiner, split};
 use crate::reader::{Read, StreamReader};
+use crate::request::{Call, CallId};
 use crate::sealed::Run;
 
 /// How often members look for rescue messages, ms; and how often somebody who waits for an answer.
@@ -90,13 +90,13 @@ impl Rescues {
 
 impl Conversation {
     /// We cannot read on: from now on we ask to be added again.
-    pub(super) fn lose(&mut self, cx: &mut Cx<'_>, why: &str) -> Result<(), Error> {
+    pub(super) fn lose(&mut self, cx: &mut StepContext<'_>, why: &str) -> Result<(), Error> {
         if self.saved.lost.is_some() || self.saved.over {
             return Ok(());
         }
         let secret = MemberSecret::from_bytes(&self.saved.secret)?.renewed(cx.rng);
         let name = self.my_name(cx)?;
-        let package = key_package(cx.mls, &Cx::kept(cx), &secret, name)?;
+        let package = key_package(cx.mls, &cx.kept(), &secret, name)?;
         self.saved.lost = Some(Lost {
             secret: secret.to_bytes(),
             request: Vec::new(),
@@ -124,7 +124,7 @@ impl Conversation {
         self.notice(cx, &format!("{why}; asking another member to add it again"))
     }
 
-    fn my_name(&self, cx: &Cx<'_>) -> Result<Nick, Error> {
+    fn my_name(&self, cx: &StepContext<'_>) -> Result<Nick, Error> {
         let kept = cx.store.get(crate::store::Space::Setting, b"name")?;
         let text = kept.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
         Ok(Nick::new(&text).or_else(|_| Nick::new("somebody"))?)
@@ -139,7 +139,7 @@ impl Conversation {
 
     pub(super) fn send_welcome(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         member: MemberId,
         welcome: &[u8],
     ) -> Result<(), Error> {
@@ -148,7 +148,7 @@ impl Conversation {
     }
 
     /// Puts the next part of our rescue messages, at the first free index.
-    fn write_rescue(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    fn write_rescue(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         if !self.can_decide() || !self.rescues.run.is_ready(0, cx.now) {
             return Ok(());
         }
@@ -163,7 +163,7 @@ impl Conversation {
 
     pub(super) fn on_rescue_put(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         _: usize,
         outcome: PutOutcome,
     ) -> Result<(), Error> {
@@ -194,7 +194,7 @@ impl Conversation {
     }
 
     /// Looks for rescue messages when it is time, and writes ours.
-    pub(super) fn step_rescue(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    pub(super) fn step_rescue(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         self.write_rescue(cx)?;
         if self.saved.over || !self.can_decide() {
             return Ok(());
@@ -227,7 +227,7 @@ impl Conversation {
     }
 
     /// Looks now: somebody says that they need us.
-    pub(crate) fn look_for_rescues(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    pub(crate) fn look_for_rescues(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         let members: Vec<(MemberId, Vec<u8>)> =
             self.card.members.iter().map(|(id, known)| (*id, known.rescue.clone())).collect();
         for (member, first) in members {
@@ -257,7 +257,7 @@ impl Conversation {
 
     pub(super) fn on_rescue_boxes(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         member: MemberId,
         boxes: Vec<VerifiedBox>,
     ) -> Result<(), Error> {
@@ -297,7 +297,7 @@ impl Conversation {
 
     fn on_rescue(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         from: MemberId,
         message: Message,
     ) -> Result<(), Error> {
@@ -317,7 +317,7 @@ impl Conversation {
     /// whoever has them as a contact with compared safety words.
     fn asked_for_rescue(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         from: MemberId,
         package: Vec<u8>,
     ) -> Result<(), Error> {
@@ -345,7 +345,7 @@ impl Conversation {
     /// Adds somebody anew.
     pub(crate) fn readd(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         member: MemberId,
         key_package: Vec<u8>,
     ) -> Result<(), Error> {
@@ -366,10 +366,10 @@ impl Conversation {
         self.pump(cx)
     }
 
-    fn rescued(&mut self, cx: &mut Cx<'_>, welcome: &[u8]) -> Result<(), Error> {
+    fn rescued(&mut self, cx: &mut StepContext<'_>, welcome: &[u8]) -> Result<(), Error> {
         let Some(lost) = &self.saved.lost else { return Ok(()) };
         let secret = MemberSecret::from_bytes(&lost.secret)?;
-        let group = match Group::join(cx.mls, &Cx::kept(cx), welcome, secret) {
+        let group = match Group::join(cx.mls, &cx.kept(), welcome, secret) {
             Ok(group) if group.id() == self.card.group.as_slice() => group,
             Err(e2ee::Error::Storage) => return Err(e2ee::Error::Storage.into()),
             // A welcome for an earlier request.
@@ -395,7 +395,7 @@ impl Conversation {
     /// Another member's state. The same epoch with another authenticator is a fork.
     fn on_head(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         from: MemberId,
         epoch: u64,
         authenticator: [u8; 32],
@@ -416,13 +416,13 @@ impl Conversation {
     }
 
     /// Tells the others where we stand, for somebody has been silent for long.
-    pub(crate) fn show_head(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    pub(crate) fn show_head(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         self.push_head();
         self.look_for_rescues(cx)?;
         self.pump(cx)
     }
 
-    fn send_again_later(&mut self, cx: &mut Cx<'_>, seq: u64) -> Result<(), Error> {
+    fn send_again_later(&mut self, cx: &mut StepContext<'_>, seq: u64) -> Result<(), Error> {
         let tracked = self.pending.get(&seq).is_some_and(|p| p.tracked);
         if tracked { self.send_anew(cx, seq) } else { self.forget_pending(cx, seq) }
     }

@@ -11,13 +11,13 @@ use super::saved::{Intent, Pending, Placed};
 use super::{Conversation, key_of};
 use crate::Error;
 use crate::body::{AckEntry, Body, Envelope, MAX_ENTRIES};
-use crate::call::Call;
 use crate::codec::pack;
-use crate::cx::{Cx, Purpose};
+use crate::context::{Purpose, StepContext};
 use crate::event::Event;
 use crate::near::Reach;
 use crate::parts::split_for;
 use crate::reader::WINDOW;
+use crate::request::Call;
 use crate::sealed::{Run, seal_all};
 use crate::store::{Space, State};
 
@@ -48,7 +48,7 @@ impl Conversation {
     /// Queues a message; it leaves when the conversation can write.
     pub(crate) fn queue(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         id: MessageId,
         body: Body,
     ) -> Result<(), Error> {
@@ -65,13 +65,22 @@ impl Conversation {
         self.keep_pending(cx, seq, pending)
     }
 
-    fn keep_pending(&mut self, cx: &mut Cx<'_>, seq: u64, pending: Pending) -> Result<(), Error> {
+    fn keep_pending(
+        &mut self,
+        cx: &mut StepContext<'_>,
+        seq: u64,
+        pending: Pending,
+    ) -> Result<(), Error> {
         cx.store.put(Space::Outbox, &key_of(self.id, seq), &pack(&pending)?)?;
         self.pending.insert(seq, pending);
         Ok(())
     }
 
-    pub(super) fn forget_pending(&mut self, cx: &mut Cx<'_>, seq: u64) -> Result<(), Error> {
+    pub(super) fn forget_pending(
+        &mut self,
+        cx: &mut StepContext<'_>,
+        seq: u64,
+    ) -> Result<(), Error> {
         cx.store.remove(Space::Outbox, &key_of(self.id, seq))?;
         if let Some(run) = self.runs.remove(&seq) {
             for call in run.calls() {
@@ -83,7 +92,11 @@ impl Conversation {
     }
 
     /// Takes a queued message back; false when it has left already.
-    pub(crate) fn cancel(&mut self, cx: &mut Cx<'_>, id: MessageId) -> Result<bool, Error> {
+    pub(crate) fn cancel(
+        &mut self,
+        cx: &mut StepContext<'_>,
+        id: MessageId,
+    ) -> Result<bool, Error> {
         let Some((&seq, pending)) = self.pending.iter().find(|(_, p)| p.id == id) else {
             return Err(Error::NoSuch("message on its way"));
         };
@@ -150,7 +163,7 @@ impl Conversation {
 
     /// The hub has come in reach: what is sealed and not there waits until it is known whether its
     /// epoch is over.
-    pub(super) fn note_sealed(&mut self, cx: &mut Cx<'_>) {
+    pub(super) fn note_sealed(&mut self, cx: &mut StepContext<'_>) {
         if self.lan {
             return;
         }
@@ -177,7 +190,7 @@ impl Conversation {
     }
 
     /// Encrypts and places queued messages, as far as the window allows.
-    pub(super) fn seal_queued(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    pub(super) fn seal_queued(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         // While the hub is out of reach nobody can know what was decided: chat goes on in the epoch
         // that is known.
         let ready = self.caught_up || self.reach == Reach::Near && !self.lan;
@@ -204,7 +217,7 @@ impl Conversation {
 
     /// Draws new keys of ours after some messages, or some time: whoever stole the old ones is shut
     /// out again (`GROUP-013`).
-    fn refresh_sometimes(&mut self, cx: &mut Cx<'_>) {
+    fn refresh_sometimes(&mut self, cx: &mut StepContext<'_>) {
         self.saved.unrefreshed = self.saved.unrefreshed.saturating_add(1);
         let age = cx.now.as_millis().saturating_sub(self.saved.refreshed_at);
         let due = self.saved.unrefreshed >= REFRESH_MESSAGES || age >= REFRESH_MS;
@@ -216,13 +229,17 @@ impl Conversation {
         }
     }
 
-    fn place_message(&mut self, cx: &mut Cx<'_>, pending: &Pending) -> Result<Placed, Error> {
+    fn place_message(
+        &mut self,
+        cx: &mut StepContext<'_>,
+        pending: &Pending,
+    ) -> Result<Placed, Error> {
         let keys = self.epochs.back().ok_or(Error::Damaged)?;
         let context = keys.secret().ok_or(Error::Damaged)?;
         let waiting: BTreeSet<_> =
             keys.members.keys().copied().filter(|m| *m != self.card.me).collect();
         let group = self.group.as_mut().ok_or(Error::Damaged)?;
-        let message = group.encrypt(cx.mls, &crate::cx::Cx::kept(cx), &pending.envelope)?;
+        let message = group.encrypt(cx.mls, &cx.kept(), &pending.envelope)?;
         let at = WriteCapability::from_bytes(&self.saved.mine.next)?;
         // Without the hub its route is not known: what is sealed now fits any.
         let sizes = if self.can_decide() { self.sizes } else { Sizes::Uniform };
@@ -249,7 +266,11 @@ impl Conversation {
 
     /// The boxes that this conversation seals from now on. What is sealed, not at the hub, and too
     /// long for the route in use is encrypted anew.
-    pub(crate) fn set_sizes(&mut self, cx: &mut Cx<'_>, sizes: Sizes) -> Result<(), Error> {
+    pub(crate) fn set_sizes(
+        &mut self,
+        cx: &mut StepContext<'_>,
+        sizes: Sizes,
+    ) -> Result<(), Error> {
         self.sizes = sizes;
         if sizes == Sizes::Ladder {
             return Ok(());
@@ -264,7 +285,7 @@ impl Conversation {
 
     /// Puts sealed boxes, in order, a window at a time. To the hub also those that neighbours have,
     /// once it is known whether their epoch is over.
-    pub(super) fn put_boxes(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    pub(super) fn put_boxes(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         if !self.is_online() {
             return Ok(());
         }
@@ -300,7 +321,12 @@ impl Conversation {
     }
 
     /// The first packet of a put has left.
-    pub(crate) fn on_sent(&mut self, cx: &mut Cx<'_>, seq: u64, index: usize) -> Result<(), Error> {
+    pub(crate) fn on_sent(
+        &mut self,
+        cx: &mut StepContext<'_>,
+        seq: u64,
+        index: usize,
+    ) -> Result<(), Error> {
         let Some(pending) = self.pending.get(&seq) else { return Ok(()) };
         let len = pending.placed.as_ref().map_or(0, |p| p.boxes.len());
         let (id, shown) = (pending.id, pending.shown);
@@ -316,7 +342,7 @@ impl Conversation {
     /// Neighbours may fetch this box from us. It stays until the hub has it, or everybody.
     pub(super) fn on_message_carried(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         seq: u64,
         index: usize,
     ) -> Result<(), Error> {
@@ -337,12 +363,17 @@ impl Conversation {
     }
 
     /// A message of ours went so far by the route of this step.
-    fn travelled(&self, cx: &mut Cx<'_>, id: MessageId, state: State) -> Result<(), Error> {
+    fn travelled(
+        &self,
+        cx: &mut StepContext<'_>,
+        id: MessageId,
+        state: State,
+    ) -> Result<(), Error> {
         cx.store.set_route(&self.id, &id, cx.via)?;
         self.further(cx, id, state)
     }
 
-    fn further(&self, cx: &mut Cx<'_>, id: MessageId, state: State) -> Result<(), Error> {
+    fn further(&self, cx: &mut StepContext<'_>, id: MessageId, state: State) -> Result<(), Error> {
         if cx.store.set_state(&self.id, &id, state)? {
             cx.event(Event::State { conversation: self.id, id, state });
         }
@@ -351,7 +382,7 @@ impl Conversation {
 
     pub(super) fn on_message_put(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         seq: u64,
         index: usize,
         outcome: PutOutcome,
@@ -389,7 +420,7 @@ impl Conversation {
     /// A member has read our boxes up to here.
     pub(super) fn on_ack(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut StepContext<'_>,
         from: MemberId,
         entry: &AckEntry,
         show: bool,
@@ -428,7 +459,7 @@ impl Conversation {
         self.settle_acknowledged(cx)
     }
 
-    pub(super) fn send_anew(&mut self, cx: &mut Cx<'_>, seq: u64) -> Result<(), Error> {
+    pub(super) fn send_anew(&mut self, cx: &mut StepContext<'_>, seq: u64) -> Result<(), Error> {
         let Some(mut pending) = self.pending.remove(&seq) else { return Ok(()) };
         if let Some(run) = self.runs.remove(&seq) {
             for call in run.calls() {
@@ -450,7 +481,7 @@ impl Conversation {
     }
 
     /// Everything that is not acknowledged goes out again in the epoch that begins.
-    pub(super) fn send_all_anew(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    pub(super) fn send_all_anew(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         let placed = |p: &Pending| {
             p.tracked && p.placed.as_ref().is_some_and(|b| b.epoch < self.saved.mine.epoch)
         };
@@ -461,7 +492,7 @@ impl Conversation {
 
     /// What nobody can fetch any more is sent anew: its boxes have left the hub, or never came
     /// there while their epoch was read.
-    pub(super) fn requeue(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    pub(super) fn requeue(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         let oldest = self.epochs.front().map_or(0, |e| e.epoch);
         let old = |at: u64| cx.now.as_millis().saturating_sub(at) > RESEND_MS;
         let current = self.saved.mine.epoch;
@@ -487,7 +518,7 @@ impl Conversation {
     }
 
     /// Forgets what every recipient has.
-    pub(super) fn settle_acknowledged(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    pub(super) fn settle_acknowledged(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         let mut done = Vec::new();
         for (seq, pending) in &self.pending {
             let Some(placed) = &pending.placed else { continue };
@@ -561,7 +592,7 @@ impl Conversation {
     }
 
     /// Something came that wants an acknowledgement.
-    pub(super) fn ack_soon(&mut self, cx: &mut Cx<'_>) {
+    pub(super) fn ack_soon(&mut self, cx: &mut StepContext<'_>) {
         if self.saved.ack_due.is_none() {
             let others =
                 u64::try_from(self.card.members.len().saturating_sub(1)).unwrap_or(u64::MAX);
@@ -573,14 +604,14 @@ impl Conversation {
         }
     }
 
-    fn acknowledge_again(&mut self, cx: &mut Cx<'_>) {
+    fn acknowledge_again(&mut self, cx: &mut StepContext<'_>) {
         for lane in self.lanes.values_mut().filter(|l| l.done() > 0) {
             lane.unacked = true;
         }
         self.ack_soon(cx);
     }
 
-    pub(super) fn ack_if_due(&mut self, cx: &mut Cx<'_>) -> Result<(), Error> {
+    pub(super) fn ack_if_due(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         let due = self.saved.ack_due.is_some_and(|at| at <= cx.now.as_millis());
         if !due || !self.can_write() || !self.is_online() {
             return Ok(());

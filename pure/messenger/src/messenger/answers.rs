@@ -6,12 +6,12 @@ use wire::hub::PutOutcome;
 
 use super::{Messenger, Step, cx};
 use crate::Error;
-use crate::call::CallId;
+use crate::context::{Owner, Purpose};
 use crate::conversation::Conversation;
-use crate::cx::{Owner, Purpose};
 use crate::event::{FileState, PlaceId};
 use crate::invite::Accepted;
 use crate::near::Reach;
+use crate::request::CallId;
 
 impl Messenger {
     /// How far the requests of a place get now. Those that are open stay open: whoever is in reach
@@ -98,7 +98,7 @@ impl Messenger {
                     conversation.on_carried(&mut cx, purpose)?;
                 }
             }
-            Owner::Inviting(id, crate::cx::InvitePurpose::Put(index)) => {
+            Owner::Inviting(id, crate::context::InvitePurpose::Put(index)) => {
                 if let Some(inviting) = self.inviting.get_mut(&id) {
                     inviting.on_carried(&mut cx, index)?;
                 }
@@ -138,7 +138,7 @@ impl Messenger {
                     conversation.on_put(&mut cx, purpose, outcome)?;
                 }
             }
-            Owner::Inviting(id, crate::cx::InvitePurpose::Put(index)) => {
+            Owner::Inviting(id, crate::context::InvitePurpose::Put(index)) => {
                 if let Some(inviting) = self.inviting.get_mut(&id) {
                     inviting.on_put(&mut cx, index, outcome)?;
                 }

@@ -9,7 +9,6 @@ use super::{Messenger, Step, cx};
 use crate::Error;
 use crate::body::{Body, MAX_EMOJI, MAX_ENTRIES, MAX_TEXT, MAX_TIMER_S};
 use crate::conversation::{Conversation, Identity};
-use crate::cx::Cx;
 use crate::event::{Event, FileState};
 use crate::invite::{Accepting, Inviting};
 use crate::names::Found;
@@ -441,7 +440,7 @@ impl Messenger {
             Secret::random(cx.rng),
         )?;
         let group_id = Secret::random(cx.rng);
-        let group = Group::found(cx.mls, &Cx::kept(&cx), &group_id, secret, my_name, &charter)?;
+        let group = Group::found(cx.mls, &cx.kept(), &group_id, secret, my_name, &charter)?;
         let id = ConversationId::random(cx.rng);
         let mut cx = cx!(self, step);
         let conversation = Conversation::begin(&mut cx, id, place, None, floor, group)?;

@@ -7,8 +7,8 @@ use super::{Messenger, Step, cx};
 use crate::Error;
 use crate::body::Body;
 use crate::codec::{pack, unpack};
+use crate::context::Effect;
 use crate::conversation::Conversation;
-use crate::cx::{Cx, Effect};
 use crate::event::{Event, Output};
 use crate::invite::GroupInvitation;
 use crate::store::Space;
@@ -134,7 +134,7 @@ impl Messenger {
         let name = self.my_name(step.store)?;
         let cx = cx!(self, step);
         let secret = MemberSecret::random(cx.rng);
-        let package = key_package(cx.mls, &Cx::kept(&cx), &secret, name)?;
+        let package = key_package(cx.mls, &cx.kept(), &secret, name)?;
         record.secret = Some(secret.to_bytes());
         step.store.put(Space::Invite, &got_key(token), &pack(&record)?)?;
         self.tell(step, record.via, Body::Accept { token, key_package: Some(package) })
@@ -164,10 +164,10 @@ impl Messenger {
         while let Some(effect) = self.out.effects.pop_front() {
             match effect {
                 Effect::Invited { via, token, title, members } => {
-                    self.invited(step, via, token, title, members)?
+                    self.invited(step, via, token, title, members)?;
                 }
                 Effect::Accepted { via, token, key_package } => {
-                    self.answered(step, via, token, key_package)?
+                    self.answered(step, via, token, key_package)?;
                 }
                 Effect::Added { via, token, welcome } => {
                     step.store.remove(Space::Invite, &sent_key(token))?;
@@ -176,7 +176,7 @@ impl Messenger {
                     }
                 }
                 Effect::Welcomed { via, token, welcome } => {
-                    self.welcomed(step, via, token, &welcome)?
+                    self.welcomed(step, via, token, &welcome)?;
                 }
                 Effect::Renamed => self.label_all(),
                 Effect::RescueAsked { conversation, contact, member, package } => {
@@ -298,7 +298,7 @@ impl Messenger {
             return Ok(());
         };
         let cx = cx!(self, step);
-        let group = match Group::join(cx.mls, &Cx::kept(&cx), welcome, secret) {
+        let group = match Group::join(cx.mls, &cx.kept(), welcome, secret) {
             Ok(group) => group,
             Err(e2ee::Error::Storage) => return Err(e2ee::Error::Storage.into()),
             Err(_) => {

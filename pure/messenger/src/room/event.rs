@@ -3,7 +3,7 @@
 use e2ee::TalkerKey;
 use wire::Timestamp;
 
-use crate::call::{Call, CallId};
+use crate::request::{Call, CallId};
 
 /// What a room hands out.
 #[derive(Debug)]

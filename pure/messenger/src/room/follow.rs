@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use e2ee::{Assembler, Door, DoorKey, Nick, TalkerKey};
 use wire::Timestamp;
 
-use crate::call::CallId;
 use crate::reader::StreamReader;
+use crate::request::CallId;
 
 /// A stream that is being read.
 pub(super) struct Follow {

@@ -8,8 +8,8 @@ use super::follow::{Follow, Lane, Talker};
 use super::owner::Command;
 use super::{Call, JOIN_GRACE_MS, MAX_TALKERS, Purpose, Room, RoomEvent};
 use crate::Error;
-use crate::call::CallId;
 use crate::reader::{Read, StreamReader};
+use crate::request::CallId;
 
 impl Room {
     /// Opens the door lanes of every hour that the keys can open and that are not being read.

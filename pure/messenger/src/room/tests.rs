@@ -164,7 +164,7 @@ impl World {
                     Output::Event(event) => client.events.push(event),
                     Output::Cancel(call) => drop(client.open.remove(&call)),
                     Output::Call(call, Call::Get(ids) | Call::Look(ids)) => {
-                        drop(client.open.insert(call, ids))
+                        drop(client.open.insert(call, ids));
                     }
                     Output::Call(call, Call::Put(sealed)) => {
                         client.room.on_sent(call);
@@ -399,7 +399,7 @@ fn an_owner_who_reads_the_own_order_before_it_is_stored_is_not_locked_out() {
             Output::Event(event) => client.events.push(event),
             Output::Cancel(call) => drop(client.open.remove(&call)),
             Output::Call(call, Call::Get(ids) | Call::Look(ids)) => {
-                drop(client.open.insert(call, ids))
+                drop(client.open.insert(call, ids));
             }
             Output::Call(call, Call::Put(sealed)) => {
                 let outcome = world.hub.put(&sealed).unwrap();

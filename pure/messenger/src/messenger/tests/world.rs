@@ -11,10 +11,10 @@ use wire::hub::PutOutcome;
 use wire::id::AccessKey;
 use wire::{DirectoryPointer, NetworkId, NodeId};
 
-use crate::call::{Call, CallId};
 use crate::event::{Event, FileState, Output};
 use crate::messenger::{Messenger, Settings, Step};
 use crate::near::Reach;
+use crate::request::{Call, CallId};
 use crate::store::memory::MemoryStore;
 use crate::store::{Author, Kind, State, Store, StoredMessage};
 

@@ -8,12 +8,12 @@ use rand_core::CryptoRng;
 use wire::Timestamp;
 
 use crate::body::FileOffer;
-use crate::call::{Call, CallId};
 use crate::event::{Event, Output, PlaceId};
+use crate::request::{Call, CallId};
 use crate::store::{Space, Store};
 
 /// Time, randomness, store and output of one step.
-pub(crate) struct Cx<'a> {
+pub(crate) struct StepContext<'a> {
     pub(crate) now: Timestamp,
     pub(crate) rng: &'a mut dyn CryptoRng,
     pub(crate) store: &'a dyn Store,
@@ -22,7 +22,7 @@ pub(crate) struct Cx<'a> {
     pub(crate) out: &'a mut Out,
 }
 
-impl Cx<'_> {
+impl StepContext<'_> {
     pub(crate) fn kept(&self) -> MlsSpace<'_> {
         MlsSpace(self.store)
     }
