@@ -79,8 +79,8 @@ pub(crate) enum Purpose {
     CommitDecision,
     /// This member's rescue boxes.
     Rescue(MemberId),
-    /// A part of our rescue message.
-    RescueWrite(usize),
+    /// The next part of our rescue messages.
+    RescueWrite,
 }
 
 /// What an invite's request is for.

@@ -177,7 +177,8 @@ impl Messenger {
         for (key, value) in step.store.scan(Space::Transfer, &[])? {
             let id = TransferId::from_slice(&key).ok_or(Error::Damaged)?;
             let transfer: Transfer = unpack(&value)?;
-            let place = messenger.conversations.get(&transfer.conversation).map(|c| c.place);
+            let place =
+                messenger.conversations.get(&transfer.conversation).map(Conversation::place);
             if let Some(place) = place {
                 messenger.transfers.insert(id, Moving::open(id, place, transfer)?);
             }
@@ -250,13 +251,13 @@ impl Messenger {
     /// Where a conversation's boxes lie.
     #[must_use]
     pub fn place_of(&self, id: ConversationId) -> Option<PlaceId> {
-        self.conversations.get(&id).map(|c| c.place)
+        self.conversations.get(&id).map(Conversation::place)
     }
 
     /// All places in use.
     #[must_use]
     pub fn places(&self) -> Vec<PlaceId> {
-        let mut all: Vec<PlaceId> = self.conversations.values().map(|c| c.place).collect();
+        let mut all: Vec<PlaceId> = self.conversations.values().map(Conversation::place).collect();
         all.extend(self.inviting.values().filter(|i| i.deadline().is_some()).map(|i| i.place));
         all.extend(self.accepting.values().map(|a| a.place));
         all.sort_unstable();
@@ -470,11 +471,12 @@ impl Messenger {
         conversation.show_delivery = self.settings.delivery_receipts;
         // The charter may be stricter than what we met under.
         let floor = conversation.floor();
-        if let Some(network) = self.place(conversation.place).map(|p| p.0.clone()) {
-            conversation.place = self.place_for(&network, floor);
+        if let Some(network) = self.place(conversation.place()).map(|p| p.0.clone()) {
+            let place = self.place_for(&network, floor);
+            conversation.set_place(place);
         }
-        let reach = self.reach.get(&conversation.place).copied().unwrap_or_default();
-        let sizes = self.sizes.get(&conversation.place).copied().unwrap_or_default();
+        let reach = self.reach.get(&conversation.place()).copied().unwrap_or_default();
+        let sizes = self.sizes.get(&conversation.place()).copied().unwrap_or_default();
         let mut cx = cx!(self, step);
         cx.event(Event::Opened { conversation: id });
         conversation.set_sizes(&mut cx, sizes)?;

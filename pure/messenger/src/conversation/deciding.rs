@@ -1,44 +1,72 @@
-//! Which commit ends an epoch: ours, another member's, and what happens when its body does not come
-//! (DESIGN 4).
+//! Reading decisions: which commit ends the current epoch.
+//!
+//! ```text
+//!                 a look finds nothing
+//! [open] ──► [not caught up] ─────────────► [caught up: commits and messages may leave]
+//!               │        ▲                        │
+//!               │        └── the hub was away, or our deciding box came second
+//!               └───────────────┬─────────────────┘
+//!                               │ the first box that verifies (GROUP-004, GROUP-005)
+//!                    ┌──────────┴──────────┐
+//!                  ours                another's
+//!                    │                     ▼
+//!                    │                 [decided: the body is fetched]
+//!                    │                     │ bad, or late by ten minutes (GROUP-007)
+//!                    │                     ├───────────────► [held up: told once]
+//!                    │                     │ whole, and it fits     │ comes after all
+//!                    ▼                     ▼                        │
+//!                 next epoch ◄──────── applied ◄────────────────────┘
+//! ```
+//!
+//! A decision is never passed over, not even when its body is bad: a second decision for one epoch
+//! would split the group.
 
-use e2ee::id::{MemberId, MessageId};
-use e2ee::mls::{Applied, Changes, DECIDE_CONTEXT, Decision, Group, Invited};
-use streams::{BoxClass, Sizes, VerifiedBox, WriteCapability, pad, unpad};
+use e2ee::id::MemberId;
+use e2ee::mls::{DECIDE_CONTEXT, Decision, Group};
+use streams::{BoxClass, VerifiedBox, WriteCapability, pad, unpad};
 use wire::Timestamp;
-use wire::hub::PutOutcome;
 use zeroize::Zeroizing;
 
-use super::Conversation;
-use super::saved::{BoxBytes, Intent, PendingCommit};
+use super::link::Link;
+use super::saved::BoxBytes;
 use crate::Error;
-use crate::context::{Effect, Purpose, StepContext};
-use crate::event::Event;
-use crate::near::Reach;
-use crate::parts::{Joined, Joiner, split};
-use crate::reader::{Read, StreamReader, WINDOW};
+use crate::context::{Purpose, StepContext};
+use crate::parts::{Joined, Joiner};
+use crate::reader::{Read, StreamReader};
 use crate::request::{Call, CallId};
-use crate::sealed::{Run, seal_all};
 
-/// People that one commit adds at most.
-const MAX_ADDED: usize = 32;
-/// BACAP context of the streams that hold commits.
-const BODY_CONTEXT: &[u8] = b"hushwing commit v1";
-/// So long a body may take after its decision before the conversation is said to be held up, ms.
+/// BACAP context of the streams that hold the bodies of commits.
+pub(super) const BODY_CONTEXT: &[u8] = b"hushwing commit v1";
+/// How long to wait for a commit's body before the group is reported as held up, ms.
 const HELD_MS: u64 = 600_000;
-/// Whoever has not asked for so long may have missed decisions that the hub has forgotten, ms.
+/// How long one may be away without missing decisions that the hub has forgotten, ms.
 const AWAY_MS: u64 = 13 * 86_400_000;
+/// How often the time of the last look is written down, ms: a restart in between changes nothing.
+const NOTE_MS: u64 = 3_600_000;
 
-/// The deciding stream of the current epoch.
+/// Reads the deciding stream of the current epoch.
 pub(super) struct Deciding {
-    epoch: u64,
-    stream: WriteCapability,
-    reader: StreamReader,
-    open: Option<CallId>,
-    found: Option<Found>,
+    stream: Option<Stream>,
+    /// When the stream was last known to be empty ahead of us, ms.
+    pub(super) decided_at: u64,
+    /// Whose commit holds the conversation up.
+    pub(super) held_by: Option<MemberId>,
+    /// Nothing was decided in this epoch when we last asked.
+    pub(super) caught_up: bool,
+    pub(super) dirty: bool,
 }
 
-/// A decision that is not ours.
-struct Found {
+/// The deciding stream of one epoch: every member may write it.
+struct Stream {
+    epoch: u64,
+    write: WriteCapability,
+    reader: StreamReader,
+    open: Option<CallId>,
+    decided: Option<Decided>,
+}
+
+/// A decision by somebody else.
+struct Decided {
     decision: Decision,
     by: MemberId,
     since: Timestamp,
@@ -50,127 +78,141 @@ struct Found {
     told: bool,
 }
 
-impl Deciding {
-    pub(super) fn calls(&self) -> impl Iterator<Item = CallId> + '_ {
-        self.open.into_iter().chain(self.found.as_ref().and_then(|f| f.open))
-    }
+/// What the deciding stream gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Nothing new.
+    Nothing,
+    /// Our own decision came first.
+    Ours,
+    /// Another member's did.
+    Theirs,
 }
 
-impl Conversation {
-    pub(super) fn open_deciding(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
-        if let Some(old) = self.deciding.take() {
-            old.calls().for_each(|call| cx.out.cancel(call));
-        }
-        let Some(group) = self.group.as_ref().filter(|g| g.is_active()) else { return Ok(()) };
-        let stream = group.deciding_stream(cx.mls)?;
-        let reader =
-            StreamReader::new(stream.read_capability(), DECIDE_CONTEXT.to_vec())?.patient();
-        self.deciding =
-            Some(Deciding { epoch: group.epoch(), stream, reader, open: None, found: None });
-        self.look_at_decisions(cx);
+impl Deciding {
+    pub(super) const fn new(decided_at: u64, held_by: Option<MemberId>) -> Self {
+        Deciding { stream: None, decided_at, held_by, caught_up: false, dirty: false }
+    }
+
+    /// Begins with the deciding stream of the group's epoch.
+    pub(super) fn open(
+        &mut self,
+        cx: &mut StepContext<'_>,
+        group: Option<&Group>,
+    ) -> Result<(), Error> {
+        self.calls().for_each(|call| cx.out.cancel(call));
+        self.stream = None;
+        let Some(group) = group.filter(|g| g.is_active()) else { return Ok(()) };
+        let write = group.deciding_stream(cx.mls)?;
+        let reader = StreamReader::new(write.read_capability(), DECIDE_CONTEXT.to_vec())?.patient();
+        self.stream =
+            Some(Stream { epoch: group.epoch(), write, reader, open: None, decided: None });
         Ok(())
     }
 
-    /// Asks at once whether the epoch is over; what answers empty shows that we have caught up.
-    pub(super) fn look_at_decisions(&mut self, cx: &mut StepContext<'_>) {
-        let away = cx.now.as_millis().saturating_sub(self.saved.decided_at) > AWAY_MS;
-        if !self.can_decide() || away && !self.decides_alone() {
-            return;
-        }
-        let Some(deciding) = &mut self.deciding else { return };
-        if let Some(call) = deciding.open.take() {
+    /// We have no place any more; the caller has cancelled our requests.
+    pub(super) fn close(&mut self) {
+        self.stream = None;
+        self.caught_up = false;
+    }
+
+    /// Whether we were away for so long that the hub may have forgotten decisions (`GROUP-010`).
+    pub(super) fn is_away(&self, now: Timestamp) -> bool {
+        now.as_millis().saturating_sub(self.decided_at) > AWAY_MS
+    }
+
+    /// Whether nobody has decided yet, as far as is known.
+    pub(super) fn is_undecided(&self) -> bool {
+        self.stream.as_ref().is_some_and(|s| s.decided.is_none())
+    }
+
+    /// Asks at once whether the epoch is over: an empty answer shows that we have caught up.
+    pub(super) fn look(&mut self, cx: &mut StepContext<'_>, link: &Link) {
+        let Some(stream) = &mut self.stream else { return };
+        if let Some(call) = stream.open.take() {
             cx.out.cancel(call);
         }
-        let (wanted, epoch) = (deciding.reader.wanted(), deciding.epoch);
-        let call = self.call(cx, Purpose::Decide(epoch), Call::Look(wanted));
-        if let Some(deciding) = &mut self.deciding {
-            deciding.open = Some(call);
+        let look = Call::Look(stream.reader.wanted());
+        stream.open = Some(link.call(cx, Purpose::Decide(stream.epoch), look));
+    }
+
+    /// Keeps a request open for the next decision, or for the body of the one that is there.
+    pub(super) fn follow(&mut self, cx: &mut StepContext<'_>, link: &Link) {
+        let Some(stream) = &mut self.stream else { return };
+        let epoch = stream.epoch;
+        match &mut stream.decided {
+            Some(decided) if decided.open.is_none() && decided.body.is_none() && !decided.bad => {
+                let get = Call::Get(decided.reader.wanted());
+                decided.open = Some(link.call(cx, Purpose::Body(epoch), get));
+            }
+            None if stream.open.is_none() && link.can_decide() => {
+                let wanted = stream.reader.wanted();
+                let call = if self.caught_up { Call::Get(wanted) } else { Call::Look(wanted) };
+                stream.open = Some(link.call(cx, Purpose::Decide(epoch), call));
+            }
+            Some(_) | None => {}
         }
     }
 
-    pub(super) fn on_decisions(
-        &mut self,
-        cx: &mut StepContext<'_>,
-        epoch: u64,
-        boxes: Vec<VerifiedBox>,
-    ) {
-        let Some(deciding) = self.deciding.as_mut().filter(|d| d.epoch == epoch) else { return };
-        deciding.open = None;
+    /// Deciding boxes, or none.
+    pub(super) fn on_boxes(&mut self, now: Timestamp, epoch: u64, boxes: Vec<VerifiedBox>) {
+        let Some(stream) = self.stream.as_mut().filter(|s| s.epoch == epoch) else { return };
+        stream.open = None;
         if boxes.is_empty() {
             self.caught_up = true;
-            // Written now and then only: a restart within the hour changes nothing.
-            if cx.now.as_millis().saturating_sub(self.saved.decided_at) > 3_600_000 {
-                self.saved.decided_at = cx.now.as_millis();
+            if now.as_millis().saturating_sub(self.decided_at) > NOTE_MS {
+                self.decided_at = now.as_millis();
                 self.dirty = true;
             }
         }
         for found in boxes {
-            deciding.reader.accept(found);
+            stream.reader.accept(found);
         }
     }
 
+    /// Boxes of the decided body.
     pub(super) fn on_body(&mut self, epoch: u64, boxes: Vec<VerifiedBox>) {
-        let Some(found) =
-            self.deciding.as_mut().filter(|d| d.epoch == epoch).and_then(|d| d.found.as_mut())
-        else {
-            return;
+        let stream = self.stream.as_mut().filter(|s| s.epoch == epoch);
+        let Some(decided) = stream.and_then(|s| s.decided.as_mut()) else { return };
+        decided.open = None;
+        for found in boxes {
+            decided.reader.accept(found);
+        }
+    }
+
+    /// Reads deciding boxes until one counts. `ours` is the content of our own deciding box; on a
+    /// LAN only the creator's count (`GROUP-016`).
+    pub(super) fn read(
+        &mut self,
+        cx: &mut StepContext<'_>,
+        group: &Group,
+        ours: Option<&[u8]>,
+        only: Option<MemberId>,
+    ) -> Result<Verdict, Error> {
+        let Some(stream) = self.stream.as_mut().filter(|s| s.decided.is_none()) else {
+            return Ok(Verdict::Nothing);
         };
-        found.open = None;
-        for b in boxes {
-            found.reader.accept(b);
-        }
-    }
-
-    /// Moves on as far as what is here allows; true when a new epoch was entered.
-    pub(super) fn step_deciding(&mut self, cx: &mut StepContext<'_>) -> Result<bool, Error> {
-        if !self.is_open() {
-            return Ok(false);
-        }
-        // While the hub is out of reach nobody knows; chat goes on.
-        let asks = self.reach != Reach::Near || self.lan;
-        let away = cx.now.as_millis().saturating_sub(self.saved.decided_at) > AWAY_MS;
-        if away && asks && !self.decides_alone() {
-            self.lose(cx, "this profile was away for longer than the hub keeps boxes")?;
-            return Ok(false);
-        }
-        if self.deciding.as_ref().is_some_and(|d| d.found.is_none()) && self.read_decisions(cx)? {
-            return Ok(true);
-        }
-        self.read_body(cx)?;
-        if self.apply_decided(cx)? {
-            return Ok(true);
-        }
-        self.follow_decisions(cx);
-        Ok(false)
-    }
-
-    /// Reads deciding boxes until one verifies; true when it was ours and we have moved on.
-    fn read_decisions(&mut self, cx: &mut StepContext<'_>) -> Result<bool, Error> {
         loop {
-            let (Some(deciding), Some(group)) = (&mut self.deciding, &self.group) else {
-                return Ok(false);
-            };
-            let content = match deciding.reader.next(cx.now)? {
-                None => return Ok(false),
+            let content = match stream.reader.next(cx.now)? {
+                None => return Ok(Verdict::Nothing),
                 Some(Read::Plain(plain)) => unpad(&plain).map(<[u8]>::to_vec).unwrap_or_default(),
                 Some(Read::Nothing | Read::Gap(_)) => continue,
             };
-            // Whoever squats here without a member's signature is passed over.
+            // Every member can write here, so junk costs one step and nothing else.
             let Ok(decision) = Decision::verify(group, &content) else { continue };
-            if self.saved.commit.as_ref().is_some_and(|c| c.decision == content) {
-                self.win(cx)?;
-                return Ok(true);
+            if ours == Some(content.as_slice()) {
+                return Ok(Verdict::Ours);
             }
-            let Some(by) =
-                group.members()?.into_iter().find(|m| m.leaf == decision.leaf).map(|m| m.id)
+            let members = group.members()?;
+            let Some(by) = members.into_iter().find(|m| m.leaf == decision.leaf).map(|m| m.id)
             else {
                 continue;
             };
-            if self.lan && by != self.card.creator {
+            if only.is_some_and(|only| only != by) {
                 continue;
             }
             let reader = StreamReader::new(decision.body.clone(), BODY_CONTEXT.to_vec())?.patient();
-            deciding.found = Some(Found {
+            stream.decided = Some(Decided {
                 decision,
                 by,
                 since: cx.now,
@@ -181,494 +223,111 @@ impl Conversation {
                 bad: false,
                 told: false,
             });
-            if let Some(call) = deciding.open.take() {
+            if let Some(call) = stream.open.take() {
                 cx.out.cancel(call);
             }
-            return Ok(false);
+            return Ok(Verdict::Theirs);
         }
     }
 
-    fn read_body(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
-        let can_decide = self.can_decide();
-        let Some(found) = self.deciding.as_mut().and_then(|d| d.found.as_mut()) else {
-            return Ok(());
+    /// Puts the body together. Gives who holds the conversation up, once, when the body is bad or
+    /// late; the time without the hub does not count.
+    pub(super) fn read_body(
+        &mut self,
+        now: Timestamp,
+        can_decide: bool,
+    ) -> Result<Option<MemberId>, Error> {
+        let Some(decided) = self.stream.as_mut().and_then(|s| s.decided.as_mut()) else {
+            return Ok(None);
         };
-        while found.body.is_none() && !found.bad {
-            let joined = match found.reader.next(cx.now)? {
+        while decided.body.is_none() && !decided.bad {
+            let joined = match decided.reader.next(now)? {
                 None => break,
                 Some(Read::Plain(plain)) => {
-                    unpad(&plain).map_or(Joined::Broken, |content| found.joiner.push(content))
+                    unpad(&plain).map_or(Joined::Broken, |content| decided.joiner.push(content))
                 }
                 Some(Read::Nothing | Read::Gap(_)) => Joined::Broken,
             };
             match joined {
                 Joined::More => {}
-                Joined::Whole(body) if found.decision.fits(&body) => found.body = Some(body),
-                Joined::Whole(_) | Joined::Broken => found.bad = true,
+                Joined::Whole(body) if decided.decision.fits(&body) => decided.body = Some(body),
+                Joined::Whole(_) | Joined::Broken => decided.bad = true,
             }
         }
-        let late =
-            can_decide && cx.now.millis_since(found.since) >= HELD_MS && found.body.is_none();
-        if (found.bad || late) && !found.told {
-            found.told = true;
-            let by = found.by;
-            self.held_up(cx, by)?;
+        let waited = now.millis_since(decided.since) >= HELD_MS;
+        let late = can_decide && waited && decided.body.is_none();
+        if !(decided.bad || late) || decided.told {
+            return Ok(None);
         }
-        Ok(())
-    }
-
-    /// When a body is late, or an intent of ours is due.
-    fn deadline_of(&self, found: &Found) -> Option<Timestamp> {
-        let waiting = found.body.is_none() && !found.told && self.is_open();
-        waiting.then(|| found.since.plus_millis(HELD_MS))
-    }
-
-    /// The time without whoever decides does not count as a body's delay.
-    pub(super) fn wait_for_body_anew(&mut self, now: Timestamp) {
-        if let Some(found) = self.deciding.as_mut().and_then(|d| d.found.as_mut()) {
-            found.since = now;
-        }
-    }
-
-    pub(super) fn deciding_deadline(&self) -> Option<Timestamp> {
-        if !self.can_decide() {
-            return None;
-        }
-        match self.deciding.as_ref()?.found.as_ref() {
-            Some(found) => self.deadline_of(found),
-            None if self.saved.commit.is_none()
-                && self.caught_up
-                && self.is_open()
-                && !self.owes_hub() =>
-            {
-                self.saved.intents.iter().map(|(at, _)| Timestamp::from_millis(*at)).min()
-            }
-            None => None,
-        }
-    }
-
-    fn held_up(&mut self, cx: &mut StepContext<'_>, by: MemberId) -> Result<(), Error> {
-        self.saved.held_by = Some(by);
+        decided.told = true;
+        self.held_by = Some(decided.by);
         self.dirty = true;
-        let name = self.name_of(by);
-        self.notice(
-            cx,
-            &format!("held up by {name}: what they have decided does not arrive or is not valid"),
-        )?;
-        cx.event(Event::HeldUp { conversation: self.id, by, name });
-        Ok(())
+        Ok(self.held_by)
     }
 
-    /// Applies the decided commit, once everything that was said before it has been read; true when
-    /// it did.
-    fn apply_decided(&mut self, cx: &mut StepContext<'_>) -> Result<bool, Error> {
-        let full = self.epochs.len() > e2ee::mls::PAST_EPOCHS;
-        let oldest = self.epochs.front().map_or(0, |e| e.epoch);
-        let drained =
-            self.lanes.iter().all(|((_, epoch), lane)| !full || *epoch != oldest || lane.drained);
-        let Some(found) = self.deciding.as_mut().and_then(|d| d.found.as_mut()) else {
-            return Ok(false);
-        };
-        let Some(body) = found.body.as_ref().filter(|_| drained && !found.bad) else {
-            return Ok(false);
-        };
-        let (Some(group), by) = (self.group.as_mut(), found.by) else { return Ok(false) };
-        if group.is_committing() {
-            group.withdraw(cx.mls, &cx.kept())?;
-        }
-        let applied = match group.apply(cx.mls, &cx.kept(), found.decision.leaf, body) {
-            Ok(applied) => applied,
-            Err(e2ee::Error::Storage) => return Err(e2ee::Error::Storage.into()),
-            Err(_) => {
-                found.bad = true;
-                return self.read_body(cx).map(|()| false);
-            }
-        };
-        self.drop_commit(cx);
-        self.moved_on(cx, by, &applied)?;
-        Ok(true)
+    /// The commit that was decided on, once its body is whole: leaf and member, and the body.
+    pub(super) fn decided(&self) -> Option<(u32, MemberId, &[u8])> {
+        let decided = self.stream.as_ref()?.decided.as_ref().filter(|d| !d.bad)?;
+        Some((decided.decision.leaf, decided.by, decided.body.as_deref()?))
     }
 
-    fn drop_commit(&mut self, cx: &mut StepContext<'_>) {
-        for call in std::mem::take(&mut self.commit_run).calls() {
-            cx.out.cancel(call);
+    /// MLS refuses the body.
+    pub(super) fn refuse_body(&mut self) {
+        if let Some(decided) = self.stream.as_mut().and_then(|s| s.decided.as_mut()) {
+            decided.bad = true;
         }
-        self.saved.commit = None;
     }
 
-    /// A commit counts now: the new epoch, and what people are told.
-    fn moved_on(
-        &mut self,
-        cx: &mut StepContext<'_>,
-        by: MemberId,
-        applied: &Applied,
-    ) -> Result<(), Error> {
-        self.saved.held_by = None;
-        self.saved.decided_at = self.saved.decided_at.max(cx.now.as_millis());
-        let who = if by == self.card.me { "you".to_owned() } else { self.name_of(by) };
-        let readded: Vec<MemberId> = applied
-            .added
-            .iter()
-            .map(|a| a.0)
-            .filter(|id| applied.removed.iter().any(|r| r.0 == *id))
-            .collect();
-        let mut lines = Vec::new();
-        for (id, name) in &applied.removed {
-            if *id == by && !readded.contains(id) {
-                lines.push(format!("{} has left", name.as_str()));
-            } else if !readded.contains(id) && *id != self.card.me {
-                lines.push(format!("{who} removed {}", self.name_of(*id)));
-            }
-        }
-        for (id, name) in &applied.added {
-            let verb = if readded.contains(id) { "added again" } else { "added" };
-            lines.push(format!("{who} {verb} {}", name.as_str()));
-        }
-        if let Some(charter) = self.charter().filter(|_| applied.charter) {
-            self.card.charter_floor = charter.floor;
-        }
-        self.enter_epoch(cx)?;
-        self.follow_given_name(cx, Some(&who))?;
-        if !readded.is_empty() {
-            self.draw_near(cx)?;
-        }
-        if applied.we_are_out {
-            self.saved.over = true;
-            lines.push(format!("{who} removed you: you read nothing from now on"));
-        }
-        if !readded.is_empty() {
-            // Whoever comes back reads nothing of the epochs before.
-            self.send_all_anew(cx)?;
-            cx.out.effects.push_back(Effect::Unverify(self.id));
-        }
+    /// A commit was applied: whatever held us up is over.
+    pub(super) fn moved_on(&mut self, now: Timestamp) {
+        self.held_by = None;
+        self.decided_at = self.decided_at.max(now.as_millis());
         self.dirty = true;
-        lines.iter().try_for_each(|line| self.notice(cx, line))
     }
 
-    /// Keeps requests open for the next decision, or for the body of the one that is there.
-    fn follow_decisions(&mut self, cx: &mut StepContext<'_>) {
-        if !self.is_online() {
-            return;
-        }
-        let can_decide = self.can_decide();
-        let Some(deciding) = &self.deciding else { return };
-        let epoch = deciding.epoch;
-        match &deciding.found {
-            Some(found) if found.open.is_none() && found.body.is_none() && !found.bad => {
-                let wanted = found.reader.wanted();
-                let call = self.call(cx, Purpose::Body(epoch), Call::Get(wanted));
-                if let Some(found) = self.deciding.as_mut().and_then(|d| d.found.as_mut()) {
-                    found.open = Some(call);
-                }
-            }
-            None if deciding.open.is_none() && can_decide => {
-                let wanted = deciding.reader.wanted();
-                let call = if self.caught_up { Call::Get(wanted) } else { Call::Look(wanted) };
-                let call = self.call(cx, Purpose::Decide(epoch), call);
-                if let Some(deciding) = &mut self.deciding {
-                    deciding.open = Some(call);
-                }
-            }
-            Some(_) | None => {}
-        }
-    }
-
-    /// Brings our own commit forward: makes it, puts its body, then the deciding box.
-    pub(super) fn step_commit(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
-        let undecided = self.deciding.as_ref().is_some_and(|d| d.found.is_none());
-        if !self.can_decide() || !self.caught_up || !self.is_open() || !undecided {
-            return Ok(());
-        }
-        if self.saved.commit.is_none() {
-            if self.owes_hub() {
-                // What neighbours have is brought to the hub first, while its epoch is still read.
-                return Ok(());
-            }
-            self.make_commit(cx)?;
-        }
-        let Some(commit) = &self.saved.commit else { return Ok(()) };
-        let unsettled =
-            (0..commit.body.len()).filter(|n| !self.commit_run.is_settled(*n)).take(WINDOW);
-        let ready: Vec<usize> =
-            unsettled.filter(|n| self.commit_run.is_ready(*n, cx.now)).collect();
-        if self.commit_run.is_done(commit.body.len()) && !commit.body.is_empty() {
-            return self.body_is_there(cx);
-        }
-        if commit.body.is_empty() {
-            return self.put_decision(cx);
-        }
-        let boxes = ready
-            .into_iter()
-            .filter_map(|n| Some((n, commit.body.get(n)?.to_box())))
-            .collect::<Vec<_>>();
-        for (n, sealed) in boxes {
-            let call = self.call(cx, Purpose::CommitBody(n), Call::Put(sealed?));
-            self.commit_run.started(n, call);
-        }
-        Ok(())
-    }
-
-    fn body_is_there(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
-        if let Some(commit) = &mut self.saved.commit {
-            commit.body.clear();
-        }
-        self.commit_run = Run::default();
+    /// We were added again, in an epoch that is current.
+    pub(super) fn added_again(&mut self, now: Timestamp) {
+        self.held_by = None;
+        self.decided_at = now.as_millis();
         self.dirty = true;
-        self.put_decision(cx)
     }
 
-    /// Seals the deciding box at the first index that nobody has taken, and puts it.
-    fn put_decision(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
-        if !self.commit_run.is_ready(0, cx.now) {
-            return Ok(());
-        }
-        let (Some(commit), Some(deciding)) = (&mut self.saved.commit, &self.deciding) else {
-            return Ok(());
-        };
-        if commit.placed.is_none() {
-            let at = deciding.stream.advance_to(deciding.reader.position())?;
-            let padded = pad(&commit.decision, BoxClass::Standard)?;
-            commit.placed = Some(BoxBytes::of(&at.seal(DECIDE_CONTEXT, &padded)?.into_sealed()));
-            self.dirty = true;
-        }
-        let Some(sealed) = commit.placed.as_ref().map(BoxBytes::to_box).transpose()? else {
-            return Ok(());
-        };
-        let call = self.call(cx, Purpose::CommitDecision, Call::Put(sealed));
-        self.commit_run.started(0, call);
-        Ok(())
-    }
-
-    pub(super) fn on_decision_put(
-        &mut self,
-        cx: &mut StepContext<'_>,
-        outcome: PutOutcome,
-    ) -> Result<(), Error> {
-        self.commit_run.settle(cx.now, 0, outcome);
-        match outcome {
-            PutOutcome::Stored | PutOutcome::Same
-                if self.saved.commit.as_ref().is_some_and(|c| c.placed.is_some()) =>
-            {
-                self.win(cx)
-            }
-            PutOutcome::Taken => {
-                // Somebody was faster; their box comes by the open request, and then it shows
-                // whether it counts.
-                self.commit_run = Run::default();
-                if let Some(commit) = &mut self.saved.commit {
-                    commit.placed = None;
-                }
-                self.dirty = true;
-                self.caught_up = false;
-                self.look_at_decisions(cx);
-                Ok(())
-            }
-            _ => Ok(()),
+    /// The hub has come back: we have to ask again, and bodies have not been late so far.
+    pub(super) fn hub_came(&mut self, now: Timestamp) {
+        self.caught_up = false;
+        if let Some(decided) = self.stream.as_mut().and_then(|s| s.decided.as_mut()) {
+            decided.since = now;
         }
     }
 
-    /// Our commit was decided on.
-    fn win(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
-        let (Some(group), Some(commit)) = (self.group.as_mut(), self.saved.commit.take()) else {
-            return Ok(());
-        };
-        let applied = group.merge(cx.mls, &cx.kept())?;
-        self.commit_run = Run::default();
-        self.saved.intents.retain(|(_, intent)| !commit.intents.contains(intent));
-        if commit.intents.contains(&Intent::Refresh) {
-            self.saved.unrefreshed = 0;
-            self.saved.refreshed_at = cx.now.as_millis();
-        }
-        self.moved_on(cx, self.card.me, &applied)?;
-        let Some(welcome) = commit.welcome else { return Ok(()) };
-        for intent in commit.intents {
-            match intent {
-                Intent::Add { via, token, key_package } => {
-                    let id = Invited::parse(cx.mls, &key_package).ok().map(|i| i.id);
-                    if let Some(known) = id.and_then(|id| self.card.members.get_mut(&id)) {
-                        known.contact = Some(via);
-                    }
-                    cx.out.effects.push_back(Effect::Added {
-                        via,
-                        token,
-                        welcome: welcome.to_vec(),
-                    });
-                }
-                Intent::Readd { member, .. } => self.send_welcome(cx, member, &welcome)?,
-                _ => {}
-            }
-        }
-        Ok(())
+    /// Seals a deciding box at the first index that nobody has taken, as far as we have read.
+    pub(super) fn seal(&self, decision: &[u8]) -> Result<Option<BoxBytes>, Error> {
+        let Some(stream) = &self.stream else { return Ok(None) };
+        let at = stream.write.advance_to(stream.reader.position())?;
+        let padded = pad(decision, BoxClass::Standard)?;
+        Ok(Some(BoxBytes::of(&at.seal(DECIDE_CONTEXT, &padded)?.into_sealed())))
     }
 
-    /// The intents that one commit takes: the first that is due, and with somebody who comes all
-    /// others who come.
-    fn due_intents(&self, cx: &StepContext<'_>) -> Vec<Intent> {
-        let mut due = self
-            .saved
-            .intents
-            .iter()
-            .filter(|(at, _)| *at <= cx.now.as_millis())
-            .map(|(_, i)| i.clone());
-        let Some(first) = due.next() else { return Vec::new() };
-        let coming = matches!(first, Intent::Add { .. });
-        let others = due
-            .filter(|i| coming && matches!(i, Intent::Add { .. }))
-            .take(MAX_ADDED.saturating_sub(1));
-        std::iter::once(first.clone()).chain(others).collect()
+    /// When a body that is waited for counts as late.
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        let decided = self.stream.as_ref()?.decided.as_ref()?;
+        let waiting = decided.body.is_none() && !decided.told;
+        waiting.then(|| decided.since.plus_millis(HELD_MS))
     }
 
-    /// Makes a commit of what is due and still makes sense.
-    fn make_commit(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
-        loop {
-            let intents = self.due_intents(cx);
-            let Some(group) = self.group.as_mut().filter(|_| !intents.is_empty()) else {
-                return Ok(());
-            };
-            let committed = match changes(cx, group, &intents)? {
-                None => Err(None),
-                Some(changes) => group.commit(cx.mls, &cx.kept(), &changes).map_err(Some),
-            };
-            match committed {
-                Ok(committed) => {
-                    let body = WriteCapability::generate(cx.rng);
-                    let parts = split(&committed.commit);
-                    let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
-                    let decision =
-                        Decision::sign(group, &body.read_capability(), count, &committed.commit);
-                    let (body, _) = seal_all(body, BODY_CONTEXT, &parts, Sizes::Uniform)?;
-                    let welcome = committed.welcome;
-                    self.saved.commit =
-                        Some(PendingCommit { intents, body, decision, placed: None, welcome });
-                    self.commit_run = Run::default();
-                    self.dirty = true;
-                    return Ok(());
-                }
-                Err(Some(e2ee::Error::Storage)) => return Err(e2ee::Error::Storage.into()),
-                Err(reason) => {
-                    // Of several who come, one that cannot be added must not hold the others up.
-                    let dropped = if intents.len() > 1 && reason.is_some() {
-                        intents.get(..1)
-                    } else {
-                        Some(intents.as_slice())
-                    };
-                    let dropped = dropped.unwrap_or_default();
-                    self.saved.intents.retain(|(_, i)| !dropped.contains(i));
-                    self.dirty = true;
-                    if let Some(reason) = reason {
-                        self.notice(cx, &format!("a change could not be made: {reason}"))?;
-                    }
-                }
-            }
-        }
+    pub(super) fn calls(&self) -> impl Iterator<Item = CallId> + '_ {
+        let stream = self.stream.iter();
+        stream.flat_map(|s| s.open.into_iter().chain(s.decided.as_ref().and_then(|d| d.open)))
     }
 
-    /// Wants something changed about the group, now or later.
-    pub(super) fn intend(&mut self, cx: &mut StepContext<'_>, intent: Intent) -> Result<(), Error> {
-        if !self.is_open() {
-            return Err(Error::Refused("the conversation is not open now"));
-        }
-        self.check_may_change()?;
-        if !self.saved.intents.iter().any(|(_, i)| *i == intent) {
-            self.saved.intents.push_back((cx.now.as_millis(), intent));
-            self.dirty = true;
-        }
-        self.pump(cx)
-    }
-
-    /// That a change by us would count.
-    pub(crate) fn check_may_change(&self) -> Result<(), Error> {
-        let refusal = Error::Refused("in a group without a hub its creator decides: ask them");
-        if self.may_change() { Ok(()) } else { Err(refusal) }
-    }
-
-    /// Adds whom an invitation was for.
-    pub(crate) fn add(
-        &mut self,
-        cx: &mut StepContext<'_>,
-        key_package: Vec<u8>,
-        via: e2ee::id::ConversationId,
-        token: MessageId,
-    ) -> Result<(), Error> {
-        self.intend(cx, Intent::Add { key_package, via, token })
-    }
-
-    /// Removes a member.
-    pub(crate) fn remove_member(
-        &mut self,
-        cx: &mut StepContext<'_>,
-        member: MemberId,
-    ) -> Result<(), Error> {
-        if !self.card.members.contains_key(&member) {
-            return Err(Error::NoSuch("member"));
-        }
-        self.intend(cx, Intent::Remove { member })
-    }
-
-    /// Gives the group another title.
-    pub(crate) fn rename(&mut self, cx: &mut StepContext<'_>, title: String) -> Result<(), Error> {
-        self.intend(cx, Intent::Rename { title })
-    }
-
-    /// New keys of ours.
-    pub(crate) fn refresh(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
-        self.intend(cx, Intent::Refresh)
-    }
-
-    /// Whether a change of ours waits or is under way.
-    pub(crate) fn is_changing(&self) -> bool {
-        self.saved.commit.is_some() || !self.saved.intents.is_empty()
-    }
-}
-
-/// What intents change in the group as it is now; `None` when they have become pointless.
-fn changes(
-    cx: &StepContext<'_>,
-    group: &Group,
-    intents: &[Intent],
-) -> Result<Option<Changes>, Error> {
-    let members = group.members()?;
-    let leaf = |id: &MemberId| members.iter().find(|m| m.id == *id).map(|m| m.leaf);
-    let invited = |bytes: &[u8]| Invited::parse(cx.mls, bytes).ok();
-    let mut changes = Changes::default();
-    for intent in intents {
-        match intent {
-            Intent::Add { key_package, .. } => {
-                changes.add.extend(invited(key_package).filter(|i| leaf(&i.id).is_none()));
-            }
-            Intent::Readd { member, key_package } => {
-                if let Some((package, leaf)) =
-                    invited(key_package).filter(|i| i.id == *member).zip(leaf(member))
-                {
-                    changes.add.push(package);
-                    changes.remove.push(leaf);
-                }
-            }
-            Intent::Remove { member } => changes.remove.extend(leaf(member)),
-            Intent::Rename { title } => {
-                let mut charter = group.charter()?;
-                if charter.title != *title {
-                    charter.title.clone_from(title);
-                    changes.charter = Some(charter);
-                }
-            }
-            Intent::Refresh => changes.refresh = true,
-        }
-    }
-    let any = !changes.add.is_empty()
-        || !changes.remove.is_empty()
-        || changes.charter.is_some()
-        || changes.refresh;
-    Ok(any.then_some(changes))
-}
-
-#[cfg(test)]
-impl Conversation {
-    pub(crate) fn deciding_junk(&self, count: usize) -> Vec<streams::SealedBox> {
-        let deciding = self.deciding.as_ref().unwrap();
+    /// Boxes of a member who squats on the next deciding ids.
+    #[cfg(test)]
+    pub(super) fn junk(&self, count: usize) -> Vec<streams::SealedBox> {
+        let stream = self.stream.as_ref().unwrap();
         let junk = vec![b"junk".to_vec(); count];
+        let sizes = streams::Sizes::Uniform;
         let (boxes, _) =
-            seal_all(deciding.stream.clone(), DECIDE_CONTEXT, &junk, Sizes::Uniform).unwrap();
+            crate::sealed::seal_all(stream.write.clone(), DECIDE_CONTEXT, &junk, sizes).unwrap();
         boxes.iter().map(|b| b.to_box().unwrap()).collect()
     }
 }

@@ -17,8 +17,8 @@ const UNTOLD: u64 = 64;
 /// What the lane gave.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Item {
-    /// A message, and its first position and the one behind its last.
-    Message(Zeroizing<Vec<u8>>, u64),
+    /// A whole message.
+    Message(Zeroizing<Vec<u8>>),
     /// Something that was lost.
     Hole,
 }
@@ -158,7 +158,7 @@ impl Lane {
                 Joined::More => {}
                 Joined::Whole(message) => {
                     self.settle();
-                    return Ok(Some(Item::Message(message, self.done())));
+                    return Ok(Some(Item::Message(message)));
                 }
                 Joined::Broken => {
                     self.settle();

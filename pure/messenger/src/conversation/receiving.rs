@@ -1,4 +1,12 @@
-//! What the others say.
+//! What the others write: from a box to a line of the history.
+//!
+//! ```text
+//! lane ─► MLS message ─► envelope ─┬─ text, file ──────► history, once per (author, id) (DIRECT-009)
+//!                                  ├─ edit, delete ────► the message, or kept until it comes
+//!                                  ├─ ack ─────────────► Outbox
+//!                                  ├─ leave ───────────► Commits, after a random wait
+//!                                  └─ group invitation ► effects, for another conversation
+//! ```
 
 use e2ee::id::{ConversationId, MemberId, MessageId};
 use e2ee::{Newlines, sanitize};
@@ -6,9 +14,10 @@ use wire::Timestamp;
 
 use super::Conversation;
 use super::lane::Item;
+use super::outbox::Next;
 use super::saved::Intent;
 use crate::Error;
-use crate::body::{Body, Envelope, FileOffer};
+use crate::body::{AckEntry, Body, Envelope, FileOffer, MAX_ENTRIES};
 use crate::codec::{pack, unpack};
 use crate::context::{Effect, StepContext};
 use crate::event::Event;
@@ -36,43 +45,73 @@ fn orphan_key(id: ConversationId, target: Option<MessageId>) -> Vec<u8> {
 
 impl Conversation {
     /// Takes all that the lanes have. A member's boxes of an epoch are read before those of a later
-    /// one, so that its messages stand in the order in which it said them (`GROUP-014`).
+    /// one, so that its messages stand in the order in which it wrote them (`GROUP-014`).
     pub(super) fn read_lanes(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
-        if self.saved.lost.is_some() {
+        if self.rescues.lost.is_some() {
             return Ok(());
         }
-        let keys: Vec<_> = self.lanes.keys().copied().collect();
         let mut held = None;
-        for (member, epoch) in keys {
+        for lane in self.lanes.in_order() {
+            let (member, epoch) = lane;
             if held == Some(member) {
                 continue;
             }
-            while let Some(lane) = self.lanes.get_mut(&(member, epoch)) {
-                let Some(item) = lane.next(cx.now)? else { break };
-                cx.via = lane.via;
+            while let Some((item, via)) = self.lanes.next(lane, cx.now)? {
+                cx.via = via;
                 self.dirty = true;
                 match item {
-                    Item::Message(message, _) => self.incoming(cx, member, epoch, &message)?,
+                    Item::Message(message) => self.incoming(cx, lane, &message)?,
                     Item::Hole => self.ack_soon(cx),
                 }
             }
-            if let Some(lane) = self.lanes.get_mut(&(member, epoch)).filter(|l| l.is_untold()) {
-                lane.unacked = true;
+            if self.lanes.note_untold(lane) {
                 self.ack_soon(cx);
             }
-            let past = epoch != self.saved.mine.epoch;
-            if past && self.lanes.get(&(member, epoch)).is_some_and(|l| !l.drained) {
+            if epoch != self.outbox.mine.epoch && self.lanes.is_undrained(lane) {
                 held = Some(member);
             }
         }
         Ok(())
     }
 
+    fn ack_soon(&mut self, cx: &mut StepContext<'_>) {
+        self.acks.soon(cx, self.card.members.len());
+    }
+
+    fn want_ack(&mut self, cx: &mut StepContext<'_>, lane: (MemberId, u64)) {
+        self.lanes.want_ack(lane);
+        self.ack_soon(cx);
+    }
+
+    /// An acknowledgement of ours may have been lost: nobody acknowledges those.
+    pub(super) fn acknowledge_again(&mut self, cx: &mut StepContext<'_>) {
+        self.lanes.want_all_acks();
+        self.ack_soon(cx);
+    }
+
+    /// Queues the acknowledgements that are due.
+    pub(super) fn ack_if_due(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
+        if !self.acks.is_due(cx.now) || !self.can_write() || !self.link.is_online() {
+            return Ok(());
+        }
+        if self.outbox.is_full() {
+            self.acks.postpone(cx.now);
+            return Ok(());
+        }
+        let show = self.show_delivery;
+        for chunk in self.acks.take(&mut self.lanes).chunks(MAX_ENTRIES) {
+            let id = MessageId::random(cx.rng);
+            self.outbox.queue(cx, id, Body::Ack { entries: chunk.to_vec(), show })?;
+        }
+        Ok(())
+    }
+
+    /// Opens one MLS message. One that does not open is reported to its author as lost; one that
+    /// opens to something unknown is acknowledged (`DIRECT-005`).
     fn incoming(
         &mut self,
         cx: &mut StepContext<'_>,
-        member: MemberId,
-        epoch: u64,
+        lane: (MemberId, u64),
         message: &[u8],
     ) -> Result<(), Error> {
         let Some(group) = self.group.as_mut() else { return Ok(()) };
@@ -80,33 +119,26 @@ impl Conversation {
             Ok(decrypted) => decrypted,
             Err(e2ee::Error::Storage) => return Err(e2ee::Error::Storage.into()),
             Err(_) => {
-                if let Some(lane) = self.lanes.get_mut(&(member, epoch)) {
-                    lane.spoiled();
-                }
+                self.lanes.spoiled(lane);
                 self.ack_soon(cx);
                 return Ok(());
             }
         };
-        if decrypted.from != member || decrypted.epoch != epoch {
+        // The box's stream and the MLS sender must be one: nobody speaks on another's lane.
+        if (decrypted.from, decrypted.epoch) != lane {
             return Ok(());
         }
+        let (member, _) = lane;
         let Ok(envelope) = Envelope::parse(&decrypted.content) else {
             let name = self.name_of(member);
-            self.want_ack(cx, member, epoch);
+            self.want_ack(cx, lane);
             return self
                 .notice(cx, &format!("{name} sent something that this version cannot show"));
         };
         if envelope.body.is_tracked() {
-            self.want_ack(cx, member, epoch);
+            self.want_ack(cx, lane);
         }
         self.take(cx, member, envelope)
-    }
-
-    fn want_ack(&mut self, cx: &mut StepContext<'_>, member: MemberId, epoch: u64) {
-        if let Some(lane) = self.lanes.get_mut(&(member, epoch)) {
-            lane.unacked = true;
-        }
-        self.ack_soon(cx);
     }
 
     fn take(
@@ -170,6 +202,20 @@ impl Conversation {
             // Invitations belong into direct chats.
             Body::Invite { .. } | Body::Accept { .. } | Body::Welcome { .. } => Ok(()),
         }
+    }
+
+    fn on_ack(
+        &mut self,
+        cx: &mut StepContext<'_>,
+        member: MemberId,
+        entry: &AckEntry,
+        show: bool,
+    ) -> Result<(), Error> {
+        let next = self.outbox.on_ack(cx, &self.card.members, member, entry, show)?;
+        if next == Next::AcknowledgeAgain {
+            self.acknowledge_again(cx);
+        }
+        Ok(())
     }
 
     #[allow(clippy::too_many_arguments, reason = "the fields of one message")]
@@ -261,10 +307,10 @@ impl Conversation {
         seconds: u32,
     ) -> Result<(), Error> {
         let timer = Some(seconds).filter(|s| *s > 0);
-        if self.saved.timer == timer {
+        if self.timer == timer {
             return Ok(());
         }
-        self.saved.timer = timer;
+        self.timer = timer;
         self.dirty = true;
         let who = by.map_or_else(|| "you".to_owned(), |m| self.name_of(m));
         let text = match timer {
@@ -307,11 +353,11 @@ impl Conversation {
     fn wants_to_leave(&mut self, cx: &mut StepContext<'_>, member: MemberId) -> Result<(), Error> {
         let name = self.name_of(member);
         if self.card.direct {
-            self.saved.over = true;
+            self.over = true;
             self.dirty = true;
             return self.notice(cx, &format!("{name} has ended this conversation"));
         }
-        if self.lan && member == self.card.creator {
+        if self.link.lan && member == self.card.creator {
             return self
                 .notice(cx, &format!("{name} has left: nobody can change the group any more"));
         }
@@ -319,7 +365,7 @@ impl Conversation {
             return self.notice(cx, &format!("{name} wants to leave"));
         }
         let remove = Intent::Remove { member };
-        if self.saved.intents.iter().any(|(_, i)| *i == remove) {
+        if self.commits.wants(&remove) {
             return Ok(());
         }
         let first = self
@@ -327,10 +373,9 @@ impl Conversation {
             .as_ref()
             .and_then(|g| g.members().ok())
             .and_then(|all| all.into_iter().map(|m| m.id).find(|id| *id != member));
-        let mine = first == Some(self.card.me) || self.lan;
+        let mine = first == Some(self.card.me) || self.link.lan;
         let at = if mine { cx.now } else { cx.soon(REMOVE_LEAST_MS, REMOVE_SPAN_MS) };
-        self.saved.intents.push_back((at.as_millis(), remove));
-        self.dirty = true;
+        self.commits.intend(at, remove);
         self.notice(cx, &format!("{name} wants to leave"))
     }
 }

@@ -1,11 +1,11 @@
-//! What a conversation keeps.
+//! What a conversation keeps: its card, its record, and the messages on their way.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use e2ee::Secret;
 use e2ee::id::{ConversationId, MemberId, MessageId};
-use e2ee::mls::Floor;
+use e2ee::mls::{Floor, MemberSecret};
 use serde::{Deserialize, Serialize};
+use wire::Timestamp;
 use zeroize::Zeroizing;
 
 /// Bytes that are wiped when dropped.
@@ -104,34 +104,13 @@ pub(crate) struct Known {
     pub(crate) contact: Option<ConversationId>,
 }
 
-/// What one epoch needs to be read.
-#[derive(Clone, Serialize, Deserialize)]
-pub(super) struct EpochKeys {
-    pub(super) epoch: u64,
-    pub(super) context: Bytes,
-    /// Members with their streams as of this epoch.
-    pub(super) members: BTreeMap<MemberId, Vec<u8>>,
-    /// When we entered the epoch after it, ms; 0 for the current one.
-    pub(super) left_at: u64,
-}
-
-impl EpochKeys {
-    pub(super) fn secret(&self) -> Option<Secret> {
-        self.context.as_slice().try_into().ok().map(Secret::new)
-    }
-}
-
-#[derive(Clone, Serialize, Deserialize)]
-pub(super) struct LaneSaved {
-    pub(super) boundary: Bytes,
-    pub(super) holes: Vec<u64>,
-}
-
 /// Where we write.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub(super) struct MyLane {
     pub(super) epoch: u64,
+    /// Write capability at the next free index; empty while we have no place.
     pub(super) next: Bytes,
+    /// Boxes that we have sealed in this epoch.
     pub(super) count: u64,
 }
 
@@ -185,23 +164,21 @@ mod serde_id {
     }
 }
 
-/// Why we cannot read on, and how we ask to be re-added.
+/// We have lost our place, and ask to be added again.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Lost {
-    /// What we would be, once re-added.
+    /// The secrets that we shall have once we are added again.
     pub(super) secret: Bytes,
-    /// Sealed boxes of the request that are not stored yet.
-    pub(super) request: Vec<BoxBytes>,
+    /// Since when, ms.
     pub(super) since: u64,
 }
 
-/// The state of a conversation, but for its epochs and lanes: those have records of their own, for
-/// they are large and change at other times.
+/// The record of a conversation: the state of all its parts, except for what has records of its own
+/// because it is large and changes at other times (epochs, lanes, messages on their way).
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Saved {
+pub(super) struct Record {
     pub(super) secret: Bytes,
     pub(super) mine: MyLane,
-    /// Acknowledgements of lanes that have left the window before they were sent.
     pub(super) late_acks: Vec<LateAck>,
     /// What we want to change, and not before when, ms.
     pub(super) intents: VecDeque<(u64, Intent)>,
@@ -213,29 +190,57 @@ pub(super) struct Saved {
     pub(super) ack_due: Option<u64>,
     /// When the deciding stream was last known to be empty ahead of us, ms.
     pub(super) decided_at: u64,
-    /// The decision that holds us up is by this leaf.
+    /// Whose commit holds the conversation up.
     pub(super) held_by: Option<MemberId>,
     pub(super) lost: Option<Lost>,
     /// Messages of ours since we drew new keys, and when that was, ms.
     pub(super) unrefreshed: u64,
     pub(super) refreshed_at: u64,
-    /// We have asked to be removed, or the other has gone.
+    /// We have left, or the other has.
     pub(super) over: bool,
     /// Next index of our rescue stream.
     pub(super) rescue_next: Bytes,
-    /// Rescue messages under way.
+    /// Parts of our rescue messages that are still to be written.
     pub(super) rescue_out: VecDeque<Bytes>,
-    /// Where we read others' rescue streams.
+    /// How far we have read the others' rescue streams.
     pub(super) rescue_read: BTreeMap<MemberId, Bytes>,
-    /// When we looked there last, ms.
+    /// When we looked there last, ms; 0: never.
     pub(super) rescue_at: u64,
-    /// By which the two of a direct chat find each other on a LAN. Not in the card, for a backup
-    /// must not hold it.
+    /// By which the two of a direct chat find each other on a LAN. Not in the card, because a backup
+    /// must not hold it (`DIRECT-021`).
     #[serde(default)]
     pub(super) near: Option<Bytes>,
 }
 
-/// What is still to be acknowledged of a lane that is read no more.
+impl Record {
+    /// A conversation that begins now.
+    pub(super) fn fresh(secret: &MemberSecret, now: Timestamp) -> Self {
+        let now = now.as_millis();
+        Record {
+            secret: secret.to_bytes(),
+            mine: MyLane::default(),
+            late_acks: Vec::new(),
+            intents: VecDeque::new(),
+            commit: None,
+            timer: None,
+            next_seq: 0,
+            ack_due: None,
+            decided_at: now,
+            held_by: None,
+            lost: None,
+            unrefreshed: 0,
+            refreshed_at: now,
+            over: false,
+            rescue_next: secret.rescue().to_bytes(),
+            rescue_out: VecDeque::new(),
+            rescue_read: BTreeMap::new(),
+            rescue_at: now,
+            near: None,
+        }
+    }
+}
+
+/// What is still to be acknowledged of a lane that is no longer read.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct LateAck {
     pub(super) author: MemberId,
@@ -282,5 +287,24 @@ impl Pending {
     /// Whether it is sealed, and not at the hub.
     pub(super) fn is_unstored(&self) -> bool {
         self.placed.as_ref().is_some_and(|p| p.stored_at.is_none())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::{pack, unpack};
+
+    #[test]
+    fn what_earlier_versions_kept_of_a_lost_place_is_read() {
+        #[derive(Serialize)]
+        struct Old {
+            secret: Bytes,
+            request: Vec<BoxBytes>,
+            since: u64,
+        }
+        let old = Old { secret: Zeroizing::new(vec![7; 3]), request: Vec::new(), since: 9 };
+        let lost: Lost = unpack(&pack(&old).unwrap()).unwrap();
+        assert_eq!((lost.secret.as_slice(), lost.since), ([7; 3].as_slice(), 9));
     }
 }

@@ -28,7 +28,7 @@ impl Messenger {
         self.reach.insert(place, reach);
         let lan = self.place(place).is_some_and(|(network, _)| network.is_lan());
         let mut cx = cx!(self, step);
-        for conversation in self.conversations.values_mut().filter(|c| c.place == place) {
+        for conversation in self.conversations.values_mut().filter(|c| c.place() == place) {
             conversation.set_reach(&mut cx, reach)?;
         }
         // What an earlier run has left open is taken up.
@@ -61,7 +61,7 @@ impl Messenger {
     ) -> Result<(), Error> {
         self.sizes.insert(place, sizes);
         let mut cx = cx!(self, step);
-        for conversation in self.conversations.values_mut().filter(|c| c.place == place) {
+        for conversation in self.conversations.values_mut().filter(|c| c.place() == place) {
             conversation.set_sizes(&mut cx, sizes)?;
         }
         Ok(())

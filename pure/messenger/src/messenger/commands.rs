@@ -389,7 +389,7 @@ impl Messenger {
         }
         let holds = conversation.card.charter_floor.stricter(floor);
         let network =
-            self.place(conversation.place).map(|p| p.0.clone()).ok_or(Error::NoSuch("place"))?;
+            self.place(conversation.place()).map(|p| p.0.clone()).ok_or(Error::NoSuch("place"))?;
         let place = self.place_for(&network, holds);
         let reach = self.reach.get(&place).copied().unwrap_or_default();
         let lan = network.is_lan();
@@ -537,7 +537,7 @@ impl Messenger {
     ) -> Result<(MessageId, TransferId), Error> {
         let conversation = self.conversation(id)?;
         conversation.check_open()?;
-        let (place, ttl) = (conversation.place, conversation.timer());
+        let (place, ttl) = (conversation.place(), conversation.timer());
         let reach = self.reach.get(&place).copied().unwrap_or_default();
         let lan = self.place(place).is_some_and(|(network, _)| network.is_lan());
         let mut cx = cx!(self, step);

@@ -86,7 +86,7 @@ impl Messenger {
             return Err(Error::NoSuch("member"));
         }
         let title = old.charter().map_or_else(|| old.card.given.clone(), |c| c.title);
-        let network = self.place(old.place).map(|p| p.0.clone()).ok_or(Error::NoSuch("place"))?;
+        let network = self.place(old.place()).map(|p| p.0.clone()).ok_or(Error::NoSuch("place"))?;
         let floor = old.floor();
         let others = old.card.members.iter().filter(|(id, _)| **id != without);
         // Asked before anything changes.
@@ -197,7 +197,9 @@ impl Messenger {
                     }
                 }
                 Effect::Offered { conversation, id, offer } => {
-                    let Some(place) = self.conversations.get(&conversation).map(|c| c.place) else {
+                    let Some(place) =
+                        self.conversations.get(&conversation).map(Conversation::place)
+                    else {
                         continue;
                     };
                     if self.transfers.contains_key(&offer.transfer) {

@@ -47,7 +47,9 @@ fn a_profile_that_was_away_too_long_is_added_again() {
         "{:?}",
         world.notices(bob, b)
     );
-    assert!(world.notices(alice, a).iter().any(|n| n.contains("compare the safety words anew")));
+    assert!(
+        world.notices(alice, a).iter().any(|n| n.contains("compare the safety words once more"))
+    );
     assert_eq!(world.heard(bob, b), ["before", "are you there?"]);
     let said = world.say(bob, b, "I am back");
     world.pass(10_000);

@@ -1,0 +1,323 @@
+//! Our own changes to the group: what we want, and the commit that is under way.
+//!
+//! ```text
+//!            due, caught up, nothing owed to the hub      whole body stored
+//! [intents] ───────────────────────────────► [body put] ─────────────────► [deciding box put]
+//!   ▲  ▲                                        │                             │         │
+//!   │  └──────────── another commit decided ────┴──── taken, and it counts ───┘         │ stored
+//!   │                (GROUP-005: made again, if it still makes sense)                   ▼
+//!   └── dropped when pointless or refused by MLS                                merged: new epoch
+//! ```
+//!
+//! The body is stored before the deciding box, so a crash between the two blocks nobody.
+
+use std::collections::VecDeque;
+
+use e2ee::id::MemberId;
+use e2ee::mls::{Changes, Decision, Group, Invited};
+use streams::{Sizes, WriteCapability};
+use wire::Timestamp;
+use wire::hub::PutOutcome;
+
+use super::deciding::{BODY_CONTEXT, Deciding};
+use super::link::Link;
+use super::saved::{BoxBytes, Intent, PendingCommit};
+use crate::Error;
+use crate::context::{Purpose, StepContext};
+use crate::parts::split;
+use crate::reader::WINDOW;
+use crate::request::{Call, CallId};
+use crate::sealed::{Run, seal_all};
+
+/// People whom one commit adds at most.
+const MAX_ADDED: usize = 32;
+/// We draw new keys after this many messages of ours, or with the first message after this long,
+/// ms (`GROUP-013`).
+const REFRESH_MESSAGES: u64 = 100;
+const REFRESH_MS: u64 = 86_400_000;
+/// And wait at random for up to this long, ms: not all members at once.
+const REFRESH_SPAN_MS: u64 = 10_000;
+
+/// What we want to change about the group.
+pub(super) struct Commits {
+    /// Each with the time before which it is not to be made, ms.
+    pub(super) intents: VecDeque<(u64, Intent)>,
+    pub(super) pending: Option<PendingCommit>,
+    run: Run,
+    /// Messages of ours since we drew new keys, and when that was, ms.
+    pub(super) unrefreshed: u64,
+    pub(super) refreshed_at: u64,
+    pub(super) dirty: bool,
+}
+
+/// What became of our deciding box.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Waiting,
+    /// It is stored: our commit counts.
+    Won,
+    /// Another box lies there. Whether that one counts shows when it is read.
+    Taken,
+}
+
+impl Commits {
+    pub(super) fn new(
+        intents: VecDeque<(u64, Intent)>,
+        pending: Option<PendingCommit>,
+        unrefreshed: u64,
+        refreshed_at: u64,
+    ) -> Self {
+        Commits { intents, pending, run: Run::default(), unrefreshed, refreshed_at, dirty: false }
+    }
+
+    pub(super) fn wants(&self, intent: &Intent) -> bool {
+        self.intents.iter().any(|(_, i)| i == intent)
+    }
+
+    /// Wants a change, not before this time.
+    pub(super) fn intend(&mut self, at: Timestamp, intent: Intent) {
+        if !self.wants(&intent) {
+            self.intents.push_back((at.as_millis(), intent));
+            self.dirty = true;
+        }
+    }
+
+    /// Whether a change waits or is under way.
+    pub(super) fn is_changing(&self) -> bool {
+        self.pending.is_some() || !self.intents.is_empty()
+    }
+
+    /// When the next intent may become a commit.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        let none = self.pending.is_none();
+        self.intents.iter().filter(|_| none).map(|(at, _)| Timestamp::from_millis(*at)).min()
+    }
+
+    /// A message of ours was sealed: draws new keys after some of them, or after some time. What
+    /// was stolen before opens nothing from then on.
+    pub(super) fn count_message(&mut self, cx: &mut StepContext<'_>, may_change: bool) {
+        self.unrefreshed = self.unrefreshed.saturating_add(1);
+        let age = cx.now.as_millis().saturating_sub(self.refreshed_at);
+        let due = self.unrefreshed >= REFRESH_MESSAGES || age >= REFRESH_MS;
+        if due && may_change && !self.wants(&Intent::Refresh) {
+            let at = cx.soon(0, REFRESH_SPAN_MS);
+            self.intend(at, Intent::Refresh);
+        }
+    }
+
+    /// The intents that one commit takes: the first that is due, and if that adds somebody, all
+    /// others who are to be added.
+    fn due(&self, now: Timestamp) -> Vec<Intent> {
+        let mut due =
+            self.intents.iter().filter(|(at, _)| *at <= now.as_millis()).map(|(_, i)| i.clone());
+        let Some(first) = due.next() else { return Vec::new() };
+        let adds = matches!(first, Intent::Add { .. });
+        let others = due
+            .filter(|i| adds && matches!(i, Intent::Add { .. }))
+            .take(MAX_ADDED.saturating_sub(1));
+        std::iter::once(first.clone()).chain(others).collect()
+    }
+
+    /// Makes a commit of what is due and still makes sense. Gives why changes were dropped, if MLS
+    /// refused them.
+    pub(super) fn make(
+        &mut self,
+        cx: &mut StepContext<'_>,
+        group: &mut Group,
+    ) -> Result<Vec<e2ee::Error>, Error> {
+        let mut refused = Vec::new();
+        loop {
+            let intents = self.due(cx.now);
+            if intents.is_empty() {
+                return Ok(refused);
+            }
+            let committed = match changes(cx, group, &intents)? {
+                None => Err(None),
+                Some(changes) => group.commit(cx.mls, &cx.kept(), &changes).map_err(Some),
+            };
+            match committed {
+                Ok(committed) => {
+                    let body = WriteCapability::generate(cx.rng);
+                    let parts = split(&committed.commit);
+                    let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
+                    let decision =
+                        Decision::sign(group, &body.read_capability(), count, &committed.commit);
+                    let (body, _) = seal_all(body, BODY_CONTEXT, &parts, Sizes::Uniform)?;
+                    let welcome = committed.welcome;
+                    self.pending =
+                        Some(PendingCommit { intents, body, decision, placed: None, welcome });
+                    self.run = Run::default();
+                    self.dirty = true;
+                    return Ok(refused);
+                }
+                Err(Some(e2ee::Error::Storage)) => return Err(e2ee::Error::Storage.into()),
+                Err(reason) => {
+                    // Of several people, one that cannot be added must not hold the others up.
+                    let count = if reason.is_some() { 1 } else { intents.len() };
+                    let dropped: Vec<Intent> = intents.into_iter().take(count).collect();
+                    self.intents.retain(|(_, i)| !dropped.contains(i));
+                    self.dirty = true;
+                    refused.extend(reason);
+                }
+            }
+        }
+    }
+
+    /// Brings the pending commit forward: puts its body, then the deciding box.
+    pub(super) fn put(
+        &mut self,
+        cx: &mut StepContext<'_>,
+        link: &Link,
+        deciding: &Deciding,
+    ) -> Result<(), Error> {
+        let Some(commit) = &mut self.pending else { return Ok(()) };
+        if !commit.body.is_empty() && self.run.is_done(commit.body.len()) {
+            commit.body.clear();
+            self.run = Run::default();
+            self.dirty = true;
+        }
+        if commit.body.is_empty() {
+            return self.put_decision(cx, link, deciding);
+        }
+        let unsettled = commit.body.iter().enumerate().filter(|(n, _)| !self.run.is_settled(*n));
+        let ready: Vec<_> = unsettled
+            .take(WINDOW)
+            .filter(|(n, _)| self.run.is_ready(*n, cx.now))
+            .map(|(n, sealed)| Ok((n, sealed.to_box()?)))
+            .collect::<Result<_, Error>>()?;
+        for (n, sealed) in ready {
+            let call = link.call(cx, Purpose::CommitBody(n), Call::Put(sealed));
+            self.run.started(n, call);
+        }
+        Ok(())
+    }
+
+    fn put_decision(
+        &mut self,
+        cx: &mut StepContext<'_>,
+        link: &Link,
+        deciding: &Deciding,
+    ) -> Result<(), Error> {
+        let Some(commit) = self.pending.as_mut().filter(|_| self.run.is_ready(0, cx.now)) else {
+            return Ok(());
+        };
+        if commit.placed.is_none() {
+            // Kept before it is put: after a crash the same box goes out, not another one.
+            commit.placed = deciding.seal(&commit.decision)?;
+            self.dirty = true;
+        }
+        let Some(sealed) = commit.placed.as_ref().map(BoxBytes::to_box).transpose()? else {
+            return Ok(());
+        };
+        let call = link.call(cx, Purpose::CommitDecision, Call::Put(sealed));
+        self.run.started(0, call);
+        Ok(())
+    }
+
+    /// The hub's answer to a part of the body.
+    pub(super) fn on_body_put(&mut self, now: Timestamp, index: usize, outcome: PutOutcome) {
+        self.run.settle(now, index, outcome);
+    }
+
+    /// The hub's answer to our deciding box.
+    pub(super) fn on_decision_put(&mut self, now: Timestamp, outcome: PutOutcome) -> Outcome {
+        self.run.settle(now, 0, outcome);
+        let placed = self.pending.as_ref().is_some_and(|c| c.placed.is_some());
+        match outcome {
+            PutOutcome::Stored | PutOutcome::Same if placed => Outcome::Won,
+            PutOutcome::Taken => {
+                self.run = Run::default();
+                if let Some(commit) = &mut self.pending {
+                    commit.placed = None;
+                }
+                self.dirty = true;
+                Outcome::Taken
+            }
+            _ => Outcome::Waiting,
+        }
+    }
+
+    /// Neighbours may fetch a box of the commit.
+    pub(super) fn on_carried(&mut self, index: usize) {
+        self.run.carried(index);
+    }
+
+    /// The content of our deciding box, to know it again.
+    pub(super) fn decision(&self) -> Option<&[u8]> {
+        self.pending.as_ref().map(|c| c.decision.as_slice())
+    }
+
+    /// Our commit counts: takes it, and what it was for is done.
+    pub(super) fn take_won(&mut self, now: Timestamp) -> Option<PendingCommit> {
+        let commit = self.pending.take()?;
+        self.run = Run::default();
+        self.intents.retain(|(_, intent)| !commit.intents.contains(intent));
+        if commit.intents.contains(&Intent::Refresh) {
+            self.unrefreshed = 0;
+            self.refreshed_at = now.as_millis();
+        }
+        self.dirty = true;
+        Some(commit)
+    }
+
+    /// Another commit counts. The intents stay, and are made again in the next epoch.
+    pub(super) fn withdraw(&mut self, cx: &mut StepContext<'_>) {
+        std::mem::take(&mut self.run).calls().for_each(|call| cx.out.cancel(call));
+        self.pending = None;
+        self.dirty = true;
+    }
+
+    pub(super) fn deadline(&self, link: &Link) -> Option<Timestamp> {
+        self.run.deadline(link.reach)
+    }
+
+    pub(super) fn calls(&self) -> impl Iterator<Item = CallId> + '_ {
+        self.run.calls()
+    }
+
+    /// The open requests were cancelled: [`Commits::put`] puts again.
+    pub(super) fn forget_calls(&mut self) {
+        self.run = Run::default();
+    }
+}
+
+/// What intents change in the group as it is now; `None` when all of them have become pointless.
+fn changes(
+    cx: &StepContext<'_>,
+    group: &Group,
+    intents: &[Intent],
+) -> Result<Option<Changes>, Error> {
+    let members = group.members()?;
+    let leaf = |id: &MemberId| members.iter().find(|m| m.id == *id).map(|m| m.leaf);
+    let invited = |bytes: &[u8]| Invited::parse(cx.mls, bytes).ok();
+    let mut changes = Changes::default();
+    for intent in intents {
+        match intent {
+            Intent::Add { key_package, .. } => {
+                changes.add.extend(invited(key_package).filter(|i| leaf(&i.id).is_none()));
+            }
+            Intent::Readd { member, key_package } => {
+                if let Some((package, leaf)) =
+                    invited(key_package).filter(|i| i.id == *member).zip(leaf(member))
+                {
+                    changes.add.push(package);
+                    changes.remove.push(leaf);
+                }
+            }
+            Intent::Remove { member } => changes.remove.extend(leaf(member)),
+            Intent::Rename { title } => {
+                let mut charter = group.charter()?;
+                if charter.title != *title {
+                    charter.title.clone_from(title);
+                    changes.charter = Some(charter);
+                }
+            }
+            Intent::Refresh => changes.refresh = true,
+        }
+    }
+    let any = !changes.add.is_empty()
+        || !changes.remove.is_empty()
+        || changes.charter.is_some()
+        || changes.refresh;
+    Ok(any.then_some(changes))
+}
