@@ -8,6 +8,8 @@
 mod answers;
 mod commands;
 mod groups;
+mod naming;
+mod talk;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +17,7 @@ use std::collections::BTreeMap;
 
 use e2ee::id::{ConversationId, MessageId, TransferId};
 use e2ee::mls::{Floor, Mls};
-use e2ee::{NetworkPlace, Newlines, Nick, sanitize};
+use e2ee::{NetworkPlace, Nick};
 use rand_core::CryptoRng;
 use wire::Timestamp;
 
@@ -486,80 +488,6 @@ impl Messenger {
         Ok(())
     }
 
-    /// All conversations with their names, to be shown or resolved. `tag` makes the short form of
-    /// an id that tells two alike names apart.
-    pub fn named(
-        &self,
-        tag: impl Fn(ConversationId) -> String,
-    ) -> Vec<names::Named<ConversationId>> {
-        let named = |c: &Conversation| names::Named {
-            key: c.id,
-            own: c.card.own.clone(),
-            given: c.card.given.clone(),
-            formerly: c.card.formerly.clone(),
-            tag: tag(c.id),
-        };
-        self.conversations.values().map(named).collect()
-    }
-
-    fn resolve(&self, typed: &str) -> names::Found<ConversationId> {
-        names::resolve(&self.named(|id| names::short(id.as_bytes())), typed)
-    }
-
-    fn labels_now(&self) -> BTreeMap<ConversationId, String> {
-        names::labels(&self.named(|id| names::short(id.as_bytes())))
-    }
-
-    fn label_all(&mut self) {
-        self.labels = self.labels_now();
-    }
-
-    /// A name as the user may give it to a conversation.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] when it could be taken for another own name, or for a name with a tag.
-    fn own_name(&self, of: Option<ConversationId>, name: &str) -> Result<String, Error> {
-        let name = sanitize(name.trim(), Newlines::Fold);
-        let looks = names::skeleton(&name);
-        if looks.is_empty() || name.len() > 128 {
-            return Err(Error::Refused("a name has 1 to 128 bytes, and something to see"));
-        }
-        if looks.contains('~') {
-            return Err(Error::Refused("a name has no ~: that stands before the tag of an id"));
-        }
-        if self.has_own_name(of, &looks) {
-            return Err(Error::Refused("another contact or group of yours has that name"));
-        }
-        Ok(name)
-    }
-
-    fn has_own_name(&self, but: Option<ConversationId>, looks: &str) -> bool {
-        let mut owns = self.conversations.values().filter(|c| Some(c.id) != but);
-        owns.any(|c| c.card.own.as_ref().is_some_and(|own| names::skeleton(own) == looks))
-    }
-
-    /// The wish, or the wish with a number where another conversation has got that name since.
-    fn free_own_name(&self, wish: &str) -> Option<String> {
-        let numbered = (2_u32..=1_000).map(|n| format!("{wish}-{n}"));
-        std::iter::once(wish.to_owned())
-            .chain(numbered)
-            .find_map(|name| self.own_name(None, &name).ok())
-    }
-
-    /// A title for a new group of ours that no conversation has or had.
-    fn free_title(&self, wish: &str) -> String {
-        let taken = |name: &str| self.resolve(name) != names::Found::None;
-        let numbered = (2_u32..).map(|n| format!("{wish}-{n}"));
-        let mut titles = std::iter::once(wish.to_owned()).chain(numbered);
-        titles.find(|title| !taken(title)).unwrap_or_default()
-    }
-
-    /// The name to show for a conversation: unique in this profile.
-    #[must_use]
-    pub fn name_of(&self, id: ConversationId) -> Option<&str> {
-        self.labels.get(&id).map(String::as_str)
-    }
-
     /// The name that contacts see.
     ///
     /// # Errors
@@ -574,16 +502,6 @@ impl Messenger {
     /// [`Error::Store`].
     pub fn has_name(&self, store: &dyn Store) -> Result<bool, Error> {
         Ok(store.get(Space::Setting, b"name")?.is_some_and(|name| !name.is_empty()))
-    }
-
-    /// The one conversation that a typed name means; none where it could mean several. See
-    /// [`names::resolve`].
-    #[must_use]
-    pub fn find(&self, name: &str) -> Option<ConversationId> {
-        match self.resolve(name) {
-            names::Found::One(id) => Some(id),
-            _ => None,
-        }
     }
 }
 
