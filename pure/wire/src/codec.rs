@@ -1,20 +1,20 @@
-//! Strict CBOR (RFC 8949) by `minicbor`: one value, nothing after it.
+//! Strict CBOR (RFC 8949) with `minicbor`: one value and nothing after it.
 
 use minicbor::{Decode, Encode};
 
 use crate::Error;
 
-/// CBOR bytes of a value. Writing to memory cannot fail.
+/// Encodes a value as CBOR. Writing to memory cannot fail.
 #[must_use]
 pub fn encode<T: Encode<()>>(value: &T) -> Vec<u8> {
     let mut out = Vec::new();
-    // The writer is a Vec, whose error type is uninhabited; a custom encoder error would be our bug
-    // and leaves a truncated value that no decoder accepts.
+    // A Vec's error type is uninhabited. An error of a custom encoder would be a bug; it leaves a
+    // truncated value, which no decoder accepts.
     let _ = minicbor::encode(value, &mut out);
     out
 }
 
-/// Reads exactly one value. `what` names it in the error.
+/// Decodes exactly one value. `what` names it in errors.
 ///
 /// # Errors
 /// [`Error::Malformed`] or [`Error::Trailing`] (`WIRE-002`).
@@ -24,8 +24,8 @@ pub fn decode<'b, T: Decode<'b, ()>>(bytes: &'b [u8], what: &'static str) -> Res
     if decoder.position() == bytes.len() { Ok(value) } else { Err(Error::Trailing(what)) }
 }
 
-/// Decodes an array of at most `MAX` items, for use as `decode_with`; refuses a longer one before
-/// reading it.
+/// Decodes an array of at most `MAX` items, for use as `decode_with`. Refuses a longer array before
+/// reading its items.
 pub(crate) fn bounded<'b, C, T: Decode<'b, C>, const MAX: usize>(
     d: &mut minicbor::Decoder<'b>,
     ctx: &mut C,
@@ -39,6 +39,7 @@ pub(crate) fn bounded<'b, C, T: Decode<'b, C>, const MAX: usize>(
     if n > MAX {
         return Err(too_many());
     }
+    // The announced count is not trusted with an allocation: a few bytes could claim many items.
     let mut items = Vec::with_capacity(n.min(64));
     for _ in 0..n {
         items.push(T::decode(d, ctx)?);

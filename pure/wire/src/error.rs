@@ -1,53 +1,54 @@
-//! What can be wrong with bytes from outside, and the shared question of whose fault it is.
+//! What can be wrong with bytes from outside, and the question that all crates answer: whose fault
+//! is an error?
 
-/// Whose fault an error is. Front ends match on this and on nothing finer.
+/// Whose fault an error is. Front ends match on this rather than on single errors.
 ///
-/// Every error enum of every crate maps onto it by a `kind()` method.
+/// The error enum of every crate maps to it with a `kind()` method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A setting, argument or link given by the person is wrong.
+    /// The user gave a wrong setting, argument or link.
     LocalConfig,
-    /// The disk refused, or holds something we cannot read.
+    /// The disk failed or holds something unreadable.
     LocalStorage,
-    /// A connection could not be made or broke.
+    /// A connection could not be made, or broke.
     Network,
-    /// A relay or directory said something that the protocol forbids.
+    /// A relay or directory broke the protocol.
     RelayMisbehaved,
-    /// A hub said something that the protocol forbids.
+    /// A hub broke the protocol.
     HubMisbehaved,
-    /// Another participant said something that the protocol forbids.
+    /// Another participant broke the protocol.
     PeerMisbehaved,
-    /// The other side speaks of something that this version does not know.
+    /// The other side uses something that this version does not know.
     Unsupported,
-    /// Our own mistake.
+    /// A bug in this program.
     Bug,
 }
 
-/// A refusal of bytes that came from outside. Never contains the bytes.
+/// Why bytes from outside were refused. Never contains the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The frame's kind byte is none that we know.
+    /// The frame's kind byte is unknown.
     #[error("unknown frame kind {0}")]
     UnknownKind(u8),
-    /// The announced length is above the maximum of its kind.
+    /// The announced length is above the maximum for the frame's kind.
     #[error("a {kind:?} frame of {len} bytes is over its limit of {max}")]
     TooLong {
         /// Kind of the frame.
         kind: crate::FrameKind,
         /// Announced body length, bytes.
         len: usize,
-        /// Maximum body length of that kind, bytes.
+        /// Maximum for that kind, bytes.
         max: usize,
     },
-    /// The body is not the CBOR that its type demands.
+    /// The bytes are not CBOR of the expected type.
     #[error("malformed {0}")]
     Malformed(&'static str),
-    /// Bytes are left after the value.
+    /// There are bytes after the value.
     #[error("trailing bytes after {0}")]
     Trailing(&'static str),
-    /// A list or text is longer than its stated bound.
+    /// A list or text is longer than its bound.
     #[error("{what} has more than {max} entries")]
     TooMany {
         /// Which list.
@@ -55,19 +56,19 @@ pub enum Error {
         /// Its bound.
         max: usize,
     },
-    /// A value is outside its allowed range.
+    /// A value is out of its range.
     #[error("{0} is out of range")]
     OutOfRange(&'static str),
-    /// An address is neither IP:port nor a name this version can use.
+    /// An address is neither an IP address with a port nor an onion service with one.
     #[error("not an address of the form IP:PORT or NAME.onion:PORT")]
     BadAddress,
-    /// The other side speaks another version.
+    /// The other side uses another version.
     #[error("unsupported version {0}")]
     Version(u8),
 }
 
 impl Error {
-    /// Bytes from outside are wrong, so the other side is to blame, unless it is merely newer.
+    /// Whose fault this is: the other side's, unless it is merely newer.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {

@@ -1,11 +1,11 @@
-//! Frames: how every link of Hushwing cuts its byte stream.
+//! Frames: how every link cuts its byte stream.
 //!
 //! ```text
 //! kind u8 | body length u24 big-endian | body
 //! ```
 //!
-//! `Packet` and `Reply` bodies are raw and, within one network, of one length; all other bodies are
-//! CBOR.
+//! The bodies of `Packet` and `Reply` are raw and, within one network, have one length. All other
+//! bodies are CBOR.
 
 use minicbor::{Decode, Encode};
 
@@ -17,12 +17,12 @@ use crate::{BootId, ClientToken, Error, RequestId, codec, decode, encode, hub, m
 
 /// Length of a frame header, bytes.
 pub const HEADER_LEN: usize = 4;
-/// Bytes before the packet in a `Packet` body: the epoch.
+/// Bytes before the packet in a `Packet` body: its epoch.
 pub const PACKET_PREFIX: usize = 4;
-/// Bytes before the payload in a `Reply` body: the SURB id.
+/// Bytes before the payload in a `Reply` body: its SURB id.
 pub const REPLY_PREFIX: usize = 16;
 
-/// What a frame holds. The numbers are the kind byte on the wire.
+/// What a frame holds. The numbers are the kind bytes on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum FrameKind {
@@ -69,7 +69,7 @@ pub enum FrameKind {
 }
 
 impl FrameKind {
-    /// Longest body of this kind, bytes.
+    /// Maximum length of a body of this kind, bytes.
     #[must_use]
     pub const fn max_len(self) -> usize {
         match self {
@@ -124,7 +124,7 @@ impl TryFrom<u8> for FrameKind {
     }
 }
 
-/// A parsed frame header: a known kind with an allowed length.
+/// A checked frame header: a known kind with a permitted length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
     kind: FrameKind,
@@ -132,7 +132,7 @@ pub struct Header {
 }
 
 impl Header {
-    /// Parses the four header bytes. Nothing is allocated for a body before this has passed
+    /// Checks the four header bytes. Callers allocate room for the body only afterwards
     /// (`WIRE-001`).
     ///
     /// # Errors
@@ -166,7 +166,7 @@ impl Header {
 #[cbor(index_only)]
 #[non_exhaustive]
 pub enum RefusedReason {
-    /// The admission token is not one of this directory's.
+    /// The admission token is unknown to this directory.
     #[n(0)]
     NotAdmitted,
     /// The descriptor's signature, keys, epochs or addresses are wrong.
@@ -175,35 +175,35 @@ pub enum RefusedReason {
     /// No document has been published yet.
     #[n(2)]
     NotReady,
-    /// This node does not do that.
+    /// This node does not offer that service.
     #[n(3)]
     NotHere,
-    /// Too much; try later.
+    /// Too busy; try later.
     #[n(4)]
     Busy,
-    /// The document is for enrolled clients, and the asker has shown no enrolled key.
+    /// The document is for enrolled clients, and the asker named no enrolled key.
     #[n(5)]
     NotEnrolled,
 }
 
-/// As whom somebody asks for a document that not everybody gets.
+/// How somebody asks for a document that is not public.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub enum Credential {
-    /// A node that may register: it gets the document plainly.
+    /// As a node that may register. It gets the document unsealed.
     #[n(0)]
     Node(#[n(0)] AdmissionToken),
-    /// An enrolled client: it gets the document sealed to the key of this name. Nothing is proved
-    /// by asking; only the key opens it.
+    /// As an enrolled client. It gets the document sealed to the key with this id. Asking needs no
+    /// proof, since only the key's holder can open the answer.
     #[n(1)]
     Client(#[n(0)] EnrolmentId),
 }
 
-/// One message on a link. `Debug` prints the kind alone.
+/// A message on a link. `Debug` prints the kind alone.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Frame {
-    /// A Sphinx packet made with the keys of `epoch` (its low 32 bits).
+    /// A Sphinx packet.
     Packet {
-        /// Low 32 bits of the epoch whose keys open it.
+        /// Low 32 bits of the epoch whose keys open the packet.
         epoch: u32,
         /// The packet, exactly the geometry's length.
         packet: Vec<u8>,
@@ -223,15 +223,15 @@ pub enum Frame {
     Ping,
     /// I am.
     Pong,
-    /// Ask for the document; with the hash of the one already held.
+    /// Ask for the document, unless it has this hash.
     GetDocument(Option<DocumentHash>),
     /// A signed document, still sealed: [`crate::document::SignedDocument`].
     Document(Vec<u8>),
-    /// Yours is the newest.
+    /// The asker already has the newest document.
     NotModified,
     /// Register a descriptor: [`crate::document::SignedDescriptor`].
     Register {
-        /// Who may register.
+        /// Admits the node.
         token: AdmissionToken,
         /// The signed descriptor, CBOR.
         descriptor: Vec<u8>,
@@ -240,9 +240,9 @@ pub enum Frame {
     Registered(u64),
     /// The request is refused.
     Refused(RefusedReason),
-    /// Ask for a document that not everybody gets; with the hash of the one already held.
+    /// Ask for a document that is not public, unless it has this hash.
     GetDocumentAs(Option<DocumentHash>, Credential),
-    /// A signed document, sealed to the key that was named.
+    /// A signed document, sealed to the key that the request named.
     SealedDocument(Vec<u8>),
     /// A box request on a direct link.
     HubRequest(RequestId, hub::Request),
@@ -279,7 +279,7 @@ struct RegisterBody {
 impl Frame {
     /// The kind.
     #[must_use]
-    pub const fn kind(&self) -> FrameKind {
+    pub(crate) const fn kind(&self) -> FrameKind {
         match self {
             Frame::Packet { .. } => FrameKind::Packet,
             Frame::Reply { .. } => FrameKind::Reply,
@@ -353,10 +353,11 @@ impl Frame {
         })
     }
 
-    /// Appends header and body.
+    /// Appends header and body to `out`.
     ///
     /// # Errors
-    /// [`Error::TooLong`] when the body would exceed the kind's maximum; nothing is appended then.
+    /// [`Error::TooLong`] when the body would exceed the maximum for its kind. Nothing is appended
+    /// then.
     pub fn write_to(&self, out: &mut Vec<u8>) -> Result<(), Error> {
         match self {
             Frame::Packet { epoch, packet } => {
@@ -390,7 +391,7 @@ impl Frame {
         put(out, self.kind(), &[&body])
     }
 
-    /// Header and body.
+    /// Encodes header and body.
     ///
     /// # Errors
     /// [`Error::TooLong`].

@@ -1,8 +1,8 @@
 //! The box protocol: `put(box)` and `get(ids, deadline)`, and the `echo` that cover loops use.
 //!
-//! The same requests travel inside Sphinx payloads and in frames on a direct link. On a direct link
-//! the hub answers a `get` the moment a box arrives; on the onion route with cover traffic at its
-//! deadline.
+//! Requests have the same form in Sphinx payloads and in frames on a direct link. On a direct link
+//! the hub answers a `get` the moment a box arrives; on the onion route with cover traffic it
+//! answers at the deadline.
 
 use minicbor::{Decode, Encode};
 
@@ -13,7 +13,7 @@ use crate::limits::{
 };
 use crate::{BootId, Tally, codec};
 
-/// A box as it crosses a trust boundary: lengths checked, signature not yet.
+/// A box as it crosses a trust boundary. Its lengths are checked, its signature is not.
 ///
 /// `Debug` prints no byte. The ciphertext has the length of a class: 0 (tombstone), 512, 1024,
 /// 2048, 4096 or 32,768 bytes.
@@ -22,7 +22,7 @@ pub struct BoxBytes {
     /// The address, a blinded Ed25519 public key.
     #[cbor(n(0), with = "minicbor::bytes")]
     pub id: [u8; 32],
-    /// The ciphertext.
+    /// The ciphertext, of one of the lengths above.
     #[cbor(n(1), encode_with = "minicbor::bytes::encode", decode_with = "decode_class")]
     pub ciphertext: Vec<u8>,
     /// Ed25519 signature by `id` over the ciphertext.
@@ -48,7 +48,7 @@ fn decode_class<C>(
     }
 }
 
-/// The address of a box inside a request. `Debug` prints no byte.
+/// The address of a box in a request. `Debug` prints no byte.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct BoxAddress(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
@@ -62,35 +62,36 @@ impl std::fmt::Debug for BoxAddress {
 /// A request to a hub.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Request {
-    /// Which access class asks.
+    /// The key of the asker's access class.
     #[n(0)]
     pub access: AccessKey,
-    /// What is asked.
+    /// What to do.
     #[n(1)]
     pub operation: Operation,
 }
 
-/// What a request asks for.
+/// The operation that a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum Operation {
-    /// Store this box, once and for ever (that is, until it expires).
+    /// Store this box, which nothing can replace until it expires.
     #[n(0)]
     Put(#[n(0)] BoxBytes),
-    /// Answer when one of these boxes is here, or when the time is over.
+    /// Answer when one of these boxes arrives, or at the deadline.
     #[n(1)]
     Get {
         /// Addresses, at most [`MAX_GET_IDS`].
         #[cbor(n(0), decode_with = "codec::bounded::<_, _, MAX_GET_IDS>")]
         ids: Vec<BoxAddress>,
-        /// Time to wait, ms from the request's arrival; capped at
+        /// Longest time to wait, ms from the request's arrival; capped at
         /// [`crate::limits::MAX_GET_DEADLINE_MS`].
         #[n(1)]
         deadline_ms: u32,
-        /// Whether to wait for the deadline even when a box is there earlier (cover traffic).
+        /// Whether to answer at the deadline even when a box arrives earlier. Used with cover
+        /// traffic, so that the time of an answer shows nothing.
         #[n(2)]
         hold: bool,
     },
-    /// Answer at once: a cover loop, or a doctor's knock.
+    /// Answer at once. Cover loops and connection checks use it.
     #[n(2)]
     Echo,
 }
@@ -98,14 +99,13 @@ pub enum Operation {
 /// A hub's response.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Response {
-    /// Changes when the hub has restarted and forgotten its open `get`s.
+    /// Changes when the hub restarts. It has then forgotten all open `get`s.
     #[n(0)]
     pub boot: BootId,
     /// The answer.
     #[n(1)]
     pub answer: Answer,
-    /// On the onion route of a network with tallies: the request's tally, as it was after the hub's
-    /// own fold.
+    /// On the onion route of a network with tallies: the request's tally, including the hub's fold.
     #[n(2)]
     pub tally: Option<Tally>,
 }
@@ -116,47 +116,48 @@ pub enum Answer {
     /// To `put`.
     #[n(0)]
     Put(#[n(0)] PutOutcome),
-    /// To `get`: what is there, in the order of the ids asked; empty at the deadline.
+    /// To `get`: the boxes that are there, in the order of the ids asked for. Empty if there is
+    /// none at the deadline.
     #[n(1)]
     Boxes(#[cbor(n(0), decode_with = "codec::bounded::<_, _, MAX_RESPONSE_BOXES>")] Vec<BoxBytes>),
     /// To `echo`.
     #[n(2)]
     Echo,
-    /// The request cannot be served.
+    /// The request was refused.
     #[n(3)]
     Refused(#[n(0)] Refusal),
 }
 
-/// What became of a `put`.
+/// The outcome of a `put`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
 #[cbor(index_only)]
 pub enum PutOutcome {
-    /// Durable now.
+    /// The box is durable now.
     #[n(0)]
     Stored,
-    /// The very same box was there already: a harmless retry.
+    /// The very same box was there already. A harmless retry.
     #[n(1)]
     Same,
     /// Another box has this id.
     #[n(2)]
     Taken,
-    /// The storage cap of this access class is reached.
+    /// The access class has used up its storage.
     #[n(3)]
     Full,
-    /// Over the rate of this access class or connection; try later.
+    /// The access class or connection is over its rate; try later.
     #[n(4)]
     SlowDown,
 }
 
 impl PutOutcome {
-    /// Whether the box is durably at the hub.
+    /// Whether the hub holds the box durably.
     #[must_use]
     pub const fn is_stored(self) -> bool {
         matches!(self, PutOutcome::Stored | PutOutcome::Same)
     }
 }
 
-/// Why a request is not served.
+/// Why a request was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
 #[cbor(index_only)]
 #[non_exhaustive]
@@ -164,7 +165,7 @@ pub enum Refusal {
     /// The access key belongs to no class of this hub.
     #[n(0)]
     NotAdmitted,
-    /// The box is no valid box: bad id, signature or class.
+    /// The box is invalid: bad id, signature or length.
     #[n(1)]
     BadBox,
     /// The request is malformed or over a bound.

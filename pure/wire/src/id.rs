@@ -1,4 +1,4 @@
-//! Identifiers. All are opaque byte strings whose `Debug` prints no byte of them.
+//! Identifiers: opaque byte strings. `Debug` prints none of their bytes.
 
 use std::fmt;
 
@@ -15,16 +15,16 @@ macro_rules! opaque {
         );
 
         impl $name {
-            /// Length, bytes.
+            /// Length of this id, bytes.
             pub const LEN: usize = $len;
 
-            /// From its bytes.
+            /// Wraps the bytes.
             #[must_use]
             pub const fn new(bytes: [u8; $len]) -> Self {
                 Self(bytes)
             }
 
-            /// Its bytes.
+            /// The bytes.
             #[must_use]
             pub const fn as_bytes(&self) -> &[u8; $len] {
                 &self.0
@@ -41,42 +41,43 @@ macro_rules! opaque {
 
 opaque! {
     /// A node's identity: the Ed25519 public key that its TLS links prove (RFC 7250) and that
-    /// signs its descriptor. It is also the next-hop id inside Sphinx packets.
+    /// verifies its descriptor. It is also the next-hop id inside Sphinx packets.
     NodeId, 32
 }
 opaque! {
-    /// A network's identity: SHA-256 over its authority set, so that whoever knows it knows
-    /// which keys may sign the network document.
+    /// A network's identity: SHA-256 of its authority set. Knowing it is enough to tell which keys
+    /// may sign the network document.
     NetworkId, 32
 }
 opaque! {
-    /// Where an entry relay finds the client that a SURB ends at: a random token that the client
-    /// attaches with, new whenever it takes an entry, known to nobody else.
+    /// A random token by which an entry relay finds the client that a SURB leads to. The client
+    /// draws a new one for every entry that it attaches to, and tells nobody else.
     ClientToken, 32
 }
 opaque! {
-    /// Random number that a hub or relay draws at each start. When it changes, open requests are
-    /// gone.
+    /// A random number that a hub or relay draws at each start. When it changes, open requests are
+    /// lost.
     BootId, 16
 }
 opaque! {
-    /// Key of an access class (`member`, `guest`) at a hub. Shared per class, never per person.
+    /// Key of an access class (`member` or `guest`) at a hub. A class shares one key, since keys
+    /// per person would identify people.
     AccessKey, 16
 }
 opaque! {
-    /// Token with which a relay or hub is admitted by a directory.
+    /// Token with which a relay or hub registers at a directory.
     AdmissionToken, 32
 }
 opaque! {
-    /// Names the key to which a client's documents are sealed: a hash of its public half.
+    /// Id of the key that a client's documents are sealed to: a hash of its public half.
     EnrolmentId, 32
 }
 opaque! {
-    /// What every hop of a path folds its keyed digest into, beside the packet: `mix::tally`.
+    /// The value beside a packet that every hop folds its keyed digest into: see `mix::tally`.
     Tally, 32
 }
 opaque! {
-    /// SHA-256 of the document bytes, by which two readers compare what they were given.
+    /// Hash of a network document, by which two readers check that they were given the same one.
     DocumentHash, 32
 }
 
@@ -86,8 +87,7 @@ opaque! {
 pub struct RequestId(#[n(0)] pub u64);
 
 impl NodeId {
-    /// The first eight hexadecimal digits, for people at their own console only (`-v`), never for
-    /// logs.
+    /// The first eight hexadecimal digits. Only for a person's own console (`-v`), never for logs.
     #[must_use]
     pub fn short(&self) -> String {
         let mut text = data_encoding::HEXLOWER.encode(&self.0);

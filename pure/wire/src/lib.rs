@@ -1,13 +1,14 @@
-//! Bytes that cross a trust boundary, and nothing else.
+//! Everything that crosses a trust boundary as bytes, and nothing else.
 //!
 //! # In this crate
-//! - [`frame`]: the one framing of all links: a kind, a length, a body with a stated maximum
+//! - [`frame`]: how every link cuts its byte stream: a kind, a length, and a body with a maximum
+//!   for its kind
 //! - [`hub`]: requests and responses of the box protocol (`put`, `get`, `echo`)
 //! - [`mesh`]: what neighbours on one LAN say to each other
 //! - [`document`]: the network document and the descriptors that nodes register
-//! - [`id`], [`address`], [`time`]: small types that cannot hold an invalid value
-//! - [`pointer`]: where a network is, as one line of text
-//! - [`ErrorKind`]: whose fault an error is; [`Sensitive`]: what never reaches a log
+//! - [`id`], [`Address`], [`Timestamp`]: small types that cannot hold an invalid value
+//! - [`pointer`]: where to find a network, as one line of text
+//! - [`ErrorKind`]: whose fault an error is; [`Sensitive`]: values that must never reach a log
 //!
 //! # Not in this crate
 //! Cryptography (signatures of the document are checked in `mix`, boxes in `streams`; the one hash
@@ -38,7 +39,7 @@
     )
 )]
 
-pub mod address;
+mod address;
 mod codec;
 pub mod document;
 mod error;
@@ -47,10 +48,10 @@ pub mod hub;
 pub mod id;
 pub mod limits;
 pub mod mesh;
-pub mod onion;
+mod onion;
 pub mod pointer;
 mod sensitive;
-pub mod time;
+mod time;
 
 pub use address::Address;
 pub use codec::{decode, encode};

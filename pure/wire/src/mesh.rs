@@ -1,5 +1,5 @@
-//! What neighbours on one LAN say to each other: who they are to each other, what they carry, what
-//! they lack.
+//! Messages between neighbours on a LAN: that they know each other, which boxes they carry, and
+//! which they lack.
 
 use minicbor::{Decode, Encode};
 
@@ -7,8 +7,8 @@ use crate::codec;
 use crate::hub::{BoxAddress, BoxBytes};
 use crate::limits::{MAX_MESH_BOXES, MAX_MESH_IDS, MAX_MESH_RANGES};
 
-/// The first frame each way: that the sender knows the pair's secret, bound to both keys of the
-/// link. To anybody else it is noise. `Debug` prints no byte.
+/// The first frame in each direction. It proves knowledge of the pair's secret, bound to both keys
+/// of the link, so it cannot be relayed. To anybody else it is noise. `Debug` prints no byte.
 #[derive(Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cbor(transparent)]
 pub struct Proof(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
@@ -19,10 +19,10 @@ impl std::fmt::Debug for Proof {
     }
 }
 
-/// A stranger asks to become a contact. Only somebody who shows themselves to all takes it.
+/// A stranger asks to become a contact. Only people who are visible to everybody accept it.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Knock {
-    /// How the stranger wants to be called, at most 64 bytes; not neutralised yet.
+    /// The stranger's name, at most 64 bytes, not sanitized yet.
     #[cbor(
         n(0),
         encode_with = "minicbor::bytes::encode",
@@ -37,10 +37,10 @@ impl std::fmt::Debug for Knock {
     }
 }
 
-/// The answer to a knock: the text of a single-use invite, or nothing.
+/// The answer to a knock.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Welcomed {
-    /// The invite's text, at most 4,096 bytes; empty for a no.
+    /// The text of a single-use invite, at most 4,096 bytes, or empty to decline.
     #[cbor(
         n(0),
         encode_with = "minicbor::bytes::encode",
@@ -55,21 +55,21 @@ impl std::fmt::Debug for Welcomed {
     }
 }
 
-/// A box that is there to be had.
+/// A box that a neighbour offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct Offered {
     /// Its address.
     #[n(0)]
     pub id: BoxAddress,
-    /// How many hops it may still travel from the one who offers it.
+    /// How many more hops it may travel from the sender.
     #[n(1)]
     pub hops: u8,
 }
 
-/// A box on its way.
+/// A box on its way from neighbour to neighbour.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Carried {
-    /// How many hops it may still travel from the one who gives it.
+    /// How many more hops it may travel from the sender.
     #[n(0)]
     pub hops: u8,
     /// The box.
@@ -77,10 +77,10 @@ pub struct Carried {
     pub content: BoxBytes,
 }
 
-/// What two linked neighbours say.
+/// A message between linked neighbours.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum Message {
-    /// A step of a reconciliation, by whoever began it: negentropy v1.
+    /// A step of a reconciliation from the side that started it (negentropy v1).
     #[n(0)]
     Ranges(
         #[cbor(
@@ -90,7 +90,7 @@ pub enum Message {
         )]
         Vec<u8>,
     ),
-    /// The answer to that step.
+    /// The answer to such a step.
     #[n(1)]
     Answer(
         #[cbor(
@@ -100,16 +100,16 @@ pub enum Message {
         )]
         Vec<u8>,
     ),
-    /// I carry these.
+    /// The sender carries these boxes.
     #[n(2)]
     Offer(#[cbor(n(0), decode_with = "codec::bounded::<_, _, MAX_MESH_IDS>")] Vec<Offered>),
-    /// Give me these.
+    /// The sender asks for these boxes.
     #[n(3)]
     Want(#[cbor(n(0), decode_with = "codec::bounded::<_, _, MAX_MESH_IDS>")] Vec<BoxAddress>),
-    /// Here they are.
+    /// Boxes that were asked for.
     #[n(4)]
     Boxes(#[cbor(n(0), decode_with = "codec::bounded::<_, _, MAX_MESH_BOXES>")] Vec<Carried>),
-    /// I do not have these any more.
+    /// The sender no longer has these boxes.
     #[n(5)]
     Gone(#[cbor(n(0), decode_with = "codec::bounded::<_, _, MAX_MESH_IDS>")] Vec<BoxAddress>),
 }

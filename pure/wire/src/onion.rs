@@ -1,4 +1,4 @@
-//! The name of a Tor onion service, version 3.
+//! Names of Tor onion services, version 3.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,22 +12,22 @@ use crate::Error;
 const NAME_LEN: usize = 56;
 const SUFFIX: &str = ".onion";
 const VERSION: u8 = 3;
-/// Text before the key in the checksum's input: rend-spec-v3, "Encoding onion addresses".
+/// Prefix of the checksum's input (rend-spec-v3, "Encoding onion addresses").
 const CHECKSUM_PREFIX: &[u8] = b".onion checksum";
 
-/// An onion service's Ed25519 identity, written as 56 letters and `.onion`. `Debug` prints no
-/// letter of it.
+/// An onion service's Ed25519 identity, written as 56 characters and `.onion`. `Debug` prints the
+/// type alone.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OnionName([u8; 32]);
 
 impl OnionName {
-    /// The service whose identity key this is.
+    /// The name of the service with this identity key.
     #[must_use]
     pub const fn from_key(key: [u8; 32]) -> Self {
         OnionName(key)
     }
 
-    /// The identity key.
+    /// The service's Ed25519 identity key.
     #[must_use]
     pub const fn key(&self) -> &[u8; 32] {
         &self.0

@@ -1,5 +1,5 @@
-//! Where a network is: what a node's operator or a room link must know to find and trust its
-//! documents.
+//! Network pointers: what an operator or a room link needs in order to find a network's documents
+//! and to trust them.
 
 use std::str::FromStr;
 
@@ -8,10 +8,10 @@ use minicbor::{Decode, Encode};
 use crate::limits::MAX_ADDRESSES;
 use crate::{Address, Error, NetworkId, NodeId, codec, decode, encode};
 
-/// Textual scheme of a network pointer.
+/// Prefix of a network pointer's text.
 pub const SCHEME: &str = "hushwing:net#";
 
-/// A directory: where it listens and the key its link proves.
+/// A directory of a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct DirectoryPointer {
     /// The key that its TLS link proves.
@@ -22,12 +22,12 @@ pub struct DirectoryPointer {
     pub address: Address,
 }
 
-/// A network: the hash of its authorities' keys, and the directories that hand out its documents.
+/// A network and the directories that hand out its documents.
 ///
-/// Written as `hushwing:net#…`, base64url of CBOR. Holds no secret.
+/// Written as `hushwing:net#…`, base64url of CBOR. It holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct NetworkPointer {
-    /// Which authorities sign its documents.
+    /// Id of the network, which names the authorities that sign its documents.
     #[n(0)]
     pub network: NetworkId,
     /// One to four directories.
@@ -36,7 +36,7 @@ pub struct NetworkPointer {
 }
 
 impl NetworkPointer {
-    /// The text that operators copy.
+    /// The text form, for operators to copy.
     #[must_use]
     pub fn to_text(&self) -> String {
         format!("{SCHEME}{}", data_encoding::BASE64URL_NOPAD.encode(&encode(self)))

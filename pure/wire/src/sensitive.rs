@@ -1,13 +1,13 @@
-//! A wrapper for what must never reach a log.
+//! A wrapper for values that must never reach a log.
 
 use std::fmt;
 
-/// Holds a value whose `Debug` and `Display` print `[redacted]` (DESIGN invariant 1).
+/// A value whose `Debug` and `Display` print `[redacted]` (DESIGN invariant 1).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Sensitive<T>(pub T);
 
 impl<T> Sensitive<T> {
-    /// The value itself. The name makes each use visible in review.
+    /// The value. The name makes each use visible in review.
     pub fn reveal(&self) -> &T {
         &self.0
     }

@@ -1,10 +1,10 @@
-//! Time as the pure crates know it: a number of milliseconds that somebody else read off a clock.
+//! Time in the pure crates: milliseconds that the caller read from a clock.
 
 use std::time::Duration;
 
 use minicbor::{Decode, Encode};
 
-/// Milliseconds since the Unix epoch, or since any origin that all parties of a run share.
+/// Milliseconds since the Unix epoch, or since another origin that all parties of a run share.
 ///
 /// Arithmetic saturates: no clock, however wrong, can make it panic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
@@ -14,10 +14,10 @@ pub struct Timestamp(#[n(0)] u64);
 impl Timestamp {
     /// The origin.
     pub const ZERO: Timestamp = Timestamp(0);
-    /// Later than anything that happens.
+    /// The end of time, for "never".
     pub const MAX: Timestamp = Timestamp(u64::MAX);
 
-    /// From milliseconds since the origin.
+    /// Makes a timestamp from milliseconds since the origin.
     #[must_use]
     pub const fn from_millis(ms: u64) -> Self {
         Timestamp(ms)
@@ -29,31 +29,31 @@ impl Timestamp {
         self.0
     }
 
-    /// This instant and `ms` milliseconds, at most [`Timestamp::MAX`].
+    /// `ms` milliseconds later, at most [`Timestamp::MAX`].
     #[must_use]
     pub const fn plus_millis(self, ms: u64) -> Self {
         Timestamp(self.0.saturating_add(ms))
     }
 
-    /// `ms` milliseconds before this instant, at least [`Timestamp::ZERO`].
+    /// `ms` milliseconds earlier, at least [`Timestamp::ZERO`].
     #[must_use]
     pub const fn minus_millis(self, ms: u64) -> Self {
         Timestamp(self.0.saturating_sub(ms))
     }
 
-    /// Milliseconds from `earlier` to this instant; zero if it is not earlier.
+    /// Milliseconds from `earlier` to this instant; zero if `earlier` is later.
     #[must_use]
     pub const fn millis_since(self, earlier: Timestamp) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// Time from `earlier` to this instant; zero if it is not earlier.
+    /// Time from `earlier` to this instant; zero if `earlier` is later.
     #[must_use]
     pub const fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_millis(self.millis_since(earlier))
     }
 
-    /// Number of whole periods of `period_ms` since the origin; a zero period counts as one.
+    /// Number of whole periods of `period_ms` since the origin. A period of 0 counts as 1 ms.
     #[must_use]
     pub const fn period(self, period_ms: u64) -> u64 {
         let p = if period_ms == 0 { 1 } else { period_ms };
