@@ -1,9 +1,17 @@
-//! The client's half of the onion route: requests out by fresh packets, answers back by SURBs,
-//! cover around both.
+//! The client side of the onion route: requests go out in fresh packets, answers come back by
+//! SURBs, cover traffic hides both.
 //!
-//! Sans-IO: the shell keeps one link to [`OnionClient::entry`], gives replies to
-//! [`OnionClient::handle_reply`], and does what [`OnionClient::poll`] says. A request is repeated
-//! by a fresh packet over a fresh path until it is answered or cancelled.
+//! ```text
+//!            request          slot, or at once without cover       reply opens
+//!  (caller) ─────────► queued ─────────────────────────► in flight ───────────► answered
+//!                        ▲                                   │
+//!                        └───────────────────────────────────┘
+//!             time-out; relay gone from the document; attached with a new token; `resend`
+//! ```
+//!
+//! Sans-IO: the shell keeps one link to [`OnionClient::entry`], passes replies to
+//! [`OnionClient::handle_reply`], and does what [`OnionClient::poll`] returns. A request is
+//! repeated, in a fresh packet over a fresh path, until it is answered or cancelled.
 
 mod build;
 mod flight;
@@ -23,38 +31,39 @@ use crate::path::{EntryPins, EntryPolicy, PathPlanner, below};
 use crate::tally::Receipt;
 use crate::{Error, envelope, epoch, geometry};
 
-/// Requests that may be open at one time; more are refused.
-pub const MAX_REQUESTS: usize = 4_096;
-/// Attempts of one request whose answers are still recognised.
+/// Most requests open at one time; more are refused.
+pub(crate) const MAX_REQUESTS: usize = 4_096;
+/// Attempts of one request whose answers are still recognised. An answer to an older one is wasted,
+/// and the request is repeated.
 const MAX_ATTEMPTS: usize = 4;
-/// Loops whose return is still waited for.
+/// Most loops whose return is awaited.
 const MAX_LOOPS: usize = 256;
-/// Repeated time-outs make the client ask for a newer document, at most this often, ms.
+/// Least time between requests for a newer document when requests keep timing out, ms.
 const DOCUMENT_EVERY_MS: u64 = 5_000;
 /// Length of a Sphinx payload tag, bytes.
 const TAG_LEN: usize = sphinx::PAYLOAD_TAG_LEN;
 
-/// Names a request until it is answered.
+/// Identifies a request until it is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestHandle(u64);
 
-/// How a client uses the onion route.
+/// Settings of a client.
 #[derive(Debug, Clone, Default)]
 pub struct ClientConfig {
     /// Cover level; `None` takes the document's.
     pub cover: Option<CoverLevel>,
     /// How the entry relay is chosen.
     pub entry: EntryPolicy,
-    /// Pinned entries of an earlier run.
+    /// Entries that an earlier run pinned.
     pub pins: EntryPins,
-    /// CBOR of the request that loops and drops carry: an `echo`.
+    /// CBOR of the request inside loops and drops: an `echo`.
     pub cover_body: Vec<u8>,
-    /// Set by a mix that sends loops through itself: it is its own entry, and its only stream is
-    /// the document's mix loops.
+    /// Set by a relay that sends loops through the network: it is its own entry, and its only
+    /// stream is the document's mix loops.
     pub mix: Option<NodeId>,
 }
 
-/// What a packet was for, told with `-v`.
+/// One sent packet, as shown with `-v`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathTrace {
     /// Relays on the way out.
@@ -69,15 +78,15 @@ pub struct PathTrace {
     pub what: &'static str,
 }
 
-/// What the client core wants done.
+/// What the shell must do, or what became of a request.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Output {
     /// Send this packet to the entry relay.
     Send {
-        /// The entry relay it was built for.
+        /// The entry relay the packet was built for.
         entry: NodeId,
-        /// Low 32 bits of its epoch.
+        /// Low 32 bits of the packet's epoch.
         epoch: u32,
         /// The packet.
         packet: Vec<u8>,
@@ -93,24 +102,24 @@ pub enum Output {
         handle: RequestHandle,
         /// CBOR of the response.
         body: Vec<u8>,
-        /// From the first packet to the answer, ms.
+        /// Time from the first packet to the answer, ms.
         after_ms: u64,
-        /// Of a request that asked for one, in a network with tallies: the way of the packet that
-        /// was answered.
+        /// The path of the packet that was answered, if [`OnionClient::request_traced`] asked for
+        /// it and the network uses tallies.
         receipt: Option<Box<Receipt>>,
     },
-    /// A packet was sent this way.
+    /// A packet left over this path.
     Trace(PathTrace),
-    /// Requests time out: a newer document may know why.
+    /// Requests keep timing out: fetch the document, since relays may have changed.
     DocumentWanted,
 }
 
-/// Counts since the start.
+/// Counts since the start. They stay in the client.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Packets that carried a request for the first time.
+    /// First packets of requests.
     pub requests: u64,
-    /// Packets that carried one again.
+    /// Repeated packets of requests.
     pub retries: u64,
     /// Loops sent.
     pub loops: u64,
@@ -118,7 +127,7 @@ pub struct Stats {
     pub loops_back: u64,
     /// Drops sent.
     pub drops: u64,
-    /// Replies that nobody waited for.
+    /// Replies that no open request waits for.
     pub stray: u64,
 }
 
@@ -134,7 +143,7 @@ struct PendingSurb {
     receipt: Option<Box<Receipt>>,
 }
 
-/// What a document gives the client.
+/// The parts of a document that the client uses.
 struct Net {
     planner: PathPlanner,
     geometry: Geometry,
@@ -144,7 +153,7 @@ struct Net {
     tally: bool,
 }
 
-/// The client's half of the onion route.
+/// The client side of the onion route. See the module's page.
 pub struct OnionClient {
     config: ClientConfig,
     net: Option<Net>,
@@ -152,7 +161,7 @@ pub struct OnionClient {
     token: ClientToken,
     up: bool,
     requests: BTreeMap<RequestHandle, Flight>,
-    /// Requests that wait for a packet, in order.
+    /// Requests waiting for a packet, oldest first.
     queue: VecDeque<RequestHandle>,
     surbs: HashMap<[u8; 16], PendingSurb>,
     cover: Option<CoverClock>,
@@ -163,7 +172,7 @@ pub struct OnionClient {
 }
 
 impl OnionClient {
-    /// A client without a document: requests wait.
+    /// A client without a document. Requests wait until it gets one.
     #[must_use]
     pub fn new(config: ClientConfig) -> Self {
         OnionClient {
@@ -183,10 +192,11 @@ impl OnionClient {
         }
     }
 
-    /// Takes a newer document. What was on its way over nodes that are gone is sent again at once.
+    /// Takes a newer document. Requests that are under way over nodes that are gone are repeated at
+    /// once.
     ///
     /// # Errors
-    /// [`Error::Sphinx`] when the geometry is none; the old document stays in use.
+    /// [`Error::Sphinx`] when the geometry is impossible; the old document stays in use.
     pub fn set_document<R: CryptoRng>(
         &mut self,
         now: Timestamp,
@@ -202,6 +212,7 @@ impl OnionClient {
             network: document.network,
             tally: document.tally,
         });
+        // A SURB outlives its epoch by the grace at most; older ones can never come back.
         self.surbs.retain(|_, s| s.epoch.saturating_add(1) >= document.epoch);
         self.choose_entry(now, rng);
         self.set_cover(now, document, rng);
@@ -228,6 +239,7 @@ impl OnionClient {
             Some(_) => Some(CoverRates { payload: 0, loops: document.mixing.mix_loops, drops: 0 }),
             None => cover::rates(document, level),
         };
+        // Restarting the streams with each document would be visible at each epoch's start.
         if rates != self.cover.as_ref().map(CoverClock::rates) {
             self.cover = rates.map(|rates| CoverClock::start(rates, now, rng));
         }
@@ -249,13 +261,13 @@ impl OnionClient {
         };
     }
 
-    /// The relay that the shell should have its link to.
+    /// The relay that the shell should be linked to.
     #[must_use]
     pub const fn entry(&self) -> Option<NodeId> {
         self.entry
     }
 
-    /// The entry does not answer: another one stands in.
+    /// The entry does not answer: chooses another one.
     pub fn entry_failed<R: CryptoRng>(&mut self, now: Timestamp, rng: &mut R) {
         if let Some(entry) = self.entry.take() {
             self.config.pins.failed(now, &entry);
@@ -263,19 +275,19 @@ impl OnionClient {
         self.choose_entry(now, rng);
     }
 
-    /// The pinned entries, to be kept.
+    /// The pinned entries, to be stored for the next run.
     #[must_use]
     pub const fn pins(&self) -> &EntryPins {
         &self.config.pins
     }
 
-    /// The token that the shell attaches with at the entry.
+    /// Sets the token under which the shell attaches at the entry.
     pub fn set_token(&mut self, token: ClientToken) {
         self.token = token;
     }
 
-    /// The entry has taken our token: packets may leave. What was on its way to another token is
-    /// sent again.
+    /// The entry has accepted the token: packets may leave. Requests whose answers would go to an
+    /// earlier token are repeated.
     pub fn link_up(&mut self) {
         self.up = true;
         let token = self.token;
@@ -301,7 +313,7 @@ impl OnionClient {
         self.cover.is_some()
     }
 
-    /// Payload slots per 1,000 s under cover; zero without.
+    /// Payload slots per 1,000 s with cover on; zero with cover off.
     #[must_use]
     pub fn payload_rate(&self) -> u32 {
         self.cover.as_ref().map_or(0, |clock| clock.rates().payload)
@@ -316,8 +328,9 @@ impl OnionClient {
         }
     }
 
-    /// The longest a hub may keep a `get` whose SURB is made now, ms: to the end of the epoch and
-    /// half its grace.
+    /// Longest deadline for a `get` whose SURB is made now, ms: the rest of the epoch and half its
+    /// grace. Relays erase the keys that the SURB needs after the whole grace; the other half is
+    /// left for the way back.
     #[must_use]
     pub fn max_deadline_ms(&self, now: Timestamp) -> u32 {
         let Some(net) = &self.net else { return 1_000 };
@@ -332,11 +345,12 @@ impl OnionClient {
         self.stats
     }
 
-    /// Asks a hub. `answer_after_ms` is how long it may rightly take to answer: zero, or a `get`'s
-    /// deadline.
+    /// Asks a hub. `answer_after_ms` is how long the hub may take to answer: zero, or a `get`'s
+    /// deadline. Time-outs start after it.
     ///
     /// # Errors
-    /// [`Error::QueueFull`]: nothing was taken. [`Error::TooLong`]: the body fits into no packet.
+    /// [`Error::QueueFull`] when too many requests are open, [`Error::TooLong`] when the body does
+    /// not fit into a packet. Neither changes anything.
     pub fn request(
         &mut self,
         hub: NodeId,
@@ -357,8 +371,8 @@ impl OnionClient {
         Ok(handle)
     }
 
-    /// As [`OnionClient::request`], and the answer brings a [`Receipt`] where packets carry
-    /// tallies.
+    /// Like [`OnionClient::request`], but in a network with tallies the answer comes with a
+    /// [`Receipt`].
     ///
     /// # Errors
     /// As [`OnionClient::request`].
@@ -370,17 +384,17 @@ impl OnionClient {
         Ok(handle)
     }
 
-    /// The answer is no longer wanted.
+    /// Forgets a request. A late answer counts as stray.
     pub fn cancel(&mut self, handle: RequestHandle) {
         self.forget(handle);
     }
 
-    /// Sends the request again, by a fresh packet, in its turn.
+    /// Queues the request for a fresh packet, for example when the hub has restarted and lost it.
     pub fn resend(&mut self, handle: RequestHandle) {
         self.requeue(handle);
     }
 
-    /// A reply from the entry relay.
+    /// Takes a reply from the entry relay.
     pub fn handle_reply(&mut self, now: Timestamp, surb_id: [u8; 16], padded: &[u8]) {
         let (Some(pending), Some(net)) = (self.surbs.remove(&surb_id), &self.net) else {
             self.stats.stray = self.stats.stray.saturating_add(1);
@@ -410,12 +424,12 @@ impl OnionClient {
                     });
                 }
             }
-            // Garbled on the way: the time-out repeats it.
+            // Garbled on the way. Its SURB is used up; the time-out repeats the request.
             (_, None) => self.stats.stray = self.stats.stray.saturating_add(1),
         }
     }
 
-    /// The next thing to do, until `None`.
+    /// The next thing to do at `now`. Call until `None`.
     pub fn poll<R: CryptoRng>(&mut self, now: Timestamp, rng: &mut R) -> Option<Output> {
         if let Some(output) = self.out.pop_front() {
             return Some(output);
@@ -427,12 +441,13 @@ impl OnionClient {
         self.out.pop_front()
     }
 
-    /// When [`OnionClient::poll`] is due although nothing came.
+    /// When to call [`OnionClient::poll`] if nothing else happens.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
         if !self.out.is_empty() {
             return Some(Timestamp::ZERO);
         }
+        // With cover on only a slot sends, so a waiting request must not move the deadline.
         let at_once = self.up && self.cover.is_none() && self.next_sendable().is_some();
         let cover = self.cover.as_ref().filter(|_| self.up).and_then(CoverClock::deadline);
         let timeouts = self.requests.values().filter_map(|f| f.due).min();
@@ -457,7 +472,8 @@ impl OnionClient {
         }
     }
 
-    /// Place in the queue of the first request that a path can be drawn for.
+    /// Position in the queue of the first request that has a path. One whose hub is gone from the
+    /// document must not block the others.
     fn next_sendable(&self) -> Option<usize> {
         let net = self.net.as_ref()?;
         self.entry?;

@@ -1,5 +1,5 @@
-//! Cover traffic: Poisson streams at the document's rates, the same whether we talk or not (Loopix,
-//! section 4).
+//! Cover traffic: Poisson streams at the document's rates, the same whether the user talks or not
+//! (Loopix, section 4).
 
 use rand_core::CryptoRng;
 use sphinx::Geometry;
@@ -8,14 +8,14 @@ use wire::{Timestamp, frame};
 
 use crate::path::{exponential, to_ms};
 
-/// What a tick of the cover clock calls for.
+/// What to send in a slot of the cover clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Slot {
-    /// Send a waiting packet, or a drop when none waits.
+pub(crate) enum Slot {
+    /// The first waiting request, or a drop when none waits.
     Payload,
-    /// Send a loop.
+    /// A loop: it comes back to its sender.
     Loop,
-    /// Send a drop.
+    /// A drop: it ends at a hub.
     Drop,
 }
 
@@ -37,13 +37,15 @@ impl Stream {
     fn schedule<R: CryptoRng>(&mut self, from: Timestamp, rng: &mut R) {
         let mean = (self.rate > 0).then(|| mean_ms(self.rate));
         self.due =
+            // At least 1 ms: a gap of zero would never let `poll` come to an end.
             mean.map(|mean| from.plus_millis(u64::from(to_ms(exponential(rng, mean)).max(1))));
     }
 
     fn take<R: CryptoRng>(&mut self, now: Timestamp, rng: &mut R) -> bool {
         let Some(due) = self.due.filter(|due| *due <= now) else { return false };
-        // The next interval starts at the slot itself, not when somebody looked: a late look
-        // changes no rate. After a long sleep the missed slots are not made up in a burst.
+        // The next interval starts at the slot itself, not at the time of the poll, so late polls
+        // do not lower the rate. After a long sleep it starts now: making up missed slots in a
+        // burst would show an observer when the machine slept.
         let from = if now.millis_since(due) > 10_000 { now } else { due };
         self.schedule(from, rng);
         true
@@ -55,9 +57,10 @@ fn mean_ms(rate: u32) -> f64 {
     1_000_000.0 / f64::from(rate)
 }
 
-/// The three streams of a client.
+/// The three independent streams of a client. Their sum is Poisson as well, and the packets look
+/// alike, so an observer sees one stream with one constant rate.
 #[derive(Debug, Clone)]
-pub struct CoverClock {
+pub(crate) struct CoverClock {
     rates: CoverRates,
     payload: Stream,
     loops: Stream,
@@ -65,8 +68,8 @@ pub struct CoverClock {
 }
 
 impl CoverClock {
-    /// Streams at these rates, from now on.
-    pub fn start<R: CryptoRng>(rates: CoverRates, now: Timestamp, rng: &mut R) -> Self {
+    /// Starts the streams.
+    pub(crate) fn start<R: CryptoRng>(rates: CoverRates, now: Timestamp, rng: &mut R) -> Self {
         CoverClock {
             rates,
             payload: Stream::start(rates.payload, now, rng),
@@ -77,12 +80,12 @@ impl CoverClock {
 
     /// The rates in use.
     #[must_use]
-    pub const fn rates(&self) -> CoverRates {
+    pub(crate) const fn rates(&self) -> CoverRates {
         self.rates
     }
 
-    /// The next slot that is due at `now`, until `None`.
-    pub fn poll<R: CryptoRng>(&mut self, now: Timestamp, rng: &mut R) -> Option<Slot> {
+    /// The next slot due at `now`. Call until `None`.
+    pub(crate) fn poll<R: CryptoRng>(&mut self, now: Timestamp, rng: &mut R) -> Option<Slot> {
         if self.payload.take(now, rng) {
             return Some(Slot::Payload);
         }
@@ -94,14 +97,14 @@ impl CoverClock {
 
     /// When the next slot is due.
     #[must_use]
-    pub fn deadline(&self) -> Option<Timestamp> {
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
         [self.payload.due, self.loops.due, self.drops.due].into_iter().flatten().min()
     }
 }
 
 /// The rates of a level; none when cover is off.
 #[must_use]
-pub fn rates(document: &NetworkDocument, level: CoverLevel) -> Option<CoverRates> {
+pub(crate) fn rates(document: &NetworkDocument, level: CoverLevel) -> Option<CoverRates> {
     match level {
         CoverLevel::Off => None,
         CoverLevel::Low => Some(document.mixing.low),
@@ -109,11 +112,11 @@ pub fn rates(document: &NetworkDocument, level: CoverLevel) -> Option<CoverRates
     }
 }
 
-/// What a level costs on the client's own line, kB (1,000 bytes) per minute, both directions: each
-/// packet out, and a reply in for each loop. Answers to payload packets are not cover and not
+/// What a level costs on the client's line, kB (1,000 bytes) per minute in both directions: every
+/// packet out, and a reply for every loop. Answers to payload packets are not cover and not
 /// counted.
 #[must_use]
-pub fn cost_kb_per_min(geometry: &Geometry, rates: &CoverRates) -> u64 {
+pub(crate) fn cost_kb_per_min(geometry: &Geometry, rates: &CoverRates) -> u64 {
     let frame = geometry
         .packet_len()
         .saturating_add(frame::PACKET_PREFIX)

@@ -1,5 +1,4 @@
-//! How a request fills the user data of a packet, and a response the payload of a reply: length,
-//! bytes, zeros.
+//! Padding: how a request fills the user data of a packet, and a response the payload of a reply.
 
 use sphinx::Geometry;
 use wire::Tally;
@@ -7,7 +6,7 @@ use wire::hub::{Request, Response};
 
 use crate::Error;
 
-/// Length u16 big-endian | body | zeros, `capacity` bytes in all.
+/// Pads `body`: length u16 big-endian | body | zeros, `capacity` bytes in all.
 ///
 /// # Errors
 /// [`Error::TooLong`].
@@ -24,10 +23,10 @@ pub fn seal(body: &[u8], capacity: usize) -> Result<Vec<u8>, Error> {
     Ok(out)
 }
 
-/// The body of an envelope.
+/// Removes the padding.
 ///
 /// # Errors
-/// [`Error::Envelope`] unless everything behind it is zero.
+/// [`Error::Envelope`] unless all padding is zero: padding must not carry a mark past the hops.
 pub fn open(envelope: &[u8]) -> Result<&[u8], Error> {
     let (len, rest) = envelope.split_first_chunk::<2>().ok_or(Error::Envelope)?;
     let (body, zeros) =
@@ -35,7 +34,7 @@ pub fn open(envelope: &[u8]) -> Result<&[u8], Error> {
     if zeros.iter().all(|b| *b == 0) { Ok(body) } else { Err(Error::Envelope) }
 }
 
-/// The request inside a delivered payload's user data.
+/// Reads the request inside a delivered payload's user data.
 ///
 /// # Errors
 /// [`Error::Envelope`], [`Error::Wire`].
@@ -43,15 +42,15 @@ pub fn open_request(data: &[u8]) -> Result<Request, Error> {
     Ok(wire::decode(open(data)?, "box request")?)
 }
 
-/// The tally that a response brings.
+/// The tally inside a response.
 pub(crate) fn tally_of(response: &[u8]) -> Option<Tally> {
     wire::decode::<Response>(response, "box response").ok().and_then(|r| r.tally)
 }
 
-/// A response, filling a reply's payload.
+/// Encodes a response and pads it to a reply's payload.
 ///
 /// # Errors
-/// [`Error::TooLong`] when the response holds more boxes than a reply takes.
+/// [`Error::TooLong`] when the response holds more boxes than fit into a reply.
 pub fn seal_response(geometry: &Geometry, response: &Response) -> Result<Vec<u8>, Error> {
     seal(&wire::encode(response), geometry.reply_len())
 }

@@ -1,4 +1,4 @@
-//! A node's Sphinx keys: one per epoch, made ahead, erased after.
+//! A node's Sphinx keys: one per epoch, made ahead and erased afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,18 +11,18 @@ use zeroize::Zeroizing;
 use crate::Error;
 
 /// Epochs for which a node has keys: the current one and the next two.
-pub const EPOCHS_AHEAD: u64 = 2;
+pub(crate) const EPOCHS_AHEAD: u64 = 2;
 
-/// How long after the end of an epoch its keys still open packets, ms: half an epoch, between 2 s
-/// and 2 min.
+/// How long the keys of an epoch still open packets after its end, ms: half an epoch, but at least
+/// 2 s and at most 2 min. Packets may sit in delay queues when an epoch ends.
 #[must_use]
 pub fn grace_ms(epoch_ms: u64) -> u64 {
     epoch_ms.checked_div(2).unwrap_or(0).clamp(2_000, 120_000)
 }
 
-/// How long a key lives from the moment it may first be used, ms.
+/// Life of a key from its first possible use, ms. Replay filters are sized for it.
 #[must_use]
-pub fn key_life_ms(epoch_ms: u64) -> u64 {
+pub(crate) fn key_life_ms(epoch_ms: u64) -> u64 {
     epoch_ms.saturating_add(grace_ms(epoch_ms))
 }
 
@@ -30,7 +30,8 @@ pub fn key_life_ms(epoch_ms: u64) -> u64 {
 pub struct EpochKeys {
     scheme: Scheme,
     keys: BTreeMap<u64, Zeroizing<Vec<u8>>>,
-    /// Epochs whose key was given up: never made again.
+    /// Epochs whose key was dropped. It is never made again: a fresh key would come with an empty
+    /// replay filter, and the published document still names the old one.
     dropped: BTreeSet<u64>,
 }
 
@@ -72,7 +73,7 @@ impl EpochKeys {
         EpochKeys { scheme, keys: BTreeMap::new(), dropped: BTreeSet::new() }
     }
 
-    /// Keys that an earlier run wrote down.
+    /// Reads keys that an earlier run stored.
     ///
     /// # Errors
     /// [`Error::Wire`], [`Error::BadKey`] when they are of another scheme.
@@ -92,7 +93,7 @@ impl EpochKeys {
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         let keys = self.keys.iter().map(|(e, k)| StoredKey { epoch: *e, key: k.clone() }).collect();
         let stored = Stored { keys, dropped: self.dropped.iter().copied().collect() };
-        // Room for everything at once: a vector that grows leaves copies behind.
+        // All the room at once: a vector that grows leaves copies of keys behind in freed memory.
         let room =
             self.keys.values().fold(64_usize, |n, k| n.saturating_add(k.len()).saturating_add(32));
         let room = room.saturating_add(self.dropped.len().saturating_mul(16));
@@ -102,7 +103,7 @@ impl EpochKeys {
         bytes
     }
 
-    /// Makes the keys of `epoch` and the next two, where they are missing and were not given up.
+    /// Makes the missing keys of `epoch` and the next two, except those that were dropped.
     ///
     /// # Errors
     /// [`Error::Sphinx`] when the library cannot make a key.
@@ -122,31 +123,31 @@ impl EpochKeys {
         self.dropped = self.dropped.split_off(&epoch);
     }
 
-    /// Gives up the key of an epoch; no other is made for it.
+    /// Drops the key of an epoch for good.
     pub fn drop_epoch(&mut self, epoch: u64) {
         self.keys.remove(&epoch);
         self.dropped.insert(epoch);
     }
 
-    /// Gives up the key of an epoch whose public half nobody has used yet; [`EpochKeys::advance`]
+    /// Drops the key of an epoch whose public half nobody has used yet. [`EpochKeys::advance`]
     /// makes another.
     pub fn renew_epoch(&mut self, epoch: u64) {
         self.keys.remove(&epoch);
     }
 
-    /// Epochs that there are keys for.
+    /// Epochs with a key, in ascending order.
     #[must_use]
     pub fn epochs(&self) -> Vec<u64> {
         self.keys.keys().copied().collect()
     }
 
-    /// The private key of an epoch.
+    /// The private key of an epoch, if there is one.
     #[must_use]
     pub fn private(&self, epoch: u64) -> Option<PrivateKey> {
         self.keys.get(&epoch).and_then(|k| PrivateKey::from_bytes(self.scheme, k).ok())
     }
 
-    /// Public keys from `epoch` on, at most three, for the descriptor.
+    /// Public keys of `epoch` and later, at most three, for the descriptor.
     #[must_use]
     pub fn public_from(&self, epoch: u64) -> Vec<EpochKey> {
         let published = self.keys.range(epoch..).take(wire::limits::MAX_EPOCH_KEYS);

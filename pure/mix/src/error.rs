@@ -1,48 +1,48 @@
-//! What mixing, paths and documents can refuse.
+//! Errors of mixing, paths and documents.
 
 use wire::ErrorKind;
 
-/// A refusal. Never contains an id, an address or a key.
+/// Why something was refused. Never contains an id, an address or a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Bytes that do not parse.
+    /// Bytes from outside do not parse.
     #[error(transparent)]
     Wire(#[from] wire::Error),
-    /// Packets, keys or geometries.
+    /// A packet, key or geometry is bad.
     #[error(transparent)]
     Sphinx(#[from] sphinx::Error),
-    /// The request is longer than a packet's user data.
-    #[error("a request of {len} bytes is over the {max} that a packet takes")]
+    /// The request does not fit into a packet.
+    #[error("a request of {len} bytes is too long for a packet, which takes {max}")]
     TooLong {
         /// Its length, bytes.
         len: usize,
         /// What fits, bytes.
         max: usize,
     },
-    /// The padding behind a request or response is not zero, or its length is wrong.
+    /// The length of a request or response is wrong, or its padding is not zero.
     #[error("malformed envelope")]
     Envelope,
-    /// The document's authorities are not those that the network is named by.
+    /// The document names authorities other than those in the network's id.
     #[error("the document is of another network, or its authorities were exchanged")]
     WrongNetwork,
-    /// Fewer good signatures than the network's threshold.
+    /// Too few good signatures for the network's threshold.
     #[error(
         "the document has {good} good signatures and needs {threshold}: it is forged or altered"
     )]
     Signatures {
-        /// Authorities whose both signatures hold.
+        /// Authorities whose signatures, both of them, are good.
         good: usize,
-        /// How many the network demands.
+        /// How many the network requires.
         threshold: u8,
     },
-    /// The document's time is over.
+    /// The document has expired.
     #[error("the document has expired")]
     Expired,
-    /// The document is from a time that our clock says has not come.
+    /// The document was published later than the local clock says it is now.
     #[error("the document is from the future: this machine's clock may be wrong")]
     FromTheFuture,
-    /// The document is older than one that we have.
+    /// The document is older than the one in use.
     #[error("the document is older than the one already known: it was rolled back")]
     RolledBack,
     /// Two different documents carry the same epoch and revision.
@@ -57,7 +57,7 @@ pub enum Error {
     /// A key of the wrong length or form.
     #[error("not a key")]
     BadKey,
-    /// A document that is sealed to another key, or altered.
+    /// A document that was sealed to another key or altered.
     #[error("the document is sealed to another key, or was altered")]
     Seal,
     /// The network has too few relays for its paths.
@@ -68,8 +68,8 @@ pub enum Error {
         /// Relays that a path needs.
         need: usize,
     },
-    /// The relays are of too few regions for paths that take none twice.
-    #[error("the relays are of too few regions for a path of {need}")]
+    /// There are too few regions for paths that use each at most once.
+    #[error("the relays lie in too few regions for a path of {need} relays")]
     TooFewRegions {
         /// Relays that a path needs.
         need: usize,
@@ -83,7 +83,7 @@ pub enum Error {
     /// There is no document yet.
     #[error("there is no network document yet")]
     NoDocument,
-    /// More requests wait than the client core holds.
+    /// Too many requests wait.
     #[error("too many requests are waiting")]
     QueueFull,
 }

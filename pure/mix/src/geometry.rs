@@ -1,4 +1,4 @@
-//! The network's geometry, as the document writes it and as Sphinx computes with it.
+//! The network's packet geometry: from the document's form to the one that Sphinx computes with.
 
 use sphinx::{Geometry, Scheme};
 use wire::Tally;
@@ -7,13 +7,13 @@ use wire::frame::{PACKET_PREFIX, REPLY_PREFIX};
 
 use crate::Error;
 
-/// Room for a request beside a SURB, bytes: a `put` of a standard box with its envelope.
-pub const REQUEST_CAPACITY: usize = 2_304;
+/// Room for a request next to a SURB, bytes: a `put` of a standard box with its envelope.
+pub(crate) const REQUEST_CAPACITY: usize = 2_304;
 
 /// The geometry of a network whose paths have at most `max_relays` relays before the hub.
 ///
-/// The payload takes a SURB of the longest reply path and a standard put beside it; with X-Wing a
-/// reply then has room for three standard boxes.
+/// The payload has room for a SURB with the longest reply path and a `put` of a standard box. With
+/// X-Wing, a reply then has room for three standard boxes.
 ///
 /// # Errors
 /// [`Error::Sphinx`] when there are too many hops.
@@ -26,7 +26,7 @@ pub fn spec_for(scheme: PacketScheme, max_relays: u8) -> Result<GeometrySpec, Er
     Ok(GeometrySpec { scheme, max_hops, payload_len })
 }
 
-/// The geometry that Sphinx computes lengths with.
+/// The geometry in Sphinx's own type.
 ///
 /// # Errors
 /// [`Error::Sphinx`] when a number is out of Sphinx's range.
@@ -35,7 +35,7 @@ pub fn to_sphinx(spec: &GeometrySpec) -> Result<Geometry, Error> {
     Ok(Geometry::new(to_scheme(spec.scheme), usize::from(spec.max_hops), payload)?)
 }
 
-/// The scheme by Sphinx's name.
+/// The packet scheme in Sphinx's own type.
 #[must_use]
 pub const fn to_scheme(scheme: PacketScheme) -> Scheme {
     match scheme {
@@ -45,8 +45,8 @@ pub const fn to_scheme(scheme: PacketScheme) -> Scheme {
     }
 }
 
-/// Length of the padded payload in a `Reply` frame, bytes: its body is as long as a `Packet`
-/// frame's, which with `tally` has a tally behind the packet.
+/// Length of the padded payload in a `Reply` frame, bytes. It makes the body as long as a `Packet`
+/// frame's, which with `tally` ends in a tally, so that frames of both kinds look alike.
 #[must_use]
 pub fn reply_frame_payload(geometry: &Geometry, tally: bool) -> usize {
     let tally = if tally { Tally::LEN } else { 0 };
@@ -57,11 +57,11 @@ pub fn reply_frame_payload(geometry: &Geometry, tally: bool) -> usize {
         .saturating_sub(REPLY_PREFIX)
 }
 
-/// What a response without its boxes takes, its tally and three boxes' framing beyond 96 bytes each
-/// included, bytes.
+/// Overhead of a response, bytes: everything but its boxes, with the tally and the CBOR framing of
+/// three boxes beyond 96 bytes each.
 const RESPONSE_OVERHEAD: usize = 100;
 
-/// Room for boxes in one reply, bytes, each box counted as 96 bytes and its ciphertext.
+/// Room for boxes in one reply, bytes, where a box takes 96 bytes and its ciphertext.
 #[must_use]
 pub fn reply_room(geometry: &Geometry) -> usize {
     geometry.reply_len().saturating_sub(RESPONSE_OVERHEAD)

@@ -2,14 +2,14 @@
 //! directory.
 //!
 //! # In this crate
-//! - [`relay`]: what a mix does with a packet: unwrap, check, delay, forward, deliver
-//! - [`replay`], [`queue`], [`epoch`]: its bounded replay filter, delay queue and epoch keys
-//! - [`path`], [`cover`], [`client`]: what a client does: draw paths, keep Poisson streams, retry
-//!   by fresh packets
-//! - [`directory`]: signing, checking and assembling the network document
-//! - [`tally`]: which hops processed a packet, for its sender to verify offline
-//! - [`geometry`], [`envelope`]: the network's geometry as Sphinx sees it, and how a request fills
-//!   a payload
+//! - [`relay`]: what a relay does with a packet: unwrap, check, delay, forward, deliver
+//! - [`epoch`]: its keys, one per epoch; inside, a bounded replay filter and delay queue
+//! - [`path`], [`client`]: what a client does: draw paths, send Poisson cover, retry with fresh
+//!   packets
+//! - [`directory`]: assembling, signing and checking the network document
+//! - [`tally`]: proof for a packet's sender, checked offline, of which hops processed it
+//! - [`geometry`], [`envelope`]: the network's geometry as Sphinx sees it, and how requests are
+//!   padded
 //!
 //! # Not in this crate
 //! Sockets and clocks (`net`, `server`), what a request means (`hub`), any content key (`e2ee`).
@@ -40,16 +40,16 @@
 )]
 
 pub mod client;
-pub mod cover;
+mod cover;
 pub mod directory;
 pub mod envelope;
 pub mod epoch;
 mod error;
 pub mod geometry;
 pub mod path;
-pub mod queue;
+mod queue;
 pub mod relay;
-pub mod replay;
+mod replay;
 pub mod tally;
 
 pub use error::Error;

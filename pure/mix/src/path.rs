@@ -1,4 +1,4 @@
-//! Which way a packet goes: drawn afresh for each, uniform given the entry.
+//! The path of a packet: drawn at random for each packet, uniform given the entry.
 
 mod entry;
 #[cfg(test)]
@@ -11,15 +11,16 @@ use sphinx::{Command, PathHop, PublicKey, Scheme};
 use wire::document::{NetworkDocument, NodeDescriptor, Processing, Role};
 use wire::{ClientToken, NodeId};
 
-pub use self::entry::{EntryPins, EntryPolicy, MAX_PINS, PIN_MS};
+pub use self::entry::{EntryPins, EntryPolicy};
 use crate::Error;
 use crate::directory::layers;
 use crate::geometry::to_scheme;
 
-/// Networks of at most so many relays use free routes, whatever their layers.
-pub const FREE_ROUTE_MAX: usize = 9;
+/// Networks with at most this many relays use free routes even when the document asks for layers:
+/// split into layers, so few relays would leave one or two choices per hop.
+pub(crate) const FREE_ROUTE_MAX: usize = 9;
 
-/// A usable node: its key for the document's epoch is parsed.
+/// A node that paths can use, with its key for the document's epoch parsed once.
 #[derive(Clone)]
 struct Hop {
     id: NodeId,
@@ -29,9 +30,9 @@ struct Hop {
     processing: Processing,
 }
 
-/// Draws paths over one document.
+/// Draws paths through the nodes of one document.
 #[derive(Clone)]
-pub struct PathPlanner {
+pub(crate) struct PathPlanner {
     epoch: u64,
     relays: Vec<Hop>,
     hubs: BTreeMap<NodeId, Hop>,
@@ -46,31 +47,33 @@ pub struct PathPlanner {
 
 /// A drawn path, for building and for `-v`.
 #[derive(Debug, Clone)]
-pub struct Path {
+pub(crate) struct Path {
     /// Hops as Sphinx takes them, delays and recipient included.
-    pub hops: Vec<PathHop>,
+    pub(crate) hops: Vec<PathHop>,
     /// The relays on it, in order.
-    pub relays: Vec<NodeId>,
+    pub(crate) relays: Vec<NodeId>,
     /// What is expected of each hop, for a receipt.
-    pub plan: Vec<Planned>,
+    pub(crate) plan: Vec<Planned>,
 }
 
-/// What its sender expects of a hop.
+/// What the sender expects of one hop; a receipt is checked against it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Planned {
-    /// Which node.
-    pub node: NodeId,
-    /// How it processes tallies, by the document.
-    pub processing: Processing,
+pub(crate) struct Planned {
+    /// The relay, or at the end the hub.
+    pub(crate) node: NodeId,
+    /// The digest it folds tallies with, according to the document.
+    pub(crate) processing: Processing,
     /// The delay chosen for it, ms.
-    pub delay_ms: u32,
+    pub(crate) delay_ms: u32,
 }
 
 impl PathPlanner {
     /// Reads a document. Nodes without a usable key for its epoch are left out.
     #[must_use]
-    pub fn new(document: &NetworkDocument) -> Self {
+    pub(crate) fn new(document: &NetworkDocument) -> Self {
         let scheme = to_scheme(document.geometry.scheme);
+        // Every client must reach the same verdict here, so it counts the document's relays and not
+        // those that are usable to this client.
         let stratified = document.paths.layers > 0 && document.relays().count() > FREE_ROUTE_MAX;
         let layer_of = if stratified { layers(document) } else { BTreeMap::new() };
         let hop =
@@ -96,29 +99,29 @@ impl PathPlanner {
 
     /// The epoch whose keys the paths use.
     #[must_use]
-    pub const fn epoch(&self) -> u64 {
+    pub(crate) const fn epoch(&self) -> u64 {
         self.epoch
     }
 
-    /// Identities of the relays that can be drawn.
-    pub fn relays(&self) -> impl Iterator<Item = NodeId> {
+    /// Identities of the usable relays.
+    pub(crate) fn relays(&self) -> impl Iterator<Item = NodeId> {
         self.relays.iter().map(|h| h.id)
     }
 
     /// Whether the hub can be reached in this document.
     #[must_use]
-    pub fn has_hub(&self, hub: &NodeId) -> bool {
+    pub(crate) fn has_hub(&self, hub: &NodeId) -> bool {
         self.hubs.contains_key(hub)
     }
 
     /// A random hub, for cover.
-    pub fn random_hub<R: CryptoRng>(&self, rng: &mut R) -> Option<NodeId> {
+    pub(crate) fn random_hub<R: CryptoRng>(&self, rng: &mut R) -> Option<NodeId> {
         self.hubs.keys().nth(below(rng, self.hubs.len())?).copied()
     }
 
     /// Mean time of a round trip over this document's longest paths, ms.
     #[must_use]
-    pub fn round_trip_ms(&self) -> u64 {
+    pub(crate) fn round_trip_ms(&self) -> u64 {
         let hops = u64::try_from(self.max.saturating_mul(2)).unwrap_or(u64::MAX);
         u64::from(self.mean_delay_ms).saturating_mul(hops)
     }
@@ -127,7 +130,7 @@ impl PathPlanner {
     ///
     /// # Errors
     /// [`Error::UnknownHub`], [`Error::TooFewRelays`], [`Error::TooFewRegions`].
-    pub fn forward<R: CryptoRng>(
+    pub(crate) fn forward<R: CryptoRng>(
         &self,
         rng: &mut R,
         entry: &NodeId,
@@ -141,6 +144,7 @@ impl PathPlanner {
             key: last.key.clone(),
             commands: vec![Command::Recipient([0; 32])],
         });
+        // The hub does not delay: its mixing is in the answer's own path.
         path.plan.push(Planned { node: last.id, processing: last.processing, delay_ms: 0 });
         Ok(path)
     }
@@ -149,13 +153,15 @@ impl PathPlanner {
     ///
     /// # Errors
     /// [`Error::TooFewRelays`], [`Error::TooFewRegions`].
-    pub fn reply<R: CryptoRng>(
+    pub(crate) fn reply<R: CryptoRng>(
         &self,
         rng: &mut R,
         entry: &NodeId,
         token: &ClientToken,
     ) -> Result<Path, Error> {
         let mut relays = self.draw(rng, entry)?;
+        // Drawn from the entry as for a request, then reversed: the answer leaves the hub through
+        // the far end and comes home to the pinned entry.
         relays.reverse();
         let mut path = self.path(rng, &relays);
         if let Some(last) = path.hops.last_mut() {
@@ -190,7 +196,7 @@ impl PathPlanner {
         length
     }
 
-    /// The entry and distinct further relays in random order.
+    /// The entry, then distinct relays in random order.
     fn draw<R: CryptoRng>(&self, rng: &mut R, entry: &NodeId) -> Result<Vec<&Hop>, Error> {
         let length = self.length(rng);
         let too_few = |have| Error::TooFewRelays { have, need: length };
@@ -205,8 +211,9 @@ impl PathPlanner {
         if self.layers > 0 {
             return self.draw_layers(rng, first, length);
         }
-        // Regions can run into a dead end that another order would avoid: a few fresh draws tell
-        // them apart.
+        // Greedy choice can fail although a valid path exists: the relays taken first may use up
+        // the regions that later hops need. A few shuffles find such a path. Rejecting whole draws,
+        // instead of repairing one, keeps the valid paths equally likely.
         let tries = if self.distinct_regions { 32 } else { 1 };
         for _ in 0..tries {
             let mut rest: Vec<&Hop> = self.relays.iter().filter(|h| h.id != first.id).collect();
@@ -231,8 +238,9 @@ impl PathPlanner {
         Err(Error::TooFewRegions { need: length })
     }
 
-    /// The entry stands for the first layer, whichever it is of; then one relay of each following
-    /// layer.
+    /// The entry takes the place of the first layer, whatever its own layer is; then comes one
+    /// relay of each following layer. Restricting entries to layer 0 would break pins, since layers
+    /// are redrawn each epoch.
     fn draw_layers<'a, R: CryptoRng>(
         &'a self,
         rng: &mut R,
@@ -276,7 +284,8 @@ fn usable(node: &NodeDescriptor, epoch: u64, scheme: Scheme, layer: Option<u8>) 
     })
 }
 
-/// A uniform number below `n`, by rejection; `None` for zero.
+/// A uniform number below `n`, by rejection sampling, since a plain remainder would favour some
+/// relays; `None` when `n` is zero.
 pub(crate) fn below<R: CryptoRng>(rng: &mut R, n: usize) -> Option<usize> {
     let n = u64::try_from(n).ok().filter(|n| *n > 0)?;
     let zone = u64::MAX.checked_sub(u64::MAX.checked_rem(n)?)?;
@@ -288,7 +297,7 @@ pub(crate) fn below<R: CryptoRng>(rng: &mut R, n: usize) -> Option<usize> {
     }
 }
 
-/// Fisher and Yates.
+/// A uniform shuffle (Fisher–Yates).
 pub(crate) fn shuffle<T, R: CryptoRng>(rng: &mut R, items: &mut [T]) {
     for n in (1..items.len()).rev() {
         if let Some(other) = below(rng, n.saturating_add(1)) {
@@ -311,6 +320,7 @@ fn chance<R: CryptoRng>(rng: &mut R, ppm: u32) -> bool {
     reason = "floating point saturates; 53 bits are exact"
 )]
 pub(crate) fn exponential<R: CryptoRng>(rng: &mut R, mean: f64) -> f64 {
+    // u < 1 always, so the logarithm is finite.
     let u = (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
     -mean * (1.0 - u).ln()
 }

@@ -1,16 +1,16 @@
-//! The delay queue: a bounded heap of what is due when.
+//! The delay queue: a bounded heap of items by due time.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use wire::Timestamp;
 
-/// The queue is full; the item comes back.
+/// The queue is full. Gives the item back.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Full<T>(pub T);
+pub(crate) struct Full<T>(pub T);
 
-/// Holds items until they are due. Items of one moment come out in the order in which they went in.
-pub struct DelayQueue<T> {
+/// Holds items until they are due. Items due at the same millisecond come out in insertion order.
+pub(crate) struct DelayQueue<T> {
     order: BinaryHeap<Reverse<(Timestamp, u64)>>,
     items: std::collections::HashMap<u64, T>,
     next: u64,
@@ -20,7 +20,7 @@ pub struct DelayQueue<T> {
 impl<T> DelayQueue<T> {
     /// A queue of at most `limit` items.
     #[must_use]
-    pub fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         DelayQueue {
             order: BinaryHeap::new(),
             items: std::collections::HashMap::new(),
@@ -33,7 +33,7 @@ impl<T> DelayQueue<T> {
     ///
     /// # Errors
     /// [`Full`] with the item.
-    pub fn push(&mut self, at: Timestamp, item: T) -> Result<(), Full<T>> {
+    pub(crate) fn push(&mut self, at: Timestamp, item: T) -> Result<(), Full<T>> {
         if self.items.len() >= self.limit {
             return Err(Full(item));
         }
@@ -43,8 +43,8 @@ impl<T> DelayQueue<T> {
         Ok(())
     }
 
-    /// The next item that is due at `now`.
-    pub fn pop_due(&mut self, now: Timestamp) -> Option<T> {
+    /// Removes the first item that is due at `now`.
+    pub(crate) fn pop_due(&mut self, now: Timestamp) -> Option<T> {
         let Reverse((at, _)) = self.order.peek()?;
         if *at > now {
             return None;
@@ -55,26 +55,14 @@ impl<T> DelayQueue<T> {
 
     /// When the next item is due.
     #[must_use]
-    pub fn deadline(&self) -> Option<Timestamp> {
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
         self.order.peek().map(|Reverse((at, _))| *at)
-    }
-
-    /// Items inside.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.items.len()
     }
 
     /// Whether nothing more can be added.
     #[must_use]
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.items.len() >= self.limit
-    }
-
-    /// Whether nothing waits.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
     }
 }
 
@@ -102,7 +90,7 @@ mod tests {
                 }
                 prop_assert_eq!(queue.pop_due(at), Some(n));
             }
-            prop_assert!(queue.is_empty());
+            prop_assert!(queue.items.is_empty());
         }
     }
 
@@ -111,6 +99,6 @@ mod tests {
         let mut queue = DelayQueue::new(1);
         queue.push(Timestamp::ZERO, "a").unwrap();
         assert_eq!(queue.push(Timestamp::ZERO, "b"), Err(Full("b")));
-        assert_eq!(queue.len(), 1);
+        assert_eq!(queue.items.len(), 1);
     }
 }

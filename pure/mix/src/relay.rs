@@ -1,8 +1,16 @@
-//! What a mix does with a packet. Also the last hop's half of a hub.
+//! What a relay does with a packet. A hub uses the same code as the last hop of a path.
 //!
-//! Sans-IO: [`Relay::handle_packet`] takes a packet, [`Relay::poll`] hands out what is due,
-//! [`Relay::deadline`] says when to poll next. A bad packet leaves no trace but a counter: nothing
-//! is ever said to its sender.
+//! ```text
+//! packet ─ length ─ epoch ─ seen before? ─ room? ─ unwrap ─ remember tag ─ route ─► delay queue
+//!             │       │          │           │        │           │          │
+//!             └───────┴──────────┴───────────┴────────┴───────────┴──────────┴► dropped, counted
+//!
+//! poll:  Remember (tags, at once)   then, when due:   Forward | ToClient | Deliver
+//! ```
+//!
+//! Sans-IO: [`Relay::handle_packet`] takes a packet, [`Relay::poll`] returns what is due,
+//! [`Relay::deadline`] says when to poll next. A bad packet only increments a counter: its sender
+//! never gets an answer, so relays cannot be probed for what they know.
 
 mod counters;
 #[cfg(test)]
@@ -21,10 +29,11 @@ pub use self::counters::{Counters, DropReason};
 use crate::epoch::key_life_ms;
 use crate::geometry::reply_frame_payload;
 use crate::queue::DelayQueue;
-use crate::replay::{ReplayFilter, TAG_LEN, Tag, Verdict};
+pub use crate::replay::Tag;
+use crate::replay::{ReplayFilter, TAG_LEN, Verdict};
 use crate::tally;
 
-/// What a relay core must know.
+/// Fixed properties of one relay.
 #[derive(Debug, Clone, Copy)]
 pub struct RelayConfig {
     /// Its identity.
@@ -33,24 +42,24 @@ pub struct RelayConfig {
     pub role: Role,
     /// The network's geometry.
     pub geometry: Geometry,
-    /// Declared capacity, packets per second: replay filters are sized from it.
+    /// Declared capacity, packets per second. It sizes the replay filters.
     pub rate: u32,
     /// Length of an epoch, ms.
     pub epoch_ms: u64,
-    /// Longest delay that is honoured, ms.
+    /// Longest delay that the relay honours, ms.
     pub max_delay_ms: u32,
-    /// Packets that may wait at one time.
+    /// Most packets that may wait at one time.
     pub queue_limit: usize,
-    /// How it processes tallies; `None` in a network whose packets carry none.
+    /// The digest it folds tallies with; `None` in a network without tallies.
     pub tally: Option<Processing>,
 }
 
-/// What a relay core wants done.
+/// What the shell must do.
 #[derive(Debug)]
 pub enum Output {
-    /// Write this tag down before anything that follows leaves (`MIX-005`).
+    /// Write this tag to the journal before sending anything that follows (`MIX-005`).
     Remember {
-        /// Epoch whose journal it belongs to.
+        /// Epoch of the journal it belongs to.
         epoch: u64,
         /// The tag.
         tag: Tag,
@@ -64,24 +73,25 @@ pub enum Output {
         /// The packet.
         packet: Vec<u8>,
     },
-    /// Hand a reply to the client that attached with this token.
+    /// Pass a reply to the client that attached with this token.
     ToClient {
         /// The client's token.
         token: ClientToken,
-        /// Which SURB.
+        /// Id of the SURB, which tells the client which keys open the reply.
         surb_id: [u8; 16],
-        /// The reply's payload, padded to the length of a packet frame's body.
+        /// The reply's payload, padded to the body length of a packet frame: both directions of a
+        /// client's link carry frames of one size.
         padded: Vec<u8>,
     },
-    /// A payload has reached its hub.
+    /// A payload has arrived at this hub.
     Deliver {
-        /// Low 32 bits of the packet's epoch; its SURB is of the same.
+        /// Low 32 bits of the packet's epoch, which is also its SURB's.
         epoch: u32,
-        /// Where the answer goes; a drop has none.
+        /// The return path of the answer; a drop has none.
         surb: Option<Surb>,
         /// User data, with its padding.
         data: Vec<u8>,
-        /// The tally after this hop's own fold; none in a network without tallies.
+        /// The tally including this hop's fold; `None` in a network without tallies.
         tally: Option<Tally>,
     },
 }
@@ -95,7 +105,7 @@ struct KeySlot {
 pub struct Relay {
     config: RelayConfig,
     keys: BTreeMap<u64, KeySlot>,
-    /// Drawn at the start: keys the filters' hashes.
+    /// Keys the hash of the replay filters, so that nobody can aim collisions. Drawn at each start.
     seed: [u8; 16],
     tags: VecDeque<(u64, Tag)>,
     queue: DelayQueue<Output>,
@@ -103,7 +113,7 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// A mix without keys: it drops everything until it gets one.
+    /// A relay without keys. It drops every packet until [`Relay::install_key`].
     pub fn new<R: CryptoRng>(config: RelayConfig, rng: &mut R) -> Self {
         let mut seed = [0; 16];
         rng.fill_bytes(&mut seed);
@@ -117,7 +127,7 @@ impl Relay {
         }
     }
 
-    /// Takes the key of an epoch, with the tags that an earlier run has seen under it.
+    /// Installs the key of an epoch, with the tags that an earlier run saw under it.
     pub fn install_key(&mut self, epoch: u64, key: PrivateKey, seen: Vec<Tag>) {
         let capacity =
             ReplayFilter::capacity_for(self.config.rate, key_life_ms(self.config.epoch_ms));
@@ -139,30 +149,23 @@ impl Relay {
         self.keys.remove(&epoch);
     }
 
-    /// Forgets the keys of all epochs before this one: their packets cannot be opened any more, by
-    /// anybody.
+    /// Erases the keys of all epochs before this one. Nobody can open their packets any more.
     pub fn erase_before(&mut self, epoch: u64) {
         self.keys = self.keys.split_off(&epoch);
     }
 
-    /// Takes a new document's longest delay.
+    /// Takes the longest delay from a new document.
     pub fn set_mixing(&mut self, document: &NetworkDocument) {
         self.config.max_delay_ms = document.mixing.max_delay_ms;
     }
 
-    /// What has been dropped, and why.
+    /// Counts of dropped packets, by reason.
     #[must_use]
     pub const fn counters(&self) -> &Counters {
         &self.counters
     }
 
-    /// Packets that wait for their time.
-    #[must_use]
-    pub fn waiting(&self) -> usize {
-        self.queue.len()
-    }
-
-    /// Takes a packet that says it is of the epoch with these low 32 bits.
+    /// Takes a packet that claims the epoch with these low 32 bits.
     pub fn handle_packet(&mut self, now: Timestamp, epoch: u32, packet: Vec<u8>) {
         if let Err(reason) = self.accept(now, epoch, packet) {
             self.counters.count(reason);
@@ -180,11 +183,14 @@ impl Relay {
         let slot = self.keys.get_mut(&epoch).ok_or(DropReason::UnknownEpoch)?;
         let full_tag = replay_tag(&geometry, &packet).map_err(|_| DropReason::Header)?;
         let tag = full_tag.first_chunk::<TAG_LEN>().copied().unwrap_or_default();
-        // A replay must cost no decapsulation; a forgery must not fill the filter.
+        // The order of these checks matters. A replay must not cost a decapsulation, so the filter
+        // is asked first; a forgery must not fill the filter, so the tag is inserted only after the
+        // MAC passed.
         if slot.filter.contains(&tag) {
             return Err(DropReason::Replay);
         }
-        // Nor may a packet that cannot be passed on: its sender's next one may find room.
+        // A packet that there is no room for costs neither a decapsulation nor a place in the
+        // filter: its sender's retry is a fresh packet with a tag of its own.
         if slot.filter.is_full() {
             return Err(DropReason::FilterFull);
         }
@@ -193,7 +199,8 @@ impl Relay {
         }
         let unwrapped = match unwrap(&geometry, &slot.key, packet) {
             Ok(unwrapped) => Ok(unwrapped),
-            // Behind a good MAC: whatever it is, it is not looked at again.
+            // These come after a good MAC: remember the tag, then drop the packet. An attacker who
+            // flips payload bits learns nothing from trying twice.
             Err(sphinx::Error::PayloadTag) => Err(DropReason::PayloadTag),
             Err(sphinx::Error::Commands) => Err(DropReason::Commands),
             Err(_) => return Err(DropReason::Header),
@@ -205,24 +212,26 @@ impl Relay {
         }
         self.tags.push_back((epoch, tag));
         let (delay_ms, output) = self.route(low, unwrapped?, tally)?;
+        // The sender chose the delay; the cap keeps it from using this queue as storage.
         let due = now.plus_millis(u64::from(delay_ms.min(self.config.max_delay_ms)));
         self.queue.push(due, output).map_err(|_| DropReason::QueueFull)
     }
 
-    /// The installed epoch with these low bits.
+    /// The epoch of the installed key with these low bits. At most four keys are installed, all of
+    /// nearby epochs, so low bits are unambiguous.
     fn epoch_of(&self, low: u32) -> Option<u64> {
         self.keys.keys().copied().find(|e| low_bits(*e) == low)
     }
 
-    /// This hop's fold; nothing in a network without tallies.
+    /// Folds this hop's digest into the tally; `None` in a network without tallies.
     fn fold(
         &self,
         secret: Option<&HopSecret>,
         tally: Option<Tally>,
     ) -> Result<Option<Tally>, DropReason> {
         match (self.config.tally, tally) {
-            // A document with tallies and a scheme that gives hops no secret is refused before it
-            // comes here.
+            // The scheme that gives hops no secret cannot carry tallies: `NetworkDocument::parse`
+            // refuses the combination, so `secret` is there.
             (Some(processing), Some(tally)) => {
                 Ok(Some(tally::fold(processing, secret.ok_or(DropReason::Header)?, &tally)))
             }
@@ -239,6 +248,8 @@ impl Relay {
         match unwrapped {
             Unwrapped::Forward { next, delay_ms, packet, secret, .. } => {
                 let next = NodeId::new(next);
+                // A hub never forwards, and no relay forwards to itself: either would let a sender
+                // build paths that the path rules exclude.
                 if next == self.config.me || self.config.role == Role::Hub {
                     return Err(DropReason::NotMine);
                 }
@@ -273,7 +284,8 @@ impl Relay {
         }
     }
 
-    /// The next thing to do at `now`: tags first.
+    /// The next thing to do at `now`. Tags come first, so that a crash cannot forget a packet that
+    /// has already left.
     pub fn poll(&mut self, now: Timestamp) -> Option<Output> {
         if let Some((epoch, tag)) = self.tags.pop_front() {
             return Some(Output::Remember { epoch, tag });
@@ -281,14 +293,14 @@ impl Relay {
         self.queue.pop_due(now)
     }
 
-    /// When [`Relay::poll`] has something next.
+    /// When [`Relay::poll`] next returns something.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
         if self.tags.is_empty() { self.queue.deadline() } else { Some(Timestamp::ZERO) }
     }
 }
 
-/// The low 32 bits by which a packet names its epoch.
+/// The low 32 bits of an epoch, as packets carry them.
 #[must_use]
 pub fn low_bits(epoch: u64) -> u32 {
     let [_, _, _, _, a, b, c, d] = epoch.to_be_bytes();

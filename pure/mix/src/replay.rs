@@ -1,28 +1,29 @@
-//! The replay filter of one epoch key: bounded, keyed, and honest about being full.
+//! The replay filter of one epoch key: bounded and keyed. When it is full it says so and packets
+//! are refused: forgetting old tags would open the door to replays.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, DefaultHasher, Hash};
 
 /// Bytes of a replay tag that are kept: collisions among 2^24 tags have probability below 2^-80.
-pub const TAG_LEN: usize = 16;
-/// Most tags that any filter holds, whatever rate is declared: about 400 MiB.
-pub const MAX_CAPACITY: usize = 1 << 23;
+pub(crate) const TAG_LEN: usize = 16;
+/// Most tags in one filter, however high the declared rate; about 400 MiB.
+pub(crate) const MAX_CAPACITY: usize = 1 << 23;
 
-/// A kept tag.
+/// The kept prefix of a replay tag.
 pub type Tag = [u8; TAG_LEN];
 
-/// What the filter says of a tag.
+/// The filter's answer about a tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Never seen; it is remembered now.
+pub(crate) enum Verdict {
+    /// Not seen before; remembered now.
     Fresh,
     /// Seen before: a replay.
     Seen,
-    /// Never seen, but there is no room to remember it: the packet must be refused.
+    /// Not seen before, but there is no room to remember it, so the packet must be refused.
     Full,
 }
 
-/// SipHash behind a secret prefix: nobody outside can aim tags at one bucket.
+/// SipHash over a secret prefix, so that nobody outside can aim tags at one bucket.
 #[derive(Clone)]
 struct Keyed([u8; 16]);
 
@@ -36,8 +37,8 @@ impl BuildHasher for Keyed {
     }
 }
 
-/// Remembers which packets of one epoch key have been seen.
-pub struct ReplayFilter {
+/// Remembers the packets seen under one epoch key.
+pub(crate) struct ReplayFilter {
     seen: HashSet<Tag, Keyed>,
     capacity: usize,
 }
@@ -45,28 +46,28 @@ pub struct ReplayFilter {
 impl ReplayFilter {
     /// A filter for at most `capacity` tags (capped at [`MAX_CAPACITY`]); `seed` keys its hash.
     #[must_use]
-    pub fn new(capacity: usize, seed: [u8; 16]) -> Self {
+    pub(crate) fn new(capacity: usize, seed: [u8; 16]) -> Self {
         ReplayFilter {
             seen: HashSet::with_hasher(Keyed(seed)),
             capacity: capacity.min(MAX_CAPACITY),
         }
     }
 
-    /// Capacity for a declared rate over the life of a key, ms.
+    /// Capacity for a declared rate (packets per second) over the life of a key, ms.
     #[must_use]
-    pub fn capacity_for(rate: u32, life_ms: u64) -> usize {
+    pub(crate) fn capacity_for(rate: u32, life_ms: u64) -> usize {
         let tags = u64::from(rate).saturating_mul(life_ms).checked_div(1000).unwrap_or(0);
         usize::try_from(tags).unwrap_or(MAX_CAPACITY).clamp(1024, MAX_CAPACITY)
     }
 
-    /// Whether the tag has been seen; changes nothing.
+    /// Whether the tag has been seen.
     #[must_use]
-    pub fn contains(&self, tag: &Tag) -> bool {
+    pub(crate) fn contains(&self, tag: &Tag) -> bool {
         self.seen.contains(tag)
     }
 
-    /// Remembers a tag, or says why not.
-    pub fn check_and_insert(&mut self, tag: Tag) -> Verdict {
+    /// Remembers a tag, or says why it cannot.
+    pub(crate) fn check_and_insert(&mut self, tag: Tag) -> Verdict {
         if self.seen.contains(&tag) {
             return Verdict::Seen;
         }
@@ -77,22 +78,10 @@ impl ReplayFilter {
         Verdict::Fresh
     }
 
-    /// Tags remembered.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.seen.len()
-    }
-
     /// Whether nothing more can be remembered.
     #[must_use]
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.seen.len() >= self.capacity
-    }
-
-    /// Whether no tag is remembered.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.seen.is_empty()
     }
 }
 
@@ -118,7 +107,7 @@ mod tests {
                     Verdict::Fresh
                 };
                 prop_assert_eq!(filter.check_and_insert([n; TAG_LEN]), expected);
-                prop_assert_eq!(filter.len(), model.len());
+                prop_assert_eq!(filter.seen.len(), model.len());
             }
         }
     }

@@ -1,24 +1,24 @@
-//! The tally: 32 bytes beside a packet into which every hop folds its keyed digest, so that the
-//! packet's sender, and nobody else, can tell offline that exactly these hops processed it, in this
-//! order.
+//! The tally: 32 bytes that travel with a packet. Each hop folds its keyed digest into them, so the
+//! sender, and nobody else, can verify offline that exactly these hops processed the packet, in
+//! this order.
 //!
-//! A hop's key is what Sphinx leaves free of the hop's key derivation ([`sphinx::HopSecret`]):
-//! fresh for each packet, known to the sender and to the node that holds the epoch's private key.
-//! So tallies of two links look unrelated to all others.
+//! A hop's key comes from the spare bytes of Sphinx's key derivation ([`sphinx::HopSecret`]): fresh
+//! for each packet, known to the sender and to the node with the epoch's private key. So to
+//! everybody else the tallies on two links look unrelated.
 
 use rand_core::CryptoRng;
 use sphinx::HopSecret;
 use wire::document::Processing;
 use wire::{ErrorKind, NetworkId, NodeId, Tally};
 
-/// A tally before its first hop: random, so that all packets look alike.
+/// Draws a packet's first tally: random, so that the first hop sees what any other hop sees.
 pub fn draw<R: CryptoRng>(rng: &mut R) -> Tally {
     let mut bytes = [0; Tally::LEN];
     rng.fill_bytes(&mut bytes);
     Tally::new(bytes)
 }
 
-/// What a hop makes of a tally: the first 32 bytes of its keyed digest (`TALLY-001`).
+/// Folds one hop in: the first 32 bytes of the keyed digest of the tally (`TALLY-001`).
 #[must_use]
 pub fn fold(processing: Processing, key: &HopSecret, tally: &Tally) -> Tally {
     let (key, tally) = (key.as_bytes(), tally.as_bytes());
@@ -31,7 +31,7 @@ pub fn fold(processing: Processing, key: &HopSecret, tally: &Tally) -> Tally {
 }
 
 fn mac<M: hmac::KeyInit + hmac::Mac>(key: &[u8; 32], message: &[u8]) -> Vec<u8> {
-    // HMAC takes a key of any length.
+    // HMAC takes keys of any length, so this cannot fail.
     let Ok(mac) = <M as hmac::KeyInit>::new_from_slice(key) else { return Vec::new() };
     mac.chain_update(message).finalize().into_bytes().to_vec()
 }
@@ -40,12 +40,12 @@ fn first_32(bytes: &[u8]) -> [u8; 32] {
     bytes.first_chunk::<32>().copied().unwrap_or_default()
 }
 
-/// Puts a tally behind a packet.
+/// Appends a tally to a packet.
 pub fn append(packet: &mut Vec<u8>, tally: &Tally) {
     packet.extend_from_slice(tally.as_bytes());
 }
 
-/// Takes the tally from behind a packet; `None` when there is no room for one.
+/// Removes the tally from the end of a packet; `None` when the packet is too short.
 pub fn split_off(packet: &mut Vec<u8>) -> Option<Tally> {
     let (rest, tally) = packet.split_last_chunk::<{ Tally::LEN }>()?;
     let (len, tally) = (rest.len(), Tally::new(*tally));
@@ -58,17 +58,17 @@ pub fn split_off(packet: &mut Vec<u8>) -> Option<Tally> {
 pub struct ReceiptHop {
     /// The relay, or at the end the hub.
     pub node: NodeId,
-    /// How it processes, by the network document.
+    /// Its digest, according to the network document.
     pub processing: Processing,
-    /// The delay that the sender chose for it, ms. Nodes record no times.
+    /// The delay that the sender chose for it, ms. Nodes record no times of their own.
     pub delay_ms: u32,
-    /// What sender and hop share for this one packet.
+    /// The key that sender and hop share for this one packet.
     pub key: HopSecret,
 }
 
-/// All that its sender needs to check a packet's way: made by the sender, convincing to the sender.
-/// Whoever else has it can repeat the computation, and must believe the sender that the keys are
-/// those of the packet.
+/// All that a sender needs to check which way its packet went. It convinces the sender alone:
+/// others can repeat the computation, but must take the sender's word that these are the packet's
+/// keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
     /// The network.
@@ -83,24 +83,24 @@ pub struct Receipt {
     pub last: Option<Tally>,
 }
 
-/// What a tally that does not come out says.
+/// What a wrong tally says about the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
-    /// The answer brought none, or there are no hops.
-    #[error("the answer brought no tally")]
+    /// The answer held no tally, or there are no hops.
+    #[error("the answer held no tally")]
     NoTally,
-    /// A hop has not folded. Hops are counted from 1.
+    /// One hop did not fold. Hops are counted from 1.
     #[error("hop {0} is missing")]
     Missing(usize),
-    /// A hop has folded twice.
-    #[error("hop {0} is doubled")]
+    /// One hop folded twice.
+    #[error("hop {0} processed the packet twice")]
     Doubled(usize),
-    /// Two hops stand in each other's places.
+    /// Two hops processed the packet in each other's place.
     #[error("hops {0} and {1} are exchanged")]
     Exchanged(usize, usize),
-    /// Something else: another key, another digest, another tally.
-    #[error("a hop, or the tally on its way, was altered")]
+    /// Anything else: another key, another digest, an altered tally.
+    #[error("a hop or the tally was altered")]
     Altered,
 }
 
@@ -116,11 +116,11 @@ impl Fault {
 }
 
 impl Receipt {
-    /// The tally behind each hop, if exactly these hops processed the packet, in this order
+    /// Returns the tally after each hop, if exactly these hops processed the packet in this order
     /// (`TALLY-004`).
     ///
     /// # Errors
-    /// [`Fault`], the simplest that explains the tally.
+    /// The simplest [`Fault`] that explains the tally.
     pub fn verify(&self) -> Result<Vec<Tally>, Fault> {
         let last = self.last.ok_or(Fault::NoTally)?;
         let mut tallies = Vec::with_capacity(self.hops.len());
@@ -136,7 +136,7 @@ impl Receipt {
         }
     }
 
-    /// Tries the ways in which one thing goes wrong.
+    /// Tries every single fault, the likeliest first.
     fn explain(&self, last: &Tally) -> Fault {
         let count = self.hops.len();
         let gives = |order: &[&ReceiptHop]| {

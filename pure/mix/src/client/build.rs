@@ -1,4 +1,4 @@
-//! Building packets: requests, loops and drops look the same to everybody on the way.
+//! Building packets: requests, loops and drops look the same to every hop and observer.
 
 use rand_core::CryptoRng;
 use sphinx::{ForwardPayload, HopSecret, Surb};
@@ -17,14 +17,15 @@ struct Built {
 }
 
 impl OnionClient {
-    /// Sends the request at this place of the queue.
+    /// Sends the request at this position of the queue.
     pub(super) fn send_queued<R: CryptoRng>(&mut self, now: Timestamp, at: usize, rng: &mut R) {
         let Some(handle) = self.queue.remove(at) else { return };
         let Some(flight) = self.requests.get(&handle) else { return };
         let (hub, body) = (flight.hub, flight.body.clone());
         let what = if flight.tries == 0 { "request" } else { "retry" };
         let Ok(built) = self.build(hub, &body, Some(SurbFor::Request(handle)), what, rng) else {
-            // No path at the moment: a newer document may give one. It waits like a lost packet.
+            // There is no path at the moment; a newer document may give one. The request waits as
+            // if its packet had been lost.
             if let Some(flight) = self.requests.get_mut(&handle) {
                 flight.due = Some(now.plus_millis(1_000));
             }
@@ -48,18 +49,18 @@ impl OnionClient {
         }
     }
 
-    /// A packet to a random hub that nobody answers.
+    /// Sends a packet to a random hub without a SURB, so no answer comes.
     pub(super) fn send_drop<R: CryptoRng>(&mut self, rng: &mut R) {
         if self.send_cover(None, "drop", rng) {
             self.stats.drops = self.stats.drops.saturating_add(1);
         }
     }
 
-    /// A packet to a random hub that comes back.
+    /// Sends a packet to a random hub that comes back by its SURB.
     pub(super) fn send_loop<R: CryptoRng>(&mut self, rng: &mut R) {
         let waiting = self.surbs.values().filter(|s| matches!(s.what, SurbFor::Loop)).count();
         if waiting >= MAX_LOOPS {
-            // Most are lost: the oldest epoch's are given up together.
+            // So many are only outstanding when most are lost. Forget those of the oldest epoch.
             self.surbs.retain(|_, s| !matches!(s.what, SurbFor::Loop));
         }
         if self.send_cover(Some(SurbFor::Loop), "loop", rng) {
@@ -133,7 +134,7 @@ impl OnionClient {
     }
 }
 
-/// A packet's way as planned; the last tally is still to come.
+/// A packet's planned path. The last tally comes with the answer.
 fn receipt(net: &Net, plan: &[Planned], secrets: Vec<HopSecret>, first: Tally) -> Receipt {
     let hop = |(planned, key): (&Planned, HopSecret)| ReceiptHop {
         node: planned.node,

@@ -1,4 +1,4 @@
-//! A request on its way: its attempts and its time-out.
+//! A request in flight: its attempts and its time-out.
 
 use std::collections::VecDeque;
 
@@ -8,15 +8,15 @@ use wire::{ClientToken, NodeId, Timestamp};
 use super::MAX_ATTEMPTS;
 use crate::path::below;
 
-/// Time-outs start at three mean round trips and this, ms.
+/// The first time-out is three mean round trips and this, ms.
 const SLACK_MS: u64 = 1_000;
-/// Longest time-out beyond the answer's own time, ms.
+/// Longest time-out, ms, not counting the time that the hub may take to answer.
 const MAX_TIMEOUT_MS: u64 = 30_000;
 
 /// One packet that carried the request.
 pub(super) struct Attempt {
     pub(super) surb_id: [u8; 16],
-    /// Relays out and back.
+    /// Relays of both directions.
     pub(super) relays: Vec<NodeId>,
     /// Where its SURB ends.
     pub(super) token: ClientToken,
@@ -30,7 +30,7 @@ pub(super) struct Flight {
     pub(super) first_sent: Option<Timestamp>,
     pub(super) attempts: VecDeque<Attempt>,
     pub(super) tries: u32,
-    /// When it is sent again; `None` while it waits in the queue.
+    /// When the attempt times out; `None` while the request waits in the queue.
     pub(super) due: Option<Timestamp>,
     /// Whether its answer brings a receipt.
     pub(super) traced: bool,
@@ -64,7 +64,7 @@ impl Flight {
         self.attempts.back().is_some_and(|a| a.token != *token)
     }
 
-    /// Notes a packet that has just left; the attempt that is given up for it, if any.
+    /// Notes a packet that has just left. Returns the attempt that is forgotten for it, if any.
     pub(super) fn sent<R: CryptoRng>(
         &mut self,
         now: Timestamp,
@@ -74,11 +74,13 @@ impl Flight {
     ) -> Option<Attempt> {
         self.first_sent.get_or_insert(now);
         let mut timeout = round_trip_ms.saturating_mul(3).saturating_add(SLACK_MS);
+        // Back off by 1.6 each time: a network that loses packets under load must not get more of
+        // it.
         for _ in 0..self.tries.min(16) {
             timeout = timeout.saturating_mul(8).checked_div(5).unwrap_or(timeout);
         }
         let timeout = timeout.min(MAX_TIMEOUT_MS);
-        // A fifth of jitter: retries of many requests do not march in step.
+        // Up to a fifth of jitter, so that the retries of many requests do not come in bursts.
         let span =
             usize::try_from(timeout.checked_div(5).unwrap_or(0)).unwrap_or(0).saturating_add(1);
         let jitter = below(rng, span).and_then(|n| u64::try_from(n).ok()).unwrap_or(0);

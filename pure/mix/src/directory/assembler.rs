@@ -1,5 +1,14 @@
-//! How a directory's document comes together: who registered, who is present, when a new one is
-//! due.
+//! A node's life in the directory:
+//!
+//! ```text
+//!   register          link up              link down
+//! ──────────► known ──────────► listed ──────────────► known ──► forgotten (all keys expired)
+//!                                  │ retire
+//!                                  └────────► retired (never listed again)
+//! ```
+//!
+//! How a directory assembles its document: which nodes registered, which are present, and when a
+//! new document is due.
 
 use std::collections::BTreeMap;
 
@@ -16,17 +25,18 @@ use wire::{NetworkId, NodeId, Timestamp};
 use super::verify_descriptor;
 use crate::geometry::to_scheme;
 
-/// Changes that come together make one revision, ms.
+/// Changes within this time make one revision, ms.
 const DEBOUNCE_MS: u64 = 300;
-/// After a restart, nodes get this long to come back before a document without them is signed, ms.
+/// How long a restarted directory waits for its nodes to reconnect before it signs a document
+/// without them, ms.
 const RETURN_MS: u64 = 1_000;
 
-/// What a directory decides.
+/// What the operator of a directory decides.
 #[derive(Debug, Clone)]
 pub struct AssemblerConfig {
     /// The network.
     pub network: NetworkId,
-    /// Tokens that admit nodes.
+    /// Tokens under which nodes may register.
     pub tokens: Vec<AdmissionToken>,
     /// Length of an epoch, ms.
     pub epoch_ms: u64,
@@ -40,14 +50,14 @@ pub struct AssemblerConfig {
     pub tally: bool,
     /// Whether the document is for enrolled clients only.
     pub sealed: bool,
-    /// Epoch and revision that an earlier run signed last.
+    /// Epoch and revision of the last document that an earlier run signed.
     pub last_published: Option<(u64, u32)>,
 }
 
 struct Entry {
     descriptor: NodeDescriptor,
     present: bool,
-    /// Left out of documents from now on, though it is there.
+    /// Left out of documents although it is present.
     retired: bool,
 }
 
@@ -56,14 +66,14 @@ pub struct Assembler {
     config: AssemblerConfig,
     nodes: BTreeMap<NodeId, Entry>,
     last: Option<(u64, u32)>,
-    /// Since when the last document is out of date.
+    /// When the last document became out of date.
     changed: Option<Timestamp>,
-    /// Set by the first poll: nothing is signed before.
+    /// Set by the first poll. Nothing is signed earlier.
     not_before: Option<Timestamp>,
 }
 
 impl Assembler {
-    /// With no nodes yet.
+    /// An assembler that knows no nodes yet.
     #[must_use]
     pub fn new(config: AssemblerConfig) -> Self {
         let last = config.last_published;
@@ -82,7 +92,7 @@ impl Assembler {
         now.period(self.config.epoch_ms)
     }
 
-    /// Admits a node, or takes its newer descriptor (`DIR-003`).
+    /// Admits a node, or updates its descriptor (`DIR-003`).
     ///
     /// # Errors
     /// [`RefusedReason::NotAdmitted`], [`RefusedReason::BadDescriptor`], [`RefusedReason::Busy`]
@@ -115,7 +125,7 @@ impl Assembler {
         Ok(id)
     }
 
-    /// Whether this token admits nodes here. Compared in constant time.
+    /// Whether this token admits nodes. Compares in constant time.
     #[must_use]
     pub fn admits(&self, token: &AdmissionToken) -> bool {
         let same = |known: &AdmissionToken| {
@@ -124,8 +134,8 @@ impl Assembler {
         self.config.tokens.iter().any(same)
     }
 
-    /// Leaves these nodes out of all further documents (`DIR-009`). They may go on forwarding what
-    /// is under way.
+    /// Leaves these nodes out of all further documents (`DIR-009`). They may still forward packets
+    /// that are under way.
     pub fn retire(&mut self, now: Timestamp, nodes: &[NodeId]) {
         for node in nodes {
             if let Some(entry) = self.nodes.get_mut(node).filter(|e| !e.retired) {
@@ -146,13 +156,13 @@ impl Assembler {
         if good { Ok(()) } else { Err(RefusedReason::BadDescriptor) }
     }
 
-    /// A node's link came up or went away.
+    /// Notes that a node's link came up or went down.
     pub fn presence(&mut self, now: Timestamp, node: NodeId, up: bool) {
         if let Some(entry) = self.nodes.get_mut(&node)
             && entry.present != up
         {
             entry.present = up;
-            // Of a retired node no document speaks.
+            // No document lists a retired node, so nothing changes.
             if !entry.retired {
                 self.touch(now);
             }
@@ -163,8 +173,8 @@ impl Assembler {
         self.changed = Some(self.changed.unwrap_or(now));
     }
 
-    /// The document to sign, if one is due: at the start of each epoch, and when nodes came, went
-    /// or changed.
+    /// The document to sign, if one is due: at the start of each epoch, and soon after nodes came,
+    /// went or changed.
     pub fn poll(&mut self, now: Timestamp) -> Option<NetworkDocument> {
         let wait = if self.config.last_published.is_some() { RETURN_MS } else { 0 };
         let not_before = *self.not_before.get_or_insert(now.plus_millis(wait));
@@ -181,7 +191,7 @@ impl Assembler {
             Some((last, revision)) if last >= epoch => revision.checked_add(1)?,
             _ => 0,
         };
-        // A clock that went back must not sign an epoch that is over.
+        // If the clock went back, stay at the last epoch: readers refuse a rollback.
         let epoch = self.last.map_or(epoch, |(last, _)| last.max(epoch));
         self.last = Some((epoch, revision));
         self.changed = None;
@@ -189,7 +199,7 @@ impl Assembler {
         Some(self.document(now, epoch, revision))
     }
 
-    /// Absent nodes whose keys are all over are forgotten.
+    /// Forgets absent nodes whose keys have all expired.
     fn drop_outdated(&mut self, epoch: u64) {
         self.nodes.retain(|_, e| {
             e.present || !e.retired && e.descriptor.keys.iter().any(|k| k.epoch >= epoch)

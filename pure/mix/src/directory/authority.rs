@@ -1,4 +1,4 @@
-//! Authorities: two signatures each, classical and post-quantum, and both must hold.
+//! Directory authorities. Each signs twice, classically and post-quantum, and both must be good.
 
 use std::ops::Deref;
 
@@ -22,7 +22,7 @@ const DOCUMENT_DOMAIN: &[u8] = b"hushwing document v1";
 /// Length of an ML-DSA-65 signature (FIPS 204), bytes.
 const ML_DSA_SIGNATURE_LEN: usize = 3_309;
 
-/// An authority's signing keys: Ed25519 (RFC 8032) and ML-DSA-65 (FIPS 204). 64 bytes: both seeds.
+/// An authority's signing keys: Ed25519 (RFC 8032) and ML-DSA-65 (FIPS 204).
 pub struct AuthorityKey {
     seeds: Zeroizing<[u8; 64]>,
     ed25519: SigningKey,
@@ -30,7 +30,7 @@ pub struct AuthorityKey {
 }
 
 impl AuthorityKey {
-    /// New keys.
+    /// Draws new keys.
     ///
     /// # Errors
     /// [`Error::BadKey`] when the library refuses.
@@ -40,7 +40,7 @@ impl AuthorityKey {
         Self::from_bytes(seeds.as_ref())
     }
 
-    /// From 64 bytes: Ed25519 seed, ML-DSA seed.
+    /// Reads the 64 bytes of [`AuthorityKey::to_bytes`].
     ///
     /// # Errors
     /// [`Error::BadKey`].
@@ -56,7 +56,7 @@ impl AuthorityKey {
         Ok(AuthorityKey { seeds, ed25519, ml_dsa })
     }
 
-    /// The 64 bytes.
+    /// Both seeds, 64 bytes: Ed25519, then ML-DSA.
     #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         Zeroizing::new(self.seeds.to_vec())
@@ -64,7 +64,7 @@ impl AuthorityKey {
 
     /// The public halves.
     #[must_use]
-    pub fn public(&self) -> AuthorityKeys {
+    pub(crate) fn public(&self) -> AuthorityKeys {
         AuthorityKeys {
             ed25519: VerificationKeyBytes::from(&self.ed25519).into(),
             ml_dsa: self.ml_dsa.public_key().as_ref().to_vec(),
@@ -79,7 +79,8 @@ impl AuthorityKey {
     }
 }
 
-// The seeds wipe themselves, aws-lc cleanses its own; this key alone would stay behind.
+// The seeds wipe themselves and aws-lc cleanses its keys; this is the one key that would stay in
+// memory.
 impl Drop for AuthorityKey {
     fn drop(&mut self) {
         self.ed25519.zeroize();
@@ -94,7 +95,7 @@ impl std::fmt::Debug for AuthorityKey {
     }
 }
 
-/// The set of these authorities, `threshold` of which must sign.
+/// A set of authorities, `threshold` of which must sign.
 #[must_use]
 pub fn authority_set(threshold: u8, keys: &[AuthorityKey]) -> AuthoritySet {
     AuthoritySet { threshold, authorities: keys.iter().map(AuthorityKey::public).collect() }
@@ -125,7 +126,7 @@ fn message(network: &NetworkId, document: &[u8]) -> Vec<u8> {
     [DOCUMENT_DOMAIN, network.as_bytes(), document].concat()
 }
 
-/// Signs a document with these authorities, given with their places in the set.
+/// Signs a document with these authorities, each given with its position in the set.
 ///
 /// # Errors
 /// [`Error::Signing`].
@@ -156,7 +157,7 @@ impl VerifiedDocument {
         self.hash
     }
 
-    /// The signed document as it came, to be passed on.
+    /// The signed document as it was received, to be passed on.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
@@ -177,7 +178,7 @@ impl std::fmt::Debug for VerifiedDocument {
     }
 }
 
-/// Checks a signed document against the network that the reader means.
+/// Checks a signed document against the network that the reader expects.
 ///
 /// # Errors
 /// [`Error::WrongNetwork`], [`Error::Signatures`], [`Error::Wire`].

@@ -1,4 +1,4 @@
-//! What a node signs of itself.
+//! Descriptors: what nodes sign about themselves.
 
 use ed25519_zebra::{Signature, SigningKey, VerificationKey};
 use wire::document::{NodeDescriptor, SignedDescriptor};
@@ -17,7 +17,7 @@ pub fn sign_descriptor(identity_seed: &[u8; 32], descriptor: &NodeDescriptor) ->
     SignedDescriptor { descriptor: bytes, signature }
 }
 
-/// The descriptor, if the node that it describes has signed it.
+/// Opens a descriptor that the node it describes has signed.
 ///
 /// # Errors
 /// [`Error::BadDescriptor`], [`Error::Wire`].

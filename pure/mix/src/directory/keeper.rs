@@ -1,4 +1,4 @@
-//! The document that a client or node goes by: it only ever gets newer.
+//! The document that a client or node uses. It is only ever replaced by a newer one.
 
 use std::sync::Arc;
 
@@ -7,15 +7,15 @@ use wire::Timestamp;
 use super::VerifiedDocument;
 use crate::Error;
 
-/// How far a reader's clock may be off, ms.
+/// How far a reader's clock may be wrong, ms.
 pub const SKEW_MS: u64 = 10 * 60_000;
 
-/// What became of an offered document.
+/// How an offered document was accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Accepted {
-    /// It is the one in use now.
+    /// It replaced the document in use.
     Newer,
-    /// It is the one already in use.
+    /// It is the document in use.
     Same,
 }
 
@@ -26,7 +26,7 @@ pub struct DocumentKeeper {
 }
 
 impl DocumentKeeper {
-    /// With no document yet.
+    /// A keeper without a document.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -38,7 +38,8 @@ impl DocumentKeeper {
         self.current.clone()
     }
 
-    /// Takes a document if it is newer than the one in use (`DIR-005`).
+    /// Takes a document if it is newer than the one in use (`DIR-005`). Two documents with the same
+    /// epoch and revision prove that the authorities signed twice.
     ///
     /// # Errors
     /// [`Error::Expired`], [`Error::FromTheFuture`], [`Error::RolledBack`],
@@ -68,8 +69,8 @@ impl DocumentKeeper {
         Ok(Accepted::Newer)
     }
 
-    /// Document time: the local clock, held between the document's publication and its end, so that
-    /// a wrong clock alone never moves anybody's keys.
+    /// Document time: the local clock, clamped to the document's validity. Keys move with it, so a
+    /// wrong clock alone can never move them.
     #[must_use]
     pub fn document_time(&self, now: Timestamp) -> Option<Timestamp> {
         self.current.as_ref().map(|d| now.clamp(d.published, d.valid_until))

@@ -1,4 +1,4 @@
-//! Layers of a stratified network, computed by everybody from the document alone.
+//! Layers of a stratified network. Everybody computes them from the document alone.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,8 @@ use wire::NodeId;
 use wire::document::NetworkDocument;
 
 /// The layer of each relay: its rank by SHA-256("hushwing layer v1" | epoch | id), modulo the
-/// number of layers. Layers are equally strong and drawn anew each epoch. Empty for a free route.
+/// number of layers. So layers have equal sizes and change each epoch. Empty in a free-route
+/// network.
 #[must_use]
 pub fn layers(document: &NetworkDocument) -> BTreeMap<NodeId, u8> {
     let mut ranked: Vec<([u8; 32], NodeId)> = document

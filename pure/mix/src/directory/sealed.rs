@@ -1,5 +1,5 @@
-//! A document sealed to one enrolled client: the same signed document for all, in a wrapper that
-//! one key opens.
+//! A document sealed to one enrolled client: the signed document that all clients get, encrypted to
+//! one key.
 
 use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::digest::{Context, SHA256};
@@ -14,21 +14,21 @@ use crate::Error;
 
 const LABEL: &[u8] = b"hushwing sealed document v1";
 const ID_DOMAIN: &[u8] = b"hushwing enrolment v1";
-/// Before the text of a public half.
+/// Prefix of a public key's text.
 pub const PUBLIC_SCHEME: &str = "hushwing:client#";
-/// Before the text of a secret half.
-pub const SECRET_SCHEME: &str = "hushwing:client-secret#";
+/// Prefix of a secret key's text.
+pub(crate) const SECRET_SCHEME: &str = "hushwing:client-secret#";
 
 /// The public half of a client's enrolment: an X-Wing key to which a directory seals documents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnrolledKey(PublicKey);
 
 impl EnrolledKey {
-    /// From its 1,216 bytes.
+    /// Reads the 1,216 bytes of an X-Wing public key.
     ///
     /// # Errors
     /// [`Error::Sphinx`].
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         Ok(EnrolledKey(PublicKey::from_bytes(Scheme::XWing, bytes)?))
     }
 
@@ -41,13 +41,13 @@ impl EnrolledKey {
         Self::from_bytes(&BASE64URL_NOPAD.decode(encoded.as_bytes()).map_err(|_| Error::BadKey)?)
     }
 
-    /// As text, for whoever runs the directory. It is no secret.
+    /// The key as text, for the directory's operator. It is not secret.
     #[must_use]
     pub fn to_text(&self) -> String {
         format!("{PUBLIC_SCHEME}{}", BASE64URL_NOPAD.encode(self.0.as_bytes()))
     }
 
-    /// The key's name.
+    /// The key's id, under which a client asks for its document.
     #[must_use]
     pub fn id(&self) -> EnrolmentId {
         let mut context = Context::new(&SHA256);
@@ -56,8 +56,8 @@ impl EnrolledKey {
         EnrolmentId::new(context.finish().as_ref().try_into().unwrap_or_default())
     }
 
-    /// Seals a signed document (`DIR-008`): X-Wing ciphertext, then ChaCha20-Poly1305 under a key
-    /// that serves once.
+    /// Seals a signed document (`DIR-008`): an X-Wing ciphertext, then ChaCha20-Poly1305 under a
+    /// key that is used once.
     ///
     /// # Errors
     /// [`Error::Sphinx`], [`Error::Seal`].
@@ -78,7 +78,7 @@ impl EnrolledKey {
 }
 
 /// A client's enrolment: opens what is sealed to its public half. Wiped when dropped; `Debug`
-/// prints the type.
+/// prints the type alone.
 pub struct EnrolmentKey {
     key: PrivateKey,
     public: EnrolledKey,
@@ -91,7 +91,7 @@ impl std::fmt::Debug for EnrolmentKey {
 }
 
 impl EnrolmentKey {
-    /// A new one.
+    /// Draws a new key.
     ///
     /// # Errors
     /// [`Error::Sphinx`] when the library refuses.
@@ -110,7 +110,7 @@ impl EnrolmentKey {
         Ok(Self::from(PrivateKey::from_bytes(Scheme::XWing, &bytes)?))
     }
 
-    /// As text, for a file that its owner alone can read.
+    /// The key as text, for a file that only its owner can read.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
         let mut text = Zeroizing::new(SECRET_SCHEME.to_owned());
@@ -124,10 +124,10 @@ impl EnrolmentKey {
         &self.public
     }
 
-    /// The signed document inside, not yet verified.
+    /// Opens a sealed document. The signed document inside is not verified yet.
     ///
     /// # Errors
-    /// [`Error::Seal`] when it is sealed to another key, or altered.
+    /// [`Error::Seal`] when it was sealed to another key or altered.
     pub fn open(&self, sealed: &[u8]) -> Result<Vec<u8>, Error> {
         let (ciphertext, body) =
             sealed.split_at_checked(Scheme::XWing.ciphertext_len()).ok_or(Error::Seal)?;
@@ -161,7 +161,7 @@ fn cipher(secret: &[u8; 32], ciphertext: &[u8]) -> Result<LessSafeKey, Error> {
     Ok(LessSafeKey::new(unbound))
 }
 
-/// The key is fresh for each sealing, so the nonce need not be.
+/// Each key seals once, so a constant nonce is safe.
 fn nonce() -> Nonce {
     Nonce::assume_unique_for_key([0; 12])
 }

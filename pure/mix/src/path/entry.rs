@@ -1,5 +1,5 @@
-//! The entry relay: pinned, so that an adversary who runs some relays does not see a client sooner
-//! or later.
+//! The entry relay of a client. It is pinned, because a client that keeps drawing entries sooner or
+//! later draws one of an adversary who runs a few relays.
 
 use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
@@ -7,20 +7,20 @@ use wire::{NodeId, Timestamp};
 
 use super::{below, shuffle};
 
-/// How long an entry stays pinned, ms: 30 days.
-pub const PIN_MS: u64 = 30 * 24 * 3_600_000;
-/// Entries in the list: the first is used, the others stand in while it is away.
-pub const MAX_PINS: usize = 3;
-/// How long a failed entry is passed over before it is tried again, ms.
+/// How long an entry stays pinned, ms (30 days).
+pub(crate) const PIN_MS: u64 = 30 * 24 * 3_600_000;
+/// Length of the list: the first entry is used, the others stand in while it is down.
+const MAX_PINS: usize = 3;
+/// How long a failed entry is skipped before it is tried again, ms.
 const RETRY_MS: u64 = 60_000;
 
 /// How a client chooses its entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum EntryPolicy {
-    /// The same for 30 days.
+    /// Keep the same entry for 30 days.
     #[default]
     Pinned,
-    /// Another at each start: for trials.
+    /// Draw one at each start; for trials.
     Random,
 }
 
@@ -30,26 +30,26 @@ struct Pin {
     relay: NodeId,
     #[n(1)]
     since: Timestamp,
-    /// Passed over until then.
+    /// Skipped until this time.
     #[n(2)]
     retry_at: Timestamp,
 }
 
-/// The pinned entries, in the order of preference.
+/// The pinned entries, most preferred first.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
 pub struct EntryPins {
     #[n(0)]
     pins: Vec<Pin>,
-    /// The entry while no pinned one is in the document: a network of ephemeral relays has new ones
-    /// only.
+    /// The entry used while no pinned one is in the document, as happens in a network whose relays
+    /// are all ephemeral.
     #[n(1)]
     stand_in: Option<NodeId>,
 }
 
 impl EntryPins {
-    /// The entry to use now among the relays there are. Draws pins where some are missing or have
-    /// expired (`PATH-005`).
-    pub fn choose<R: CryptoRng>(
+    /// Chooses the entry to use now among `relays`, and draws new pins for missing or expired ones
+    /// (`PATH-005`).
+    pub(crate) fn choose<R: CryptoRng>(
         &mut self,
         now: Timestamp,
         relays: &[NodeId],
@@ -60,7 +60,8 @@ impl EntryPins {
         let mut fresh: Vec<NodeId> =
             relays.iter().filter(|r| self.pins.iter().all(|p| p.relay != **r)).copied().collect();
         shuffle(rng, &mut fresh);
-        // A pin that is away keeps its place: it may come back.
+        // An absent pin keeps its place. If absence freed it, an adversary could push a client from
+        // relay to relay, until it lands on one of the adversary's, by taking relays down.
         for relay in fresh {
             if self.pins.len() >= MAX_PINS {
                 break;
@@ -69,7 +70,7 @@ impl EntryPins {
         }
         let here = |p: &&Pin| relays.contains(&p.relay);
         let ready = self.pins.iter().filter(here).find(|p| p.retry_at <= now);
-        // All failed lately: the one whose rest is over first.
+        // All have failed recently: take the one that may be retried first.
         let chosen = ready.or_else(|| self.pins.iter().filter(here).min_by_key(|p| p.retry_at));
         if let Some(pin) = chosen {
             let relay = pin.relay;
@@ -82,17 +83,11 @@ impl EntryPins {
         self.stand_in
     }
 
-    /// An entry does not answer: it is passed over for a while.
-    pub fn failed(&mut self, now: Timestamp, relay: &NodeId) {
+    /// Notes that an entry does not answer. It is skipped for a minute.
+    pub(crate) fn failed(&mut self, now: Timestamp, relay: &NodeId) {
         for pin in self.pins.iter_mut().filter(|p| p.relay == *relay) {
             pin.retry_at = now.plus_millis(RETRY_MS);
         }
         self.stand_in = self.stand_in.filter(|r| r != relay);
-    }
-
-    /// When a preferred entry's rest is over, if one is resting.
-    #[must_use]
-    pub fn retry_at(&self) -> Option<Timestamp> {
-        self.pins.iter().map(|p| p.retry_at).filter(|t| *t > Timestamp::ZERO).min()
     }
 }

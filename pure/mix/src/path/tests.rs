@@ -6,6 +6,7 @@ use sphinx::PrivateKey;
 use wire::Timestamp;
 use wire::document::*;
 
+use super::entry::PIN_MS;
 use super::*;
 
 fn rng(seed: u64) -> ChaCha20Rng {

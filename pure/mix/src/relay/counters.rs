@@ -1,45 +1,31 @@
-//! Dropped packets, counted by reason: all that a bad packet leaves behind.
+//! Dropped packets, counted by reason. Nothing else is kept of a bad packet.
 
 /// Why a packet was dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DropReason {
-    /// It has not the geometry's length.
+    /// It has the wrong length for the network's geometry.
     Length,
-    /// There is no key for its epoch: too old, too new, or given up.
+    /// There is no key for its epoch: too old, too new, or dropped after a crash.
     UnknownEpoch,
-    /// It has been here before.
+    /// A replay.
     Replay,
-    /// The replay filter has no room to remember it.
+    /// The replay filter has no room for its tag.
     FilterFull,
     /// Its header does not authenticate.
     Header,
-    /// Its header authenticates, and asks for what contradicts itself.
+    /// Its header authenticates but its commands contradict each other.
     Commands,
-    /// Its payload was changed on the way.
+    /// Its payload was altered on the way.
     PayloadTag,
-    /// What it asks for is not this node's role.
+    /// It asks for something outside this node's role.
     NotMine,
-    /// What it delivers is no payload.
+    /// Its payload does not parse.
     Payload,
     /// Too many packets wait.
     QueueFull,
 }
 
-impl DropReason {
-    /// All reasons, for metrics.
-    pub const ALL: [DropReason; 10] = [
-        DropReason::Length,
-        DropReason::UnknownEpoch,
-        DropReason::Replay,
-        DropReason::FilterFull,
-        DropReason::Header,
-        DropReason::Commands,
-        DropReason::PayloadTag,
-        DropReason::NotMine,
-        DropReason::Payload,
-        DropReason::QueueFull,
-    ];
-}
+impl DropReason {}
 
 /// Counts of dropped packets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
