@@ -92,9 +92,11 @@ pub enum Unlock {
     KeyFile,
 }
 
+/// Something done to a profile that takes its time.
+pub type Working<'a, T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send + 'a>>;
+
 /// A running profile, and what it tells by itself.
-pub type Opening<'a> =
-    Pin<Box<dyn Future<Output = Result<(Client, mpsc::Receiver<Event>), Refusal>> + Send + 'a>>;
+pub type Opening<'a> = Working<'a, (Client, mpsc::Receiver<Event>)>;
 
 /// The profiles of this machine: how front ends open them, and what can be done with one while
 /// nothing runs on it. Everything here may block on the disk or a terminal.
@@ -105,6 +107,19 @@ pub trait Profiles: Send + Sync {
     /// Attaches to the daemon that runs the profile, and starts one if there is none: for front
     /// ends that stay a while, of which there may be several.
     fn share<'a>(&'a self, options: &'a ProfileOptions) -> Opening<'a>;
+
+    /// Runs the profile for all front ends, and calls `ready` once they can attach. Ends when the
+    /// process is told to stop, by [`Profiles::stop`], and if it is `on_demand` with the last front
+    /// end.
+    fn serve<'a>(
+        &'a self,
+        options: &'a ProfileOptions,
+        on_demand: bool,
+        ready: Box<dyn FnOnce() + Send + 'a>,
+    ) -> Working<'a, ()>;
+
+    /// Stops the daemon that runs the profile, and waits until it is gone; false when none runs.
+    fn stop<'a>(&'a self, options: &'a ProfileOptions) -> Working<'a, bool>;
 
     /// Makes a profile, and says where it is.
     ///

@@ -35,7 +35,7 @@ mod views;
 mod words;
 
 pub use self::call::{Answer, Call, MethodSchema, Pending, ReadError, Written};
-pub use self::client::{Client, Opening, ProfileOptions, Profiles, Unlock};
+pub use self::client::{Client, Opening, ProfileOptions, Profiles, Unlock, Working};
 pub use self::event::Event;
 pub use self::failure::{Failure, kind_of};
 pub use self::hello::{FromDaemon, Hello, PROTOCOL, Startup, ToDaemon};

@@ -92,6 +92,12 @@ impl NetworkDocument {
         self.nodes.iter().filter(|n| n.role == Role::Hub)
     }
 
+    /// The node with this identity.
+    #[must_use]
+    pub fn node(&self, id: &crate::NodeId) -> Option<&NodeDescriptor> {
+        self.nodes.iter().find(|n| n.id == *id)
+    }
+
     /// When the document's epoch starts.
     #[must_use]
     pub fn epoch_start(&self) -> Timestamp {

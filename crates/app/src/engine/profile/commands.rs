@@ -304,7 +304,7 @@ impl Engine {
             }
             Command::Name { conversation, name } => {
                 let c = self.find(&conversation)?;
-                self.done(|m, s| m.name_conversation(s, c, &name))
+                self.done(|m, s| m.name_conversation(s, c, Some(&name)))
             }
             Command::Floor { conversation, floor } => {
                 let hint = "anywhere, hidden, onion, tor or lan";

@@ -477,6 +477,10 @@ impl Engine {
             Happened::Conversation { conversation, text } => {
                 Some(Event::Conversation { conversation: self.name(conversation), text })
             }
+            Happened::Renamed { conversation, from, to } => Some(Event::Conversation {
+                conversation: self.name(conversation),
+                text: format!("renamed by others from “{from}” to “{to}”"),
+            }),
             Happened::InviteReady { invite } => {
                 self.answer_invite(invite);
                 None
