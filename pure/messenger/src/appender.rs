@@ -1,5 +1,5 @@
-//! Appends to a stream that others write too, or that an earlier run of ours has written: the first
-//! free index wins.
+//! Appends to a stream that others write too, or that an earlier run has written: the first free
+//! index wins.
 
 use std::collections::VecDeque;
 

@@ -45,7 +45,7 @@ pub struct AckEntry {
     /// Of which epoch.
     #[n(1)]
     pub epoch: u64,
-    /// So many, from the first.
+    /// Boxes that were read, from the first.
     #[n(2)]
     pub count: u64,
     /// But not these, counted from 0: they never came or did not open.
@@ -59,7 +59,7 @@ pub struct FileOffer {
     /// Names the transfer.
     #[n(0)]
     pub transfer: TransferId,
-    /// Name, to be neutralised by whoever reads it.
+    /// Name, as the sender chose it: to be sanitised before it is used.
     #[n(1)]
     pub name: String,
     /// Bytes.
@@ -92,7 +92,7 @@ pub enum Body {
     /// Another text for a message of the same author.
     #[n(1)]
     Edit {
-        /// Which.
+        /// The message to change.
         #[n(0)]
         target: MessageId,
         /// The new text.
@@ -102,7 +102,7 @@ pub enum Body {
     /// A message of the same author is to go.
     #[n(2)]
     Delete {
-        /// Which.
+        /// The message to delete.
         #[n(0)]
         target: MessageId,
     },
@@ -119,7 +119,7 @@ pub enum Body {
         #[n(2)]
         add: bool,
     },
-    /// From now on messages disappear after so many seconds; 0: they stay.
+    /// From now on messages disappear after this many seconds; 0: they stay.
     #[n(4)]
     Timer {
         /// Seconds.
@@ -139,14 +139,14 @@ pub enum Body {
     /// These messages were seen by a person.
     #[n(6)]
     Seen {
-        /// Which.
+        /// The messages that were seen.
         #[n(0)]
         ids: Vec<MessageId>,
     },
     /// A file.
     #[n(7)]
     File {
-        /// Where it is and what.
+        /// Where it lies and what it is.
         #[n(0)]
         offer: FileOffer,
         /// As for a text.

@@ -53,7 +53,7 @@ impl KeyValue for MlsSpace<'_> {
     }
 }
 
-/// Whose request it is.
+/// Who made a request, so that the answer finds its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Owner {
     Conversation(ConversationId, Purpose),
@@ -69,7 +69,7 @@ pub(crate) enum Purpose {
     Lane(MemberId, u64),
     /// Our message, its part.
     Message(u64, usize),
-    /// What ends this epoch.
+    /// The decision that ends this epoch.
     Decide(u64),
     /// The body that was decided on in this epoch.
     Body(u64),
@@ -92,7 +92,7 @@ pub(crate) enum InvitePurpose {
     Read,
     /// Whether somebody else has tried.
     Attempts,
-    /// That we have tried.
+    /// The box that says that we have tried.
     Attempt,
 }
 
@@ -101,24 +101,24 @@ pub(crate) enum InvitePurpose {
 pub(crate) enum Effect {
     /// Somebody invites us into a group.
     Invited { via: ConversationId, token: MessageId, title: String, members: u32 },
-    /// Somebody answers an invitation of ours.
+    /// Somebody answers our invitation.
     Accepted { via: ConversationId, token: MessageId, key_package: Option<Vec<u8>> },
-    /// Somebody sends the welcome that an invitation of theirs promised.
+    /// Somebody sends the welcome that belongs to their invitation.
     Welcomed { via: ConversationId, token: MessageId, welcome: Vec<u8> },
-    /// A commit of ours has added whom that invitation was for.
+    /// Our commit has added the person whom that invitation was for.
     Added { via: ConversationId, token: MessageId, welcome: Vec<u8> },
     /// Somebody offers a file.
     Offered { conversation: ConversationId, id: MessageId, offer: FileOffer },
     /// A conversation has another title or nick: others may need a tag now.
     Renamed,
-    /// A member whom that contact is has lost their place.
+    /// A member who is also a contact of ours has lost their place.
     RescueAsked {
         conversation: ConversationId,
         contact: ConversationId,
         member: MemberId,
         package: Vec<u8>,
     },
-    /// A contact showed another key: whoever compared words must compare again.
+    /// A contact shows another key: the safety words have to be compared again.
     Unverify(ConversationId),
 }
 

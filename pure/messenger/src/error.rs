@@ -1,4 +1,4 @@
-//! Why something cannot be said or read.
+//! Why something cannot be done.
 
 use wire::ErrorKind;
 
@@ -6,7 +6,7 @@ use wire::ErrorKind;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// More text waits than the outbox holds.
+    /// More messages wait than the outbox holds.
     #[error("too many messages are waiting to be stored")]
     OutboxFull,
     /// The text is longer than a room message may be.
@@ -23,7 +23,7 @@ pub enum Error {
     /// Nobody here has that name.
     #[error("nobody in the room has that name")]
     NoSuchTalker,
-    /// The owner has re-keyed the room without us.
+    /// The owner has re-keyed the room, and did not take us along.
     #[error("the room has been re-keyed, and this link is no longer part of it")]
     LockedOut,
     /// A message that this version cannot read.
@@ -38,7 +38,7 @@ pub enum Error {
     /// There is no such conversation, message, invite or transfer.
     #[error("there is no such {0}")]
     NoSuch(&'static str),
-    /// It cannot be done now, or not at all; the words say why.
+    /// It cannot be done now, or not at all, for the reason given.
     #[error("{0}")]
     Refused(&'static str),
     /// Room keys, links, announcements.
@@ -50,7 +50,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whose fault it is.
+    /// Which kind of error it is, for exit codes and counters.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {

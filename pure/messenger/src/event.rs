@@ -19,9 +19,9 @@ pub enum Output {
     Call {
         /// For the answer.
         id: CallId,
-        /// Where.
+        /// The place whose carrier has to do it.
         place: PlaceId,
-        /// What.
+        /// What to ask.
         call: Call,
         /// Only the hub may answer: which change of the members counts is for it to say. Neighbours
         /// carry all else.
@@ -34,7 +34,7 @@ pub enum Output {
     /// Read `len` bytes at `offset` of the file that is being sent; answer with
     /// [`crate::Messenger::on_chunk`].
     ReadChunk {
-        /// Which transfer.
+        /// The transfer.
         transfer: TransferId,
         /// Where, bytes.
         offset: u64,
@@ -44,72 +44,73 @@ pub enum Output {
     /// Write these bytes at `offset` of the file that is being fetched, durably, then call
     /// [`crate::Messenger::on_written`].
     WriteChunk {
-        /// Which transfer.
+        /// The transfer.
         transfer: TransferId,
         /// Where, bytes.
         offset: u64,
-        /// What.
+        /// The bytes to write.
         bytes: Vec<u8>,
     },
     /// All bytes are there: check the SHA-256, give the file its name, then call
     /// [`crate::Messenger::on_finished`].
     Finish {
-        /// Which transfer.
+        /// The transfer.
         transfer: TransferId,
     },
 }
 
-/// What happened. Text is neutralised: it can be printed as it is.
+/// What happened. Text is sanitised: it can be printed as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A message came, or one of ours was queued: it stands in the history now.
+    /// A message came, or ours was queued: it stands in the history now.
     Message {
-        /// Where.
+        /// The conversation.
         conversation: ConversationId,
-        /// Which.
+        /// The message.
         id: MessageId,
-        /// Whose.
+        /// Who wrote it.
         author: Author,
     },
-    /// A message of ours got further.
+    /// Our message got further.
     State {
-        /// Where.
+        /// The conversation.
         conversation: ConversationId,
-        /// Which.
+        /// The message.
         id: MessageId,
         /// How far.
         state: State,
     },
-    /// A message has another text, is gone, or is seen otherwise: read it anew.
+    /// Text, reactions or deletion of a message changed: read it again.
     Changed {
-        /// Where.
+        /// The conversation.
         conversation: ConversationId,
-        /// Which.
+        /// The message.
         id: MessageId,
     },
     /// A message has disappeared.
     Expired {
-        /// Where.
+        /// The conversation.
         conversation: ConversationId,
-        /// Which.
+        /// The message.
         id: MessageId,
     },
     /// A conversation is there now: a contact or a group.
     Opened {
-        /// Which.
+        /// The conversation.
         conversation: ConversationId,
     },
-    /// Members, title, floor, timer or marks of a conversation have changed; the words say what.
+    /// Members, title, floor, timer or marks of a conversation have changed. The same text stands
+    /// in the history as a notice.
     Conversation {
-        /// Which.
+        /// The conversation.
         conversation: ConversationId,
-        /// What, in words.
+        /// What has changed, in words.
         text: String,
     },
     /// Others have changed the title of a group, or the nick of a contact. It stands as a notice in
     /// the history, too. The user's own name for it is untouched.
     Renamed {
-        /// Which.
+        /// The conversation.
         conversation: ConversationId,
         /// The title or nick before.
         from: String,
@@ -128,12 +129,12 @@ pub enum Event {
         /// Which invite.
         invite: MessageId,
     },
-    /// Somebody else has tried an invite of ours that was used already.
+    /// Somebody else has tried an invite of ours after it was used.
     InviteTriedAgain {
         /// Which invite.
         invite: MessageId,
     },
-    /// An invite of ours, or one that we accepted, came to nothing; the words say why.
+    /// An invite that we made or accepted has failed.
     InviteFailed {
         /// Which invite.
         invite: MessageId,
@@ -153,7 +154,7 @@ pub enum Event {
     },
     /// A file moved on.
     File {
-        /// Where.
+        /// The conversation.
         conversation: ConversationId,
         /// The message that offers it.
         id: MessageId,
@@ -163,12 +164,12 @@ pub enum Event {
         done: u64,
         /// Bytes in all.
         size: u64,
-        /// How it stands.
+        /// How far it got.
         state: FileState,
     },
-    /// A commit was decided on, and its body does not come or is bad.
+    /// A commit was decided on, and its body does not come or is bad (`GROUP-007`).
     HeldUp {
-        /// Where.
+        /// The conversation.
         conversation: ConversationId,
         /// By whom.
         by: MemberId,
@@ -177,16 +178,16 @@ pub enum Event {
     },
     /// Members see different histories: the hub has shown two orders.
     Forked {
-        /// Where.
+        /// The conversation.
         conversation: ConversationId,
     },
 }
 
-/// How a file transfer stands.
+/// How far a file transfer got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FileState {
-    /// Waits for a yes.
+    /// Waits until the user accepts it.
     Offered,
     /// On its way.
     Moving,
@@ -194,15 +195,15 @@ pub enum FileState {
     Done,
     /// It cannot be completed.
     Failed,
-    /// Refused or taken back.
+    /// Declined or cancelled.
     Cancelled,
 }
 
-/// Where and when something stands still, in words for a person.
+/// Why something waits, for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Why {
-    /// In words.
+    /// The reason, in words.
     pub text: String,
-    /// Since when.
+    /// How long it has waited already.
     pub since: Timestamp,
 }

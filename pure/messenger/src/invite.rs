@@ -18,7 +18,7 @@ use crate::parts::{Joined, Joiner};
 use crate::reader::{Read, StreamReader};
 use crate::request::CallId;
 
-/// How an invite of ours stands.
+/// How far an invite that we made got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum InviteState {
@@ -28,11 +28,11 @@ pub enum InviteState {
     Open,
     /// Somebody used it.
     Used,
-    /// Taken back; the hub has not heard of it yet.
+    /// Revoked; the hub does not know yet.
     Revoking,
-    /// Taken back.
+    /// Revoked.
     Revoked,
-    /// Its time is over.
+    /// Nobody used it in time.
     Expired,
 }
 
@@ -69,10 +69,10 @@ impl Parts {
     }
 }
 
-/// Whoever used our invite.
+/// The person at the other end of an invite.
 pub(crate) struct NewContact {
     pub(crate) group: Group,
-    /// What we want to call them.
+    /// What the user wants to call them.
     pub(crate) own: Option<String>,
     pub(crate) floor: Floor,
 }
@@ -93,6 +93,6 @@ pub(crate) struct GroupInvitation {
     /// Ours: the group. Theirs: none.
     pub(crate) group: Option<ConversationId>,
     pub(crate) title: String,
-    /// Theirs, accepted: what we shall be.
+    /// Theirs, once accepted: the secrets of our membership.
     pub(crate) secret: Option<Bytes>,
 }

@@ -1,6 +1,8 @@
-//! The product as a state machine: who talks in a room, what was said, how far a message got.
+//! The product as a state machine: contacts, groups, rooms, messages and files of one profile.
 //!
 //! # In this crate
+//! - [`Messenger`]: everything of one profile, as commands, answers, [`event::Output`]s and events;
+//!   `conversation` holds the parts of one private conversation
 //! - [`room`]: one open room: doors, talkers, control stream, outbox, as `Output`s and `Event`s
 //! - [`reader`]: reads one stream in order, notices gaps, never shows a box twice
 //! - [`appender`]: appends to a stream that others write too
@@ -15,7 +17,7 @@
 //! # Invariants
 //! - A message is forgotten only after the hub's `Stored` or `Same`, or once neighbours have
 //!   brought it to everybody.
-//! - Each message is shown once, in its author's order; what is missing is said.
+//! - Each message is shown once, in its author's order; gaps are reported.
 //! - Only `e2ee` types that carry their proof reach an `Event`.
 
 #![deny(

@@ -2,8 +2,8 @@
 //!
 //! Sans-IO. Each method works within one transaction of the shell's store; what [`Messenger::poll`]
 //! hands out afterwards may be done only once that transaction is committed. When a method fails,
-//! the transaction is to be rolled back and the messenger loaded anew, for its memory may be ahead
-//! of the store.
+//! the transaction has to be rolled back and the messenger loaded again, because its memory may be
+//! ahead of the store.
 
 mod answers;
 mod commands;
@@ -27,7 +27,6 @@ use crate::context::Out;
 use crate::conversation::{Card, Conversation, Participant};
 use crate::event::{Event, Output, PlaceId, Why};
 use crate::invite::{Accepting, InviteState, Inviting, NewContact};
-use crate::names;
 use crate::near::{Near, Reach};
 use crate::store::{Space, Store};
 use crate::transfer::{Moving, Transfer};
@@ -72,7 +71,7 @@ impl Default for Settings {
 /// A conversation, for a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overview {
-    /// Which.
+    /// By which commands name it.
     pub id: ConversationId,
     /// The name to show: unique in this profile, with a tag where another looks like it.
     pub name: String,
@@ -80,7 +79,7 @@ pub struct Overview {
     pub own: Option<String>,
     /// The title of a group, the nick of a contact.
     pub given: String,
-    /// Titles or nicks that it had before, newest last, at most [`names::MAX_FORMER`].
+    /// Titles or nicks that it had before, newest last, at most [`crate::names::MAX_FORMER`].
     pub formerly: Vec<String>,
     /// Whether it is a contact.
     pub direct: bool,
@@ -99,22 +98,22 @@ pub struct Overview {
     pub members: usize,
     /// Messages that have not been seen.
     pub unseen: u64,
-    /// Messages of ours that not everybody has acknowledged.
+    /// Our messages that not everybody has acknowledged.
     pub unacknowledged: usize,
-    /// Messages of ours that are not at the hub; see [`Messenger::unstored`].
+    /// Our messages that are not at the hub; see [`Messenger::unstored`].
     pub unstored: usize,
-    /// Whether a change of ours to the group waits or is under way.
+    /// Whether a change that we want to make to the group waits or is under way.
     pub changing: bool,
 }
 
-/// An invite of ours, for a list.
+/// An invite that we made, for a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InviteOverview {
-    /// Which.
+    /// By which commands name it.
     pub id: MessageId,
-    /// What we want to call whoever uses it.
+    /// What the user wants to call the person who uses it.
     pub name: Option<String>,
-    /// How it stands.
+    /// How far it got.
     pub state: InviteState,
     /// When it ends.
     pub expires: Timestamp,
@@ -137,8 +136,8 @@ pub struct Messenger {
     out: Out,
 }
 
-/// The [`StepContext`](crate::context::StepContext) of a step: a macro, because it borrows two fields
-/// of the messenger and leaves the others free.
+/// The [`StepContext`](crate::context::StepContext) of a step. A macro, because it borrows two
+/// fields of the messenger and leaves the others free.
 macro_rules! cx {
     ($self:ident, $step:ident) => {
         $crate::context::StepContext {
@@ -236,8 +235,8 @@ impl Messenger {
     }
 
     fn place_for(&mut self, network: &NetworkPlace, floor: Floor) -> PlaceId {
-        // One for each conversation and invite: where a route keeps them apart, they do not share a
-        // connection.
+        // One for each conversation and invite, so that they share no connection where a route
+        // keeps them apart.
         let index = self.places.len();
         self.places.push((network.clone(), floor));
         PlaceId(u32::try_from(index).unwrap_or(u32::MAX))
@@ -267,7 +266,7 @@ impl Messenger {
         all
     }
 
-    /// Whom to look for on the LAN: contacts, and the other ends of invites under way, as far as
+    /// People to look for on the LAN: contacts, and the other ends of invites under way, as far as
     /// their floors allow it.
     #[must_use]
     pub fn near(&self) -> Vec<Near> {
@@ -293,7 +292,7 @@ impl Messenger {
         conversations.chain(inviting).chain(accepting).chain(transfers).min()
     }
 
-    /// Does what time demands: retries, acknowledgements, disappearing messages, expiry of invites.
+    /// Does what is due: retries, acknowledgements, disappearing messages, expiry of invites.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -358,15 +357,15 @@ impl Messenger {
             .collect()
     }
 
-    /// Messages of ours that are not at the hub. While the hub is out of reach, what neighbours can
-    /// fetch does not count.
+    /// How many of our messages are not at the hub. While the hub is out of reach, what neighbours
+    /// can fetch does not count.
     #[must_use]
     pub fn unstored(&self) -> usize {
         self.conversations.values().map(Conversation::unstored).sum()
     }
 
-    /// Where boxes of ours in a conversation may lie that others still read, oldest first: what a
-    /// file takes along.
+    /// Ids of our boxes in a conversation that others may still want, oldest first: what a bundle
+    /// for a USB stick takes along.
     ///
     /// # Errors
     /// [`Error::NoSuch`], [`Error::Damaged`].
@@ -374,7 +373,7 @@ impl Messenger {
         self.conversation(id)?.our_boxes()
     }
 
-    /// All invites of ours.
+    /// All invites that we made.
     #[must_use]
     pub fn invites(&self) -> Vec<InviteOverview> {
         let overview = |i: &Inviting| InviteOverview {
@@ -414,8 +413,8 @@ impl Messenger {
         conversation.safety_words()
     }
 
-    /// What one of the two in a direct chat signs with a key from outside, to say who they are: we
-    /// (`ours`), or the contact.
+    /// The text that one of the two in a direct chat signs with a key from outside to say who they
+    /// are: we (`ours`), or the contact (`DIRECT-018`).
     ///
     /// # Errors
     /// [`Error::NoSuch`], [`Error::Refused`].
@@ -429,7 +428,7 @@ impl Messenger {
         conversation.identity_statement(ours)
     }
 
-    /// Why a message of ours is not delivered yet; `None` when it is.
+    /// Why our message is not delivered yet; `None` when it is.
     ///
     /// # Errors
     /// [`Error::NoSuch`].
@@ -496,7 +495,7 @@ impl Messenger {
         Ok(self.my_name(store)?.as_str().to_owned())
     }
 
-    /// Whether somebody has chosen that name.
+    /// Whether the user has chosen that name.
     ///
     /// # Errors
     /// [`Error::Store`].

@@ -92,8 +92,8 @@ fn shown(given: &str) -> &str {
 
 /// Takes a new given name, and keeps the one before among the former ones.
 ///
-/// Once [`MAX_FORMER`] names are kept no further one is: dropping the oldest would let whoever
-/// renames often enough free a name for another conversation. From then on the given name is not
+/// Once [`MAX_FORMER`] names are kept no further one is: if the oldest were dropped, somebody could
+/// rename often enough to free a name for another conversation. From then on the given name is not
 /// resolved by itself ([`resolve`]), so nothing needs to remember it.
 pub fn rename(given: &mut String, formerly: &mut Vec<String>, new: &str) {
     let old = shown(given).to_owned();

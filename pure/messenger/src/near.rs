@@ -8,7 +8,7 @@ use crate::event::PlaceId;
 /// How far the requests of a place get now.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reach {
-    /// Nowhere.
+    /// Nowhere: requests wait.
     #[default]
     Off,
     /// To neighbours on the LAN; the hub is out of reach. Chat goes on, changes of the members
@@ -21,7 +21,7 @@ pub enum Reach {
 /// Somebody to look for on the LAN.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Near {
-    /// Who.
+    /// The contact or invite that it is about.
     pub who: NearWho,
     /// The place whose boxes go between us.
     pub place: PlaceId,
@@ -31,11 +31,11 @@ pub struct Near {
     pub first: bool,
 }
 
-/// Whom a [`Near`] is about.
+/// The person that a [`Near`] is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NearWho {
     /// A contact.
     Contact(ConversationId),
-    /// Whoever is at the other end of an invite that is under way.
+    /// The other end of an invite that is under way.
     Invite(MessageId),
 }

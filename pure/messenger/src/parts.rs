@@ -109,20 +109,25 @@ mod tests {
         parts.iter().map(|p| joiner.push(p)).filter(|j| *j != Joined::More).collect()
     }
 
+    fn bytes(most: usize) -> impl Strategy<Value = Vec<u8>> {
+        proptest::collection::vec(any::<u8>(), 0..most)
+    }
+
     proptest! {
         //= DIRECT-004
         #[test]
-        fn what_was_split_is_joined(a in proptest::collection::vec(any::<u8>(), 0..9_000), b in proptest::collection::vec(any::<u8>(), 0..5_000)) {
+        fn what_was_split_is_joined(a in bytes(9_000), b in bytes(5_000)) {
             let mut parts = split(&a);
             prop_assert_eq!(parts.len(), count(a.len()));
             prop_assert!(parts.iter().all(|p| p.len() <= STANDARD_CONTENT_LEN));
             parts.extend(split(&b));
-            prop_assert_eq!(join(&parts), vec![Joined::Whole(Zeroizing::new(a)), Joined::Whole(Zeroizing::new(b))]);
+            let whole = |bytes| Joined::Whole(Zeroizing::new(bytes));
+            prop_assert_eq!(join(&parts), vec![whole(a), whole(b)]);
         }
 
         //= DIRECT-004, BOX-011
         #[test]
-        fn what_was_split_for_the_ladder_is_joined_and_fits(a in proptest::collection::vec(any::<u8>(), 0..9_000)) {
+        fn what_was_split_for_the_ladder_is_joined_and_fits(a in bytes(9_000)) {
             let parts = split_for(&a, Sizes::Ladder);
             prop_assert!(parts.iter().all(|p| Sizes::Ladder.pad(p).is_ok()));
             prop_assert_eq!(parts.len(), a.len().div_ceil(4_077).max(1));
@@ -130,7 +135,7 @@ mod tests {
         }
 
         #[test]
-        fn any_boxes_are_survived(parts in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..40), 0..20)) {
+        fn any_boxes_are_survived(parts in proptest::collection::vec(bytes(40), 0..20)) {
             let mut joiner = Joiner::default();
             for part in parts {
                 joiner.push(&part);

@@ -1,4 +1,4 @@
-//! One open room: its doors, its talkers, the owner's word, and what we say ourselves.
+//! One open room: its doors, its talkers, the owner's orders, and what we say ourselves.
 //!
 //! Sans-IO: [`Room::poll`] hands out [`Output`]s, the carrier's answers come back by
 //! [`Room::on_put`] and [`Room::on_boxes`], and [`Room::deadline`] says when [`Room::tick`] is due.
@@ -144,8 +144,8 @@ impl Room {
         Ok(room)
     }
 
-    /// The boxes that what we say is sealed into from now on: `Ladder` only where the carrier takes
-    /// large boxes, and the network's replies have room for one.
+    /// The sizes of boxes into which our texts are sealed from now on: `Ladder` only where the
+    /// carrier takes large boxes, and the network's replies have room for one.
     pub const fn set_sizes(&mut self, sizes: Sizes) {
         self.sizes = sizes;
     }
@@ -264,7 +264,7 @@ impl Room {
         std::iter::once(me).chain(others).collect()
     }
 
-    /// Our own name as others see it.
+    /// Our name as others see it.
     #[must_use]
     pub fn my_name(&self) -> String {
         self.name_of(&self.my_key)
@@ -298,7 +298,7 @@ impl Room {
         Who { key, name: self.name_of(&key) }
     }
 
-    /// The talker whom a person calls by the name that is shown.
+    /// The talker who is shown under this name.
     fn find(&self, name: &str) -> Result<TalkerKey, Error> {
         let wanted = name.trim();
         let names = self.names();

@@ -1,4 +1,4 @@
-//! Boxes of ours on their way to the hub: a bounded number at a time, each until the hub has it.
+//! Our boxes on their way to the hub: a bounded number at a time, each until the hub has it.
 
 use std::collections::BTreeMap;
 
@@ -90,8 +90,8 @@ impl Run {
         self.0.values().filter_map(|f| f.call)
     }
 
-    /// Takes the hub's word; true when the box is there, false when it must be tried again; `Taken`
-    /// is the caller's.
+    /// Takes the hub's answer; true when the box is there, false when it must be tried again. What
+    /// `Taken` means is for the caller to say.
     pub(crate) fn settle(&mut self, now: Timestamp, index: usize, outcome: PutOutcome) -> bool {
         let flight = self.0.entry(index).or_default();
         flight.call = None;

@@ -1,4 +1,4 @@
-//! What the messenger keeps, and the trait of whoever keeps it.
+//! What the messenger keeps, and the trait of the store that keeps it.
 //!
 //! The shell opens a transaction, hands the store to the messenger, commits, and only then acts on
 //! what the messenger put out: so after a crash at any instruction the store is the truth, and
@@ -35,7 +35,7 @@ pub enum Space {
     /// Who is who: names, marks, where a conversation lives, how to ask to be re-added. In a
     /// backup.
     Card = 6,
-    /// Settings of the profile that must stand in the vault. In a backup.
+    /// Settings of the profile that are secret, and so belong into the vault. In a backup.
     Setting = 7,
 }
 
@@ -67,7 +67,7 @@ pub enum Author {
     Member(MemberId),
 }
 
-/// How far a message of ours got. It never goes back.
+/// How far our message got. It never goes back (`DIRECT-013`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum State {
@@ -143,7 +143,7 @@ impl Kind {
     }
 }
 
-/// A message to keep. All text is neutralised already.
+/// A message to keep. All text is sanitised already.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewMessage {
     /// Where it was said.
@@ -168,15 +168,15 @@ pub struct NewMessage {
     pub state: State,
     /// When it disappears.
     pub expires_at: Option<Timestamp>,
-    /// The route that carried it: of a message of ours as far as it got, of another's by which its
-    /// last box came here. In one word; empty while nothing is known of it.
+    /// The route that carried it, in one word: for our message as far as it got, for another's the
+    /// one by which its last box came. Empty while nothing is known.
     pub route: String,
 }
 
 /// A reaction to a message.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reaction {
-    /// Who.
+    /// Who reacted.
     pub author: Author,
     /// Their name, as shown.
     pub author_name: String,
@@ -283,8 +283,7 @@ pub trait Store {
         add: bool,
     ) -> Result<bool, StoreError>;
 
-    /// Moves a message of ours forward; false when it is there or further already, or does not
-    /// exist.
+    /// Moves our message forward; false when it is there or further already, or does not exist.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -295,7 +294,7 @@ pub trait Store {
         state: State,
     ) -> Result<bool, StoreError>;
 
-    /// Sets the route that carried a message of ours.
+    /// Sets the route that carried our message.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -329,8 +328,8 @@ pub trait Store {
     /// [`StoreError`].
     fn next_expiry(&self) -> Result<Option<Timestamp>, StoreError>;
 
-    /// Removes all messages received (or said) before this time, except those of ours that are
-    /// still on their way.
+    /// Removes all messages received or written before this time, except ours that are still on
+    /// their way.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -30,7 +30,7 @@ pub const CHUNK_LEN: usize = STANDARD_CONTENT_LEN;
 /// route holds.
 const WINDOW: usize = 64;
 const ASK: usize = 3;
-/// Progress is kept after so many chunks.
+/// Progress is written down after this many chunks.
 const KEEP_EVERY: u64 = 32;
 
 /// A transfer, as it is kept.
@@ -40,7 +40,7 @@ pub struct Transfer {
     pub conversation: ConversationId,
     /// The message that offers it.
     pub message: MessageId,
-    /// Name, neutralised.
+    /// Name, made harmless by [`safe_name`].
     pub name: String,
     /// Bytes in all.
     pub size: u64,
@@ -48,9 +48,9 @@ pub struct Transfer {
     pub sha256: Vec<u8>,
     /// Whether we send it.
     pub ours: bool,
-    /// How it stands.
+    /// How far it got.
     pub state: FileState,
-    /// Bytes that are through.
+    /// Bytes that have arrived.
     pub done: u64,
     /// Where the file is or is to be, as the shell understands it.
     pub path: String,
@@ -79,8 +79,8 @@ pub(crate) struct Moving {
     finishing: bool,
 }
 
-/// A file name that harms nobody: its last component, neutralised, bounded, never hidden, never
-/// empty.
+/// A harmless file name: the last component only, sanitised, bounded, never hidden, never empty
+/// (`FILE-003`).
 #[must_use]
 pub fn safe_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
@@ -244,7 +244,7 @@ impl Moving {
         if reach > Reach::Off { self.pump(cx) } else { Ok(()) }
     }
 
-    /// From now on by another place: what is under way is asked anew there.
+    /// Moves to another place: open requests are made again there.
     pub(crate) fn move_to(
         &mut self,
         cx: &mut StepContext<'_>,

@@ -69,8 +69,8 @@ impl Acks {
         }
     }
 
-    /// Takes everything that is to be acknowledged now, older epochs first: an author who hears of a
-    /// later epoch takes what is missing before it for lost.
+    /// Takes everything that is to be acknowledged now, older epochs first: an author who hears of
+    /// a later epoch takes what is missing before it for lost.
     pub(super) fn take(&mut self, lanes: &mut Lanes) -> Vec<AckEntry> {
         self.due = None;
         self.dirty = true;

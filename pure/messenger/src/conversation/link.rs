@@ -28,7 +28,7 @@ impl Link {
         self.reach == Reach::Near
     }
 
-    /// Whoever orders the commits is in reach: the hub, or where there is none, neighbours.
+    /// What orders the commits is in reach: the hub, or where there is none, neighbours.
     pub(super) fn can_decide(&self) -> bool {
         self.reach == Reach::Hub || self.lan && self.is_online()
     }

@@ -14,8 +14,8 @@
 //! | [`rescues`] | rescue streams, and whether we have lost our place |
 //!
 //! [`Conversation`] owns the parts and the MLS group. Each input goes to the part that asked for
-//! it; then [`Conversation::pump`] lets every part do what it can do now. Where parts meet, the code
-//! is in [`receiving`], [`changing`], [`losing`] and [`people`]; [`status`] answers questions.
+//! it; then [`Conversation::pump`] lets every part do what it can do now. Where parts meet, the
+//! code is in [`receiving`], [`changing`], [`losing`] and [`people`]; [`status`] answers questions.
 //!
 //! ```text
 //!          begin, rescued                      removed, left
@@ -210,8 +210,8 @@ impl Conversation {
         }
     }
 
-    /// Loads what an earlier run has kept. Without a record (a restored profile) it begins lost, and
-    /// asks to be added again.
+    /// Loads what an earlier run has kept. Without a record (a restored profile) it begins lost,
+    /// and asks to be added again.
     pub(crate) fn load(
         cx: &mut StepContext<'_>,
         id: ConversationId,
@@ -459,7 +459,7 @@ impl Conversation {
         self.pump(cx)
     }
 
-    /// The first packet of a put of ours has left.
+    /// The first packet of a put has left.
     pub(crate) fn on_sent(
         &mut self,
         cx: &mut StepContext<'_>,
@@ -492,7 +492,7 @@ impl Conversation {
         self.pump(cx)
     }
 
-    /// Neighbours may fetch a box of ours from us.
+    /// Neighbours may fetch one of our boxes from us.
     pub(crate) fn on_carried(
         &mut self,
         cx: &mut StepContext<'_>,
@@ -513,7 +513,8 @@ impl Conversation {
         self.pump(cx)
     }
 
-    /// When [`Conversation::pump`] is due although nothing comes; never while nothing could be done.
+    /// When [`Conversation::pump`] is due although nothing comes; never while nothing could be
+    /// done.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         if !self.link.is_online() {
             return None;

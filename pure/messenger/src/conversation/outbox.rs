@@ -250,7 +250,8 @@ impl Outbox {
         }
     }
 
-    /// Boxes that are sealed and under way. Those with neighbours count again once the hub is there.
+    /// Boxes that are sealed and under way. Those with neighbours count again once the hub is
+    /// there.
     fn unsettled(&self, link: &Link) -> usize {
         let boxes = |(seq, p): (&u64, &Pending)| {
             let len = p.placed.as_ref().map_or(0, |b| b.boxes.len());

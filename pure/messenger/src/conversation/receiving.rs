@@ -1,7 +1,7 @@
 //! What the others write: from a box to a line of the history.
 //!
 //! ```text
-//! lane ─► MLS message ─► envelope ─┬─ text, file ──────► history, once per (author, id) (DIRECT-009)
+//! lane ─► MLS message ─► envelope ─┬─ text, file ──────► history, once (DIRECT-009)
 //!                                  ├─ edit, delete ────► the message, or kept until it comes
 //!                                  ├─ ack ─────────────► Outbox
 //!                                  ├─ leave ───────────► Commits, after a random wait
@@ -23,8 +23,8 @@ use crate::context::{Effect, StepContext};
 use crate::event::Event;
 use crate::store::{Author, Kind, NewMessage, Reaction, Space, State};
 
-/// Others wait so long, at random, before they remove somebody who wants to leave; the first member
-/// does it at once, ms.
+/// How long members wait, at random, before they remove somebody who wants to leave, ms. The first
+/// member in the tree does it at once; the others only step in if that one is away.
 const REMOVE_LEAST_MS: u64 = 60_000;
 const REMOVE_SPAN_MS: u64 = 600_000;
 
@@ -199,7 +199,7 @@ impl Conversation {
                 cx.out.effects.push_back(Effect::Welcomed { via: self.id, token, welcome });
                 Ok(())
             }
-            // Invitations belong into direct chats.
+            // In a group these would let one member act for another: only direct chats carry them.
             Body::Invite { .. } | Body::Accept { .. } | Body::Welcome { .. } => Ok(()),
         }
     }
@@ -253,8 +253,7 @@ impl Conversation {
         Ok(new)
     }
 
-    /// An edit or a deletion came before the message that it is for, which was lost and is sent
-    /// anew.
+    /// Keeps an edit or a deletion whose message is not here yet: that was lost, and is sent again.
     fn keep_orphan(
         &self,
         cx: &mut StepContext<'_>,
@@ -314,8 +313,8 @@ impl Conversation {
         self.dirty = true;
         let who = by.map_or_else(|| "you".to_owned(), |m| self.name_of(m));
         let text = match timer {
-            None => format!("{who} let messages stay"),
-            Some(s) => format!("{who} let messages disappear after {}", span(s)),
+            None => format!("{who} switched disappearing messages off"),
+            Some(s) => format!("{who} set messages to disappear after {}", span(s)),
         };
         self.notice(cx, &text)
     }

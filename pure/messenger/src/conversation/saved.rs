@@ -69,8 +69,8 @@ impl Card {
         }
     }
 
-    /// Splits the one name of an old card; `given` is what others call it now, if that is known.
-    /// A name that is not theirs, or not known to be, was the user's choice: as an own name it stays
+    /// Splits the one name of an old card; `given` is what others call it now, if that is known. A
+    /// name that is not theirs, or not known to be, was the user's choice: as an own name it stays
     /// what it is whatever others do. True when something changed.
     pub(super) fn split_old_name(&mut self, given: Option<String>) -> bool {
         if self.format >= Self::FORMAT {
@@ -117,9 +117,9 @@ pub(super) struct MyLane {
 /// What we want to change about the group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Intent {
-    /// Add whom this KeyPackage is of; the welcome goes by that direct chat.
+    /// Add the member of this KeyPackage; the welcome goes through that direct chat.
     Add { key_package: Vec<u8>, via: ConversationId, token: MessageId },
-    /// Add somebody anew who lost their place; the welcome goes by our rescue stream.
+    /// Add somebody again who lost their place; the welcome goes on our rescue stream.
     Readd { member: MemberId, key_package: Vec<u8> },
     /// Remove a member.
     Remove { member: MemberId },
@@ -129,7 +129,7 @@ pub(super) enum Intent {
     Refresh,
 }
 
-/// A commit of ours under way.
+/// Our commit under way.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct PendingCommit {
     /// What it does: one change, or several people that come.
@@ -193,7 +193,7 @@ pub(super) struct Record {
     /// Whose commit holds the conversation up.
     pub(super) held_by: Option<MemberId>,
     pub(super) lost: Option<Lost>,
-    /// Messages of ours since we drew new keys, and when that was, ms.
+    /// Messages that we sent since we drew new keys, and when that was, ms.
     pub(super) unrefreshed: u64,
     pub(super) refreshed_at: u64,
     /// We have left, or the other has.
@@ -206,8 +206,8 @@ pub(super) struct Record {
     pub(super) rescue_read: BTreeMap<MemberId, Bytes>,
     /// When we looked there last, ms; 0: never.
     pub(super) rescue_at: u64,
-    /// By which the two of a direct chat find each other on a LAN. Not in the card, because a backup
-    /// must not hold it (`DIRECT-021`).
+    /// By which the two of a direct chat find each other on a LAN. Not in the card, because a
+    /// backup must not hold it (`DIRECT-021`).
     #[serde(default)]
     pub(super) near: Option<Bytes>,
 }
@@ -249,7 +249,7 @@ pub(super) struct LateAck {
     pub(super) holes: Vec<u64>,
 }
 
-/// A message of ours that not every recipient has yet.
+/// Our message that not every recipient has yet.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Pending {
     pub(super) id: MessageId,
@@ -262,7 +262,7 @@ pub(super) struct Pending {
     pub(super) placed: Option<Placed>,
 }
 
-/// Where a message of ours stands in our lane.
+/// Where our message lies in our lane.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Placed {
     pub(super) epoch: u64,

@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! [looking for the offer] ── found ─► [answer sealed: its first box is put before the others]
-//!        │                               │              │                     │
-//!        │ broken, or expired            │ first box    │ all stored          │ all with neighbours
-//!        ▼                               │ taken        ▼                     ▼
-//!      [over]                            │          [contact]            [opened: contact, and the
-//!                                        ▼                                answer still goes to the hub]
-//!                            [too late: says so on the                        │ taken there
-//!                             attempts stream] ─► [over]                      ▼
-//!                                                                         [beaten]
+//!        │                               │              │                   │
+//!        │ broken, or expired            │ first box    │ all stored        │ all with neighbours
+//!        ▼                               │ taken        ▼                   ▼
+//!      [over]                            │          [contact]          [contact opened; the answer
+//!                                        ▼                              still goes to the hub]
+//!                            [too late: says so on the                      │ taken there
+//!                             attempts stream] ─► [over]                    ▼
+//!                                                                       [beaten]
 //! ```
 //!
 //! Whose first box lies at the hub has used the link (`DIRECT-003`); neighbours cannot tell
@@ -85,7 +85,7 @@ pub(crate) enum Accepted {
     Opened(Box<NewContact>),
     /// Somebody else's answer is at the hub; this contact was opened for ours.
     Beaten(ConversationId),
-    /// It is over, and whoever waits was told.
+    /// It is over, and an event has said so.
     Over,
 }
 
@@ -152,7 +152,7 @@ impl Accepting {
         self.run.is_ready(index, now) && (self.reach == Reach::Hub || !self.run.is_out(index))
     }
 
-    /// Whom to look for on the LAN: whoever made the link.
+    /// On the LAN we look for the person who made the link.
     pub(crate) fn near(&self) -> Option<Near> {
         let floor = self.invite.floor().stricter(self.saved.floor);
         let secret = Some(self.invite.near_secret())
@@ -225,8 +225,7 @@ impl Accepting {
         match self.offer.take(cx.now, boxes)? {
             None | Some(Joined::More) => {}
             Some(Joined::Broken) => {
-                return self
-                    .fail(cx, "what lies at this link is not the invite that it was made for");
+                return self.fail(cx, "this link does not lead to the offer that it was made for");
             }
             Some(Joined::Whole(bytes)) => {
                 let offer = self.invite.open_offer(&bytes).ok();
@@ -235,10 +234,8 @@ impl Accepting {
                 match (offer, invited) {
                     (Some(_), Some(invited)) => self.answer(cx, invited)?,
                     _ => {
-                        return self.fail(
-                            cx,
-                            "what lies at this link is not the invite that it was made for",
-                        );
+                        return self
+                            .fail(cx, "this link does not lead to the offer that it was made for");
                     }
                 }
             }
@@ -332,7 +329,8 @@ impl Accepting {
             self.saved.too_late = true;
             self.run = Run::default();
             self.save(cx)?;
-            let text = "this link was used before, or was taken back: ask for another one, and tell who gave it to you";
+            let text = "this link was used by somebody else or revoked: ask for another one, \
+                        and tell the person who gave it to you";
             cx.event(Event::InviteFailed { invite: self.id, text });
             self.pump(cx)?;
             return Ok(Accepted::Waiting);
@@ -366,7 +364,7 @@ impl Accepting {
         if self.saved.opened.is_some() {
             return self.finish(cx);
         }
-        self.fail(cx, "the invite has expired before what belongs to it was found").map(|_| ())
+        self.fail(cx, "the invite has expired before its offer was found").map(|_| ())
     }
 
     fn fail(&mut self, cx: &mut StepContext<'_>, text: &'static str) -> Result<Accepted, Error> {

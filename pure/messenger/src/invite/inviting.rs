@@ -1,13 +1,15 @@
 //! Our side of an invite that we make.
 //!
 //! ```text
-//! [Preparing] ── offer at the hub, or all of it with neighbours ──► [Open] ── answer valid ─► [Used]
-//!      │                                                              │      or not valid ──► [Used]
-//!      ├──────── its time is over ──► [Expired] ◄─────────────────────┤
-//!      └──────── revoke ──► [Revoking] ◄──────────────────────────────┘
-//!                               │ tombstone on the answer's place stored, or an answer came first
-//!                               ▼
-//!                           [Revoked]
+//!              offer at the hub, or all
+//!              of it with neighbours               an answer, valid or not
+//! [Preparing] ─────────────────────────► [Open] ─────────────────────────► [Used]
+//!      │                                    │
+//!      ├─── its time is over ─► [Expired] ◄─┤
+//!      └─── revoke ─► [Revoking] ◄──────────┘
+//!                          │ the answer's place holds our tombstone, or an answer that came first
+//!                          ▼
+//!                      [Revoked]
 //! ```
 //!
 //! An invite serves once (`DIRECT-003`). While it is open it looks for an answer; once used, for
@@ -35,11 +37,11 @@ use crate::request::{Call, CallId};
 use crate::sealed::{Run, seal_all};
 use crate::store::Space;
 
-/// What is kept of an invite of ours.
+/// What is kept of an invite that we made.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct InvitingSaved {
     link: Bytes,
-    /// What we want to call whoever uses it.
+    /// What the user wants to call the person who uses it.
     pub(crate) name: Option<String>,
     pub(crate) floor: Floor,
     pub(crate) state: InviteState,
@@ -50,7 +52,7 @@ pub(crate) struct InvitingSaved {
     pub(crate) made_at: u64,
 }
 
-/// An invite of ours.
+/// An invite that we made.
 pub(crate) struct Inviting {
     pub(crate) id: MessageId,
     pub(crate) invite: Invite,
@@ -130,12 +132,12 @@ impl Inviting {
         if reach > Reach::Off { self.pump(cx) } else { Ok(()) }
     }
 
-    /// Whether a box may be put now: what neighbours have waits for the hub.
+    /// Whether a box may be put now. What neighbours have waits for the hub.
     fn is_ready(&self, index: usize, now: Timestamp) -> bool {
         self.run.is_ready(index, now) && (self.reach == Reach::Hub || !self.run.is_out(index))
     }
 
-    /// Whom to look for on the LAN: whoever uses the link.
+    /// On the LAN we look for the person who uses the link.
     pub(crate) fn near(&self) -> Option<Near> {
         let open = matches!(self.saved.state, InviteState::Preparing | InviteState::Open);
         let secret =
@@ -151,7 +153,7 @@ impl Inviting {
             self.end(cx, InviteState::Expired)?;
             cx.event(Event::InviteFailed {
                 invite: self.id,
-                text: "the invite has expired and nobody has used it",
+                text: "the invite has expired, and nobody used it",
             });
         }
         match self.saved.state {
@@ -274,7 +276,8 @@ impl Inviting {
             Ok(Some(group)) if group.charter().is_ok_and(|c| self.fits(&c)) => group,
             Ok(_) | Err(_) => {
                 self.end(cx, InviteState::Used)?;
-                let text = "somebody used the link, and what they answered is not valid: make another invite";
+                let text =
+                    "somebody used the link and answered something invalid: make another invite";
                 cx.event(Event::InviteFailed { invite: self.id, text });
                 return Ok(None);
             }
@@ -304,10 +307,11 @@ impl Inviting {
         self.save(cx)
     }
 
-    /// Takes it back: the place of the answer is filled with a tombstone.
+    /// Revokes it: a tombstone takes the place of the answer, so none can be written
+    /// (`DIRECT-003`).
     pub(crate) fn revoke(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         if !matches!(self.saved.state, InviteState::Preparing | InviteState::Open) {
-            return Err(Error::Refused("this invite is over already"));
+            return Err(Error::Refused("this invite has already ended"));
         }
         self.end(cx, InviteState::Revoking)?;
         self.run = Run::default();

@@ -14,8 +14,8 @@ use crate::near::Reach;
 use crate::request::CallId;
 
 impl Messenger {
-    /// How far the requests of a place get now. Those that are open stay open: whoever is in reach
-    /// now answers them. Puts of messages are cancelled when the hub comes, and asked anew.
+    /// How far the requests of a place get now. Open requests stay open, and are answered by what
+    /// is in reach now. Puts of messages are cancelled when the hub comes in reach, and made again.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -31,7 +31,7 @@ impl Messenger {
         for conversation in self.conversations.values_mut().filter(|c| c.place() == place) {
             conversation.set_reach(&mut cx, reach)?;
         }
-        // What an earlier run has left open is taken up.
+        // Invites and files go on where the last run stopped.
         self.inviting
             .values_mut()
             .filter(|i| i.place == place)
@@ -47,9 +47,9 @@ impl Messenger {
         self.after(step)
     }
 
-    /// The boxes that messages at a place are sealed into from now on: `Ladder` only where the
-    /// carrier takes large boxes, and the network's replies have room for one. To be said before
-    /// the place goes online.
+    /// The sizes of boxes into which messages at a place are sealed from now on: `Ladder` only
+    /// where the carrier takes large boxes, and the network's replies have room for one. To be
+    /// called before the place goes online.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -84,8 +84,8 @@ impl Messenger {
     }
 
     /// The LAN's answer to a put while the reach is [`Reach::Near`]: neighbours may fetch the box
-    /// from us, and the hub does not have it. Where there is a hub the box is put again when it is
-    /// there, unless everybody has it by then.
+    /// from us, and the hub does not have it. If there is a hub, the box is put again once that is
+    /// in reach, unless everybody has it by then.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -120,7 +120,7 @@ impl Messenger {
         self.after(step)
     }
 
-    /// The hub's word on a put.
+    /// The hub's answer to a put.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -205,7 +205,8 @@ impl Messenger {
         self.after(step)
     }
 
-    /// Whoever made a link without a hub writes to us: they know us, and the link has served.
+    /// A contact whose link we accepted without a hub has written: they have our answer, so nothing
+    /// more has to be offered to them.
     fn heard(
         &mut self,
         step: &mut Step<'_>,
@@ -253,7 +254,7 @@ impl Messenger {
                 if let Some(conversation) =
                     self.conversations.get_mut(&contact).filter(|c| !c.has_heard())
                 {
-                    let text = "somebody else was faster at the hub: ask for another link";
+                    let text = "somebody else used this link first: ask for another one";
                     conversation.notice(&mut cx, text)?;
                     conversation.end(&mut cx)?;
                     cx.event(crate::event::Event::InviteFailed { invite: id, text });

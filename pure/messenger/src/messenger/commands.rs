@@ -29,7 +29,7 @@ impl Messenger {
     /// Makes an invite. The link works once [`Event::InviteReady`] says so.
     ///
     /// # Errors
-    /// [`Error::Refused`] for a time that no hub can hold.
+    /// [`Error::Refused`] for a time that is longer than hubs keep boxes, or a name that is taken.
     pub fn invite(
         &mut self,
         step: &mut Step<'_>,
@@ -56,7 +56,7 @@ impl Messenger {
         Ok(id)
     }
 
-    /// Takes an invite back.
+    /// Revokes an invite.
     ///
     /// # Errors
     /// [`Error::NoSuch`], [`Error::Refused`] when it is over.
@@ -77,14 +77,14 @@ impl Messenger {
         name: Option<String>,
     ) -> Result<MessageId, Error> {
         if self.inviting.values().any(|i| i.invite == *invite) {
-            return Err(Error::Refused("this is an invite of your own: give it to somebody else"));
+            return Err(Error::Refused("you made this invite yourself: give it to somebody else"));
         }
         if let Some(known) = self.accepting.values().find(|a| a.invite == *invite) {
             return Ok(known.id);
         }
         if invite.floor().excludes(floor) {
             return Err(Error::Refused(
-                "the invite's floor and this profile's leave no route to both",
+                "the routes that the invite allows and those that you allow have none in common",
             ));
         }
         let name = name.map(|name| self.own_name(None, &name)).transpose()?;
@@ -98,7 +98,7 @@ impl Messenger {
         Ok(id)
     }
 
-    /// The user has compared the safety words (or takes that back).
+    /// The user has compared the safety words, or found that they differ.
     ///
     /// # Errors
     /// [`Error::NoSuch`].
@@ -121,7 +121,7 @@ impl Messenger {
     }
 
     /// Binds a contact to the OpenPGP key of this fingerprint (40 or 64 hexadecimal digits), or
-    /// takes that back. The caller has checked its signature over `statement`, which is to be the
+    /// unbinds it. The caller has checked its signature over `statement`, which is to be the
     /// contact's as of now (`DIRECT-019`).
     ///
     /// # Errors
@@ -139,7 +139,7 @@ impl Messenger {
             Some((fingerprint, statement)) => {
                 let digits = fingerprint.bytes().all(|b| b.is_ascii_hexdigit());
                 if !digits || !matches!(fingerprint.len(), 40 | 64) {
-                    return Err(Error::Refused("this is no fingerprint of an OpenPGP key"));
+                    return Err(Error::Refused("this is not the fingerprint of an OpenPGP key"));
                 }
                 if now.as_deref() != Some(statement) {
                     return Err(Error::Refused("the statement is not this contact's"));
@@ -153,13 +153,14 @@ impl Messenger {
             None if conversation.card.identity.take().is_some() => {
                 "no longer bound to an OpenPGP key".to_owned()
             }
-            None => return Err(Error::Refused("it is bound to no OpenPGP key")),
+            None => return Err(Error::Refused("the contact is not bound to an OpenPGP key")),
         };
         conversation.save_card(&cx)?;
         conversation.notice(&mut cx, &text)
     }
 
-    /// Sets our own floor for a conversation; the stricter of it and the charter's holds.
+    /// Sets the routes that this profile allows for a conversation (its floor); the stricter of it
+    /// and the charter's holds (`DIRECT-012`).
     ///
     /// # Errors
     /// [`Error::NoSuch`].
@@ -171,7 +172,7 @@ impl Messenger {
     ) -> Result<(), Error> {
         let conversation = self.conversation(id)?;
         if conversation.card.charter_floor.excludes(floor) {
-            return Err(Error::Refused("the conversation's own floor and this one leave no route"));
+            return Err(Error::Refused("the conversation allows none of these routes"));
         }
         let holds = conversation.card.charter_floor.stricter(floor);
         let network =
@@ -193,7 +194,7 @@ impl Messenger {
         conversation.notice(&mut cx, &format!("routes allowed from here: {}", holds.name()))
     }
 
-    /// Founds a group; we are alone in it at first.
+    /// Creates a group; we are alone in it at first.
     ///
     /// # Errors
     /// [`Error::E2ee`] for a title that is too long.
@@ -275,7 +276,9 @@ impl Messenger {
         let mut cx = cx!(self, step);
         let conversation = self.conversations.get_mut(&id).ok_or(Error::NoSuch("conversation"))?;
         if conversation.card.direct {
-            return Err(Error::Refused("a direct chat is left, not cleared"));
+            return Err(Error::Refused(
+                "in a direct chat there is nobody to remove: leave it instead",
+            ));
         }
         conversation.remove_member(&mut cx, member)
     }
@@ -302,7 +305,7 @@ impl Messenger {
         conversation.rename(&mut cx, title)
     }
 
-    /// New keys of ours in a conversation: whoever stole the old ones reads nothing more.
+    /// Draws new keys of ours in a conversation: with stolen old ones nothing more can be read.
     ///
     /// # Errors
     /// [`Error::NoSuch`], [`Error::Refused`].
@@ -331,7 +334,7 @@ impl Messenger {
 /// Where there is no hub, no route leads but the LAN.
 fn check_place(network: &NetworkPlace, floor: Floor) -> Result<(), Error> {
     if network.is_lan() && floor != Floor::Lan {
-        return Err(Error::Refused("without a hub the floor is lan"));
+        return Err(Error::Refused("a conversation without a hub allows the route lan only"));
     }
     Ok(())
 }

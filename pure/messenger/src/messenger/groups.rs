@@ -1,4 +1,4 @@
-//! What one conversation has for another: invitations into groups go by direct chats.
+//! Between conversations: invitations into groups travel through direct chats.
 
 use e2ee::id::{ConversationId, MemberId, MessageId};
 use e2ee::mls::{Group, MemberSecret, key_package};
@@ -14,7 +14,7 @@ use crate::invite::GroupInvitation;
 use crate::store::Space;
 use crate::transfer::Moving;
 
-/// Invitations into groups that may be open at a time; the oldest records beyond are refused.
+/// Invitations into groups that may be open at a time; further ones are ignored.
 const MAX_INVITATIONS: usize = 256;
 
 fn sent_key(token: MessageId) -> Vec<u8> {
@@ -42,13 +42,13 @@ impl Messenger {
     ) -> Result<(), Error> {
         let (into, to) = (self.conversation(group)?, self.conversation(contact)?);
         if into.card.direct || !to.card.direct {
-            return Err(Error::Refused("a contact is invited into a group"));
+            return Err(Error::Refused("only a contact can be invited, and only into a group"));
         }
         into.check_open()?;
         to.check_open()?;
         into.check_may_change()?;
         if into.card.members.values().any(|m| m.contact == Some(contact)) {
-            return Err(Error::Refused("this contact is in the group already"));
+            return Err(Error::Refused("this contact is already in the group"));
         }
         if into.card.members.len().saturating_add(1) >= e2ee::mls::MAX_MEMBERS {
             return Err(e2ee::Error::GroupFull.into());
@@ -66,9 +66,9 @@ impl Messenger {
         self.tell(step, contact, Body::Invite { token, title, members })
     }
 
-    /// Goes on without a member who holds a group up: a new group of the same title, into which all
-    /// others are invited whom this profile knows as contacts. Gives the new group, and the names
-    /// of those that others must invite.
+    /// Goes on without a member who holds a group up: creates a group of the same title, and
+    /// invites all others who are contacts of this profile (`GROUP-007`). Gives the new group, and
+    /// the names of those whom somebody else has to invite.
     ///
     /// # Errors
     /// [`Error::NoSuch`], [`Error::Refused`].
@@ -80,7 +80,7 @@ impl Messenger {
     ) -> Result<(ConversationId, Vec<String>), Error> {
         let old = self.conversation(group)?;
         if old.card.direct {
-            return Err(Error::Refused("a direct chat cannot go on without the other"));
+            return Err(Error::Refused("a direct chat cannot go on without the other person"));
         }
         if !old.card.members.contains_key(&without) {
             return Err(Error::NoSuch("member"));
@@ -102,7 +102,7 @@ impl Messenger {
         }
         let mut cx = cx!(self, step);
         if let Some(old) = self.conversations.get_mut(&group) {
-            old.notice(&mut cx, &format!("goes on in {name}"))?;
+            old.notice(&mut cx, &format!("this group goes on as {name}"))?;
         }
         Ok((new, unknown.into_iter().map(|(_, name)| name).collect()))
     }
@@ -116,7 +116,7 @@ impl Messenger {
         conversation.pump(&mut cx)
     }
 
-    /// Says yes or no to an invitation into a group.
+    /// Accepts or declines an invitation into a group.
     ///
     /// # Errors
     /// [`Error::NoSuch`].
@@ -140,7 +140,7 @@ impl Messenger {
         self.tell(step, record.via, Body::Accept { token, key_package: Some(package) })
     }
 
-    /// Invitations into groups that wait for a yes or no: token, title, and who invites.
+    /// Invitations into groups that are still unanswered: token, title, and who invites.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -159,7 +159,7 @@ impl Messenger {
         Ok(all)
     }
 
-    /// Does what conversations have left for each other. To be called at the end of each step.
+    /// Carries effects from one conversation to another. To be called at the end of each step.
     pub(super) fn after(&mut self, step: &mut Step<'_>) -> Result<(), Error> {
         while let Some(effect) = self.out.effects.pop_front() {
             match effect {
@@ -206,7 +206,7 @@ impl Messenger {
                         continue;
                     }
                     let cx = cx!(self, step);
-                    // An offer that is not one is a message without a file.
+                    // A malformed offer stands in the history as a message without a file.
                     if let Ok(moving) = Moving::offered(&cx, place, conversation, id, &offer) {
                         let event = Event::File {
                             conversation,
@@ -275,7 +275,7 @@ impl Messenger {
                         let name = chat.card.bare().to_owned();
                         chat.notice(
                             &mut cx,
-                            &format!("{name} does not come into the group {title}"),
+                            &format!("{name} declined the invitation into the group {title}"),
                         )
                     }
                     None => Ok(()),
@@ -308,7 +308,7 @@ impl Messenger {
                 let Some(chat) = self.conversations.get_mut(&via) else { return Ok(()) };
                 return chat.notice(
                     &mut cx,
-                    "the welcome into the group is not valid: ask to be invited again",
+                    "the answer to your yes is not valid: ask to be invited again",
                 );
             }
         };

@@ -95,7 +95,7 @@ impl Messenger {
             .find_map(|name| self.own_name(None, &name).ok())
     }
 
-    /// A title for a new group of ours that no conversation has or had.
+    /// A title for a group that we create, which no conversation has or had.
     pub(super) fn free_title(&self, wish: &str) -> String {
         let taken = |name: &str| self.resolve(name) != names::Found::None;
         let numbered = (2_u32..).map(|n| format!("{wish}-{n}"));

@@ -1,4 +1,4 @@
-//! What the user says: messages, changes to messages, files.
+//! What the user sends: messages, changes to messages, files.
 
 use e2ee::id::{ConversationId, MessageId, TransferId};
 use e2ee::{Newlines, sanitize};
@@ -11,7 +11,7 @@ use crate::store::{Author, Kind, NewMessage, Reaction, State};
 use crate::transfer::{Moving, NewFile};
 
 impl Messenger {
-    /// Says a text.
+    /// Sends a text.
     ///
     /// # Errors
     /// [`Error::TooLong`], [`Error::OutboxFull`], [`Error::Refused`].
@@ -78,7 +78,7 @@ impl Messenger {
         conversation.pump(&mut cx)
     }
 
-    /// Gives a message of ours another text.
+    /// Replaces the text of our message.
     ///
     /// # Errors
     /// [`Error::NoSuch`], [`Error::TooLong`].
@@ -98,7 +98,7 @@ impl Messenger {
         Ok(())
     }
 
-    /// Deletes a message of ours everywhere; of somebody else's, here only.
+    /// Deletes our message everywhere, somebody else's here only.
     ///
     /// # Errors
     /// [`Error::NoSuch`].
@@ -117,7 +117,7 @@ impl Messenger {
         Ok(())
     }
 
-    /// Adds or takes away a reaction of ours.
+    /// Adds or removes our reaction.
     ///
     /// # Errors
     /// [`Error::NoSuch`], [`Error::TooLong`].
@@ -147,7 +147,7 @@ impl Messenger {
         self.out.queue.push_back(Output::Event(Event::Changed { conversation, id }));
     }
 
-    /// Takes a message back that has not left.
+    /// Cancels a message that is still queued.
     ///
     /// # Errors
     /// [`Error::NoSuch`], [`Error::Refused`] when it has left.
@@ -162,11 +162,11 @@ impl Messenger {
         if conversation.cancel(&mut cx, message)? {
             Ok(())
         } else {
-            Err(Error::Refused("the message has left already: delete it instead"))
+            Err(Error::Refused("the message has already left: delete it instead"))
         }
     }
 
-    /// Messages from now on disappear after so many seconds; 0: they stay.
+    /// Messages sent from now on disappear after this many seconds; 0: they stay (`DIRECT-008`).
     ///
     /// # Errors
     /// [`Error::Refused`].
@@ -177,9 +177,7 @@ impl Messenger {
         seconds: u32,
     ) -> Result<(), Error> {
         if seconds > MAX_TIMER_S {
-            return Err(Error::Refused(
-                "messages may stay for ten years at most before they disappear",
-            ));
+            return Err(Error::Refused("messages can be set to disappear after ten years at most"));
         }
         self.send(step, id, Body::Timer { seconds })?;
         let mut cx = cx!(self, step);
@@ -238,7 +236,7 @@ impl Messenger {
         Ok((message, transfer))
     }
 
-    /// Fetches a file that was offered, to a place that the shell understands.
+    /// Fetches a file that was offered; the shell knows what `path` means.
     ///
     /// # Errors
     /// [`Error::NoSuch`], [`Error::Refused`] when it is not on offer.
@@ -251,7 +249,7 @@ impl Messenger {
         let mut cx = cx!(self, step);
         let moving = self.transfers.get_mut(&transfer).ok_or(Error::NoSuch("file"))?;
         if moving.transfer.ours || moving.transfer.state != FileState::Offered {
-            return Err(Error::Refused("this file is not on offer"));
+            return Err(Error::Refused("this file is not offered any more, or was never offered"));
         }
         moving.transfer.path = path;
         moving.set_state(&mut cx, FileState::Moving)?;
@@ -274,7 +272,7 @@ impl Messenger {
 fn checked_text(text: &str) -> Result<String, Error> {
     let clean = sanitize(text, Newlines::Keep);
     match clean.len() {
-        0 => Err(Error::Refused("there is nothing to say")),
+        0 => Err(Error::Refused("the message is empty")),
         len if len > MAX_TEXT => Err(Error::TooLong { len, max: MAX_TEXT }),
         _ => Ok(clean),
     }

@@ -161,7 +161,11 @@ fn name() -> impl Strategy<Value = String> {
         Just("I"),
     ];
     let tail = prop_oneof![
-        4 => Just(""), 1 => Just("~a0"), 1 => Just("~a1"), 1 => Just("\u{ff5e}A1"), 1 => Just("~a2~a2"),
+        4 => Just(""),
+        1 => Just("~a0"),
+        1 => Just("~a1"),
+        1 => Just("\u{ff5e}A1"),
+        1 => Just("~a2~a2"),
     ];
     prop_oneof![9 => (base, tail).prop_map(|(b, t)| format!("{b}{t}")), 1 => ".{0,6}"]
 }

@@ -16,7 +16,7 @@ pub enum Output {
     Event(RoomEvent),
 }
 
-/// How far a message of ours got. It never goes back.
+/// How far our message got. It never goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MessageState {
     /// Waits.
@@ -32,14 +32,14 @@ pub enum MessageState {
 pub struct Who {
     /// Their identity in this room.
     pub key: TalkerKey,
-    /// Their name, neutralised, with a key suffix where it could be mistaken.
+    /// Their name, sanitised, with a key suffix where it could be mistaken.
     pub name: String,
 }
 
 /// One line of `/who`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Present {
-    /// Who.
+    /// The talker.
     pub who: Who,
     /// Whether it is us.
     pub me: bool,
@@ -49,7 +49,7 @@ pub struct Present {
     pub muted: bool,
 }
 
-/// What happened. Text is neutralised (`e2ee::sanitize`): it can be printed as it is.
+/// What happened. Text is sanitised (`e2ee::sanitize`): it can be printed as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RoomEvent {
     /// A text.
@@ -61,7 +61,7 @@ pub enum RoomEvent {
         /// When they say they said it.
         at: Timestamp,
     },
-    /// A message of ours got further.
+    /// Our message got further.
     State {
         /// Number that [`super::Room::say`] gave it.
         message: u64,
@@ -81,14 +81,14 @@ pub enum RoomEvent {
     },
     /// Boxes that never came although later ones did.
     Gap {
-        /// Whose.
+        /// Who wrote it.
         from: Who,
         /// How many.
         boxes: usize,
     },
     /// The owner says something to all.
     Notice(String),
-    /// The owner has muted somebody, or taken it back.
+    /// The owner has muted somebody, or shows them again.
     Muted {
         /// Whom.
         who: Who,
@@ -101,6 +101,6 @@ pub enum RoomEvent {
     LockedOut,
     /// More talkers than a client follows: this many are not shown.
     Crowded(usize),
-    /// Something of ours could not be stored, in words.
+    /// Something that we sent could not be stored.
     Trouble(&'static str),
 }

@@ -54,13 +54,13 @@ impl Room {
         }
     }
 
-    /// Whoever did not announce themselves in the last two hours is not followed any more.
+    /// Talkers who did not announce themselves in the last two hours are no longer followed.
     pub(super) fn drop_silent(&mut self) {
         let hour = self.keys.hour();
         self.drop_talkers(|t| t.announced.1.saturating_add(2) <= hour);
     }
 
-    /// Whoever did not come along at a re-keying is out.
+    /// Talkers who did not come along at a re-keying are out.
     pub(super) fn drop_left_behind(&mut self) {
         let generation = self.keys.generation();
         self.drop_talkers(|t| t.announced.0 < generation);
@@ -95,7 +95,7 @@ impl Room {
             late.push(Purpose::ReadControl);
         }
         for purpose in late {
-            // The window moves: what was asked for is asked anew.
+            // The window moves: open requests are made again.
             let open = self.follow_of(purpose).and_then(|f| f.open.take());
             self.cancel(open);
             let none = CallId(0);

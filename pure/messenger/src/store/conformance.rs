@@ -37,7 +37,7 @@ pub const RULES: &[Rule] = &[
     ("reactions: once per author and text, in order, removable", reactions),
     ("at most 64 reactions per message", reactions_are_bounded),
     ("a state never goes back", states),
-    ("the route of a message of ours", routes),
+    ("the route of our message", routes),
     ("what is taken back had not left, and stays so", cancelling),
     ("messages disappear when due", expiry),
     ("old messages go, but none of ours under way", forgetting),

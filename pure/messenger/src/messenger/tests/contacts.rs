@@ -198,7 +198,9 @@ fn messages_disappear_at_both_ends() {
     assert!(world.heard(alice, a).is_empty());
     assert!(world.history(bob, b).iter().all(|m| m.message.text != "gone soon"));
     assert!(
-        world.notices(bob, b).contains(&"alice let messages disappear after 1 minute".to_owned())
+        world
+            .notices(bob, b)
+            .contains(&"alice set messages to disappear after 1 minute".to_owned())
     );
 }
 
