@@ -94,3 +94,24 @@ impl Acks {
         self.due.map(Timestamp::from_millis)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use e2ee::id::MemberId;
+
+    use super::*;
+
+    #[test]
+    fn late_acknowledgements_are_bounded_and_the_oldest_go() {
+        let late =
+            |epoch| LateAck { author: MemberId::new([1; 16]), epoch, count: 1, holes: Vec::new() };
+        let mut acks = Acks::default();
+        for epoch in 0..1_030 {
+            acks.keep_late(vec![late(epoch)]);
+        }
+        assert_eq!(acks.late.len(), MAX_LATE);
+        let entries = acks.take(&mut Lanes::default());
+        assert_eq!((entries[0].epoch, entries.len()), (6, MAX_LATE));
+        assert!(acks.late.is_empty() && acks.due.is_none());
+    }
+}

@@ -321,3 +321,46 @@ fn changes(
         || changes.refresh;
     Ok(any.then_some(changes))
 }
+
+#[cfg(test)]
+mod tests {
+    use e2ee::id::{ConversationId, MessageId};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000);
+
+    fn nothing_yet() -> Commits {
+        Commits::new(VecDeque::new(), None, 0, 0)
+    }
+
+    fn add(n: u8) -> Intent {
+        let (via, token) = (ConversationId::new([n; 16]), MessageId::new([n; 16]));
+        Intent::Add { key_package: vec![n], via, token }
+    }
+
+    #[test]
+    fn people_who_come_share_a_commit_and_other_changes_have_one_each() {
+        let mut commits = nothing_yet();
+        commits.intend(NOW, add(1));
+        commits.intend(NOW, Intent::Refresh);
+        commits.intend(NOW, add(2));
+        commits.intend(NOW.plus_millis(1), add(3));
+        assert_eq!(commits.due(NOW), [add(1), add(2)]);
+        commits.intents.pop_front();
+        assert_eq!(commits.due(NOW), [Intent::Refresh]);
+        let mut crowd = nothing_yet();
+        (0..40).for_each(|n| crowd.intend(NOW, add(n)));
+        assert_eq!(crowd.due(NOW).len(), MAX_ADDED);
+    }
+
+    #[test]
+    fn a_change_is_wanted_once_and_not_before_its_time() {
+        let mut commits = nothing_yet();
+        commits.intend(NOW.plus_millis(5), Intent::Refresh);
+        commits.intend(NOW, Intent::Refresh);
+        assert_eq!((commits.intents.len(), commits.next_due()), (1, Some(NOW.plus_millis(5))));
+        assert!(commits.due(NOW).is_empty());
+        assert!(commits.is_changing());
+    }
+}

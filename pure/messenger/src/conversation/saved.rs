@@ -18,7 +18,7 @@ pub struct Card {
     #[serde(default)]
     pub own: Option<String>,
     /// What others call it: the title of a group, the nick of a contact. Cards of format 0 hold
-    /// one name here, which may be the user's own; see [`Card::format`].
+    /// one name here, which may be the user's own.
     #[serde(alias = "name")]
     pub given: String,
     /// Given names that it had before, newest last; see [`crate::names::rename`].

@@ -26,7 +26,7 @@ impl Messenger {
         Ok(step.store.put(Space::Setting, b"name", nick.as_str().as_bytes())?)
     }
 
-    /// Makes an invite. The link works once [`Event::InviteReady`] says so.
+    /// Makes an invite. The link works once [`crate::event::Event::InviteReady`] says so.
     ///
     /// # Errors
     /// [`Error::Refused`] for a time that is longer than hubs keep boxes, or a name that is taken.
