@@ -23,6 +23,12 @@ impl Failure {
         Failure { kind: None, text: text.to_string(), hint: hint.into() }
     }
 
+    /// The sentence that says what is wrong.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Stdout is gone, as when a pipe's reader has ended.
     #[must_use]
     #[allow(clippy::needless_pass_by_value, reason = "used as map_err argument")]

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::cli::args::{BenchArgs, BenchWhat};
-use crate::exit::Failure;
+use crate::args::{BenchArgs, BenchWhat};
+use api::Failure;
 
 /// One measured line.
 #[derive(Debug, Serialize)]

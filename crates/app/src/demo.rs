@@ -10,10 +10,12 @@ use routes::{Route, Shaping};
 use tokio::sync::mpsc;
 use wire::ErrorKind;
 
-use crate::cli::args::DemoArgs;
-use crate::cli::line::{self, Style};
-use crate::engine::{Command, Event, JoinAs, Options, Session, State};
-use crate::exit::{Failure, OrFail};
+use crate::args::DemoArgs;
+use crate::fail::OrFail as _;
+use api::Failure;
+use api::{MessageState, RoomCommand, RoomEvent};
+use cli::line::{self, Style};
+use engine::{JoinAs, Session, SessionOptions};
 
 /// Longest that the scripted part may take.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -100,8 +102,8 @@ pub async fn run(args: DemoArgs, verbose: bool) -> Result<(), Failure> {
     }
 }
 
-fn options(join: &JoinAs, nick: Nick) -> Options {
-    Options {
+fn options(join: &JoinAs, nick: Nick) -> SessionOptions {
+    SessionOptions {
         join: join.clone(),
         nick,
         route: Route::Onion,
@@ -152,8 +154,8 @@ async fn talk(
             .await;
         }
         for (commands, events) in [(&alice, &mut alice_events), (&bob, &mut bob_events)] {
-            let _ = commands.send(Command::Leave).await;
-            while !matches!(events.recv().await, Some(Event::Closed) | None) {}
+            let _ = commands.send(RoomCommand::Leave).await;
+            while !matches!(events.recv().await, Some(RoomEvent::Closed) | None) {}
         }
     };
     if tokio::time::timeout(PATIENCE, script).await.is_err() {
@@ -164,19 +166,19 @@ async fn talk(
 
 /// One says it; returns when the other has heard it and the hub has it.
 async fn exchange(
-    (speaker, speaker_events): (&mpsc::Sender<Command>, &mut mpsc::Receiver<Event>),
-    (_, listener_events): (&mpsc::Sender<Command>, &mut mpsc::Receiver<Event>),
+    (speaker, speaker_events): (&mpsc::Sender<RoomCommand>, &mut mpsc::Receiver<RoomEvent>),
+    (_, listener_events): (&mpsc::Sender<RoomCommand>, &mut mpsc::Receiver<RoomEvent>),
     text: &str,
     tally: &mut Tally,
     verbose: bool,
 ) {
-    let _ = speaker.send(Command::Say(text.to_owned())).await;
+    let _ = speaker.send(RoomCommand::Say(text.to_owned())).await;
     tally.said += 1;
     let (mut stored, mut heard) = (false, 0);
     while !stored || heard == 0 {
         tokio::select! {
             event = speaker_events.recv() => match event {
-                Some(Event::State { state: State::Stored, after_ms, .. }) => {
+                Some(RoomEvent::State { state: MessageState::Stored, after_ms, .. }) => {
                     stored = true;
                     tally.stored_ms.push(after_ms);
                 }
@@ -184,7 +186,7 @@ async fn exchange(
                 None => return,
             },
             event = listener_events.recv() => match event {
-                Some(Event::Message { from, text: said, you: false, .. }) => {
+                Some(RoomEvent::Message { from, text: said, you: false, .. }) => {
                     if said == text {
                         if tally.print {
                             println!("{from}: {said}");
@@ -203,8 +205,8 @@ async fn exchange(
     tally.twice += heard - 1;
 }
 
-fn count(tally: &mut Tally, event: &Event, verbose: bool) {
-    if let Event::Path { text, relays } = event {
+fn count(tally: &mut Tally, event: &RoomEvent, verbose: bool) {
+    if let RoomEvent::Path { text, relays } = event {
         tally.paths.push(*relays);
         tally.packets += 1;
         if verbose {

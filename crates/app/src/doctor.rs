@@ -12,9 +12,9 @@ use serde::Serialize;
 use wire::document::Role;
 use wire::{Address, ErrorKind, NodeId};
 
-use crate::cli::args::DoctorArgs;
-use crate::cli::chat::parse_link;
-use crate::exit::Failure;
+use crate::args::DoctorArgs;
+use crate::chat::parse_link;
+use api::Failure;
 
 /// What the names of pieces of the local network begin with.
 const LAN: &str = "local network";

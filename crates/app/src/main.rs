@@ -20,32 +20,36 @@
     reason = "a program exports nothing; `pub` marks what other modules may use"
 )]
 
+mod args;
 mod bench;
-mod cli;
+mod chat;
 mod demo;
 mod doctor;
-mod engine;
-mod exit;
+mod fail;
+mod guests;
+mod host;
+mod menu;
 mod primary_demo;
-mod roles;
+mod profiles;
 mod selfcheck;
+mod serve_web;
+mod tor;
 mod trace;
-mod tui;
-mod web;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use api::Failure;
+use clap::{CommandFactory, FromArgMatches};
 use settings::{no_threads, small_runtime};
 
-use crate::cli::args::{Cli, Command};
-use crate::exit::Failure;
+use crate::args::{Cli, Command, NodeCommand};
 
 fn main() -> ExitCode {
     #[cfg(not(debug_assertions))]
     jail::harden();
-    let cli = Cli::parse();
+    let matches = Cli::with_headings().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     init_logging(cli.verbose);
     match start(cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -64,7 +68,7 @@ fn start(cli: Cli) -> Result<(), Failure> {
         Some(command) => command,
         None => {
             let runtime = small_runtime()?;
-            let command = runtime.block_on(cli::ask::command());
+            let command = runtime.block_on(menu::command());
             runtime.shutdown_timeout(PATIENCE);
             command?
         }
@@ -85,9 +89,15 @@ fn start(cli: Cli) -> Result<(), Failure> {
 /// else.
 fn confine(command: &mut Command) -> Result<Option<jail::Scratch>, Failure> {
     match command {
-        Command::Directory(args) => nodes::confine::directory(args).map(|()| None),
-        Command::Relay(args) => nodes::confine::relay(args).map(|()| None),
-        Command::Hub(args) => nodes::confine::hub(args).map(|()| None),
+        Command::Directory(args) | Command::Node(NodeCommand::Directory(args)) => {
+            nodes::confine::directory(args).map(|()| None)
+        }
+        Command::Relay(args) | Command::Node(NodeCommand::Relay(args)) => {
+            nodes::confine::relay(args).map(|()| None)
+        }
+        Command::Hub(args) | Command::Node(NodeCommand::Hub(args)) => {
+            nodes::confine::hub(args).map(|()| None)
+        }
         Command::Up(args) => nodes::confine::up(args),
         _ => Ok(None),
     }
@@ -99,21 +109,34 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_millis(300);
 async fn run(command: Command, verbose: bool) -> Result<(), Failure> {
     match command {
         Command::Up(args) => nodes::up::run(args).await,
-        Command::Directory(args) => nodes::directory::run(args).await,
-        Command::Relay(args) => nodes::relay::run(args).await,
-        Command::Hub(args) => nodes::hub::run(args).await,
-        Command::Host(args) => roles::host::run(args, verbose).await,
-        Command::Guests(args) => roles::guests::run(args).await,
-        Command::Tor(args) => cli::tor::run(args).await,
+        Command::Node(NodeCommand::Directory(args)) => nodes::directory::run(args).await,
+        Command::Node(NodeCommand::Relay(args)) => nodes::relay::run(args).await,
+        Command::Node(NodeCommand::Hub(args)) => nodes::hub::run(args).await,
+        Command::Directory(args) => {
+            is_now("directory", "node directory");
+            nodes::directory::run(args).await
+        }
+        Command::Relay(args) => {
+            is_now("relay", "node relay");
+            nodes::relay::run(args).await
+        }
+        Command::Hub(args) => {
+            is_now("hub", "node hub");
+            nodes::hub::run(args).await
+        }
+        Command::Host(args) => host::run(args, verbose).await,
+        Command::Guests(args) => guests::run(args).await,
+        Command::Tor(args) => tor::run(args).await,
+        Command::Web(on) => serve_web::run(profiles::profiles().as_ref(), &on.at, on.args).await,
         Command::OnionSite(args) => nodes::onion_site::run(args).await,
         Command::Primary(args) => {
             nodes::primary::run(args, async |run| primary_demo::run(run, verbose).await).await
         }
         Command::Trace(args) => trace::run(args).await,
         Command::Room(args) => nodes::room::run(args).await,
-        Command::Chat(args) => cli::chat::run(args, verbose).await,
+        Command::Chat(args) => chat::run(profiles::profiles().as_ref(), args, verbose).await,
         Command::Demo(args) => demo::run(args, verbose).await,
-        Command::Profile(command) => cli::profile::run(command).await,
+        Command::Profile(command) => cli::run(command, profiles::profiles()).await,
         Command::Doctor(args) => doctor::run(args).await,
         Command::Bench(args) => tokio::select! {
             done = bench::run(args) => done,
@@ -121,7 +144,12 @@ async fn run(command: Command, verbose: bool) -> Result<(), Failure> {
         },
         Command::SelfCheck(args) => selfcheck::run(&args),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "hushwing", &mut std::io::stdout());
+            clap_complete::generate(
+                shell,
+                &mut Cli::with_headings(),
+                "hushwing",
+                &mut std::io::stdout(),
+            );
             Ok(())
         }
         Command::Man { dir } => clap_mangen::generate_to(Cli::command(), &dir).map_err(|e| {
@@ -132,6 +160,11 @@ async fn run(command: Command, verbose: bool) -> Result<(), Failure> {
             )
         }),
     }
+}
+
+/// Says the new spelling of a command on stderr.
+fn is_now(old: &str, new: &str) {
+    text::note(&format!("note: `hushwing {old}` is now `hushwing {new}`"));
 }
 
 /// Crates that may log.
@@ -147,10 +180,12 @@ const OURS: &[&str] = &[
     "jail",
     "routes",
     "nodes",
+    "engine",
+    "web",
 ];
 
-/// Warnings and errors by default; `-v` what happens, `-vv` everything of ours. Never to stdout.
-/// Other people's crates do not log: what they would say of addresses is not ours to check.
+/// Warnings and errors by default; `-v` what happens, `-vv` everything that this program says. Never to stdout.
+/// Other people's crates do not log: what they would say of addresses nobody here checks.
 fn init_logging(verbose: u8) {
     let level = match verbose {
         0 => "warn",
@@ -163,8 +198,8 @@ fn init_logging(verbose: u8) {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(filter));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(|| tui::Log)
+        .with_writer(|| tui::Stderr)
         .with_target(false)
-        .with_ansi(cli::line::colours(std::io::stderr().is_terminal()))
+        .with_ansi(text::colours(std::io::stderr().is_terminal()))
         .init();
 }

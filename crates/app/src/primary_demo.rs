@@ -15,14 +15,16 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use wire::ErrorKind;
 
-use crate::cli::chat::parse_link;
-use crate::engine::{Command, Event, JoinAs, Options, Session};
-use crate::exit::{Failure, OrFail};
+use crate::chat::parse_link;
+use crate::fail::OrFail as _;
+use api::Failure;
+use api::{RoomCommand, RoomEvent};
+use engine::{JoinAs, Session, SessionOptions};
 
 /// Longest wait for one message.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-type Talker = (mpsc::Sender<Command>, mpsc::Receiver<Event>);
+type Talker = (mpsc::Sender<RoomCommand>, mpsc::Receiver<RoomEvent>);
 
 fn bug(text: impl std::fmt::Display) -> Failure {
     Failure::new(ErrorKind::Bug, text, "run it with -v and report what it says")
@@ -83,8 +85,8 @@ async fn story(
     println!("cycle: {} new relays with new keys; the old addresses answer no more", new.len());
     say(&alice, &mut bob, "Hello again, by other relays.").await?;
     for talker in [&mut alice, &mut bob] {
-        let _ = talker.0.send(Command::Leave).await;
-        while !matches!(talker.1.recv().await, Some(Event::Closed) | None) {}
+        let _ = talker.0.send(RoomCommand::Leave).await;
+        while !matches!(talker.1.recv().await, Some(RoomEvent::Closed) | None) {}
     }
     Ok(old.into_iter().chain(new).map(|r| r.1).collect())
 }
@@ -124,7 +126,7 @@ fn talker(
     key: &Arc<EnrolmentKey>,
     tor: Option<&Tor>,
 ) -> Result<Talker, Failure> {
-    Ok(Session::start(Options {
+    Ok(Session::start(SessionOptions {
         join: join.clone(),
         nick: Nick::new(name).map_err(bug)?,
         route: if tor.is_some() { Route::TorOnion } else { Route::Onion },
@@ -140,11 +142,11 @@ fn talker(
 
 /// One says it; returns when the other has heard it.
 async fn say(from: &Talker, to: &mut Talker, text: &str) -> Result<(), Failure> {
-    let _ = from.0.send(Command::Say(text.to_owned())).await;
+    let _ = from.0.send(RoomCommand::Say(text.to_owned())).await;
     let heard = async {
         loop {
             match to.1.recv().await {
-                Some(Event::Message { from, text: said, you: false, .. }) if said == text => {
+                Some(RoomEvent::Message { from, text: said, you: false, .. }) if said == text => {
                     return Some(from);
                 }
                 Some(_) => {}

@@ -12,8 +12,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use wire::ErrorKind;
 
-use crate::cli::args::SelfCheckArgs;
-use crate::exit::Failure;
+use crate::args::SelfCheckArgs;
+use api::Failure;
 
 /// Names the file to compare with, at each start.
 const VARIABLE: &str = "HUSHWING_SHA256";

@@ -16,8 +16,8 @@ use settings::TorArgs;
 use sphinx::HopSecret;
 use wire::{ErrorKind, NetworkId, NodeId, Tally};
 
-use crate::cli::chat::parse_link;
-use crate::exit::Failure;
+use crate::chat::parse_link;
+use api::Failure;
 
 /// Settings of `trace`.
 #[derive(Debug, Clone, Args)]

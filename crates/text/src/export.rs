@@ -249,7 +249,7 @@ fn html_message(m: &MessageView, to: &mut impl Write) -> std::io::Result<()> {
     writeln!(to, "<article{class} id=\"m{}\"><header><b>{from}</b> {when}{edited}</header>", m.id)?;
     if let Some(id) = m.reply_to {
         let short = id.short();
-        writeln!(to, "<header>in answer to <a href=\"#m{id}\">{short}</a></header>")?;
+        writeln!(to, "<header>in reply to <a href=\"#m{id}\">{short}</a></header>")?;
     }
     writeln!(to, "<p>{}</p>", escape(&text))?;
     if !m.reactions.is_empty() {

@@ -18,9 +18,9 @@ pub fn hint(refusal: &Refusal) -> String {
         Reason::BadName => "choose a short name of visible characters that is not in use",
         Reason::BadValue { what } => bad_value(*what),
         Reason::TooLarge { limit } => too_large(*limit),
-        Reason::QueueFull => "wait until some of it has left",
+        Reason::QueueFull => "wait until some of them have been sent",
         Reason::NoNetwork => {
-            "give a link with --network, or accept somebody's invite first; `hushwing up` starts a network of your own"
+            "give a link with --network, or accept somebody's invite first; `hushwing up` starts your own network"
         }
         Reason::NoRoute => {
             "`hushwing contact routes` and `hushwing group routes` allow other routes; the settings `floor`, `tor` and `lan` say which there are"
@@ -29,7 +29,7 @@ pub fn hint(refusal: &Refusal) -> String {
         Reason::TorOff => {
             "switch it on with `hushwing profile config set tor arti`, and start the profile again"
         }
-        Reason::NotNow => "nothing was changed; try again later",
+        Reason::NotNow => "try again later; nothing was changed",
         Reason::NotYours => "ask the owner of the room, or the creator of the group",
         Reason::InviteOver => "ask for a new invite",
         Reason::NoAnswer => {
@@ -68,10 +68,10 @@ const fn no_such(what: Thing) -> &'static str {
 const fn bad_value(what: Value) -> &'static str {
     match what {
         Value::InviteLink => {
-            "a link begins with hushwing:invite# and must be copied whole; quote it, for the shell takes # for a comment"
+            "an invite starts with hushwing:invite#; copy all of it, and quote it because the shell treats # as a comment"
         }
         Value::RoomLink => {
-            "a link begins with hushwing:room# and must be copied whole; quote it, for the shell takes # for a comment"
+            "a room link starts with hushwing:room#; copy all of it, and quote it because the shell treats # as a comment"
         }
         Value::NetworkLink => {
             "a room link or an invite names a network; `hushwing up` prints a room link"
@@ -98,7 +98,7 @@ const fn too_large(limit: u64) -> &'static str {
 
 const fn profile(obstacle: Obstacle) -> &'static str {
     match obstacle {
-        Obstacle::Missing => "check the name, or make it with `hushwing profile init`",
+        Obstacle::Missing => "check the name, or create it with `hushwing profile init`",
         Obstacle::Exists => "choose another name with --profile, or move the old one away",
         Obstacle::InUse => {
             "close the other window, or choose another profile with --profile; `hushwing profile daemon` lets several share one"
@@ -107,14 +107,14 @@ const fn profile(obstacle: Obstacle) -> &'static str {
             "check Caps Lock and the keyboard layout, or put back the vault.key that was made with this profile; nobody can reset a passphrase"
         }
         Obstacle::NoPassphrase => {
-            "run it on a terminal, set HUSHWING_PASSPHRASE, or make the profile with --no-passphrase"
+            "run it on a terminal, set HUSHWING_PASSPHRASE, or create the profile with --no-passphrase"
         }
         Obstacle::Settings => "the comments in config.toml say what each setting takes",
         Obstacle::Damaged => {
             "restore a backup into a new profile; the damaged file is left as it is"
         }
         Obstacle::Directory => {
-            "profiles are called for example `work` or `anna-2`; HUSHWING_HOME names a directory of yours for them, on a local disk"
+            "profiles are called for example `work` or `anna-2`; HUSHWING_HOME names their directory, which must be yours and on a local disk"
         }
     }
 }
@@ -128,7 +128,7 @@ const fn by_kind(kind: ErrorKind) -> &'static str {
             "do not trust it; ask for it again by another way"
         }
         ErrorKind::Unsupported => "install the newer version of this program",
-        _ => "please report this",
+        _ => "report this bug",
     }
 }
 
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_mistake_of_the_program_is_to_be_reported() {
-        assert_eq!(hint(&Refusal::bug("x")), "please report this");
+        assert_eq!(hint(&Refusal::bug("x")), "report this bug");
         assert_eq!(hint(&Refusal::wrong(Reason::Other, "x")), "nothing was changed");
     }
 }

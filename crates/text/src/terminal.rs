@@ -10,7 +10,7 @@ use wire::ErrorKind;
 const PRINTABLE: usize = 64;
 
 /// What a front end says when it leaves a profile that ends with its last front end.
-pub const UNREACHABLE: &str = "while no window is open you receive nothing; `hushwing profile daemon`, or the setting `stay`, keeps you reachable";
+pub const UNREACHABLE: &str = "you receive nothing while no window is open; `hushwing profile daemon` or the setting `stay` keeps you reachable";
 
 /// Whether to colour what goes to a terminal (<https://no-color.org>).
 #[must_use]
@@ -33,7 +33,7 @@ pub fn out(line: &str) -> Result<(), Failure> {
 /// When stdout is gone.
 pub fn json(value: &impl Serialize) -> Result<(), Failure> {
     let line = serde_json::to_string(value).map_err(|_| {
-        Failure::new(ErrorKind::Bug, "an answer cannot be written as JSON", "please report this")
+        Failure::new(ErrorKind::Bug, "cannot encode the reply as JSON", "report this bug")
     })?;
     out(&line)
 }

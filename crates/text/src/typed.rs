@@ -36,24 +36,24 @@ pub enum Typed {
 
 /// Every command: drives `/help`, and a test of the parser.
 pub const COMMANDS: &[(&str, &str)] = &[
-    ("/reply ID TEXT", "answer a message; ID is its id, or `last`"),
+    ("/reply ID TEXT", "reply to a message; ID: its id, or `last`"),
     ("/react ID EMOJI", "react to a message"),
-    ("/edit ID TEXT", "change a message of yours"),
-    ("/delete ID", "delete a message: yours everywhere, others' here"),
-    ("/why [ID]", "why a message of yours is not delivered yet"),
+    ("/edit ID TEXT", "edit one of your messages"),
+    ("/delete ID", "delete a message: your own for everyone, others' only here"),
+    ("/why [ID]", "why one of your messages is not delivered yet"),
     ("/file PATH", "send a file"),
-    ("/accept [ID]", "fetch an offered file, by default the last one"),
+    ("/accept [ID]", "download an offered file (default: the latest)"),
     ("/who", "list who is here"),
     ("/nearby", "which contacts and other people are near on the local network"),
     ("/words", "show the safety words: compare them face to face or on the phone"),
     ("/verify", "mark this contact as verified: the words are the same"),
-    ("/timer 1d|off", "let messages disappear after a time"),
-    ("/routes ROUTES", "allow these routes from here: anywhere, hidden, onion, tor or lan"),
+    ("/timer 1d|off", "set disappearing messages"),
+    ("/routes ROUTES", "set the allowed routes: anywhere, hidden, onion, tor or lan"),
     ("/safety on|off", "on: hidden routes only; off: any route"),
     ("/export [FILE] [txt|jsonl|html]", "write this conversation to a file"),
     ("/help", "show this list"),
-    ("/quit", "leave when everything is stored (also: /exit, quit, exit)"),
-    ("//text", "send a text that begins with a slash"),
+    ("/quit", "leave once everything is stored (also: /exit, quit, exit)"),
+    ("//text", "send text that starts with a slash"),
 ];
 
 /// Reads one typed line.

@@ -40,7 +40,7 @@ fn civil(day: u64) -> (u64, u64, u64) {
 /// The shortest text of a number of seconds that [`timer_seconds`] reads: `90s`, `12h`, `1d`.
 #[must_use]
 pub fn duration(seconds: u32) -> String {
-    let fits = UNITS.iter().find(|(_, length)| seconds > 0 && seconds % length == 0);
+    let fits = UNITS.iter().find(|(_, length)| seconds > 0 && seconds.is_multiple_of(*length));
     fits.map_or_else(
         || format!("{seconds}s"),
         |(unit, length)| format!("{}{unit}", seconds / length),
@@ -71,7 +71,7 @@ pub fn timer_seconds(text: &str) -> Result<u32, Refusal> {
         .filter(|seconds| *seconds > 0);
     seconds.ok_or_else(|| {
         let reason = api::Reason::BadValue { what: api::Value::Setting };
-        Refusal::wrong(reason, "a timer is `off`, or a time as in 10m, 12h, 1d or 4w")
+        Refusal::wrong(reason, "invalid time: use a time such as 10m, 12h, 1d or 4w, or off")
     })
 }
 

@@ -15,7 +15,7 @@ use wire::id::AdmissionToken;
 use wire::{DirectoryPointer, Frame, NetworkId, NetworkPointer, NodeId, RequestId};
 
 use super::{Bound, Figure, broken, per_second, resident_mib};
-use crate::exit::Failure;
+use api::Failure;
 
 /// Links that put boxes; each may put a thousand a second and twice that in a burst.
 const WRITERS: usize = 64;

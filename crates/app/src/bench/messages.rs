@@ -18,7 +18,8 @@ use wire::id::AccessKey;
 use wire::{DirectoryPointer, NetworkId, NodeId};
 
 use super::{Figure, broken, per_second, resident_mib};
-use crate::exit::{Failure, OrFail};
+use crate::fail::OrFail as _;
+use api::Failure;
 
 /// A hub that answers at once.
 #[derive(Default)]

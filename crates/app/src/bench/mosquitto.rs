@@ -19,7 +19,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::{broken, per_second};
-use crate::exit::Failure;
+use api::Failure;
 
 /// Id, ciphertext and signature of a standard box, bytes.
 const PAYLOAD: usize = 32 + 2048 + 64;

@@ -9,7 +9,7 @@ use routes::{CarrierEvent, OnionCarrier, OnionOptions};
 use streams::{BoxClass, WriteCapability, pad};
 
 use super::{Bound, Figure, broken};
-use crate::exit::Failure;
+use api::Failure;
 
 pub(super) async fn run(messages: u32, hops: u8) -> Result<Vec<Figure>, Failure> {
     let started = Instant::now();

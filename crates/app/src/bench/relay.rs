@@ -14,7 +14,7 @@ use wire::document::{NetworkDocument, NodeDescriptor, Processing, Role, VERSION}
 use wire::{Frame, NodeId};
 
 use super::{Bound, Figure, broken, per_second, thread_cpu};
-use crate::exit::Failure;
+use api::Failure;
 
 const LOOPBACK: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
 

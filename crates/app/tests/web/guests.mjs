@@ -8,9 +8,9 @@ try {
   for (const guest of [dora, emil]) {
     await guest.page.goto(process.env.PAGE);
     check((await guest.page.locator("body").innerText()).includes("sees what you write"), "a guest is told before anything else");
-    if (guest === dora) await accessible(guest.page, "the guests' door");
+    if (guest === dora) await accessible(guest.page, "the guests' entrance");
     await guest.page.fill("#nick", guest.name);
-    await guest.page.getByRole("button", { name: "Come in as a guest" }).click();
+    await guest.page.getByRole("button", { name: "Join as a guest" }).click();
     await guest.page.waitForSelector("#text");
   }
   await said(dora.page, "welcome, guests");

@@ -54,7 +54,7 @@ export async function somebody(name, options = {}) {
   return { name, context, page, complaints };
 }
 
-/** Comes in by a link. */
+/** Logs in by a link. */
 export async function enter(person, link) {
   await person.page.goto(link);
   await person.page.waitForSelector("body.inside");
@@ -63,6 +63,22 @@ export async function enter(person, link) {
 /** Goes to a page of the list at the side, or at its end. */
 export async function go(page, path) {
   await page.goto(new URL(path, await page.evaluate(() => document.baseURI)).href);
+}
+
+/** The path of what the list shows under this name: names are for people, paths hold ids. */
+export async function place(page, name) {
+  const shown = (name) => {
+    const items = [...document.querySelectorAll('#list a.talk[href^="c/"], #list a.talk[href^="r/"]')];
+    return items.find((item) => item.querySelector(".name").firstChild?.textContent === name)?.getAttribute("href");
+  };
+  const path = await (await page.waitForFunction(shown, name)).jsonValue();
+  check(/^[cr]\/[0-9a-f]{32}$/.test(path), `${name} is at an id: ${path}`);
+  return path;
+}
+
+/** Opens what the list shows under this name. */
+export async function open(page, name, end = "") {
+  await go(page, (await place(page, name)) + end);
 }
 
 export async function said(page, text) {

@@ -6,19 +6,19 @@ const { ME: me, LINK: link } = process.env;
 const other = me === "ann" ? "ben" : "ann";
 const person = await somebody(me);
 const { page } = person;
-const talk = () => page.locator(`#list a[href="c/${other}"]`);
+const talk = () => page.locator('#list a.talk[href^="c/"]', { hasText: other });
 const badge = async () => (await page.locator("#badges .badge").first().innerText()).trim();
 try {
   await enter(person, link);
   await page.fill("#name", me);
-  await page.getByRole("button", { name: "Begin" }).click();
+  await page.getByRole("button", { name: "Start" }).click();
   await page.waitForSelector("#for");
   await go(page, "near");
   if (me === "ann") {
-    await page.getByRole("button", { name: "Show me for 5 minutes" }).click();
+    await page.getByRole("button", { name: "Make me visible for 5 minutes" }).click();
     await page.locator(".knock").waitFor();
     console.log(`words ${await page.locator(".knock .words").innerText()}`);
-    await page.getByRole("button", { name: "Let them in" }).click();
+    await page.getByRole("button", { name: "Accept" }).click();
     await talk().click();
     await page.locator("#log .text", { hasText: "hello on the LAN" }).waitFor();
     await page.fill("#text", "hello back");

@@ -1,11 +1,11 @@
 // The same without scripts, as in Tor Browser's safest mode: forms, links, and a frame that looks for news.
 
-import { check, fits, go, picture, same, somebody, told } from "./lib.mjs";
+import { check, fits, go, open, picture, same, somebody, told } from "./lib.mjs";
 
 export async function noscript(alice, bob) {
-  // Somebody who is in makes a code for the other browser.
+  // Somebody who is logged in makes a code for the other browser.
   await go(bob.page, "settings");
-  await bob.page.getByRole("button", { name: "Let another browser in" }).click();
+  await bob.page.getByRole("button", { name: "Add another browser" }).click();
   const code = await bob.page.locator("p.words").innerText();
   const address = new URL(bob.page.url()).origin;
 
@@ -13,14 +13,14 @@ export async function noscript(alice, bob) {
   const { page } = plain;
   await page.goto(`${address}/`);
   await page.fill("#code", code.toUpperCase());
-  await page.getByRole("button", { name: "Come in" }).click();
+  await page.getByRole("button", { name: "Log in" }).click();
   await page.waitForSelector("body.inside");
-  await page.locator('#list a[href="c/alice"]').click();
+  await page.locator('#list a.talk[href^="c/"]', { hasText: "alice" }).first().click();
   await page.fill("#text", "without any script");
   await page.getByRole("button", { name: "Send", exact: true }).click();
   await page.locator("#log .text", { hasText: "without any script" }).waitFor();
 
-  await go(alice.page, "c/bob");
+  await open(alice.page, "bob");
   await alice.page.locator("#log .text", { hasText: "without any script" }).waitFor();
   await alice.page.fill("#text", "I see it");
   await alice.page.press("#text", "Enter");

@@ -1,18 +1,18 @@
 // The pictures of the README; run by docs/pictures/make.
 
 import { readFile } from "node:fs/promises";
-import { browser, enter, go, somebody } from "./lib.mjs";
+import { browser, enter, open, somebody } from "./lib.mjs";
 
 const { LINK, SCREEN, OUT } = process.env;
 const mira = await somebody("mira", { colorScheme: "dark", deviceScaleFactor: 2, viewport: { width: 1180, height: 700 } });
 const { page } = mira;
 await enter(mira, LINK);
-await go(page, "c/Night garden");
+await open(page, "Night garden");
 await page.locator("#log .text", { hasText: "lamps" }).waitFor();
 await page.screenshot({ path: `${OUT}/web.png` });
 
 await page.setViewportSize({ width: 390, height: 720 });
-await go(page, "c/jonas");
+await open(page, "jonas");
 await page.locator("#log .text", { hasText: "🦉" }).waitFor();
 await page.screenshot({ path: `${OUT}/phone.png` });
 

@@ -1,7 +1,7 @@
-// Drives browsers through the face. Run by the test `web`, which starts the profiles and says where they are.
+// Drives browsers through the site. Run by the test `web`, which starts the profiles and says where they are.
 
 import { browser, check, somebody, told } from "./lib.mjs";
-import { door, hostile } from "./hostile.mjs";
+import { hostile, login } from "./hostile.mjs";
 import { noscript } from "./noscript.mjs";
 import * as talk from "./talk.mjs";
 
@@ -15,7 +15,8 @@ try {
   await talk.verify(alice, bob);
   await talk.files(alice, bob);
   await talk.group(alice, bob);
-  await talk.safety(alice);
+  await talk.rename(alice, bob);
+  await talk.routes(alice);
   await talk.regions(alice, bob);
   await talk.room(alice, bob);
   await talk.look(alice);
@@ -25,11 +26,11 @@ try {
   const complaints = [...alice.complaints, ...bob.complaints];
   check(complaints.length === 0, `no page complains: ${complaints.join("\n")}`);
   await hostile(alice);
-  await door(alice, links.alice);
+  await login(alice, links.alice);
   for (const person of [alice, bob]) {
     await person.page.goto(new URL("settings", await person.page.evaluate(() => document.baseURI)).href);
-    await person.page.getByRole("button", { name: "End this web face" }).click();
-    await person.page.locator("h1", { hasText: "has ended" }).waitFor();
+    await person.page.getByRole("button", { name: "Stop Hushwing in the browser" }).click();
+    await person.page.locator("h1", { hasText: "has stopped" }).waitFor();
   }
   told("the end");
 } catch (error) {

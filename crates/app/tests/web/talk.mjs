@@ -1,7 +1,7 @@
 // Two people, two browsers: first start, invite, chat, files, groups, rooms, safety, export.
 
 import { readFile } from "node:fs/promises";
-import { accessible, act, check, enter, fits, go, message, picture, said, same, say, told } from "./lib.mjs";
+import { accessible, act, check, enter, fits, go, message, open, picture, place, said, same, say, told } from "./lib.mjs";
 
 /** Text that must stay text, wherever it stands. */
 export const HOSTILE = `<img src=x onerror="window.hurt=1"><script>window.hurt=1</script>`;
@@ -9,10 +9,10 @@ export const HOSTILE = `<img src=x onerror="window.hurt=1"><script>window.hurt=1
 export async function first_message(alice, bob, links) {
   await enter(alice, links.alice);
   await alice.page.fill("#name", "alice");
-  await alice.page.getByRole("button", { name: "Begin" }).click();
+  await alice.page.getByRole("button", { name: "Start" }).click();
   await alice.page.waitForSelector("#for");
   await alice.page.fill("#for", "bob");
-  await alice.page.getByRole("button", { name: "Make a link" }).click();
+  await alice.page.getByRole("button", { name: "Create link" }).click();
   const box = alice.page.locator("#invites textarea").first();
   await box.waitFor();
   const invite = await box.inputValue();
@@ -25,14 +25,14 @@ export async function first_message(alice, bob, links) {
   await accessible(bob.page, "the first start");
   await bob.page.fill("#name", "bob");
   await bob.page.fill("#link", invite);
-  await bob.page.getByRole("button", { name: "Begin" }).click();
+  await bob.page.getByRole("button", { name: "Start" }).click();
   await say(bob.page, "Hello Alice, here is Bob");
   told("the first message of a new person, in three steps");
 }
 
 export async function chat(alice, bob) {
   await go(alice.page, "./");
-  await alice.page.locator('#list a[href="c/bob"]').click();
+  await alice.page.locator(`#list a[href="${await place(alice.page, "bob")}"]`).click();
   await said(alice.page, "here is Bob");
   await message(bob.page, "here is Bob").locator(".state", { hasText: /delivered|read/ }).waitFor();
   await say(alice.page, "Hello Bob");
@@ -51,7 +51,7 @@ export async function chat(alice, bob) {
   await message(alice.page, "here is Bob").locator(".reaction", { hasText: "👍 1" }).waitFor();
   told("a reaction");
 
-  await act(bob.page, "Hello Bob", "Answer");
+  await act(bob.page, "Hello Bob", "Reply");
   await bob.page.fill("#text", "I answer");
   await bob.page.press("#text", "Enter");
   await said(bob.page, "I answer");
@@ -67,7 +67,7 @@ export async function chat(alice, bob) {
 
   await say(bob.page, "to be deleted");
   await said(alice.page, "to be deleted");
-  await act(bob.page, "to be deleted", "Delete for everybody");
+  await act(bob.page, "to be deleted", "Delete for everyone");
   await alice.page.locator("#log .text", { hasText: "(deleted)" }).waitFor();
   same(await alice.page.locator("#log .text", { hasText: "to be deleted" }).count(), 0, "what was deleted is gone");
   told("a deletion");
@@ -89,7 +89,7 @@ export async function injection(alice, bob) {
   await go(alice.page, "./");
   for (const person of [alice, bob]) check(!(await person.page.evaluate(() => globalThis.hurt)), "no text is a script");
   // A name as well: what alice calls somebody is shown in many places.
-  await go(alice.page, "c/bob/about");
+  await open(alice.page, "bob", "/about");
   await alice.page.fill("#name", HOSTILE.slice(0, 60));
   await alice.page.getByRole("button", { name: "Rename" }).click();
   await alice.page.locator("h1", { hasText: "<img src=x" }).waitFor();
@@ -102,45 +102,45 @@ export async function injection(alice, bob) {
 
 export async function verify(alice, bob) {
   const words = async (page, name) => {
-    await go(page, `c/${name}/about`);
+    await open(page, name, "/about");
     return page.locator("#words .words").innerText();
   };
   same(await words(alice.page, "bob"), await words(bob.page, "alice"), "the safety words");
-  await alice.page.getByRole("button", { name: "They are the same" }).click();
+  await alice.page.getByRole("button", { name: "They match" }).click();
   await alice.page.locator("#words .ok").waitFor();
-  await go(alice.page, "c/bob");
+  await open(alice.page, "bob");
   await alice.page.locator(".badge", { hasText: /^verified$/ }).waitFor();
   told("safety words are the same on both sides, and mark a contact");
 }
 
-export async function safety(alice) {
-  await go(alice.page, "c/bob/about");
-  // Bob's profile allows hidden ways only, and what two have begun with holds for both.
-  await alice.page.getByText("Safety mode: ON (only: hidden)").waitFor();
-  await alice.page.getByRole("button", { name: "Switch it off" }).click();
-  await alice.page.getByText("it stays at hidden").waitFor();
-  await alice.page.getByText("Which ways may be used from here").click();
+export async function routes(alice) {
+  await open(alice.page, "bob", "/about");
+  // Bob's profile allows hidden routes only, and what two started with holds for both.
+  await alice.page.getByText("Hidden routes only: ON (only: hidden)").waitFor();
+  await alice.page.getByRole("button", { name: "Turn off" }).click();
+  await alice.page.getByText("the conversation started with hidden").waitFor();
+  await alice.page.locator("summary", { hasText: "Allowed routes" }).click();
   await alice.page.getByRole("radio", { name: /^onion/ }).check();
-  await alice.page.locator(".floors").getByRole("button", { name: "Set" }).click();
-  await alice.page.getByText("Safety mode: ON (only: onion)").waitFor();
-  await go(alice.page, "c/Choir/about");
-  // Alice has founded this one, and her profile allows any way.
-  await alice.page.getByText("Safety mode: OFF").waitFor();
-  await alice.page.getByRole("button", { name: "Switch it on" }).click();
-  await alice.page.getByText("Safety mode: ON (only: hidden)").waitFor();
-  await alice.page.getByRole("button", { name: "Switch it off" }).click();
-  await alice.page.getByText("Safety mode: OFF").waitFor();
-  told("the safety switch");
+  await alice.page.locator(".choices").getByRole("button", { name: "Set" }).click();
+  await alice.page.getByText("Hidden routes only: ON (only: onion)").waitFor();
+  await open(alice.page, "Choir", "/about");
+  // Alice has created this one, and her profile allows any route.
+  await alice.page.getByText("Hidden routes only: OFF").waitFor();
+  await alice.page.getByRole("button", { name: "Turn on" }).click();
+  await alice.page.getByText("Hidden routes only: ON (only: hidden)").waitFor();
+  await alice.page.getByRole("button", { name: "Turn off" }).click();
+  await alice.page.getByText("Hidden routes only: OFF").waitFor();
+  told("the switch for hidden routes");
 }
 
 export async function files(alice, bob) {
-  await go(bob.page, "c/alice");
+  await open(bob.page, "alice");
   const name = `<img src=x onerror="window.hurt=1">.txt`;
   const buffer = Buffer.from("what is in the file\n".repeat(2_000));
   await bob.page.setInputFiles("#file", { name, mimeType: "text/html", buffer });
   const offered = alice.page.locator("#log .msg", { hasText: "onerror" });
-  await go(alice.page, "c/bob");
-  await offered.getByRole("button", { name: "Fetch" }).click();
+  await open(alice.page, "bob");
+  await offered.getByRole("button", { name: "Download" }).click();
   const save = offered.getByRole("link", { name: "Save" });
   await save.waitFor();
   const [download] = await Promise.all([alice.page.waitForEvent("download"), save.click()]);
@@ -163,16 +163,14 @@ export async function files(alice, bob) {
 export async function group(alice, bob) {
   await go(alice.page, "new");
   await alice.page.fill("#title", "Choir");
-  await alice.page.getByRole("button", { name: "Found it" }).click();
+  await alice.page.getByRole("button", { name: "Create group" }).click();
   await alice.page.locator("h1", { hasText: "About Choir" }).waitFor();
   await alice.page.getByRole("button", { name: "Invite", exact: true }).click();
   await go(bob.page, "./");
   await bob.page.locator('#list a[href="new#invitations"]').click();
   await bob.page.getByRole("button", { name: "Join" }).click();
-  const there = bob.page.locator('#list .talk[href="c/Choir"]');
-  await there.waitFor();
-  await there.click();
-  await go(alice.page, "c/Choir");
+  await open(bob.page, "Choir");
+  await open(alice.page, "Choir");
   await alice.page.locator("#aside .members li", { hasText: "bob" }).waitFor();
   await say(alice.page, "Monday at eight");
   await said(bob.page, "Monday at eight");
@@ -181,21 +179,46 @@ export async function group(alice, bob) {
   told("a group");
 }
 
+/** Others rename what is open here: the page, the draft and the form stay with it. */
+export async function rename(alice, bob) {
+  const title = async (text) => {
+    await bob.page.fill("#title", text);
+    await bob.page.locator("form", { has: bob.page.locator("#title") }).getByRole("button", { name: "Set" }).click();
+  };
+  await open(alice.page, "Choir");
+  const address = alice.page.url();
+  await alice.page.fill("#text", "half a thought");
+  await open(bob.page, "Choir", "/about");
+  await title("Evening choir");
+  await alice.page.locator("h1", { hasText: "Evening choir" }).waitFor();
+  same(await alice.page.locator("#text").inputValue(), "half a thought", "the draft");
+  same(alice.page.url(), address, "the address of the page");
+  await alice.page.press("#text", "Enter");
+  await said(alice.page, "half a thought");
+  await open(bob.page, "Evening choir");
+  await said(bob.page, "half a thought");
+  await open(bob.page, "Evening choir", "/about");
+  await title("Choir");
+  await alice.page.locator("h1", { hasText: /^Choir$/ }).waitFor();
+  await open(bob.page, "Choir");
+  told("a conversation that others rename");
+}
+
 export async function room(alice, bob) {
   await go(alice.page, "new");
   await alice.page.fill("#room-name", "table");
   await alice.page.fill("#nick", "alice");
-  await alice.page.getByRole("button", { name: "Open it" }).click();
+  await alice.page.getByRole("button", { name: "Create room" }).click();
   await alice.page.waitForSelector("#people");
   await alice.page.locator("#aside", { hasText: "alice" }).waitFor();
-  await go(alice.page, "r/table/about");
+  await open(alice.page, "table", "/about");
   const link = await alice.page.locator("#link").inputValue();
   check(link.startsWith("hushwing:room#"), "a room has a link");
-  await go(alice.page, "r/table");
+  await open(alice.page, "table");
 
   await go(bob.page, "new");
   await bob.page.fill("section #link", link);
-  await bob.page.getByRole("button", { name: "Use it" }).click();
+  await bob.page.getByRole("button", { name: "Accept", exact: true }).click();
   await bob.page.waitForSelector("#people");
   await say(bob.page, "who is here?");
   await said(alice.page, "who is here?");
@@ -208,22 +231,22 @@ export async function room(alice, bob) {
 
 /** What an owner does about somebody who should not be in a room, and a member about one who holds a group up. */
 export async function trouble(alice, bob) {
-  await go(alice.page, "r/table/about");
+  await open(alice.page, "table", "/about");
   const link = () => alice.page.locator("#link").inputValue();
   const before = await link();
   await alice.page.locator("#rekey summary").click();
   check(await alice.page.locator("#rekey input[type=checkbox]").isChecked(), "who talks here may stay");
-  await alice.page.getByRole("button", { name: "New keys for these alone" }).click();
-  await alice.page.locator(".flash", { hasText: "links from before lead nowhere" }).waitFor();
-  await go(alice.page, "r/table");
+  await alice.page.getByRole("button", { name: "Give new keys only to these" }).click();
+  await alice.page.locator(".flash", { hasText: "earlier links stop working" }).waitFor();
+  await open(alice.page, "table");
   await say(alice.page, "we two alone");
   await said(bob.page, "we two alone");
-  await go(alice.page, "r/table/about");
+  await open(alice.page, "table", "/about");
   check((await link()) !== before, "a room with new keys has another link");
   told("new keys for a room");
 
-  await go(alice.page, "c/Choir/about");
-  await alice.page.getByText("Somebody holds this group up").click();
+  await open(alice.page, "Choir", "/about");
+  await alice.page.getByText("This group is stalled").click();
   await alice.page.selectOption("#without", "bob");
   await alice.page.getByRole("button", { name: "New group" }).click();
   await alice.page.locator("h1", { hasText: "About Choir" }).waitFor();
@@ -232,11 +255,13 @@ export async function trouble(alice, bob) {
 }
 
 export async function look(alice) {
-  await go(alice.page, "search?q=monday");
+  await alice.page.fill("#q", "monday");
+  await alice.page.press("#q", "Enter");
   await alice.page.locator(".found", { hasText: "Monday at eight" }).waitFor();
+  check(!alice.page.url().includes("monday"), "what is searched for stands in no address");
   const [download] = await Promise.all([
     alice.page.waitForEvent("download"),
-    go(alice.page, "c/bob/export/txt").catch(() => {}),
+    open(alice.page, "bob", "/export/txt").catch(() => {}),
   ]);
   const text = await readFile(await download.path(), "utf8");
   check(text.includes("bob: Hello Alice, here is Bob") && !text.includes("to be deleted"), "an export has what was said");
@@ -247,7 +272,7 @@ export async function look(alice) {
 export async function regions(alice, bob) {
   const { page } = alice;
   await say(bob.page, "to the top, please");
-  await go(page, "c/Choir");
+  await open(page, "Choir");
   await page.locator("#list li:first-child .talk", { hasText: "Choir" }).waitFor();
   const box = (selector) => page.locator(selector).first().boundingBox();
   const [list, log, aside, text, send] = await Promise.all(["#list", "#log", "#aside", "#text", ".say button"].map(box));
@@ -255,7 +280,7 @@ export async function regions(alice, bob) {
   check(text.y >= log.y + log.height && send.x >= text.x + text.width, "the line to write in below, its button beside it");
   for (const part of ["#list .dot.on", "#log .day", "#log .who", "#aside .members"]) check(await page.locator(part).count(), part);
   const manifest = await page.evaluate(async () => (await fetch(document.querySelector("link[rel=manifest]").href)).json());
-  same(new URL(manifest.start_url, page.url()).href, await page.evaluate(() => document.baseURI), "an installed face begins at home");
+  same(new URL(manifest.start_url, page.url()).href, await page.evaluate(() => document.baseURI), "an installed app begins at home");
   check(manifest.display === "standalone" && manifest.icons.length > 0, "a manifest that browsers install");
   told("a list with dots, name tags, a date, options, and a line to write in");
 }
@@ -263,35 +288,38 @@ export async function regions(alice, bob) {
 /** Every page, in every theme and on a phone: nothing serious, nothing too wide; and pictures of them. */
 export async function pages(alice) {
   const { page } = alice;
-  const paths = ["c/bob", "c/Choir", "r/table", "./", "new", "settings", "near", "network", "help", "files", "search?q=hello", "c/bob/about", "r/table/about"];
+  const [bob, choir, table] = [await place(page, "bob"), await place(page, "Choir"), await place(page, "table")];
+  const names = { [bob]: "bob", [choir]: "choir", [table]: "table", [`${bob}/about`]: "bob-about", [`${table}/about`]: "table-about", "./": "home" };
+  const paths = [...Object.keys(names), "new", "settings", "near", "network", "help", "files", "search"];
+  const name = (path) => names[path] ?? path;
   for (const theme of ["dark", "nord", "black", "light"]) {
     await go(page, "settings");
     await page.selectOption("#theme", theme);
     await page.getByRole("button", { name: "Use it" }).click();
     await page.waitForSelector(`html[data-theme=${theme}]`);
-    const some = theme === "light" || theme === "dark" ? paths : ["c/bob", "c/Choir", "r/table", "settings"];
+    const some = theme === "light" || theme === "dark" ? paths : [bob, choir, table, "settings"];
     for (const path of some) {
       await go(page, path);
-      await accessible(page, `${path} (${theme})`);
-      await fits(page, path);
-      await picture(page, `${theme}-${path.replaceAll(/\W+/g, "-")}`);
+      await accessible(page, `${name(path)} (${theme})`);
+      await fits(page, name(path));
+      await picture(page, `${theme}-${name(path)}`);
     }
   }
   await page.setViewportSize({ width: 390, height: 844 });
   for (const path of paths) {
     await go(page, path);
-    await accessible(page, `${path} (phone)`);
-    await fits(page, `${path} on a phone`);
-    await picture(page, `phone-${path.replaceAll(/\W+/g, "-")}`);
+    await accessible(page, `${name(path)} (phone)`);
+    await fits(page, `${name(path)} on a phone`);
+    await picture(page, `phone-${name(path)}`);
   }
   // One column: the list, a conversation, and back.
   await go(page, "./");
-  await page.locator('#list a[href="c/bob"]').click();
+  await page.locator(`#list a[href="${bob}"]`).click();
   await page.locator("#text").waitFor();
   check(!(await page.locator("#list").isVisible()), "on a phone the conversation has the screen for itself");
   await say(page, "from my phone");
   await page.locator("a.back").click();
-  await page.locator('#list a[href="c/bob"]').waitFor();
+  await page.locator(`#list a[href="${bob}"]`).waitFor();
   await page.setViewportSize({ width: 1280, height: 800 });
   told("every page, in each theme and on a phone");
 }

@@ -1,0 +1,42 @@
+//! The engine in its surroundings: passphrases from the terminal, Tor from its settings, daemons
+//! from this program's own command line.
+
+use std::sync::Arc;
+
+use api::{Failure, Obstacle, Profiles, Reason, Refusal, Value};
+use engine::{Engines, PassphraseFor, Surroundings, TorSetup};
+use net::tor::Tor;
+use settings::passphrase::{self, BACKUP_VAR, PROFILE_VAR};
+use wire::ErrorKind;
+use zeroize::Zeroizing;
+
+/// The profiles of this machine.
+pub(crate) fn profiles() -> Arc<dyn Profiles> {
+    Arc::new(Engines::new(Surroundings {
+        base: None,
+        passphrase: ask,
+        tor,
+        daemon: cli::daemon_command,
+        stopped: || Box::pin(settings::stopped()),
+    }))
+}
+
+fn ask(wanted: PassphraseFor) -> Result<Zeroizing<String>, Refusal> {
+    let (variable, what, new) = match wanted {
+        PassphraseFor::Profile { new } => (PROFILE_VAR, "passphrase", new),
+        PassphraseFor::Backup { new } => (BACKUP_VAR, "passphrase of the backup", new),
+    };
+    let none = |failure: Failure| {
+        let reason = Reason::Profile { obstacle: Obstacle::NoPassphrase };
+        Refusal::wrong(reason, failure.text())
+    };
+    passphrase::ask(variable, what, new).map_err(none)
+}
+
+fn tor(setup: &TorSetup<'_>) -> Result<Tor, Refusal> {
+    let file = setup.file.map(std::path::Path::to_owned);
+    settings::tor::for_profile(setup.engine, file, setup.state).map_err(|failure| {
+        let reason = Reason::BadValue { what: Value::Setting };
+        Refusal::new(ErrorKind::LocalConfig, reason, failure.text())
+    })
+}
