@@ -1,9 +1,9 @@
 //! System calls: seccomp.
 //!
-//! Two filters. The first is the list of what may be called; a call that is not in it does not
-//! exist (`ENOSYS`), so that libraries fall back to an older one. The second answers `EPERM` to
-//! calls by which a process gains rights or reaches others, so that an attempt is told from an old
-//! kernel. Nothing is killed: a library's odd call must not end a relay.
+//! There are two filters. The first lists the calls that are allowed; all others appear not to
+//! exist (`ENOSYS`), so that libraries fall back to older calls. The second answers `EPERM` to
+//! calls by which a process gains rights or reaches other processes, so that an attack can be told
+//! from an old kernel. Neither kills the process: a library's odd call must not end a relay.
 
 mod list;
 
@@ -96,13 +96,13 @@ fn denied(policy: &Policy) -> Result<Rules, BackendError> {
     if policy.exec.is_empty() {
         rules.insert(libc::SYS_execve, Vec::new());
     }
-    // Typing into the terminal that started us.
+    // Typing into the terminal that started this process.
     let typing =
         [libc::TIOCSTI, libc::TIOCLINUX].map(|request| rule(&[(1, SeccompCmpOp::Eq, request)]));
     rules.insert(libc::SYS_ioctl, typing.into_iter().collect::<Result<_, _>>()?);
     rules.insert(libc::SYS_socket, sockets(&policy.network)?);
     if policy.network != Network::Any {
-        // Sending as the way to connect: landlock's rules for ports do not see it everywhere.
+        // Connecting by sending, which landlock's rules for ports do not always see.
         let fast = libc::MSG_FASTOPEN.unsigned_abs().into();
         for (call, flags) in
             [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)]
@@ -161,8 +161,7 @@ fn sockets(network: &Network) -> Result<Vec<SeccompRule>, BackendError> {
                 ] {
                     rules.push(of(domain, &[kind(other)])?);
                 }
-                // Multipath TCP and the like are streams that landlock takes for none of its
-                // business.
+                // Multipath TCP and similar streams, which landlock does not check.
                 rules.push(of(domain, &[(2, SeccompCmpOp::Ne, 0), (2, SeccompCmpOp::Ne, tcp)])?);
             }
         }

@@ -1,4 +1,4 @@
-//! Entering the jail, and what came of it.
+//! Entering the jail, and what the kernel enforces afterwards.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ pub struct Confined {
     missing: Vec<Missing>,
 }
 
-/// A part of the policy that nothing enforces here.
+/// A part of the policy that is not enforced here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Missing {
@@ -53,7 +53,7 @@ impl Confined {
         self.seccomp
     }
 
-    /// What is not enforced, for a warning; empty when all is.
+    /// The parts that are not enforced, for a warning.
     #[must_use]
     pub fn missing(&self) -> &[Missing] {
         &self.missing
@@ -70,10 +70,10 @@ impl fmt::Display for Confined {
     }
 }
 
-/// Confines this thread, those that it will start, and (seccomp) all others of the process, for
-/// good.
+/// Confines this thread, all threads that it starts, and with seccomp all other threads of the
+/// process, for good.
 ///
-/// Call it before other threads are started: landlock does not reach those that run already.
+/// Call it before other threads start, since landlock does not reach threads that run already.
 ///
 /// # Errors
 /// [`Error::Path`] when a directory to be written cannot be opened; then nothing is confined. A
@@ -89,7 +89,7 @@ pub fn enter(policy: &Policy) -> Result<Confined, Error> {
         }
         Some(_) => {}
     }
-    // Last: from here on the calls that landlock needs are refused.
+    // Last, because it refuses the calls that landlock needs.
     let seccomp = given(seccomp(policy))?.unwrap_or(false);
     if !seccomp {
         missing.push(Missing::Seccomp);
@@ -99,7 +99,7 @@ pub fn enter(policy: &Policy) -> Result<Confined, Error> {
     Ok(confined)
 }
 
-/// What the kernel gave; `None` when it refused.
+/// The result, or `None` when the kernel refused.
 fn given<T>(answer: Result<T, Refusal>) -> Result<Option<T>, Error> {
     match answer {
         Ok(answer) => Ok(Some(answer)),

@@ -1,9 +1,9 @@
-//! Confinement of a role's process, and the traces that it leaves.
+//! Confinement of a process, and control over the traces it leaves.
 //!
 //! # In this crate
 //! - [`Policy`], [`enter`]: which files, ports and programs the process may still reach; landlock
 //!   and seccomp enforce it
-//! - [`Confined`]: what the kernel really gave
+//! - [`Confined`]: what the kernel actually enforces
 //! - [`harden`], [`keep_files_private`]: no core dump, no debugger, no file that others can read
 //! - [`Scratch`]: a private temporary directory that does not outlive its owner, nor its owner's
 //!   crash
@@ -13,10 +13,11 @@
 //! Which role needs what: that is with the roles. Containers and units: `packaging/`.
 //!
 //! # Invariants
-//! - A kernel without landlock or seccomp is reported and never an error: whoever insists looks at
-//!   [`Confined::missing`].
-//! - What was taken away is never given back, not even to the process itself.
-//! - A sweep removes only what is ours, has our name, is no link, and has no living owner.
+//! - A kernel without landlock or seccomp is reported, but is not an error. Callers that insist
+//!   check [`Confined::missing`].
+//! - Rights that were taken away never come back, not even to the process itself.
+//! - A sweep removes only directories that belong to this user, have the right name, are not links,
+//!   and have no living owner.
 //!
 //! # Threads
 //! Landlock confines the thread that calls [`enter`] and those that it starts afterwards. So enter

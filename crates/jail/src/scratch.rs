@@ -7,34 +7,34 @@ use std::time::Duration;
 
 use crate::Error;
 
-/// How the names of scratch directories begin.
+/// Prefix of the names of scratch directories.
 pub const PREFIX: &str = "hushwing-";
 
-/// The file in it that its owner holds locked for as long as it lives. The system lets go of a dead
-/// owner's lock.
+/// The lock file, which the owner holds locked as long as it lives. The system releases the lock of
+/// a dead owner.
 const LOCK: &str = "lock";
 
-/// Directories that one sweep removes at most: whoever fills the temporary directory must not hold
-/// us up.
+/// Most directories that one sweep removes. Somebody who fills the temporary directory must not
+/// hold up the start.
 const SWEEP: usize = 1024;
 
-/// Attempts to remove a directory in which threads that are about to end still make files.
+/// Attempts to remove a directory, in which threads that are about to end may still create files.
 const ATTEMPTS: u32 = 20;
 
-/// Attempts to make a directory while somebody else sweeps.
+/// Attempts to create a directory while another process sweeps.
 const TRIES: u32 = 16;
 
 /// A directory for this process alone, mode 0700. Removed with all that is in it when dropped.
 #[derive(Debug)]
 pub struct Scratch {
     path: PathBuf,
-    /// Locked. Last to be dropped: the directory must be gone before another may take it for
-    /// abandoned.
+    /// The locked file. It is dropped last: the directory must be gone before a sweep could take it
+    /// for abandoned.
     _lock: File,
 }
 
 impl Scratch {
-    /// Makes one in [`Scratch::base`], after a sweep there.
+    /// Sweeps [`Scratch::base`] and creates a directory there.
     ///
     /// # Errors
     /// [`Error::Scratch`].
@@ -42,7 +42,7 @@ impl Scratch {
         Scratch::new_in(&Scratch::base())
     }
 
-    /// Makes one in `base`, after a sweep there.
+    /// Sweeps `base` and creates a directory there.
     ///
     /// # Errors
     /// [`Error::Scratch`].
@@ -56,7 +56,7 @@ impl Scratch {
             let made = builder.tempdir_in(base).map_err(Error::Scratch)?;
             match lock_new(&made.path().join(LOCK)) {
                 Ok(Some(lock)) => return Ok(Scratch { path: made.keep(), _lock: lock }),
-                // A sweep saw it before it had a lock, and took it for abandoned.
+                // A sweep saw it before it was locked and took it for abandoned.
                 Ok(None) => {}
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 Err(e) => return Err(Error::Scratch(e)),
@@ -145,15 +145,15 @@ fn remove_abandoned(path: &Path) -> bool {
     );
     match options.open(path.join(LOCK)) {
         Ok(lock) => lock.try_lock().is_ok() && remove(path).is_ok(),
-        // Its owner died between two steps, or is about to lock it: an empty one can go either way,
-        // a full one is not ours.
+        // Its owner died between two steps or is about to lock it. If it is empty, removing it does
+        // no harm; if not, it is somebody else's.
         Err(e) if e.kind() == io::ErrorKind::NotFound => std::fs::remove_dir(path).is_ok(),
         Err(_) => false,
     }
 }
 
-/// Removes the directory, the lock file last: what is left after a crash in here is still known as
-/// ours.
+/// Removes the directory, the lock file last, so that the remains of a crash in here can still be
+/// recognised.
 fn remove(path: &Path) -> io::Result<()> {
     for entry in std::fs::read_dir(path)? {
         let entry = entry?;

@@ -7,14 +7,14 @@
 //! - [`available`]: whether this machine can do it
 //!
 //! # Not in this crate
-//! Anything of ours that speaks (`net::lan`); anything that ships.
+//! The program's own LAN code (`net::lan`), or anything else that ships.
 //!
 //! # Invariants
 //! - The machine's own network is neither touched nor reachable: all interfaces are made inside
 //!   namespaces, and there is no default route.
-//! - All is removed when the [`Lab`] is dropped, processes inside too; what a killed test left, the
-//!   next one removes.
-//! - Whatever fails panics and says what: this is for tests.
+//! - Everything is removed when the [`Lab`] is dropped, including processes inside. The next test
+//!   removes what a killed test left.
+//! - Every failure panics and says what failed, since this is for tests.
 
 mod capture;
 mod lab;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use rand::{Rng, RngExt as _};
 
-/// Exponential back-off with jitter over the whole range, so that a crowd does not come back at one
-/// time.
+/// Exponential back-off with jitter over the whole range, so that many clients do not come back at
+/// the same moment.
 #[derive(Debug, Clone)]
 pub(crate) struct Backoff {
     min: Duration,

@@ -1,15 +1,15 @@
-//! Cuts a byte stream into frames, however the bytes come.
+//! Cuts a byte stream into frames, whatever pieces the bytes come in.
 
 use wire::frame::{HEADER_LEN, Header, PACKET_PREFIX, REPLY_PREFIX};
 use wire::{Error, Frame, FrameKind};
 
-/// Most that is reserved for a raw body before its bytes have come.
+/// Most room reserved for a raw body before its bytes have arrived, bytes.
 const FIRST_RESERVE: usize = 16 * 1024;
-/// Capacity of the reused body buffer that an idle link may keep.
+/// Capacity of the reused body buffer that an idle link may keep, bytes.
 const KEEP: usize = 1024;
 
 /// An incremental frame parser. Raw bodies (packets, replies, documents) are collected in the
-/// vector that the frame will own; others are parsed where they lie when they came in one piece.
+/// vector that the frame will own. Other bodies are parsed in place if they arrived in one piece.
 #[derive(Default)]
 pub(crate) struct Decoder {
     header: [u8; HEADER_LEN],
@@ -42,15 +42,15 @@ impl Decoder {
         self.current.map_or(0, |h| h.body_len())
     }
 
-    /// Frees what an idle link need not hold.
+    /// Frees memory that an idle link does not need.
     pub(crate) fn trim(&mut self) {
         if !self.in_frame() && self.body.capacity() > KEEP {
             self.body = Vec::new();
         }
     }
 
-    /// Takes bytes up to the end of one frame: how many were used, and the frame if it is complete.
-    /// After an error the stream is lost.
+    /// Takes bytes up to the end of one frame. Returns how many were used, and the frame if it is
+    /// complete. After an error the stream is unusable.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(usize, Option<Frame>), Error> {
         let mut rest = bytes;
         let header = match self.current {
@@ -103,8 +103,8 @@ impl Decoder {
         Ok(Some(frame))
     }
 
-    /// Room for `more` bytes of a body of `len`: at once for a packet of usual size, else no more
-    /// than as much again as has come.
+    /// Makes room for `more` bytes of a body of `len`: at once for a packet of usual size,
+    /// otherwise at most as much again as has arrived. So a header alone cannot claim memory.
     fn reserve(&mut self, len: usize, more: usize) {
         let have = self.body.len();
         if more > 0 && self.body.capacity().saturating_sub(have) < more {

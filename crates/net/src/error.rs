@@ -1,4 +1,4 @@
-//! What can go wrong with a link.
+//! Errors of links.
 
 use std::io;
 
@@ -11,13 +11,13 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Another program listens there already.
+    /// Another program already listens on the port.
     #[error("port {port} is already in use")]
     PortInUse {
         /// The port that was asked for.
         port: u16,
     },
-    /// The system does not let this user listen there.
+    /// This user may not listen on the port.
     #[error("no permission to listen on port {port}")]
     PortNotPermitted {
         /// The port that was asked for.
@@ -32,26 +32,26 @@ pub enum Error {
     /// Nobody listens at the other end.
     #[error("connection refused: nobody listens there")]
     Refused,
-    /// There is no way to the other end.
+    /// There is no route to the other end.
     #[error("no route to the other side")]
     Unreachable,
-    /// No connection came about in time.
+    /// The connection attempt timed out.
     #[error("no answer in time")]
     ConnectTimeout,
-    /// The connection stands, but the handshake did not finish in time.
+    /// The connection was made, but the handshake did not finish in time.
     #[error("the handshake did not finish in time")]
     HandshakeTimeout,
     /// The other side closed during the handshake: it is full, or something else listens there.
     #[error("closed during the handshake: the other side is full or is no Hushwing node")]
     HandshakeClosed,
-    /// Whoever answered does not hold the expected key (`LINK-002`).
+    /// The other end does not hold the expected key (`LINK-002`).
     #[error("another key than the expected one answered")]
     WrongKey,
     /// The other side does not speak this protocol: TLS 1.3, X25519MLKEM768, raw Ed25519 keys, the
     /// ALPN name.
     #[error("the other side does not speak this protocol")]
     Protocol,
-    /// A frame is not what its header or its type demands.
+    /// A frame is malformed.
     #[error(transparent)]
     Frame(#[from] wire::Error),
     /// The link ended in the middle of a frame.
@@ -63,19 +63,19 @@ pub enum Error {
     /// No frame came for the idle time (`LINK-007`).
     #[error("no frame came for too long")]
     IdleTimeout,
-    /// The other side takes nothing (`LINK-008`).
+    /// The other side does not read (`LINK-008`).
     #[error("the other side takes no data")]
     WriteTimeout,
-    /// The link broke without a goodbye, or is used after it ended.
+    /// The link broke without a goodbye, or was used after it ended.
     #[error("the link broke")]
     Broken,
     /// The system refused an operation on the socket.
     #[error("the system refused: {0}")]
     Io(io::ErrorKind),
-    /// Tor does not do it.
+    /// Tor failed.
     #[error(transparent)]
     Tor(#[from] crate::tor::TorError),
-    /// Our own configuration of TLS is wrong.
+    /// The configuration of TLS is wrong, which is a bug.
     #[error("internal: {0}")]
     Bug(&'static str),
 }
@@ -98,7 +98,7 @@ impl Error {
         }
     }
 
-    /// From an attempt to listen on `port`.
+    /// The error of an attempt to listen on `port`.
     #[must_use]
     pub fn listen(error: &io::Error, port: u16) -> Self {
         match error.kind() {
@@ -109,7 +109,7 @@ impl Error {
         }
     }
 
-    /// From an attempt to connect.
+    /// The error of an attempt to connect.
     pub(crate) fn dial(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Error::Refused,
@@ -122,7 +122,7 @@ impl Error {
         }
     }
 
-    /// From a handshake.
+    /// The error of a handshake.
     pub(crate) fn handshake(error: &io::Error) -> Self {
         match tls_cause(error) {
             Some(rustls::Error::InvalidCertificate(_)) => Error::WrongKey,
@@ -131,7 +131,7 @@ impl Error {
         }
     }
 
-    /// From reading or writing on an established link.
+    /// The error of reading or writing on an established link.
     pub(crate) fn stream(error: &io::Error) -> Self {
         match tls_cause(error) {
             Some(_) => Error::Protocol,

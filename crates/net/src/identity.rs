@@ -15,19 +15,19 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// From a seed, 32 bytes.
+    /// Makes the key pair of a 32-byte seed.
     #[must_use]
     pub fn from_seed(seed: &[u8; 32]) -> Self {
         let mut id = [0; 32];
-        // Every seed of 32 bytes is a key, so that the error does not occur; were it to, the zero
-        // key that is left has no known seed and every handshake fails.
+        // Every seed of 32 bytes is a key, so this cannot fail. If it did, the zero public key
+        // would remain, and every handshake would fail.
         if let Ok(pair) = Ed25519KeyPair::from_seed_unchecked(seed) {
             id.copy_from_slice(pair.public_key().as_ref());
         }
         Identity { seed: Zeroizing::new(*seed), id: NodeId::new(id) }
     }
 
-    /// A new one.
+    /// Draws a new key pair.
     #[must_use]
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
         let mut seed = Zeroizing::new([0; 32]);
@@ -41,7 +41,7 @@ impl Identity {
         self.id
     }
 
-    /// The seed, 32 bytes: for the owner's state directory, and for what else this key signs.
+    /// The 32-byte seed, for storing and for signing other things with this key.
     #[must_use]
     pub fn seed(&self) -> &[u8; 32] {
         &self.seed

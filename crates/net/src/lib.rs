@@ -19,7 +19,7 @@
 //! - No name is ever resolved: a [`wire::Address`] is an IP address and a port.
 //! - A peer whose key is not the expected one receives no frame and delivers none.
 //! - Nothing is allocated for a frame before its header is accepted, and then no more than about
-//!   twice what has arrived; an idle link holds no buffer of ours.
+//!   twice what has arrived; an idle link holds no buffer.
 //! - Every wait on the other side has a limit ([`LinkLimits`]).
 //! - No error, log line or `Debug` contains a key, an id, an address or a byte of a frame.
 

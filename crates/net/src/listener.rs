@@ -224,7 +224,7 @@ impl Acceptor {
             if oldest_first.len() >= self.limits.max_handshakes
                 && let Some(oldest) = oldest_first.pop_front()
             {
-                // Honest handshakes take milliseconds: whoever is oldest stalls.
+                // Honest handshakes take milliseconds, so the oldest one is stalling.
                 oldest.abort();
             }
             oldest_first.push_back(handshakes.spawn(self.handshake(stream, permit)));

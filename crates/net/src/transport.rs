@@ -1,4 +1,4 @@
-//! What carries a link's bytes below TLS.
+//! Transports: what carries a link's bytes below TLS.
 
 use std::io;
 use std::pin::{Pin, pin};
@@ -16,7 +16,7 @@ pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for T {}
 
-/// How a link's transport is made.
+/// How to make a link's transport.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Dialer {
     /// TCP from this machine. Onion addresses are out of reach.
@@ -24,14 +24,13 @@ pub enum Dialer {
     Direct,
     /// Everything through Tor. Never opens a socket of its own.
     Tor(TorDialer),
-    /// Onion addresses through Tor, IP addresses straight: for nodes whose own address is no
-    /// secret.
+    /// Onion addresses through Tor, IP addresses directly: for nodes whose own address is public.
     Split(TorDialer),
 }
 
 impl Dialer {
-    /// The address to use of a node that has several: the first that this dialer reaches, onion
-    /// addresses before others when everything goes through Tor.
+    /// Chooses one of a node's addresses: the first that this dialer can reach, with onion
+    /// addresses first when everything goes through Tor.
     #[must_use]
     pub fn pick(&self, addresses: &[Address]) -> Option<Address> {
         let ip = addresses.iter().find(|a| !a.is_onion());
@@ -67,7 +66,7 @@ impl Dialer {
         }
     }
 
-    /// The Tor through which this address is dialled, if it is.
+    /// The Tor that this address is dialled through, if any.
     #[must_use]
     pub fn tor_for(&self, address: &Address) -> Option<&TorDialer> {
         match self {
@@ -78,17 +77,17 @@ impl Dialer {
     }
 }
 
-/// Frames are coalesced by the writer, so that the kernel has nothing to wait for.
+/// Switches Nagle's algorithm off: the writer coalesces frames itself.
 pub(crate) fn prepare(stream: &TcpStream) {
-    // It fails only on a socket that is already dead, which the next read tells.
+    // This fails only on a dead socket, as the next read will show.
     let _ = stream.set_nodelay(true);
 }
 
-/// What one read takes from the socket, bytes.
+/// Most bytes of one read from the socket.
 const READ_BUFFER: usize = 128 * 1024;
 
 /// Reads large pieces from the socket, since `rustls` asks for 4 KiB at a time. Holds no buffer
-/// while nothing is there to read.
+/// while there is nothing to read.
 pub(crate) struct Buffered {
     io: Box<dyn Transport>,
     buffer: Vec<u8>,

@@ -15,9 +15,9 @@ use crate::link::Shared;
 use crate::transport::Buffered;
 use crate::{Error, LinkLimits, Result};
 
-/// Bytes of frames that are collected before [`LinkWriter::feed`] sends them by itself.
+/// How many bytes of frames [`LinkWriter::feed`] collects before it sends them.
 const HIGH_WATER: usize = 112 * 1024;
-/// Capacity that the buffer of a link with nothing to send may keep.
+/// Capacity that the buffer of an idle link may keep, bytes.
 const KEEP: usize = 1024;
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -26,10 +26,10 @@ const GOODBYE: Duration = Duration::from_secs(1);
 pub struct LinkWriter {
     shared: Arc<Shared>,
     write_timeout: Duration,
-    /// Frames fed and not yet taken by TLS: the bytes from `position` on.
+    /// Frames that were fed and not yet passed to TLS: the bytes from `position` on.
     buffer: Vec<u8>,
     position: usize,
-    /// Length of the last batch, which the next is likely to have.
+    /// Length of the last batch, as a guess for the next one.
     last_batch: usize,
     failed: Option<Error>,
 }
@@ -61,11 +61,11 @@ impl LinkWriter {
         self.flush().await
     }
 
-    /// Queues one frame, and sends what is queued when that is much. When the future is dropped,
-    /// the frame is queued all the same.
+    /// Queues one frame, and sends the queue when it has grown long. The frame is queued even if
+    /// the future is dropped.
     ///
     /// # Errors
-    /// [`Error::Frame`]: the frame is over its limit and nothing of it was queued; the link goes on.
+    /// [`Error::Frame`]: the frame is over its limit and was not queued; the link goes on.
     /// [`Error::WriteTimeout`], [`Error::Broken`], [`Error::Protocol`]: the link has ended.
     pub async fn feed(&mut self, frame: &Frame) -> Result<()> {
         if let Some(error) = self.failed {
@@ -81,7 +81,7 @@ impl LinkWriter {
         Ok(())
     }
 
-    /// Sends all that is queued. Returns when the kernel has it.
+    /// Sends everything queued. Returns when the kernel has taken it.
     ///
     /// # Errors
     /// [`Error::WriteTimeout`], [`Error::Broken`], [`Error::Protocol`].
@@ -93,7 +93,7 @@ impl LinkWriter {
         self.step(|stream, _, cx| stream.poll_flush(cx).map_ok(|()| 0)).await.map(|_| ())
     }
 
-    /// Sends all that is queued and a goodbye, so that the other side's reader ends with `None`.
+    /// Sends everything queued and a goodbye, which ends the other side's reader with `None`.
     ///
     /// # Errors
     /// As [`LinkWriter::flush`].
@@ -103,7 +103,7 @@ impl LinkWriter {
         self.step(|stream, _, cx| stream.poll_shutdown(cx).map_ok(|()| 0)).await.map(|_| ())
     }
 
-    /// Hands the buffer to TLS.
+    /// Passes the buffer to TLS.
     async fn drain(&mut self) -> Result<()> {
         let len = self.buffer.len();
         while self.position < len {
@@ -118,7 +118,7 @@ impl LinkWriter {
         Ok(())
     }
 
-    /// One step that ends as soon as the other side takes anything.
+    /// One step, which ends as soon as the other side takes any bytes.
     async fn step(
         &mut self,
         mut action: impl FnMut(

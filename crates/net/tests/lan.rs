@@ -18,7 +18,7 @@ use tokio::io::AsyncBufReadExt;
 const PUPPET: &str = "LAN_TEST_PUPPET";
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A process of ours on a machine of the lab.
+/// A process of this test on a machine of the lab.
 struct Puppet {
     child: Child,
     orders: ChildStdin,
@@ -120,20 +120,7 @@ impl Stage {
                     .collect::<Vec<_>>()
                     .join(", ")
             }
-            ["open", ref name @ ..] => {
-                let (beacons, warnings) = Beacons::open(
-                    &lan::interfaces(&Stage::allowed(name.first().copied())).unwrap(),
-                );
-                let beacons = Arc::new(beacons);
-                self.beacons = Some(beacons.clone());
-                tokio::spawn(async move {
-                    loop {
-                        let (bytes, from) = beacons.recv().await;
-                        println!("> heard {} from {from}", String::from_utf8_lossy(&bytes));
-                    }
-                });
-                warnings.join("; ")
-            }
+            ["open", ref name @ ..] => self.open(name.first().copied()),
             ["say", text] => {
                 let beacons = self.beacons.as_ref().unwrap();
                 for source in beacons.sources() {
@@ -147,7 +134,7 @@ impl Stage {
                 beacons.send(beacons.sources()[0], &long).await.unwrap();
                 String::new()
             }
-            // Not by way of ours.
+            // From a plain socket, as another program would.
             ["shout", from, text] => {
                 let socket = UdpSocket::bind((from.parse::<IpAddr>().unwrap(), 0)).unwrap();
                 socket.send_to(text.as_bytes(), (lan::GROUP_V4, lan::BEACON_PORT)).unwrap();
@@ -158,48 +145,61 @@ impl Stage {
                 self.held.push(held);
                 String::new()
             }
-            ["listen"] => {
-                let all = lan::interfaces(&Allowed::Private).unwrap();
-                let (port, listeners) =
-                    lan::listen(&identity(self.n), &all, ListenerLimits::default()).await.unwrap();
-                for listener in listeners {
-                    assert_eq!(listener.local_addr().port(), port);
-                    let listener = Arc::new(listener);
-                    self.listeners.push(listener.clone());
-                    tokio::spawn(async move {
-                        while let Ok(incoming) = listener.accept().await {
-                            let who =
-                                (1..9).find(|n| incoming.peer == Some(identity(*n).node_id()));
-                            println!("> link of {who:?}");
-                            std::mem::forget(incoming.link);
-                        }
-                    });
-                }
-                format!("{port} {}", self.listeners.len())
-            }
-            ["dial", to, who] => {
-                let expect = identity(who.parse().unwrap()).node_id();
-                match lan::dial(
-                    to.parse().unwrap(),
-                    expect,
-                    &identity(self.n),
-                    &LinkLimits::default(),
-                )
-                .await
-                {
-                    Ok(link) => {
-                        self.links.push(link);
-                        "linked".to_owned()
-                    }
-                    Err(error) => error.to_string(),
-                }
-            }
+            ["listen"] => self.listen().await,
+            ["dial", to, who] => self.dial(to, who).await,
             ["probe"] => {
                 let all = lan::interfaces(&Allowed::Private).unwrap();
                 let probe = lan::probe(&all[0]).await;
                 format!("{:?} {}", probe.multicast, probe.tcp)
             }
             _ => panic!("what is {order}?"),
+        }
+    }
+
+    /// Opens beacons, and prints what they hear from then on.
+    fn open(&mut self, name: Option<&str>) -> String {
+        let (beacons, warnings) = Beacons::open(&lan::interfaces(&Stage::allowed(name)).unwrap());
+        let beacons = Arc::new(beacons);
+        self.beacons = Some(beacons.clone());
+        tokio::spawn(async move {
+            loop {
+                let (bytes, from) = beacons.recv().await;
+                println!("> heard {} from {from}", String::from_utf8_lossy(&bytes));
+            }
+        });
+        warnings.join("; ")
+    }
+
+    /// Listens on all private interfaces, and prints who links.
+    async fn listen(&mut self) -> String {
+        let all = lan::interfaces(&Allowed::Private).unwrap();
+        let (port, listeners) =
+            lan::listen(&identity(self.n), &all, ListenerLimits::default()).await.unwrap();
+        for listener in listeners {
+            assert_eq!(listener.local_addr().port(), port);
+            let listener = Arc::new(listener);
+            self.listeners.push(listener.clone());
+            tokio::spawn(async move {
+                while let Ok(incoming) = listener.accept().await {
+                    let who = (1..9).find(|n| incoming.peer == Some(identity(*n).node_id()));
+                    println!("> link of {who:?}");
+                    std::mem::forget(incoming.link);
+                }
+            });
+        }
+        format!("{port} {}", self.listeners.len())
+    }
+
+    async fn dial(&mut self, to: &str, who: &str) -> String {
+        let expect = identity(who.parse().unwrap()).node_id();
+        match lan::dial(to.parse().unwrap(), expect, &identity(self.n), &LinkLimits::default())
+            .await
+        {
+            Ok(link) => {
+                self.links.push(link);
+                "linked".to_owned()
+            }
+            Err(error) => error.to_string(),
         }
     }
 }

@@ -150,7 +150,7 @@ async fn a_private_tor_that_is_killed_comes_back_with_its_service() {
     let mut stream = dial(&dialer, service.address(PORT)).await;
     goes_both_ways(&mut *stream).await;
 
-    let [pid] = processes(&dir)[..] else { panic!("one tor of ours runs") };
+    let [pid] = processes(&dir)[..] else { panic!("one tor of this test runs") };
     let mut status = private.status();
     assert!(
         std::process::Command::new("kill")

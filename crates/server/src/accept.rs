@@ -6,7 +6,7 @@ use net::{Incoming, Listener};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Serves each link in a task of its own until it ends or everything stops.
+/// Serves each link in a task of its own, until the link or the role ends.
 pub(crate) async fn accept<F>(
     listener: Listener,
     tasks: TaskTracker,
@@ -30,7 +30,7 @@ pub(crate) async fn accept<F>(
                     });
                 }
                 Err(error) => {
-                    // Out of file descriptors, most likely: let some close.
+                    // Most likely out of file descriptors: wait until some are closed.
                     tracing::warn!(%error, "cannot accept");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }

@@ -1,4 +1,4 @@
-//! Settings of the three roles: a commented file each, unknown keys refused.
+//! Settings of the three roles. Each has a commented example file; unknown keys are refused.
 
 use std::net::SocketAddr;
 
@@ -118,11 +118,11 @@ pub struct HubConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MetricsAccess {
-    /// Programs of this machine that ask straight, not through a proxy or an onion service.
+    /// Programs on this machine that ask directly, not through a proxy or an onion service.
     Loopback,
     /// Nobody.
     Off,
-    /// Everybody who reaches the face.
+    /// Everybody who can reach the HTTP port.
     All,
 }
 
@@ -152,10 +152,10 @@ impl Default for HubConfig {
 }
 
 impl HubConfig {
-    /// After which idle time a direct link gets a dummy.
+    /// The idle time after which a direct link gets a dummy.
     ///
     /// # Errors
-    /// [`Error::Config`] when the setting is no span of up to a day.
+    /// [`Error::Config`] when the setting is not a span of up to a day.
     pub fn dummies(&self) -> Result<Option<Span>, Error> {
         let bad = || {
             Error::Config(
@@ -233,7 +233,7 @@ impl DirectoryConfig {
     /// The geometry, mixing and path parts of the documents this directory will sign.
     ///
     /// # Errors
-    /// [`Error::Config`] that says which setting is out of its range.
+    /// [`Error::Config`] names the setting that is out of range.
     pub fn parameters(&self) -> Result<(GeometrySpec, Mixing, PathPolicy), Error> {
         let bad = |what: &str| Err(Error::Config(what.to_owned()));
         if !(1..=86_400).contains(&self.epoch_seconds) {
@@ -288,7 +288,7 @@ impl DirectoryConfig {
     }
 }
 
-/// A region setting as the document wants it.
+/// Parses a region setting for the document.
 ///
 /// # Errors
 /// [`Error::Config`].

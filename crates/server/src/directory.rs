@@ -20,7 +20,7 @@ use crate::accept::accept;
 use crate::config::DirectoryConfig;
 use crate::node::{Doors, OnionDoor, doors};
 
-/// How often the assembler is asked whether a document is due.
+/// How often to check whether a document is due.
 const TICK: Duration = Duration::from_millis(50);
 
 /// A signed document, ready to be sent.
@@ -36,9 +36,9 @@ struct Published {
 /// A running directory.
 #[derive(Debug)]
 pub struct Directory {
-    /// What nodes and links need to know of it.
+    /// What nodes and links need in order to find and trust it.
     pub pointer: NetworkPointer,
-    /// The token that admits nodes.
+    /// The token with which nodes register.
     pub token: AdmissionToken,
     published: watch::Receiver<Option<Arc<Published>>>,
     shared: Arc<Shared>,
@@ -53,7 +53,7 @@ struct Shared {
     links: Mutex<HashMap<NodeId, u32>>,
     published: watch::Sender<Option<Arc<Published>>>,
     clock: Clock,
-    /// Clients that get the document, sealed; with none everybody gets it plainly.
+    /// Clients that get the document, sealed. If empty, everybody gets it unsealed.
     enrolled: HashMap<EnrolmentId, EnrolledKey>,
 }
 
@@ -82,7 +82,7 @@ impl Directory {
         Directory::start_with(dir, config, Some(config.listen), None).await
     }
 
-    /// As [`Directory::start`], listening on an address, an onion service, or both: the pointer
+    /// Like [`Directory::start`], but listens on an address, an onion service, or both. The pointer
     /// names each.
     ///
     /// # Errors
@@ -146,7 +146,7 @@ impl Directory {
         Ok(Directory { pointer, token, published, shared, stop, tasks, _service: service })
     }
 
-    /// Returns when a document lists at least so many relays and hubs.
+    /// Waits until a document lists at least this many relays and hubs.
     pub async fn lists(&self, relays: usize, hubs: usize) {
         let mut published = self.published.clone();
         let enough = |p: &Option<Arc<Published>>| {
@@ -156,19 +156,19 @@ impl Directory {
         let _ = published.wait_for(enough).await;
     }
 
-    /// Returns when the document's nodes are as wanted.
+    /// Waits until the document's nodes satisfy `wanted`.
     pub async fn lists_nodes(&self, wanted: impl Fn(&BTreeSet<NodeId>) -> bool) {
         let mut published = self.published.clone();
         let _ = published.wait_for(|p| p.as_ref().is_some_and(|p| wanted(&p.nodes))).await;
     }
 
-    /// Leaves these nodes out of all further documents; their links stay, and what is under way is
-    /// forwarded.
+    /// Leaves these nodes out of all further documents. Their links stay, and they still forward
+    /// packets that are under way.
     pub fn retire(&self, nodes: &[NodeId]) {
         self.shared.assembler().retire(self.shared.clock.now(), nodes);
     }
 
-    /// Stops.
+    /// Stops all tasks and closes the listeners.
     pub async fn stop(&self) {
         self.stop.cancel();
         self.tasks.close();
@@ -176,7 +176,7 @@ impl Directory {
     }
 }
 
-/// The enrolled clients of the settings, by the names that they ask with.
+/// The enrolled clients in the settings, by the ids that they ask with.
 fn enrolled(texts: &[String]) -> Result<HashMap<EnrolmentId, EnrolledKey>, Error> {
     let parse = |text: &String| {
         let key = EnrolledKey::parse(text).map_err(|_| {
@@ -196,8 +196,8 @@ fn authority_key(state: &StateDir) -> Result<AuthorityKey, Error> {
     Ok(key)
 }
 
-/// Epoch and revision that were last signed: a restart must not sign the same pair twice. Epochs
-/// are counted in their own length, so that a network keeps the length it began with.
+/// Epoch and revision of the last signed document, since a restart must not sign the same pair
+/// again. Epochs are counted in their own length, so a network cannot change that length.
 fn last_published(state: &StateDir, epoch_ms: u64) -> Result<Option<(u64, u32)>, Error> {
     let Some(bytes) = state.read("published")? else { return Ok(None) };
     let (epoch, revision, length): (u64, u32, u64) =
@@ -285,18 +285,18 @@ impl Drop for Presence<'_> {
     }
 }
 
-/// To whom a link's documents go.
+/// Who reads the documents on a link.
 #[derive(Clone, Copy)]
 enum Audience<'a> {
-    /// Whoever may read them as they are.
+    /// Somebody who gets them unsealed.
     Plain,
     /// An enrolled client.
     Client(&'a EnrolledKey),
 }
 
 impl Shared {
-    /// Whom a credential makes of an asker. The token of a node counts on a link that proves an
-    /// identity only.
+    /// What a credential entitles the asker to. A node's token counts only on a link that proves an
+    /// identity.
     fn audience(
         &self,
         peer: Option<NodeId>,
@@ -317,7 +317,7 @@ impl Shared {
     }
 }
 
-/// The frame that brings a document to its reader.
+/// The frame that carries a document to its reader.
 fn bring(audience: Audience<'_>, published: &Published) -> Frame {
     match audience {
         Audience::Plain => Frame::Document(published.bytes.clone()),
@@ -356,8 +356,8 @@ async fn serve(incoming: Incoming, shared: &Shared) {
                     Some(match audience {
                         Err(reason) => Frame::Refused(reason),
                         Ok(audience) => {
-                            // Whoever has asked once is told of each newer document while the link
-                            // lasts.
+                            // After the first request, each newer document is sent as long as the
+                            // link lasts.
                             subscribed = Some(audience);
                             let current = published.borrow_and_update().clone();
                             match current {
@@ -401,8 +401,8 @@ fn register(
     };
     let mut assembler = shared.assembler();
     match assembler.register(now, token, &signed) {
-        // The link proves the identity that the descriptor claims, or nobody could be marked
-        // present.
+        // The link must prove the identity in the descriptor, or a node could be marked present by
+        // somebody else's link.
         Ok(node) if Some(node) == peer => {
             assembler.presence(now, node, true);
             Frame::Registered(assembler.epoch(now))

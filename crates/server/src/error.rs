@@ -1,8 +1,8 @@
-//! What can stop a role from starting or running.
+//! Errors that keep a role from starting or running.
 
 use wire::ErrorKind;
 
-/// Why a role cannot go on. Never contains an address, a key or an id.
+/// Why a role stopped. Never contains an address, a key or an id.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -25,22 +25,22 @@ pub enum Error {
     /// A file of the state directory is not what it should be.
     #[error("{0} in the state directory is damaged")]
     Damaged(&'static str),
-    /// The box store refuses.
+    /// The box store failed.
     #[error("box store: {0}")]
     Store(#[from] hub::store::StoreError),
     /// A link or listener failed.
     #[error(transparent)]
     Net(#[from] net::Error),
-    /// Mixing, epochs or documents.
+    /// Mixing, epochs or documents failed.
     #[error(transparent)]
     Mix(#[from] mix::Error),
-    /// A pool's relays did not come up.
+    /// The relays of a pool did not come up.
     #[error("{0}")]
     Pool(&'static str),
-    /// The directory refused us.
+    /// The directory refused this node.
     #[error("the directory refuses: {0}")]
     Refused(&'static str),
-    /// A task of ours ended that never should.
+    /// A task ended that should run for ever.
     #[error("internal: {0}")]
     Bug(&'static str),
 }

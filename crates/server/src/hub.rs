@@ -273,7 +273,7 @@ impl Worker {
                 tracing::error!(%error, "the box store refuses");
             }
             self.hub.tick(now);
-            // Before anybody is answered, so that whoever was can see it counted.
+            // Before the answers go out, so that everybody who has one can see it counted.
             self.count();
             while let Some((ask, response)) = self.hub.poll() {
                 if let Some(Asked::Direct { link, .. }) = self.asked.get(&ask) {
@@ -301,7 +301,7 @@ impl Worker {
         }
     }
 
-    /// How full the hub is, for whoever watches it.
+    /// How full the hub is, for monitoring.
     fn count(&self) {
         let usage = self.hub.store().usage();
         let stats = &self.stats;

@@ -1,9 +1,9 @@
-//! A pool of ephemeral relays beside a directory: at each cycle new ones come before the old ones
-//! go.
+//! A pool of ephemeral relays next to a directory. In each cycle new relays start before the old
+//! ones stop.
 //!
-//! What makes a relay is the caller's: the pool knows no addresses, so that a relay may listen on a
-//! port or be an onion service. Each has keys of its own, in a directory of its own, which is
-//! erased when it stops.
+//! The caller makes the relays. The pool knows no addresses, so a relay may listen on a port or be
+//! an onion service. Each relay has its own keys in its own directory, which is erased when it
+//! stops.
 
 mod scratch;
 
@@ -20,25 +20,26 @@ use wire::{Address, NodeId};
 pub use self::scratch::Scratch;
 use crate::{Directory, Error, Node};
 
-/// What a pool must know.
+/// Settings of a pool.
 #[derive(Debug, Clone)]
 pub struct PoolConfig {
-    /// Relays at one time, between two cycles.
+    /// Number of relays between cycles.
     pub nodes: usize,
-    /// Where the relays' own directories are made.
+    /// Where the relays' directories are created.
     pub base: PathBuf,
-    /// How long new relays may take until the document lists them.
+    /// How long to wait for the document to list new relays.
     pub patience: Duration,
-    /// How long old relays go on once no document names them: what is under way then still passes.
+    /// How long old relays keep running after no document names them, so that packets under way
+    /// still pass.
     pub grace: Duration,
 }
 
-/// What a new relay is to be made with.
+/// What to make a new relay with.
 #[derive(Debug, Clone)]
 pub struct Seedling {
     /// Its own, empty directory.
     pub dir: PathBuf,
-    /// How it processes tallies: drawn at random.
+    /// Its digest for tallies, drawn at random.
     pub processing: Processing,
 }
 
@@ -54,7 +55,7 @@ pub struct Pool<F> {
     config: PoolConfig,
     make: F,
     members: Vec<Member>,
-    /// Not in use yet: listed by no document, or by one that lists the old ones as well.
+    /// Not in use yet: no document lists them, or it still lists the old ones as well.
     coming: Vec<Member>,
     leaving: Vec<Member>,
 }
@@ -70,7 +71,7 @@ where
     F: Fn(Seedling) -> Made,
     Made: Future<Output = Result<Node, Error>> + Send + 'static,
 {
-    /// Starts the first relays; returns when the directory lists them.
+    /// Starts the first relays and waits until the directory lists them.
     ///
     /// # Errors
     /// Those of `make`; [`Error::Pool`] when the relays are not listed in time.
@@ -99,14 +100,15 @@ where
         }
     }
 
-    /// One cycle: new relays come, a document names them and not the old ones, these pass on what
-    /// is under way, then they stop and are erased. When the new ones do not come up in time, the
-    /// old ones stay. May be dropped while it waits: [`Pool::stop`] stops all there are.
+    /// Runs one cycle: starts new relays, waits for a document that names them and not the old
+    /// ones, lets the old ones finish what is under way, then stops and erases them. If the new
+    /// ones do not come up in time, the old ones stay. It may be dropped while it waits:
+    /// [`Pool::stop`] stops all relays.
     ///
     /// # Errors
     /// Those of `make`; [`Error::Pool`].
     pub async fn cycle(&mut self) -> Result<(), Error> {
-        // What an earlier cycle left undone when it was dropped.
+        // Finish what an earlier cycle left undone when it was dropped.
         end(&mut self.leaving).await;
         end(&mut self.coming).await;
         if let Err(error) = self.bring().await {
@@ -129,7 +131,7 @@ where
 
     /// Starts relays and waits until the document lists them.
     async fn bring(&mut self) -> Result<(), Error> {
-        // Together: an onion service takes its time until it can be found.
+        // All at once, since an onion service takes a while until it can be found.
         let mut starting = JoinSet::new();
         let mut scratches = HashMap::new();
         for _ in 0..self.config.nodes {
@@ -168,7 +170,7 @@ where
     }
 }
 
-/// Stops these, together, and erases what they kept.
+/// Stops these relays, all at once, and erases their directories.
 async fn end(members: &mut Vec<Member>) {
     let mut stopping = JoinSet::new();
     for member in members.iter() {

@@ -1,8 +1,8 @@
 //! A static site: a folder of files, for an onion service.
 //!
-//! Files of the folder and nothing else: no name that begins with a dot, no link that leads out, no
-//! list of a folder unless it was asked for. No answer tells a time, a path or a program of this
-//! machine.
+//! It serves files of the folder and nothing else: no names that start with a dot, no links that
+//! lead out, no list of a folder unless `list` is set. No answer reveals a time, a path or a
+//! program of this machine.
 
 mod list;
 mod path;

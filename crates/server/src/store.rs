@@ -1,5 +1,5 @@
-//! The embedded box store: `fjall`, one keyspace per segment of time, each dropped whole when its
-//! time is over.
+//! The embedded box store, on `fjall`: one keyspace for each segment of time, dropped whole when it
+//! expires.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::ErrorKind;
@@ -20,7 +20,7 @@ const VERSION: &[u8] = b"1";
 const ACCOUNTS: &str = "accounts";
 /// Names of segments: `s` and the segment's end, ms, sixteen hexadecimal digits.
 const SEGMENT_PREFIX: &str = "s";
-/// Block cache, bytes: a hub must fit a Raspberry Pi.
+/// Block cache, bytes. It is small because a hub must fit on a Raspberry Pi.
 const CACHE: u64 = 2 << 20;
 /// Memtable of a segment before it goes to disk, bytes.
 const MEMTABLE: u64 = 4 << 20;
@@ -37,7 +37,7 @@ struct Segment {
     usage: Usage,
 }
 
-/// The embedded store. One process at a time.
+/// The embedded store. One process can open it at a time.
 pub struct FjallStore {
     db: Database,
     accounts: Keyspace,
@@ -68,13 +68,13 @@ impl Account {
 }
 
 impl FjallStore {
-    /// Opens the store in `path`, made when missing.
+    /// Opens the store in `path`, creating it if necessary.
     ///
     /// # Errors
     /// [`StoreError::Locked`] when another process has it, [`StoreError::Refused`],
     /// [`StoreError::Damaged`], [`StoreError::Version`].
     pub fn open(path: &Path, config: &StoreConfig) -> Result<Self, StoreError> {
-        // Where its own files are not what it wrote, the engine may panic instead of saying so.
+        // The engine may panic on damaged files instead of returning an error.
         catch_unwind(AssertUnwindSafe(|| Self::open_unguarded(path, config)))
             .unwrap_or(Err(StoreError::Damaged))
     }
@@ -100,7 +100,7 @@ impl FjallStore {
                         wire::decode(&bytes, "account").map_err(|_| StoreError::Damaged)?;
                     account.usage()
                 }
-                // Made, and never written to.
+                // The segment was created but never written to.
                 None => Usage::default(),
             };
             let boxes = store.keyspace(end)?;
@@ -111,7 +111,8 @@ impl FjallStore {
 
     fn keyspace(&self, end: Timestamp) -> Result<Keyspace, StoreError> {
         let options = || {
-            // Boxes are written once and dropped together: they need not be moved by compactions.
+            // Boxes are written once and dropped together, so compactions would only move them for
+            // nothing.
             KeyspaceCreateOptions::default()
                 .max_memtable_size(MEMTABLE)
                 .with_kv_separation(Some(KvSeparationOptions::default()))
@@ -121,7 +122,7 @@ impl FjallStore {
             .map_err(refuse)
     }
 
-    /// The box with this id, newest segment first: most asked for are recent.
+    /// Finds a box, newest segment first, since most boxes that are asked for are recent.
     fn find(&self, id: &BoxId) -> Result<Option<BoxBytes>, StoreError> {
         for segment in self.segments.values().rev() {
             if let Some(value) = segment.boxes.get(id.as_bytes()).map_err(refuse)? {
@@ -158,8 +159,8 @@ impl BoxStore for FjallStore {
         }
         if !self.segments.contains_key(&end) {
             let boxes = self.keyspace(end)?;
-            // Old segments are written no more: what they hold in memory goes to disk, and their
-            // journals with it.
+            // Nothing more is written to old segments. Flush their memory to disk, so that their
+            // journals can go.
             for older in self.segments.values() {
                 older.boxes.rotate_memtable().map_err(refuse)?;
             }
@@ -167,7 +168,7 @@ impl BoxStore for FjallStore {
         }
         let segment = self.segments.get_mut(&end).ok_or(StoreError::Failed)?;
         let mut usage = segment.usage;
-        // One batch: boxes and account become durable together or not at all.
+        // One batch, so that boxes and account become durable together or not at all.
         let mut batch = self.db.batch().durability(Some(PersistMode::SyncData));
         for (id, new) in &fresh {
             usage.add(new.class, stored_len(new.content.ciphertext()));
@@ -245,7 +246,7 @@ fn segment_end(name: &str) -> Option<Timestamp> {
     u64::from_str_radix(digits, 16).ok().map(Timestamp::from_millis)
 }
 
-/// What the engine's errors mean here; their texts may hold paths and keys and go no further.
+/// Translates the engine's errors. Their texts may hold paths and keys, so they are dropped.
 #[allow(clippy::needless_pass_by_value, reason = "used as map_err argument")]
 fn refuse(error: fjall::Error) -> StoreError {
     match error {

@@ -7,7 +7,7 @@
 //! - [`Control`]: a few words with a control port, so that a test can look at Tor from outside
 //!
 //! # Not in this crate
-//! Any Tor of ours (`net::tor`); anything that ships.
+//! The program's own Tor (`net::tor`), or anything else that ships.
 //!
 //! # Invariants
 //! - Nothing listens, and nothing is dialled, outside 127.0.0.0/8.

@@ -18,7 +18,7 @@ const AUTHORITIES: u8 = 3;
 /// five seconds to start.
 const LEADS: [u64; 4] = [13, 20, 30, 40];
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// How often whoever lacks the directory is told to look again.
+/// How often a node without the directory is told to look again.
 const URGE_EVERY: Duration = Duration::from_secs(1);
 /// From the first consensus until everything must run.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -79,7 +79,7 @@ impl Tornet {
         for lead in LEADS {
             match attempt(dir, options, lead) {
                 // What a first consensus lacks comes only with the next one, minutes later: sooner
-                // done anew.
+                // done again.
                 Err(error @ Error::Incomplete(_)) => last = error,
                 other => return other,
             }

@@ -50,7 +50,7 @@ macro_rules! supervisor {
     };
 }
 
-/// The network of this run: two exits, one bridge. Started by whoever comes first.
+/// The network of this run, with two exits and one bridge. The first test that needs it starts it.
 ///
 /// `None`, and a line SKIPPED, where `tor` is not installed.
 ///
@@ -182,8 +182,8 @@ impl Files {
         let path = self.0.join("log");
         let log = File::create(&path).map_err(Error::io(&path))?;
         let errors = log.try_clone().map_err(Error::io(&path))?;
-        // A group of its own, and no file of ours: whoever runs the tests neither ends it nor waits
-        // for it.
+        // A process group of its own and none of this process's files: the test runner neither ends
+        // it nor waits for it.
         let mut supervisor = Command::new(executable)
             .args(["--exact", "tornet_supervisor", "--nocapture"])
             .env(VARIABLE, &self.0)

@@ -1,10 +1,17 @@
-//! `config.toml`: the settings that a person edits, read strictly and written back without losing a
-//! comment.
+//! `config.toml`: settings that a person edits. They are read strictly and written back without
+//! losing comments.
+
+mod choices;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 
 use toml_edit::{Document, DocumentMut, Item, Value};
 
+pub use self::choices::{
+    AcceptFiles, BoxSizes, Cover, Entry, Floor, Keep, LanUse, Route, Theme, TorEngine,
+};
 use crate::{Error, files, units};
 
 /// Name of the file in a profile's directory.
@@ -17,169 +24,10 @@ const MAX_FILE: usize = 64 * 1024;
 const MAX_NAME_CHARS: usize = 64;
 const MAX_LINK: usize = 8 * 1024;
 
-macro_rules! choice {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum $name { $($(#[$vdoc])* $variant),+ }
-
-        impl $name {
-            /// All choices, as written.
-            pub const WORDS: &'static [&'static str] = &[$($text),+];
-
-            /// From the word in the file.
-            #[must_use]
-            pub fn parse(word: &str) -> Option<Self> {
-                match word { $($text => Some($name::$variant),)+ _ => None }
-            }
-
-            /// The word in the file.
-            #[must_use]
-            pub fn word(self) -> &'static str {
-                match self { $($name::$variant => $text),+ }
-            }
-        }
-    };
-}
-
-choice!(
-    /// How messages travel.
-    Route {
-        /// Through relays.
-        Onion = "onion",
-        /// Straight to the hub.
-        Direct = "direct",
-        /// Through Tor to the hub.
-        Tor = "tor",
-        /// Through Tor to the first relay.
-        TorOnion = "tor+onion",
-    }
-);
-choice!(
-    /// Who speaks Tor.
-    TorEngine {
-        /// The Tor inside the program.
-        Arti = "arti",
-        /// A tor that runs on this machine.
-        System = "system",
-        /// A tor that the program starts for itself.
-        Private = "private",
-        /// Nobody: routes through Tor are not used.
-        Off = "off",
-    }
-);
-choice!(
-    /// Whether neighbours on the local network are looked for.
-    LanUse {
-        /// No.
-        Off = "off",
-        /// Yes, beside the other routes.
-        On = "on",
-        /// Yes, and nothing else is used.
-        Only = "only",
-    }
-);
-choice!(
-    /// How much cover traffic.
-    Cover {
-        /// As the network's document says.
-        Network = "network",
-        /// None.
-        Off = "off",
-        /// Little.
-        Low = "low",
-        /// The usual amount.
-        Normal = "normal",
-    }
-);
-choice!(
-    /// Sizes of the boxes that messages are sealed into, off the onion route.
-    BoxSizes {
-        /// All of one size.
-        Uniform = "uniform",
-        /// The smallest of four sizes.
-        Ladder = "ladder",
-    }
-);
-choice!(
-    /// Which relay comes first.
-    Entry {
-        /// The same for 30 days.
-        Pinned = "pinned",
-        /// Another each time.
-        Random = "random",
-    }
-);
-choice!(
-    /// The routes that new conversations may ever use.
-    Floor {
-        /// All.
-        Anywhere = "anywhere",
-        /// Onion, tor, lan.
-        Hidden = "hidden",
-        /// Onion only.
-        Onion = "onion",
-        /// Tor only.
-        Tor = "tor",
-        /// The local network only.
-        Lan = "lan",
-    }
-);
-choice!(
-    /// What happens to a file that somebody offers.
-    AcceptFiles {
-        /// The person is asked.
-        Ask = "ask",
-        /// Verified contacts' files are fetched, others are asked about.
-        Contacts = "contacts",
-        /// Refused.
-        Never = "never",
-    }
-);
-
-choice!(
-    /// Colours of the full screen in a terminal.
-    Theme {
-        /// Light on dark.
-        Dark = "dark",
-        /// Dark on light.
-        Light = "light",
-        /// The palette of that name.
-        Nord = "nord",
-        /// As much contrast as there is.
-        Contrast = "contrast",
-        /// No colours.
-        Plain = "plain",
-    }
-);
-
-/// How long history stays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Keep {
-    /// Until it is removed by hand.
-    Forever,
-    /// Nothing is written to the disk.
-    Session,
-    /// This long, ms.
-    For(u64),
-}
-
-impl Keep {
-    /// From the word in the file.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Keep> {
-        match word {
-            "forever" => Some(Keep::Forever),
-            "session" => Some(Keep::Session),
-            duration => units::parse_duration(duration).map(Keep::For),
-        }
-    }
-}
-
-/// The settings.
+/// The settings of a profile.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Config {
-    /// A link of the network for new invites; whoever uses it parses it.
+    /// The network for new invites, as text that is parsed when it is used.
     pub network: Option<String>,
     /// How messages travel.
     pub route: Route,
@@ -187,9 +35,9 @@ pub struct Config {
     pub cover: Cover,
     /// Sizes of boxes off the onion route.
     pub box_sizes: BoxSizes,
-    /// How long a box waits before it leaves, off the onion route, from and to ms.
+    /// Range of the random delay before a box leaves, off the onion route, ms.
     pub send_delay: Option<(u64, u64)>,
-    /// After which idle time a dummy leaves, off the onion route, from and to ms.
+    /// Range of the idle time after which a dummy leaves, off the onion route, ms.
     pub dummies: Option<(u64, u64)>,
     /// Which relay comes first.
     pub entry: Entry,
@@ -197,7 +45,7 @@ pub struct Config {
     pub tor: TorEngine,
     /// Whether neighbours on the local network are looked for.
     pub lan: LanUse,
-    /// The interfaces for that, by their names; empty: all that have private addresses only.
+    /// Names of the interfaces for that; empty means all interfaces of private networks.
     pub lan_interfaces: Vec<String>,
     /// The floor of new conversations.
     pub floor: Floor,
@@ -205,23 +53,23 @@ pub struct Config {
     pub name: Option<String>,
     /// How long history stays.
     pub keep: Keep,
-    /// Whether others are shown that a message came here.
+    /// Whether others are shown that a message was delivered.
     pub delivery_receipts: bool,
     /// Whether others are shown that a message was read.
     pub read_receipts: bool,
-    /// What happens to files.
+    /// What to do with offered files.
     pub accept_files: AcceptFiles,
     /// Largest file that is fetched, bytes.
     pub file_limit: u64,
-    /// Where files go, if not into the profile.
+    /// Where files are stored; `None` means in the profile.
     pub download_dir: Option<PathBuf>,
-    /// Colours in a terminal.
+    /// Colours of the full-screen interface.
     pub theme: Theme,
-    /// Whether the full screen in a terminal takes the mouse.
+    /// Whether the full-screen interface uses the mouse.
     pub mouse: bool,
-    /// Whether it tells of new messages by bell and notice.
+    /// Whether it announces new messages by bell and notification.
     pub notify: bool,
-    /// Whether a daemon that was started on demand goes on when the last face is gone.
+    /// Whether a daemon that was started on demand keeps running after the last front end has left.
     pub stay: bool,
 }
 
@@ -260,16 +108,16 @@ impl std::fmt::Debug for Config {
     }
 }
 
-/// A setting, for a list.
+/// A setting, for lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
     /// Its key.
     pub key: &'static str,
-    /// Its value, as a person types it; the default where the file says nothing.
+    /// Its value as a person types it; the default if the file does not set it.
     pub value: String,
     /// What it means, in a few lines.
     pub help: String,
-    /// The values that it can have, where they can be listed.
+    /// Its possible values, if they can be listed.
     pub choices: &'static [&'static str],
 }
 
@@ -300,7 +148,7 @@ impl Config {
         "stay",
     ];
 
-    /// Reads a file. What it does not say has its default.
+    /// Reads a file. Settings that it does not mention have their defaults.
     ///
     /// # Errors
     /// [`Error::UnknownKey`] and [`Error::Config`] with the line; [`Error::Missing`],
@@ -339,8 +187,8 @@ impl Config {
         Ok(config)
     }
 
-    /// Changes one setting in the file, keeps every comment, and gives the new settings. `value` is
-    /// as a person types it: without quotes.
+    /// Changes one setting in the file, keeping all comments, and returns the new settings. `value`
+    /// is what a person types, without quotes.
     ///
     /// # Errors
     /// As [`Config::load`]; the file is unchanged then.
@@ -375,7 +223,7 @@ impl Config {
         Ok(config)
     }
 
-    /// All settings of a file, in the order of the default file.
+    /// All settings, in the order of the default file.
     ///
     /// # Errors
     /// As [`Config::load`].
@@ -393,7 +241,7 @@ impl Config {
             };
             let comment =
                 default.key(key).and_then(|k| k.leaf_decor().prefix()).and_then(|p| p.as_str());
-            // The first comment of the file is about the file.
+            // The first comment belongs to the whole file.
             let comment =
                 comment.unwrap_or_default().trim().rsplit("\n\n").next().unwrap_or_default();
             let lines =
@@ -525,13 +373,13 @@ fn printable(key: &str) -> String {
     key.chars().take(40).map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
 }
 
-/// The known key that is the fewest changes away.
+/// The known key with the fewest changes from this one.
 fn nearest(key: &str) -> &'static str {
     let key: Vec<char> = key.chars().take(40).collect();
     Config::KEYS.into_iter().min_by_key(|known| distance(&key, known)).unwrap_or("")
 }
 
-/// Levenshtein's distance.
+/// The Levenshtein distance.
 fn distance(a: &[char], b: &str) -> usize {
     let mut row: Vec<usize> = (0..=a.len()).collect();
     for (i, cb) in b.chars().enumerate() {
@@ -543,132 +391,4 @@ fn distance(a: &[char], b: &str) -> usize {
         }
     }
     row[a.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn the_default_file_says_the_defaults_and_all_of_them() {
-        assert!(Config::parse(DEFAULT_CONFIG).unwrap() == Config::default());
-        let document: DocumentMut = DEFAULT_CONFIG.parse().unwrap();
-        assert!(document.iter().map(|(k, _)| k).eq(Config::KEYS));
-        assert!(Config::parse("").unwrap() == Config::default());
-    }
-
-    #[test]
-    fn an_unknown_key_is_named_with_its_line_and_a_hint() {
-        let error = Config::parse("# one\nroute = \"direct\"\n\nkeeep = \"30d\"\n").unwrap_err();
-        assert!(
-            matches!(&error, Error::UnknownKey { line: Some(4), key, nearest: "keep" } if key == "keeep")
-        );
-        assert_eq!(
-            error.to_string(),
-            "config.toml, line 4: unknown setting `keeep`; did you mean `keep`?"
-        );
-        let table = Config::parse("[read_receipt]\nx = 1\n").unwrap_err();
-        assert!(matches!(table, Error::UnknownKey { line: Some(1), nearest: "read_receipts", .. }));
-    }
-
-    #[test]
-    fn a_wrong_value_is_told_with_its_line_and_without_the_value() {
-        for (text, line, why) in [
-            (
-                "\nroute = \"pigeon\"",
-                2,
-                "`route` takes \"onion\", \"direct\", \"tor\", \"tor+onion\"",
-            ),
-            ("read_receipts = \"pigeon\"", 1, "`read_receipts` takes true or false"),
-            ("keep = \"pigeon\"", 1, "`keep` takes \"forever\", \"session\", \"30d\""),
-            ("name = \"pi\\u0007geon\"", 1, "`name` takes no control characters"),
-            ("lan = \"maybe\"", 1, "`lan` takes \"off\", \"on\", \"only\""),
-            ("lan_interfaces = \"a/b\"", 1, "`lan_interfaces` takes \"private\", \"wlan0 eth0\""),
-            ("box_sizes = \"huge\"", 1, "`box_sizes` takes \"uniform\", \"ladder\""),
-            ("send_delay = \"3s-1s\"", 1, "`send_delay` takes \"off\", \"0.5s-3s\""),
-            ("dummies = \"yes\"", 1, "`dummies` takes \"off\", \"30s-60s\""),
-            ("keep = 30", 1, "`keep` takes a text in quotes"),
-        ] {
-            match Config::parse(text).unwrap_err() {
-                Error::Config { line: l, why: w } => assert_eq!((l, w.as_str()), (line, why)),
-                other => panic!("{other}"),
-            }
-        }
-        assert!(matches!(Config::parse("a\nb = \"").unwrap_err(), Error::Config { .. }));
-        assert!(matches!(
-            Config::parse("keep = \"1d\"\nkeep = \"2d\"").unwrap_err(),
-            Error::Config { line: 2, .. }
-        ));
-    }
-
-    #[test]
-    fn traffic_is_shaped_as_the_file_says() {
-        let text = "box_sizes = \"ladder\"\nsend_delay = \"0.5s-3s\"\ndummies = \"30s-60s\"\n";
-        let config = Config::parse(text).unwrap();
-        assert_eq!(config.box_sizes, BoxSizes::Ladder);
-        assert_eq!(
-            (config.send_delay, config.dummies),
-            (Some((500, 3_000)), Some((30_000, 60_000)))
-        );
-    }
-
-    #[test]
-    fn a_list_of_settings_says_what_each_means() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join(CONFIG_FILE);
-        std::fs::write(&path, "read_receipts = false\nname = \"N\"\n").unwrap();
-        let all = Config::entries(&path).unwrap();
-        assert!(all.iter().map(|e| e.key).eq(Config::KEYS));
-        let of = |key: &str| all.iter().find(|e| e.key == key).unwrap();
-        assert_eq!((of("name").value.as_str(), of("read_receipts").value.as_str()), ("N", "false"));
-        assert_eq!((of("route").value.as_str(), of("route").choices), ("onion", Route::WORDS));
-        assert!(
-            of("route").help.starts_with("How messages travel.\n  \"onion\"  "),
-            "{}",
-            of("route").help
-        );
-        assert!(all.iter().all(|e| !e.help.is_empty() && !e.help.contains('#')));
-        assert!(
-            of("network").help.starts_with("The network that new invites use"),
-            "{}",
-            of("network").help
-        );
-    }
-
-    #[test]
-    fn a_change_keeps_comments_and_order() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join(CONFIG_FILE);
-        let text = "# mine\nkeep = \"forever\" # for now\n\n# last\nname = \"N\"\n";
-        std::fs::write(&path, text).unwrap();
-        let config = Config::set(&path, "keep", "30d").unwrap();
-        assert_eq!(config.keep, Keep::For(30 * 86_400_000));
-        assert!(!Config::set(&path, "read_receipts", "off").unwrap().read_receipts);
-        let after = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(after, text.replace("\"forever\"", "\"30d\"") + "read_receipts = false\n");
-        assert!(Config::set(&path, "keep", "soon").is_err());
-        let unknown = Config::set(&path, "nam", "x").unwrap_err();
-        assert_eq!(unknown.to_string(), "unknown setting `nam`; did you mean `name`?");
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), after, "unchanged after an error");
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_panics(text in "\\PC{0,200}", key in "[a-z_]{1,12}", value in "\\PC{0,30}") {
-            let _ = Config::parse(&text);
-            let _ = Config::parse(&format!("{key} = {value}"));
-            let _ = nearest(&text);
-        }
-
-        #[test]
-        fn any_name_is_written_and_read_back(name in "[^\\p{Cc}]{1,64}") {
-            let dir = tempfile::tempdir().unwrap();
-            let path = dir.path().join(CONFIG_FILE);
-            std::fs::write(&path, DEFAULT_CONFIG).unwrap();
-            let config = Config::set(&path, "name", &name).unwrap();
-            prop_assert_eq!(config.name.as_deref(), Some(name.as_str()));
-            prop_assert_eq!(Config::load(&path).unwrap().name, config.name);
-        }
-    }
 }

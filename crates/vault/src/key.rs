@@ -12,12 +12,12 @@ use crate::{Error, files};
 pub(crate) const KEY_FILE: &str = "vault.key";
 const WHAT: &str = "key file";
 
-/// What a vault's key is wrapped by, with the secret that it takes.
+/// A way to lock a vault's key, with the secret for it.
 #[derive(Clone)]
 pub enum Unlock {
     /// A passphrase, stretched by Argon2id (64 MiB, 3 passes).
     Passphrase(Zeroizing<String>),
-    /// The file `vault.key` in the profile's directory. Whoever can read that directory can read
+    /// The file `vault.key` in the profile's directory. Anyone who can read that directory can read
     /// the vault.
     KeyFile,
 }
@@ -36,7 +36,7 @@ impl std::fmt::Debug for Unlock {
     }
 }
 
-/// Which [`Unlock`] a vault takes.
+/// The kind of [`Unlock`] that a vault needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnlockKind {
     /// [`Unlock::Passphrase`].
@@ -49,7 +49,7 @@ pub enum UnlockKind {
 pub struct VaultKey(LockedKey);
 
 impl VaultKey {
-    /// A fresh one.
+    /// Draws a new key.
     ///
     /// # Errors
     /// [`Error::Io`] when the system gives no memory.
@@ -122,14 +122,13 @@ impl VaultKey {
         })
     }
 
-    /// Whether the system holds the key in memory, out of the swap.
+    /// Whether the system keeps the key out of swap.
     #[must_use]
     pub fn is_locked(&self) -> bool {
         self.0.is_locked()
     }
 
-    /// The key itself, for whoever seals something other than a vault: the seed of an onion
-    /// service's identity.
+    /// The key itself, for sealing other things than a vault, such as the seed of an onion service.
     #[must_use]
     pub fn reveal(&self) -> &[u8; KEY_LEN] {
         self.0.bytes()

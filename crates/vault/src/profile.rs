@@ -50,7 +50,7 @@ impl std::fmt::Display for ProfileName {
     }
 }
 
-/// A profile that this process has open; no other process can, as long as this value lives.
+/// An open profile. As long as this value lives, no other process can open it.
 ///
 /// Its directory has mode 0700 and holds `config.toml`, `vault.db` (with its log),
 /// `vault.key.toml`, perhaps `vault.key`, and `lock`.
@@ -61,9 +61,9 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Where profiles are: `$HUSHWING_HOME`, else `$XDG_DATA_HOME/hushwing`, else
+    /// Where profiles are stored: `$HUSHWING_HOME`, else `$XDG_DATA_HOME/hushwing`, else
     /// `~/.local/share/hushwing`. Relative values of the latter two are ignored, as the XDG
-    /// specification demands.
+    /// specification requires.
     ///
     /// # Errors
     /// [`Error::NoHome`].
@@ -79,7 +79,7 @@ impl Profile {
         base.join(name.as_str()).join(CONFIG_FILE).is_file()
     }
 
-    /// The profiles in `base`, by name. No such directory is no profiles.
+    /// The profiles in `base`, by name; none if the directory does not exist.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -98,7 +98,7 @@ impl Profile {
         Ok(names)
     }
 
-    /// Makes a profile with the commented default settings, and opens it.
+    /// Creates a profile with the commented default settings, and opens it.
     ///
     /// # Errors
     /// [`Error::Exists`], [`Error::InUse`], [`Error::Io`].
@@ -145,7 +145,7 @@ impl Profile {
         Ok(profile)
     }
 
-    /// Removes what a process that died has left behind.
+    /// Removes leftovers of a process that died.
     fn sweep(&self) -> Result<(), Error> {
         for entry in std::fs::read_dir(&self.dir).map_err(Error::io("read", WHAT))? {
             let entry = entry.map_err(Error::io("read", WHAT))?;
@@ -182,7 +182,7 @@ impl Profile {
         Config::load(&self.config_path())
     }
 
-    /// How its vault is locked; `None` when it has none yet.
+    /// How its vault is locked; `None` when there is no vault yet.
     ///
     /// # Errors
     /// [`Error::Damaged`], [`Error::Newer`], [`Error::Io`].
@@ -194,7 +194,7 @@ impl Profile {
         }
     }
 
-    /// Makes its vault. A crash in between leaves either none or a whole one.
+    /// Creates its vault. A crash leaves either none or a complete one.
     ///
     /// # Errors
     /// [`Error::Exists`], [`Error::EmptyPassphrase`], [`Error::Io`], [`Error::Database`].
@@ -216,8 +216,8 @@ impl Profile {
         Vault::open(&self.dir, &VaultKey::unlock(&self.dir, unlock)?)
     }
 
-    /// Locks its vault in another way; the vault itself stays as it is, and may be open meanwhile.
-    /// Copies of the old `vault.key.toml` that someone has made still open it with the old secret.
+    /// Changes how its vault is locked. The vault itself stays the same and may be open meanwhile.
+    /// Copies of the old `vault.key.toml` still open it with the old secret.
     ///
     /// # Errors
     /// As [`VaultKey::unlock`] and [`VaultKey::seal`].

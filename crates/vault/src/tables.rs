@@ -24,7 +24,7 @@ type Rows<T> = Result<Vec<T>, StoreError>;
 pub(crate) struct Tables<'c> {
     conn: &'c Connection,
     writable: bool,
-    /// Whether text was taken away, which is then to leave the log too.
+    /// Whether text was deleted, so that it must leave the log as well.
     pub(crate) erased: Cell<bool>,
 }
 
@@ -33,8 +33,8 @@ impl<'c> Tables<'c> {
         Tables { conn, writable, erased: Cell::new(false) }
     }
 
-    /// Changes rows and says how many. Refused outside of the transaction: some errors of the disk
-    /// end one early, and what is written after that would stand alone.
+    /// Changes rows and returns how many. Refuses outside a transaction: some disk errors end a
+    /// transaction early, and later writes would then be committed alone.
     fn write(&self, sql: &str, params: impl Params) -> Result<usize, StoreError> {
         if !self.writable {
             return Err(StoreError("a read transaction cannot write".to_owned()));
@@ -246,7 +246,8 @@ impl Store for Tables<'_> {
         id: &MessageId,
         state: State,
     ) -> Result<bool, StoreError> {
-        // Only what waits can be taken back, and nothing of ours is ever received.
+        // Only a waiting message can be taken back, and sent messages never have the state
+        // "received".
         let below = match state {
             State::Received => return Ok(false),
             State::Cancelled => State::Queued.number() + 1,

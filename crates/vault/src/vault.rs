@@ -15,15 +15,15 @@ use crate::{Error, VaultKey};
 
 /// Name of the database.
 pub(crate) const VAULT_FILE: &str = "vault.db";
-/// Where a vault is made before it gets its name.
+/// Where a vault is created before it gets its name.
 const NEW_FILE: &str = "vault.db.new";
 pub(crate) const WHAT: &str = "the vault";
 
-/// Before all else: nothing about keys on standard error.
+/// Set first: keeps the library from writing about keys to standard error.
 const QUIET: &str = "PRAGMA cipher_log_level = NONE;";
-/// What every connection sets. Waits at most 5 s for another one. `cipher_memory_security` stays
-/// off: it made bulk writes 15 times and reads 5 times slower, for memory that core dumps and
-/// ptrace are kept out of anyway.
+/// Settings of every connection. It waits at most 5 s for another one. `cipher_memory_security`
+/// stays off: it made bulk writes 15 times and reads 5 times slower, to protect memory that core
+/// dumps and ptrace cannot reach anyway.
 const SETTINGS: &str =
     "PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY;
                         PRAGMA busy_timeout = 5000; PRAGMA trusted_schema = OFF;";
@@ -32,9 +32,9 @@ const DURABLE: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
 
 /// One SQLCipher connection (AES-256-CBC and HMAC-SHA512 per page), or a database in memory alone.
 ///
-/// The seals are each page's own: whoever can write the file can put an older state of it back, or
-/// cut off its log, and this is not told. All access is within [`Vault::transaction`] or
-/// [`Vault::read`]. It is `Send` and not `Sync`: one thread at a time.
+/// Each page is sealed on its own. So a person who can write the file can restore an older state of
+/// it, or cut off its log, without being detected. All access goes through [`Vault::transaction`]
+/// or [`Vault::read`]. It is `Send` and not `Sync`: one thread at a time.
 pub struct Vault {
     pub(crate) conn: Connection,
     dir: Option<PathBuf>,
@@ -50,8 +50,8 @@ impl Vault {
         Vault::open(dir, key)
     }
 
-    /// Makes the file of an empty vault that the first [`Vault::open`] takes. Until then it may be
-    /// made again.
+    /// Creates the file of an empty vault, which the first [`Vault::open`] takes. Until then it may
+    /// be created again.
     pub(crate) fn build(dir: &Path, key: &VaultKey) -> Result<(), Error> {
         if dir.join(VAULT_FILE).exists() {
             return Err(Error::Exists("a vault"));
@@ -70,8 +70,8 @@ impl Vault {
         build_file(&new, key)
     }
 
-    /// Opens the vault in `dir`, and brings it to this program's version. Before that a copy of it,
-    /// under the same key, is kept as `vault.db.before-vN`; see [`Vault::remove_copies`].
+    /// Opens the vault in `dir` and brings it to this program's version. Keeps a copy from before,
+    /// under the same key, as `vault.db.before-vN`; see [`Vault::remove_copies`].
     ///
     /// # Errors
     /// [`Error::Missing`]; [`Error::Damaged`] when the file is not what was written under this key
@@ -118,8 +118,8 @@ impl Vault {
         Ok(Vault { conn, dir: None })
     }
 
-    /// Runs `work` in a transaction that writes: committed, durably, when it returns `Ok`, and
-    /// otherwise (or when it panics) as if it had not run.
+    /// Runs `work` in a transaction that may write. It is committed durably when `work` returns
+    /// `Ok`. Otherwise, or when `work` panics, nothing has changed.
     ///
     /// # Errors
     /// What `work` returns; [`Error::Nested`], [`Error::InUse`], [`Error::Database`].
@@ -141,8 +141,7 @@ impl Vault {
         Ok(done)
     }
 
-    /// As [`Vault::transaction`], on the boxes that are carried on the LAN; they are kept for so
-    /// long.
+    /// Like [`Vault::transaction`], for the boxes carried on the LAN, which are kept for this long.
     ///
     /// # Errors
     /// What `work` returns; [`Error::Nested`], [`Error::InUse`], [`Error::Database`].
@@ -157,7 +156,7 @@ impl Vault {
         Ok(done)
     }
 
-    /// Runs `work` on one state of the vault. The store it gets refuses to write.
+    /// Runs `work` on one consistent state of the vault. Its store refuses to write.
     ///
     /// # Errors
     /// What `work` returns; [`Error::Nested`], [`Error::Database`].
@@ -169,11 +168,10 @@ impl Vault {
         work(&Tables::new(&self.conn, false))
     }
 
-    /// Empties the database's log, so that what was erased is not in it any more. Done by itself
-    /// after messages were erased; worth a call now and then for records, when there is nothing
-    /// else to do.
+    /// Empties the database's log, so that it no longer holds erased data. This happens
+    /// automatically after messages were erased. For records, call it now and then when idle.
     pub fn tidy(&self) {
-        // Busy is no harm: the next time does it.
+        // If the database is busy, the next call does it.
         let _ = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
 
@@ -185,8 +183,8 @@ impl Vault {
         if self.dir.is_some() { check_pages(&self.conn, WHAT) } else { Ok(()) }
     }
 
-    /// Removes the copies that earlier versions left behind, and says how many. They hold what has
-    /// been erased since.
+    /// Removes the copies that earlier versions left behind, which hold data that was erased since.
+    /// Returns how many.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -217,7 +215,7 @@ impl Vault {
 
     fn keep_copy(&self, dir: &Path, version: usize) -> Result<(), Error> {
         let copy = dir.join(format!("vault.db.before-v{version}"));
-        // One left by an attempt that failed may be half a copy; the vault has not changed since.
+        // One from a failed attempt may be incomplete; the vault has not changed since.
         let temp = tempfile::Builder::new().prefix(crate::files::TEMP_PREFIX).tempfile_in(dir);
         let temp = temp.map_err(Error::io("create", "copy of the vault"))?;
         let path = temp.path().to_str().ok_or(Error::Missing("directory with a name in UTF-8"))?;

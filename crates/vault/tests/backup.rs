@@ -75,7 +75,7 @@ fn a_backup_comes_back_with_what_belongs_into_it() {
             assert_eq!(
                 s.search(None, "text", 9)?.len(),
                 2,
-                "the index is made anew, without the deleted one"
+                "the index is rebuilt without the deleted one"
             );
             Ok::<_, Error>(())
         })

@@ -20,9 +20,9 @@ use crate::{
 
 /// Version of the layout.
 const VERSION: u8 = 1;
-/// Most talkers to whom one re-keying can be sealed.
+/// Most talkers to whom one re-keying is sealed.
 pub const MAX_RECIPIENTS: usize = 1_024;
-/// Length of the tag by which a recipient finds its box, bytes.
+/// Length of the tag by which a recipient recognises its box, bytes.
 const TAG_LEN: usize = 8;
 /// Longest sealed part, bytes.
 const MAX_SEALED: usize = 256;
@@ -31,11 +31,11 @@ const TAG_DOMAIN: &[u8] = b"hushwing room rekey tag v1";
 const SEAL_DOMAIN: &[u8] = b"hushwing room rekey seal v1";
 
 impl RoomKeys {
-    /// The owner's control stream of this generation, from its first box on; the same for every
-    /// link of the generation.
+    /// The owner's control stream in this generation, from its first box on. It is the same for
+    /// every link of the generation.
     ///
     /// # Errors
-    /// [`Error::Internal`] or one of `streams`, which no valid link gives.
+    /// [`Error::Internal`] or an error of `streams`; neither happens with a valid link.
     pub fn control_stream(&self) -> Result<ReadCapability, Error> {
         let index = self.control_index()?;
         Ok(ReadCapability::from_parts(*self.owner().as_bytes(), index)?)
@@ -51,34 +51,34 @@ impl RoomKeys {
     }
 }
 
-/// What one box of the control stream orders.
+/// An order of the room's owner.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum Order {
-    /// Show nothing of this talker, from now on.
+    /// From now on, show nothing of this talker.
     #[n(0)]
     Mute {
         /// Who.
         #[n(0)]
         talker: TalkerKey,
     },
-    /// Take a mute back.
+    /// Undo a mute.
     #[n(1)]
     Unmute {
         /// Who.
         #[n(0)]
         talker: TalkerKey,
     },
-    /// A text of the owner to all.
+    /// A notice from the owner to everybody.
     #[n(2)]
     Notice {
-        /// The text; not yet made fit for showing.
+        /// The text, not sanitized yet.
         #[n(0)]
         text: TextChunk,
     },
-    /// The room goes on under new keys.
+    /// The room continues under new keys.
     #[n(3)]
     Rekey {
-        /// One recipient's share, or none at all.
+        /// One recipient's share, or an empty one.
         #[n(0)]
         rekey: Rekey,
     },
@@ -89,7 +89,7 @@ pub enum Order {
 pub struct Control {
     /// When the owner wrote it: document time, whole seconds.
     pub at: Timestamp,
-    /// What it orders.
+    /// What the owner orders.
     pub order: Order,
 }
 
@@ -104,13 +104,13 @@ struct Body {
 }
 
 impl Control {
-    /// An order; the time is rounded down to seconds.
+    /// Makes an order. The time is rounded down to seconds.
     #[must_use]
     pub fn new(now: Timestamp, order: Order) -> Self {
         Self { at: whole_seconds(now), order }
     }
 
-    /// The box's content, before padding: at most 2,030 bytes.
+    /// Encodes the box's content, at most 2,030 bytes before padding.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         wire::encode(&Body { version: VERSION, at_s: seconds(self.at), order: self.order.clone() })
@@ -135,7 +135,7 @@ impl Control {
     }
 }
 
-/// One box of a re-keying: the next generation sealed to one talker, or to nobody.
+/// One box of a re-keying: the next generation's keys, sealed to one talker or to nobody.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Rekey {
     #[n(0)]
@@ -157,13 +157,14 @@ struct Share {
 }
 
 impl Rekey {
-    /// The generation that is sealed here.
+    /// The generation whose keys are sealed here.
     #[must_use]
     pub const fn generation(&self) -> u32 {
         self.generation
     }
 
-    /// Whether this is the re-keying's last box: whoever found no share until here is out.
+    /// Whether this is the re-keying's last box. A talker who has found no share by now is locked
+    /// out.
     #[must_use]
     pub const fn is_last(&self) -> bool {
         self.last
@@ -177,14 +178,14 @@ impl Rekey {
         }
     }
 
-    /// Opens the share that is sealed to `door`, giving the room's keys in its next generation.
+    /// Opens the share that is sealed to `door` and returns the room's keys in its next generation.
     ///
-    /// Call it only with what came from `keys.control_stream()`: the box signature is what shows
-    /// that the owner made it.
+    /// The share must have come from `keys.control_stream()`: only the box signature proves that
+    /// the owner made it.
     ///
     /// # Errors
-    /// [`Error::NotForUs`] if the share is another talker's or nobody's; [`Error::BadSeal`] if it
-    /// does not open or does not follow the generation of `keys`.
+    /// [`Error::NotForUs`] if the share is for another talker or for nobody, [`Error::BadSeal`] if
+    /// it does not open or does not follow the generation of `keys`.
     pub fn open(&self, keys: &RoomKeys, door: &DoorSecret) -> Result<RoomKeys, Error> {
         let share = self.share.as_ref().ok_or(Error::NotForUs)?;
         let own = door.public().hash();
@@ -231,8 +232,8 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// Makes a room at `place`, whose first link starts at `hour` (document time in the room's
-    /// hours), and its owner.
+    /// Creates a room at `place` and its owner. The first link starts at `hour`, counted in the
+    /// room's hours of document time.
     ///
     /// # Errors
     /// [`Error::OutOfRange`] unless the place names one to three directories.
@@ -249,7 +250,7 @@ impl Owner {
         Ok((Self { secret }, keys))
     }
 
-    /// The owner and the room that a kept link describes.
+    /// Restores the owner and the room from a stored owner's link.
     ///
     /// # Errors
     /// [`Error::Internal`] only.
@@ -258,7 +259,7 @@ impl Owner {
         Ok((owner, RoomKeys::from_link(&link.link)?))
     }
 
-    /// The link to keep, from the current hour on.
+    /// The owner's link to store, starting at the current hour.
     ///
     /// # Errors
     /// [`Error::ForeignStream`] if the room is another owner's.
@@ -267,14 +268,14 @@ impl Owner {
         Ok(OwnerLink { link: keys.link_now(), secret: self.secret.clone() })
     }
 
-    /// The owner's key as a talker: what is said under it is the owner's word.
+    /// The owner's identity as a talker. Clients mark messages under it as the owner's.
     #[must_use]
     pub const fn secret(&self) -> &TalkerSecret {
         &self.secret
     }
 
-    /// The control stream of this generation, to write, at its first index. The caller moves it
-    /// past the boxes that are already written, for a used index is never used again.
+    /// The write capability of this generation's control stream, at its first index. The caller
+    /// advances it past the boxes that are already written: an index must never be used twice.
     ///
     /// # Errors
     /// [`Error::ForeignStream`] if the room is another owner's; [`Error::Internal`].
@@ -283,9 +284,9 @@ impl Owner {
         Ok(self.secret.stream_at(keys.control_index()?))
     }
 
-    /// Begins the next generation at `hour`, with keys that no old link gives, and seals them to
-    /// `recipients`, one box each (or one empty box, if there are none). The boxes go, in order, to
-    /// the control stream of `keys`.
+    /// Starts the next generation at `hour` with fresh keys, and seals them to `recipients`: one
+    /// box for each, or one empty box if there are none. Write the boxes, in order, to the control
+    /// stream of `keys`.
     ///
     /// # Errors
     /// [`Error::ForeignStream`]; [`Error::TooLong`] above [`MAX_RECIPIENTS`]; [`Error::OutOfRange`]

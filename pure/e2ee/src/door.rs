@@ -1,4 +1,4 @@
-//! Doors: the shared streams, one per hour and lane, on which talkers announce themselves.
+//! Doors: shared streams, one for each hour and lane, on which talkers announce themselves.
 
 use std::fmt;
 
@@ -10,8 +10,8 @@ use crate::door_key::DoorKey;
 use crate::kdf::derive;
 use crate::{Error, Nick, RoomId, RoomKeys, TalkerKey, TalkerSecret, codec};
 
-/// Most doors' boxes that a reader needs to look at, per hour and lane: announcements beyond it are
-/// not read.
+/// Most boxes of one door that a reader looks at. Any holder of the link can write to a door, so
+/// announcements beyond this number are not read.
 pub const MAX_DOOR_BOXES: u32 = 512;
 
 /// Version of the layout.
@@ -26,11 +26,11 @@ const WORK_DOMAIN: &[u8] = b"hushwing room work v1";
 const LANE_DOMAIN: &[u8] = b"hushwing room lane v1";
 
 impl RoomKeys {
-    /// The door of `hour` and `lane`.
+    /// Opens the door of `hour` and `lane`.
     ///
     /// # Errors
     /// [`Error::NoKeyForHour`] unless `hour` is among [`RoomKeys::hours`]; [`Error::OutOfRange`]
-    /// for a lane that the room has not.
+    /// for a lane that the room does not have.
     pub fn door(&self, hour: u64, lane: u8) -> Result<Door, Error> {
         if lane >= self.settings().lanes() {
             return Err(Error::OutOfRange("lane"));
@@ -44,7 +44,8 @@ impl RoomKeys {
         })
     }
 
-    /// The lane on which `talker` announces itself in `hour` (`ROOM-007`).
+    /// The lane on which `talker` announces itself in `hour` (`ROOM-007`). It follows from the key
+    /// and the hour, so a flooded lane hides a talker for one hour only.
     #[must_use]
     pub fn lane_of(&self, talker: &TalkerKey, hour: u64) -> u8 {
         lane_of(talker, hour, self.settings().lanes())
@@ -62,7 +63,7 @@ fn lane_of(talker: &TalkerKey, hour: u64, lanes: u8) -> u8 {
     lane.and_then(|n| u8::try_from(n).ok()).unwrap_or(0)
 }
 
-/// What an announcement is good for: one lane of one hour of one generation of one room.
+/// What an announcement is valid for: one lane of one hour of one generation of one room.
 #[derive(Clone, Copy)]
 struct Scope {
     room: RoomId,
@@ -94,7 +95,7 @@ impl Scope {
     }
 }
 
-/// Leading zero bits of a hash.
+/// Number of leading zero bits.
 fn zero_bits(hash: &[u8]) -> u32 {
     let mut bits = 0u32;
     for byte in hash {
@@ -111,7 +112,7 @@ fn work_done(prefix: &Sha256, nonce: u64, bits: u8) -> bool {
     zero_bits(&hash) >= u32::from(bits)
 }
 
-/// One lane of one hour: a stream that every holder of the room's keys may write and read.
+/// The door of one hour and lane: a stream that every holder of the room's keys can write and read.
 pub struct Door {
     stream: WriteCapability,
     scope: Scope,
@@ -120,30 +121,30 @@ pub struct Door {
 }
 
 impl Door {
-    /// The door's stream at its first index. Whoever writes the next free index is announced there.
+    /// The door's stream at its first index. Announcements go to the next free index.
     #[must_use]
     pub const fn stream(&self) -> &WriteCapability {
         &self.stream
     }
 
-    /// The hour that the door belongs to.
+    /// The hour, counted in the room's hours of document time.
     #[must_use]
     pub const fn hour(&self) -> u64 {
         self.scope.hour
     }
 
-    /// The door's lane.
+    /// The lane, from 0.
     #[must_use]
     pub const fn lane(&self) -> u8 {
         self.scope.lane
     }
 
-    /// Signs an announcement of `talker`, whose next box will be at `stream`'s index, and begins
+    /// Signs an announcement of `talker`, whose next box will be at `stream`'s index, and starts
     /// its proof of work.
     ///
     /// # Errors
     /// [`Error::ForeignStream`] if the stream's root is not the talker's key; [`Error::WrongLane`]
-    /// if the talker's lane is another.
+    /// if the talker belongs on another lane.
     pub fn announce(
         &self,
         talker: &TalkerSecret,
@@ -172,12 +173,13 @@ impl Door {
         })
     }
 
-    /// Checks and reads the content of a box found at this door: first its work, then its form and
-    /// lane, then its signature.
+    /// Checks and reads the content of a box found at this door. The order bounds what a flood
+    /// costs: the work first, then form and lane, and the signature last.
     ///
     /// # Errors
     /// [`Error::Malformed`], [`Error::Version`], [`Error::TooLittleWork`], [`Error::WrongLane`],
-    /// [`Error::BadSignature`], [`Error::BadKey`], or one of `streams` (`ROOM-008` to `ROOM-010`).
+    /// [`Error::BadSignature`], [`Error::BadKey`], or an error of `streams` (`ROOM-008` to
+    /// `ROOM-010`).
     pub fn open(&self, content: &[u8]) -> Result<Announcement, Error> {
         let malformed = Error::Malformed("announcement");
         match codec::version(content) {
@@ -249,9 +251,8 @@ pub struct Mining {
 }
 
 impl Mining {
-    /// Makes at most `tries` tries, so that the caller can do other things between calls. Returns
-    /// the content of the announcement's box once a nonce fits; on average after 2^bits tries in
-    /// all.
+    /// Tries at most `tries` nonces, so that the caller can do other things between calls. Returns
+    /// the content of the announcement's box once one fits, on average after 2^bits tries in all.
     pub fn mine(&mut self, tries: u32) -> Option<Vec<u8>> {
         for _ in 0..tries {
             let nonce = self.nonce;
@@ -275,8 +276,7 @@ impl fmt::Debug for Mining {
     }
 }
 
-/// A talker, as it announced itself: proof-checked, signed by the root key of the stream that it
-/// names.
+/// A checked announcement: with enough work, and signed by the root key of the stream it names.
 #[derive(Clone)]
 pub struct Announcement {
     talker: TalkerKey,
@@ -286,19 +286,19 @@ pub struct Announcement {
 }
 
 impl Announcement {
-    /// Who.
+    /// The talker's identity.
     #[must_use]
     pub const fn talker(&self) -> &TalkerKey {
         &self.talker
     }
 
-    /// The talker's stream, from the index of its next box on.
+    /// The talker's stream, from its next box on.
     #[must_use]
     pub const fn stream(&self) -> &ReadCapability {
         &self.stream
     }
 
-    /// The nick it goes by. Nobody owns a nick: show it through [`crate::display_names`].
+    /// The nick it chose. Nobody owns a nick, so show it through [`crate::display_names`].
     #[must_use]
     pub const fn nick(&self) -> &Nick {
         &self.nick

@@ -1,4 +1,4 @@
-//! The X-Wing key that a talker announces, so that the owner can seal new room keys to it.
+//! The X-Wing key that a talker announces so that the owner can seal new room keys to it.
 
 use std::fmt;
 
@@ -17,30 +17,23 @@ use crate::kdf::derive;
 use crate::{Error, Secret};
 
 /// Length of an X-Wing public key, bytes.
-pub const DOOR_KEY_LEN: usize = x_wing::ENCAPSULATION_KEY_SIZE;
+pub(crate) const DOOR_KEY_LEN: usize = x_wing::ENCAPSULATION_KEY_SIZE;
 /// Length of an X-Wing ciphertext, bytes.
 pub(crate) const KEM_CIPHERTEXT_LEN: usize = x_wing::CIPHERTEXT_SIZE;
 
-/// A talker's door key: an X-Wing encapsulation key (draft-connolly-cfrg-xwing-kem), 1,216 bytes,
-/// checked.
+/// A talker's door key: a valid X-Wing encapsulation key (draft-connolly-cfrg-xwing-kem).
 #[derive(Clone, PartialEq, Eq)]
 pub struct DoorKey(Box<[u8; DOOR_KEY_LEN]>);
 
 impl DoorKey {
-    /// From 1,216 bytes.
+    /// Parses 1,216 bytes.
     ///
     /// # Errors
-    /// [`Error::BadKey`] for another length or a key whose ML-KEM part is not reduced.
-    pub fn new(bytes: &[u8]) -> Result<Self, Error> {
+    /// [`Error::BadKey`] for a wrong length or an unreduced ML-KEM part (FIPS 203, section 7.2).
+    pub(crate) fn new(bytes: &[u8]) -> Result<Self, Error> {
         let array: &[u8; DOOR_KEY_LEN] = bytes.try_into().map_err(|_| Error::BadKey)?;
         EncapsulationKey::try_from(bytes).map_err(|_| Error::BadKey)?;
         Ok(Self(Box::new(*array)))
-    }
-
-    /// Its 1,216 bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8; DOOR_KEY_LEN] {
-        &self.0
     }
 
     /// SHA-256 of the key.
@@ -48,8 +41,8 @@ impl DoorKey {
         Sha256::digest(self.0.as_slice()).into()
     }
 
-    /// Seals `plaintext` to this key: the KEM ciphertext, and AES-256-GCM-SIV under a key that
-    /// serves once, hence the zero nonce (`ROOM-013`).
+    /// Seals `plaintext` to this key: a KEM ciphertext, then AES-256-GCM-SIV (`ROOM-013`). The AEAD
+    /// key is used once, so the nonce is zero.
     pub(crate) fn seal<R: CryptoRng>(
         &self,
         rng: &mut R,
@@ -93,24 +86,18 @@ impl<'b, C> Decode<'b, C> for DoorKey {
 pub struct DoorSecret(Secret);
 
 impl DoorSecret {
-    /// A fresh key.
+    /// Draws a new key.
     pub fn random<R: CryptoRng + ?Sized>(rng: &mut R) -> Self {
         Self(Secret::random(rng))
     }
 
-    /// From a stored seed.
+    /// Restores a key from its seed.
     #[must_use]
     pub const fn from_seed(seed: Secret) -> Self {
         Self(seed)
     }
 
-    /// The seed, to be stored.
-    #[must_use]
-    pub const fn seed(&self) -> &Secret {
-        &self.0
-    }
-
-    /// The public half. Costs a key generation.
+    /// The public half. Each call costs a key generation.
     #[must_use]
     pub fn public(&self) -> DoorKey {
         let bytes = self.key().encapsulation_key().to_bytes();
@@ -177,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_door_key_is_checked() {
-        let mut bytes = DoorSecret::from_seed(Secret::new([3; 32])).public().as_bytes().to_vec();
+        let mut bytes = DoorSecret::from_seed(Secret::new([3; 32])).public().0.to_vec();
         assert!(DoorKey::new(&bytes).is_ok());
         assert!(DoorKey::new(&bytes[1..]).is_err());
         // An unreduced ML-KEM coefficient (FIPS 203, section 7.2).

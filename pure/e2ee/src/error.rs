@@ -1,58 +1,58 @@
-//! What can be wrong with a link, a box of an open room, or a nick.
+//! Errors of rooms, conversations, invites and nicks.
 
 use wire::ErrorKind;
 
-/// A refusal. Says what was wrong, and never contains keys, text, nicks or addresses.
+/// Why something was refused. Never contains keys, text, nicks or addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The text does not begin with a room link's scheme.
+    /// The text does not start like a room link.
     #[error("not a room link")]
     NotALink,
-    /// The text is an owner's link where a member's link is wanted.
+    /// An owner's link was given where a member's link is needed.
     #[error("this is the owner's link of a room, which is not for sharing")]
     OwnersLink,
-    /// The text is a member's link where the owner's is wanted.
+    /// A member's link was given where the owner's is needed.
     #[error("this is a member's link, not the owner's")]
     MembersLink,
-    /// The text begins like a link, and what follows is damaged or cut short.
+    /// The text starts like a link, but the rest is damaged or cut short.
     #[error("the link is damaged or incomplete")]
     DamagedLink,
-    /// The link is of a version that this program does not know.
+    /// The link has a version that this program does not know.
     #[error("unsupported link version {0}")]
     LinkVersion(u8),
-    /// A box or field is not what its layout demands.
+    /// A box or field does not have the layout that it should.
     #[error("malformed {0}")]
     Malformed(&'static str),
-    /// A box is of a version that this program does not know.
+    /// A box has a version that this program does not know.
     #[error("unsupported version {0} of a room message")]
     Version(u8),
-    /// A setting or a number in a link is outside its stated range.
+    /// A number is outside its stated range.
     #[error("{0} is out of range")]
     OutOfRange(&'static str),
-    /// A text or list that we were to send is longer than its stated bound.
+    /// A text or list to send is longer than its bound.
     #[error("{0} is too long")]
     TooLong(&'static str),
-    /// A text is empty where one is needed.
+    /// A text that must not be empty is.
     #[error("{0} is empty")]
     Empty(&'static str),
-    /// A nick holds a character that nicks may not hold, or stands in a form that is not normal.
+    /// A nick holds a character that nicks must not hold, or is not in normal form.
     #[error("a nick may hold letters, digits, marks and single spaces only, and no '~'")]
     NickCharacter,
-    /// A public key is no point of the prime-order group.
+    /// A public key is not a point of the prime-order group.
     #[error("not a valid public key")]
     BadKey,
-    /// The hour lies further ahead than the ratchet is allowed to go in one step.
+    /// The hour is further ahead than the ratchet may move at once.
     #[error("the link or the stored keys are too old")]
     HourTooFar,
-    /// The hour's key is erased, not yet reached, or was never known.
-    #[error("no key is held for that hour")]
+    /// The hour's key was erased, is not reached yet, or was never known.
+    #[error("there is no key for that hour")]
     NoKeyForHour,
-    /// An announcement lies on another lane than its talker's.
-    #[error("announcement on a lane that is not its talker's")]
+    /// An announcement is not on its talker's lane.
+    #[error("the announcement is not on its talker's lane")]
     WrongLane,
-    /// An announcement carries less proof of work than the room asks.
-    #[error("announcement without the proof of work that the room asks")]
+    /// An announcement carries less proof of work than the room requires.
+    #[error("the announcement lacks the proof of work that the room requires")]
     TooLittleWork,
     /// A signature does not verify.
     #[error("bad signature on {0}")]
@@ -60,40 +60,40 @@ pub enum Error {
     /// The stream's root key is not the talker's key.
     #[error("the stream belongs to another talker")]
     ForeignStream,
-    /// A sealed generation is for somebody else.
+    /// Sealed room keys are for somebody else.
     #[error("the new keys in this box are sealed to another talker")]
     NotForUs,
-    /// A sealed generation does not open, or is not one that follows ours.
-    #[error("the sealed new keys do not open")]
+    /// Sealed room keys do not open, or do not belong to the next generation.
+    #[error("the sealed room keys do not open")]
     BadSeal,
-    /// A part of a long text came out of order.
-    #[error("part of a text out of order")]
+    /// Parts of a long text are out of order.
+    #[error("the parts of a text are out of order")]
     PartOutOfOrder,
     /// A stream capability or index was refused.
     #[error("stream: {0}")]
     Stream(#[from] streams::Error),
-    /// The store of MLS state failed, or what it holds is damaged.
+    /// The store of MLS state failed or is damaged.
     #[error("the store of conversation keys failed")]
     Storage,
-    /// A message of a conversation does not decrypt, or was decrypted before.
-    #[error("a message that cannot be decrypted")]
+    /// A message does not decrypt, or was decrypted before.
+    #[error("the message cannot be decrypted")]
     Undecryptable,
-    /// A commit breaks the rules of MLS or ours.
+    /// A commit breaks the rules of MLS or of this program.
     #[error("a commit that breaks the rules: {0}")]
     BadCommit(&'static str),
-    /// We are no longer a member.
+    /// This profile is no longer a member of the conversation.
     #[error("this profile is no longer a member")]
     NotMember,
-    /// The group has as many members as a group may have.
+    /// The group has the most members that a group may have.
     #[error("the group is full")]
     GroupFull,
-    /// The link does not begin like an invite.
+    /// The text does not start like an invite.
     #[error("not an invite")]
     NotAnInvite,
-    /// The invite's time is over.
+    /// The invite has expired.
     #[error("the invite has expired")]
     Expired,
-    /// An impossible failure of a primitive.
+    /// A cryptographic primitive failed in a way that it should not.
     #[error("internal failure of a cryptographic primitive")]
     Internal,
 }

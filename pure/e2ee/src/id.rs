@@ -1,5 +1,4 @@
-//! Names of things that only this profile and its peers know: random, sixteen bytes, meaningless to
-//! all others.
+//! Random ids of 16 bytes. Outside the profile and its peers they mean nothing.
 
 use minicbor::bytes::{ByteArray, DecodeBytes, EncodeBytes};
 use rand_core::CryptoRng;
@@ -11,26 +10,26 @@ macro_rules! id {
         pub struct $name([u8; 16]);
 
         impl $name {
-            /// From its bytes.
+            /// Makes an id from its bytes.
             #[must_use]
             pub const fn new(bytes: [u8; 16]) -> Self {
                 $name(bytes)
             }
 
-            /// A fresh one.
+            /// Draws an id.
             pub fn random<R: CryptoRng + ?Sized>(rng: &mut R) -> Self {
                 let mut bytes = [0; 16];
                 rng.fill_bytes(&mut bytes);
                 $name(bytes)
             }
 
-            /// From outside bytes of the right length.
+            /// Makes an id from outside bytes; `None` unless there are 16.
             #[must_use]
             pub fn from_slice(bytes: &[u8]) -> Option<Self> {
                 bytes.try_into().ok().map($name)
             }
 
-            /// Its bytes.
+            /// The 16 bytes.
             #[must_use]
             pub const fn as_bytes(&self) -> &[u8; 16] {
                 &self.0
@@ -63,11 +62,11 @@ macro_rules! id {
 }
 
 id!(
-    /// A conversation of this profile. Local: the other members have ids of their own for it.
+    /// A conversation of this profile. Local: other members use ids of their own for it.
     ConversationId
 );
 id!(
-    /// A member of one conversation, from joining to leaving; the same person has another in every
+    /// A member of one conversation, from joining to leaving. A person has a different one in every
     /// conversation.
     MemberId
 );

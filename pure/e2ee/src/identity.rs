@@ -1,4 +1,4 @@
-//! Who speaks: the root key of a talker's stream is its identity in the room.
+//! Identities in open rooms: the root key of a talker's stream.
 
 use std::fmt;
 
@@ -12,20 +12,20 @@ use streams::{Index, WriteCapability};
 
 use crate::{Error, Secret};
 
-/// Domain of a suffix's hash.
+/// Domain of the hash behind a suffix.
 const SUFFIX_DOMAIN: &[u8] = b"hushwing room suffix v1";
 
-/// A talker's or the owner's public key: an Ed25519 point of prime order in its canonical encoding.
+/// The public key of a talker or owner: an Ed25519 point of prime order in canonical encoding.
 ///
 /// Points of small or mixed order are refused, so that one identity has one key (`ROOM-011`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TalkerKey([u8; 32]);
 
 impl TalkerKey {
-    /// From 32 bytes.
+    /// Checks 32 bytes.
     ///
     /// # Errors
-    /// [`Error::BadKey`] if the bytes are no canonical point of prime order.
+    /// [`Error::BadKey`] unless the bytes are a canonical point of prime order.
     pub fn new(bytes: [u8; 32]) -> Result<Self, Error> {
         let point = CompressedEdwardsY(bytes).decompress().ok_or(Error::BadKey)?;
         let canonical = point.compress().0 == bytes;
@@ -35,14 +35,14 @@ impl TalkerKey {
         Ok(Self(bytes))
     }
 
-    /// Its 32 bytes.
+    /// The 32 bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// Eight lowercase base32 characters (40 bits) of the key's hash, shown after a nick that
-    /// could be taken for another one (`ROOM-015`).
+    /// Eight lowercase base32 characters (40 bits) of the key's hash, shown after a nick that could
+    /// be mistaken for another (`ROOM-015`).
     #[must_use]
     pub fn suffix(&self) -> String {
         let hash = Sha256::new().chain_update(SUFFIX_DOMAIN).chain_update(self.0).finalize();
@@ -50,7 +50,7 @@ impl TalkerKey {
         BASE32_NOPAD.encode(&head).to_ascii_lowercase()
     }
 
-    /// Checks a signature by this key, following ZIP-215.
+    /// Checks a signature by the rules of ZIP-215, so that all readers agree.
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         VerificationKey::try_from(self.0)
             .is_ok_and(|key| key.verify(&Signature::from(*signature), message).is_ok())
@@ -87,37 +87,38 @@ impl<'b, C> Decode<'b, C> for TalkerKey {
 pub struct TalkerSecret(Secret);
 
 impl TalkerSecret {
-    /// A fresh identity.
+    /// Draws a new identity.
     pub fn random<R: CryptoRng + ?Sized>(rng: &mut R) -> Self {
         Self(Secret::random(rng))
     }
 
-    /// From a stored seed.
+    /// Restores an identity from its seed.
     #[must_use]
-    pub const fn from_seed(seed: Secret) -> Self {
+    pub(crate) const fn from_seed(seed: Secret) -> Self {
         Self(seed)
     }
 
-    /// The seed, to be stored.
+    /// The seed, for storing.
     #[must_use]
-    pub const fn seed(&self) -> &Secret {
+    pub(crate) const fn seed(&self) -> &Secret {
         &self.0
     }
 
     /// The public half.
     #[must_use]
     pub fn public(&self) -> TalkerKey {
-        // A clamped scalar times the base point always is a canonical point of prime order.
+        // A clamped scalar times the base point is always a canonical point of prime order, so this
+        // need not go through `TalkerKey::new`.
         TalkerKey(VerificationKey::from(&self.key()).into())
     }
 
-    /// The write capability of this identity's stream that stands at `index`.
+    /// The write capability of this identity's stream at `index`.
     #[must_use]
-    pub fn stream_at(&self, index: Index) -> WriteCapability {
+    pub(crate) fn stream_at(&self, index: Index) -> WriteCapability {
         WriteCapability::from_parts(self.0.reveal(), index)
     }
 
-    /// A fresh stream of this identity, at a random index.
+    /// A new stream of this identity, at a random index.
     pub fn new_stream<R: CryptoRng + ?Sized>(&self, rng: &mut R) -> WriteCapability {
         self.stream_at(Index::random(rng))
     }

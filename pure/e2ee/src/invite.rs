@@ -1,9 +1,9 @@
-//! An invite: one link that makes two people contacts (DESIGN 4).
+//! An invite: a link that makes two people contacts (DESIGN 4).
 //!
-//! The link's seed *is* the SHA-256 of the payload that the inviter leaves, so whoever holds the
-//! link can find the payload and nobody can replace it. The seed gives three one-off streams: the
-//! inviter's *offer*, the joiner's *answer*, and *attempts*, where an honest second user of a link
-//! says that somebody else was faster.
+//! The link's seed *is* the SHA-256 of the payload that the inviter leaves. So everyone who holds
+//! the link can find the payload, and nobody can replace it. The seed yields three one-off streams:
+//! the inviter's *offer*, the joiner's *answer*, and *attempts*, where an honest second user of the
+//! link reports that somebody else was faster.
 
 use hkdf::Hkdf;
 use minicbor::{Decode, Encode};
@@ -21,7 +21,7 @@ use crate::{Error, Nick, Secret, codec};
 pub const SCHEME: &str = "hushwing:invite#";
 /// BACAP context of an invite's streams.
 pub const CONTEXT: &[u8] = b"hushwing invite v1";
-/// Longest text of an invite, bytes.
+/// Longest text that is parsed, bytes.
 const MAX_TEXT: usize = 1_024;
 const VERSION: u8 = 1;
 
@@ -30,13 +30,13 @@ const VERSION: u8 = 1;
 pub struct Offer {
     #[n(0)]
     version: u8,
-    /// KeyPackage of the inviter, for this invite alone.
+    /// The inviter's KeyPackage, made for this invite alone.
     #[cbor(n(1), with = "minicbor::bytes")]
     pub key_package: Vec<u8>,
     /// The inviter's name, as the joiner will see it.
     #[n(2)]
     pub name: Nick,
-    /// When the invite ends, ms of document time.
+    /// When the invite expires, ms of document time.
     #[n(3)]
     expires: u64,
     /// Makes the seed unguessable.
@@ -45,7 +45,7 @@ pub struct Offer {
 }
 
 impl Offer {
-    /// A new offer.
+    /// Makes an offer.
     pub fn new<R: CryptoRng + ?Sized>(
         key_package: Vec<u8>,
         name: Nick,
@@ -68,18 +68,18 @@ impl Offer {
     }
 }
 
-/// What the joiner answers.
+/// What the joiner leaves in return.
 #[derive(Clone, Encode, Decode)]
 pub struct Answer {
     #[n(0)]
     version: u8,
-    /// MLS welcome into the new conversation, for the offered KeyPackage.
+    /// MLS welcome into the new conversation, for the KeyPackage of the offer.
     #[cbor(n(1), with = "minicbor::bytes")]
     pub welcome: Vec<u8>,
 }
 
 impl Answer {
-    /// An answer.
+    /// Makes an answer.
     #[must_use]
     pub const fn new(welcome: Vec<u8>) -> Self {
         Answer { version: VERSION, welcome }
@@ -111,7 +111,7 @@ where
     }
 }
 
-/// A link that makes two people contacts. Whoever uses it first is the contact.
+/// A link that makes two people contacts. The first person to use it becomes the contact.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Invite {
     place: NetworkPlace,
@@ -141,14 +141,15 @@ impl std::fmt::Debug for Invite {
 }
 
 impl Invite {
-    /// The invite to this offer (`DIRECT-002`).
+    /// The invite that leads to this offer (`DIRECT-002`).
     #[must_use]
     pub fn to(offer: &Offer, place: NetworkPlace, floor: Floor) -> Self {
         let seed = Secret::new(Sha256::digest(offer.to_bytes()).into());
         Invite { place, floor, expires: Timestamp::from_millis(offer.expires), seed }
     }
 
-    /// The text to hand over, `hushwing:invite#…`. All that is secret stands behind the `#`.
+    /// The text to hand over, `hushwing:invite#…`. All secrets come after the `#`, which browsers
+    /// do not send.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
         let body = Body {
@@ -163,7 +164,7 @@ impl Invite {
         Zeroizing::new([SCHEME, &text].concat())
     }
 
-    /// Reads the text of an invite; blanks around it are ignored.
+    /// Reads the text of an invite. Ignores whitespace around it.
     ///
     /// # Errors
     /// [`Error::NotAnInvite`], [`Error::DamagedLink`], [`Error::LinkVersion`],
@@ -188,7 +189,7 @@ impl Invite {
         Ok(Invite { place: body.place, floor: body.floor, expires, seed: body.seed })
     }
 
-    /// Where to meet, and where the conversation will live.
+    /// Where the two meet and where the conversation will live.
     #[must_use]
     pub const fn place(&self) -> &NetworkPlace {
         &self.place
@@ -200,17 +201,16 @@ impl Invite {
         self.floor
     }
 
-    /// When it ends, document time.
+    /// When it expires, in document time.
     #[must_use]
     pub const fn expires(&self) -> Timestamp {
         self.expires
     }
 
-    /// Checks a payload that was found on the offer stream.
+    /// Checks a payload found on the offer stream.
     ///
     /// # Errors
-    /// [`Error::Malformed`] when it is not the one that this link was made from;
-    /// [`Error::Version`].
+    /// [`Error::Malformed`] when this link was not made from it, [`Error::Version`].
     pub fn open_offer(&self, bytes: &[u8]) -> Result<Offer, Error> {
         let digest = Secret::new(Sha256::digest(bytes).into());
         if digest != self.seed {
@@ -224,25 +224,26 @@ impl Invite {
         }
     }
 
-    /// The inviter's stream.
+    /// The stream that holds the inviter's offer.
     #[must_use]
     pub fn offer_stream(&self) -> WriteCapability {
         self.stream(b"offer")
     }
 
-    /// The joiner's stream: its first box, written once, makes the link single-use.
+    /// The stream that holds the joiner's answer. A box is written once, so its first box makes the
+    /// link single-use.
     #[must_use]
     pub fn answer_stream(&self) -> WriteCapability {
         self.stream(b"answer")
     }
 
-    /// Where a second user says so.
+    /// The stream on which a second user of the link reports the attempt.
     #[must_use]
     pub fn attempt_stream(&self) -> WriteCapability {
         self.stream(b"attempt")
     }
 
-    /// By which the two find each other on a LAN (`MESH-001`).
+    /// The secret by which the two find each other on a LAN (`MESH-001`).
     #[must_use]
     pub fn near_secret(&self) -> Secret {
         Secret::new(*self.derive(b"near"))
@@ -254,7 +255,7 @@ impl Invite {
 
     fn derive(&self, label: &[u8]) -> Zeroizing<[u8; 32]> {
         let mut out = Zeroizing::new([0; 32]);
-        // 32 bytes are far below the limit of HKDF-SHA-256; an error cannot happen.
+        // 32 bytes are far below the limit of HKDF-SHA-256, so this cannot fail.
         let _ = Hkdf::<Sha256>::new(Some(CONTEXT), self.seed.reveal())
             .expand(label, out.as_mut_slice());
         out

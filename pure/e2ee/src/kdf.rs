@@ -1,4 +1,4 @@
-//! The one key derivation of open rooms.
+//! Key derivation of open rooms.
 
 use hkdf::Hkdf;
 use sha2::Sha256;
@@ -6,13 +6,13 @@ use zeroize::Zeroizing;
 
 use crate::{Error, Secret};
 
-/// HKDF salt of every derivation of this crate.
+/// HKDF salt of every derivation in open rooms.
 const SALT: &[u8] = b"hushwing room v1";
 
 /// HKDF-SHA-256 (RFC 5869) with salt `hushwing room v1` and info `label | 00 | context`.
 ///
-/// No label holds a zero byte and the context of each label has a fixed length, so no two
-/// different derivations share an info (`ROOM-003`).
+/// No label holds a zero byte, and each label's context has a fixed length. So no two different
+/// derivations have the same info (`ROOM-003`).
 pub(crate) fn derive(secret: &[u8; 32], label: &str, context: &[u8]) -> Result<Secret, Error> {
     let mut out = Zeroizing::new([0; 32]);
     Hkdf::<Sha256>::new(Some(SALT), secret)

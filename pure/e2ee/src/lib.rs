@@ -1,17 +1,17 @@
 //! Keys and messages: of open rooms, and of private conversations.
 //!
-//! An open room is a link: whoever holds it reads all that is said since the link's hour, and may
+//! An open room is a link: anyone who holds it can read everything said since the link's hour, and
 //! speak. A talker's stream root key is its identity in the room. Talkers announce their streams on
-//! *doors*, the owner orders on its *control stream*, and the keys move forward with document time.
-//! The specification is `docs/spec/rooms.md`.
+//! *doors*, the owner gives orders on the *control stream*, and the keys move forward with document
+//! time. The specification is `docs/spec/rooms.md`.
 //!
 //! # In this crate
-//! - [`RoomLink`], [`OwnerLink`], [`NetworkPlace`]: the text that lets somebody in
+//! - [`RoomLink`], [`OwnerLink`], [`NetworkPlace`]: the text that lets people in
 //! - [`RoomKeys`]: the ratchet, one step an hour; [`RoomSettings`]: hour length, lanes, proof of
 //!   work
 //! - [`Door`], [`Announcement`], [`Mining`]: who talks, and where
-//! - [`Talk`], [`Assembler`]: what talkers say
-//! - [`Owner`], [`Control`], [`Rekey`]: mutes, notices, and new keys that kill old links
+//! - [`Talk`], [`Assembler`]: what talkers write
+//! - [`Owner`], [`Control`], [`Rekey`]: mutes, notices, and new keys that make old links useless
 //! - [`mls`]: private conversations of two or many; [`Invite`]: how two people become contacts;
 //!   [`safety_words`], [`identity_statement`]
 //! - [`Nick`], [`display_names`], [`sanitize()`]: what people are shown
@@ -21,9 +21,10 @@
 //! and the mutes it obeys (`messenger`), clocks and randomness (parameters).
 //!
 //! # Invariants
-//! - A key of an hour before the last two is erased, and no later key gives it back (`ROOM-004`).
-//! - Nobody is announced whose stream's root key did not sign the announcement (`ROOM-010`).
-//! - Every value from outside has one encoding, and any other is refused (`ROOM-006`).
+//! - Keys older than the last two hours are erased, and no later key leads back to them
+//!   (`ROOM-004`).
+//! - Every announcement is signed by the root key of the stream that it announces (`ROOM-010`).
+//! - Every value from outside has exactly one accepted encoding (`ROOM-006`).
 //! - No `Debug` or error text shows a key, a text, a nick or an address (`ROOM-017`).
 
 #![deny(
@@ -62,21 +63,21 @@ mod ratchet;
 mod safety;
 pub mod sanitize;
 mod secret;
-pub mod settings;
+mod settings;
 mod statement;
 pub mod talk;
 mod words;
 
 pub use control::{Control, MAX_RECIPIENTS, Order, Owner, Rekey};
 pub use door::{Announcement, Door, MAX_DOOR_BOXES, Mining};
-pub use door_key::{DOOR_KEY_LEN, DoorKey, DoorSecret};
+pub use door_key::{DoorKey, DoorSecret};
 pub use error::Error;
 pub use identity::{TalkerKey, TalkerSecret};
 pub use invite::Invite;
 pub use link::{NetworkPlace, OwnerLink, RoomLink};
-pub use nick::{MAX_CHARS as MAX_NICK_CHARS, Nick, display_names};
+pub use nick::{Nick, display_names};
 pub use ratchet::{MAX_STEPS, RoomId, RoomKeys};
-pub use safety::{WORD_COUNT, safety_words};
+pub use safety::safety_words;
 pub use sanitize::{Newlines, sanitize};
 pub use secret::Secret;
 pub use settings::RoomSettings;

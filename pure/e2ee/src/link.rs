@@ -1,4 +1,4 @@
-//! The text that lets somebody into a room.
+//! Links: the text that lets people into a room.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,46 +11,47 @@ use zeroize::Zeroizing;
 use crate::codec;
 use crate::mls::Floor;
 use crate::ratchet::Root;
-use crate::{Error, RoomSettings, Secret, TalkerKey, TalkerSecret};
+use crate::{Error, Secret, TalkerKey, TalkerSecret};
 
-/// Textual scheme of a member's link.
+/// Prefix of a member's link.
 pub const SCHEME: &str = "hushwing:room#";
-/// Textual scheme of the owner's link.
+/// Prefix of an owner's link.
 pub const OWNER_SCHEME: &str = "hushwing:room-owner#";
 /// Longest link text, bytes.
 pub const MAX_TEXT: usize = 1_024;
 /// Version of the layout.
 pub const VERSION: u8 = 1;
 /// Most directories in a link.
-pub const MAX_DIRECTORIES: usize = 3;
+pub(crate) const MAX_DIRECTORIES: usize = 3;
 
-/// Where a room or conversation is: the network, directories that hand out its documents, the hub,
-/// and the key of the access class there. A conversation may also be on LANs alone:
+/// Where a room or conversation lives: its network, the directories that hand out the network's
+/// documents, its hub, and the access key there. A conversation may also live on LANs alone: see
 /// [`NetworkPlace::lan`].
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct NetworkPlace {
-    /// Which authorities sign the network's documents.
+    /// Id of the network, which names the authorities that sign its documents.
     #[n(0)]
     pub network: NetworkId,
-    /// One to three directories; none on LANs alone.
+    /// One to three directories; empty on LANs alone.
     #[cbor(n(1), decode_with = "bounded_directories")]
     pub directories: Vec<DirectoryPointer>,
-    /// The hub that stores the room's boxes.
+    /// The hub that stores the boxes.
     #[n(2)]
     pub hub: NodeId,
-    /// Key of the access class that guests of the room use at the hub.
+    /// Access key that members or guests use at the hub.
     #[n(3)]
     pub access: AccessKey,
 }
 
 impl NetworkPlace {
-    /// The network alone, without hub and access key.
+    /// Network and directories, without hub and access key.
     #[must_use]
     pub fn network_pointer(&self) -> NetworkPointer {
         NetworkPointer { network: self.network, directories: self.directories.clone() }
     }
 
-    /// No network and no hub: boxes go from neighbour to neighbour alone (`GROUP-016`).
+    /// A place without network or hub, where boxes only go from neighbour to neighbour
+    /// (`GROUP-016`).
     #[must_use]
     pub const fn lan() -> Self {
         NetworkPlace {
@@ -61,13 +62,13 @@ impl NetworkPlace {
         }
     }
 
-    /// Whether there is no network and no hub.
+    /// Whether this is [`NetworkPlace::lan`].
     #[must_use]
     pub fn is_lan(&self) -> bool {
         *self == Self::lan()
     }
 
-    /// A place with a hub, as rooms need it.
+    /// Checks that the place has a hub, as rooms need one.
     pub(crate) fn check(&self) -> Result<(), Error> {
         if (1..=MAX_DIRECTORIES).contains(&self.directories.len()) {
             Ok(())
@@ -76,8 +77,8 @@ impl NetworkPlace {
         }
     }
 
-    /// A place for a conversation: without a hub only under the floor that allows nothing but the
-    /// LAN.
+    /// Checks a conversation's place. It may lack a hub only under the floor that allows nothing
+    /// but the LAN.
     pub(crate) fn check_under(&self, floor: Floor) -> Result<(), Error> {
         if floor == Floor::Lan && self.is_lan() { Ok(()) } else { self.check() }
     }
@@ -88,17 +89,17 @@ fn bounded_directories<C>(
     ctx: &mut C,
 ) -> Result<Vec<DirectoryPointer>, decode::Error> {
     let n = d.array()?.and_then(|n| usize::try_from(n).ok());
-    // Whether there may be none is for whoever knows the floor.
+    // Whether the list may be empty depends on the floor: see `check_under`.
     let Some(n) = n.filter(|n| *n <= MAX_DIRECTORIES) else {
         return Err(decode::Error::message("number of directories"));
     };
     (0..n).map(|_| DirectoryPointer::decode(d, ctx)).collect()
 }
 
-/// A link into a room: where it is, and its keys from one hour on.
+/// A link into a room: where it lives, and its keys from one hour on.
 ///
-/// Whoever holds it reads everything said since that hour, until the owner re-keys the room.
-/// Never displayed by accident: the text comes from [`RoomLink::to_text`] alone.
+/// Anyone who holds it can read everything said since that hour, until the owner re-keys the room.
+/// Only [`RoomLink::to_text`] shows it, never `Debug` or `Display`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RoomLink {
     pub(crate) place: NetworkPlace,
@@ -122,13 +123,14 @@ struct Body {
 }
 
 impl RoomLink {
-    /// The text to hand over, `hushwing:room#…`. All that is secret stands behind the `#`.
+    /// The text to hand over, `hushwing:room#…`. All secrets come after the `#`, which browsers do
+    /// not send.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
         text(SCHEME, self, None)
     }
 
-    /// Reads the text of a link; blanks around it are ignored.
+    /// Reads the text of a link. Ignores whitespace around it.
     ///
     /// # Errors
     /// [`Error::NotALink`], [`Error::OwnersLink`], [`Error::DamagedLink`], [`Error::LinkVersion`],
@@ -144,34 +146,10 @@ impl RoomLink {
         }
     }
 
-    /// Where the room is.
+    /// Where the room lives.
     #[must_use]
     pub const fn place(&self) -> &NetworkPlace {
         &self.place
-    }
-
-    /// The owner's public key.
-    #[must_use]
-    pub const fn owner(&self) -> &TalkerKey {
-        &self.owner
-    }
-
-    /// The generation that the link belongs to.
-    #[must_use]
-    pub const fn generation(&self) -> u32 {
-        self.root.generation
-    }
-
-    /// The hour that the link starts at.
-    #[must_use]
-    pub const fn hour(&self) -> u64 {
-        self.root.hour
-    }
-
-    /// The room's settings.
-    #[must_use]
-    pub const fn settings(&self) -> &RoomSettings {
-        &self.root.settings
     }
 }
 
@@ -189,7 +167,7 @@ impl fmt::Debug for RoomLink {
     }
 }
 
-/// A room's link with its owner's secret: for the owner's own safe-keeping, never for sharing.
+/// A room's link together with its owner's secret. For the owner to store, never to share.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OwnerLink {
     pub(crate) link: RoomLink,
@@ -197,13 +175,13 @@ pub struct OwnerLink {
 }
 
 impl OwnerLink {
-    /// The text to keep, `hushwing:room-owner#…`.
+    /// The text to store, `hushwing:room-owner#…`.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
         text(OWNER_SCHEME, &self.link, Some(self.secret.seed().clone()))
     }
 
-    /// Reads the text of an owner's link; blanks around it are ignored.
+    /// Reads the text of an owner's link. Ignores whitespace around it.
     ///
     /// # Errors
     /// [`Error::NotALink`], [`Error::MembersLink`], [`Error::DamagedLink`] (also if the secret is
@@ -221,7 +199,7 @@ impl OwnerLink {
         Ok(Self { link, secret })
     }
 
-    /// The link that members get.
+    /// The link to share with members.
     #[must_use]
     pub const fn link(&self) -> &RoomLink {
         &self.link

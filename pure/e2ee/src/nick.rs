@@ -1,4 +1,4 @@
-//! Nicks, and how people see that two of them could be taken for one another.
+//! Nicks, and how people are shown that two of them look alike.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -14,12 +14,12 @@ use crate::words::WORDS;
 use crate::{Error, TalkerKey};
 
 /// Longest nick, characters.
-pub const MAX_CHARS: usize = 32;
+pub(crate) const MAX_CHARS: usize = 32;
 /// Most combining marks in a row in a nick.
 const MAX_MARKS: usize = 3;
-/// What stands between a nick and its suffix, and in no nick.
+/// Separates a nick from its suffix. No nick may contain it.
 const SUFFIX_MARK: char = '~';
-/// Nicks that could be taken for the program or the room's own voice.
+/// Nicks that could be mistaken for the program or the room itself.
 const RESERVED: &[&str] = &[
     "you",
     "me",
@@ -34,25 +34,25 @@ const RESERVED: &[&str] = &[
     "anonymous",
 ];
 
-/// A nick: 1 to 32 visible characters in Unicode form NFC, with single spaces inside only. Nobody
-/// owns one (`ROOM-014`).
+/// A nick: 1 to 32 visible characters in Unicode form NFC, with single spaces inside only. Nicks
+/// are not unique (`ROOM-014`).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Nick(String);
 
 impl Nick {
-    /// From what a person typed: trims it, brings it to NFC, and checks it.
+    /// Takes what a person typed: trims it, normalises it to NFC, and checks it.
     ///
     /// # Errors
     /// [`Error::Empty`], [`Error::TooLong`] or [`Error::NickCharacter`].
     pub fn new(text: &str) -> Result<Self, Error> {
-        // Bounded before normalising: no text grows more than threefold.
+        // Bounded before normalising, so that a huge text costs little.
         if text.len() > MAX_CHARS.saturating_mul(16) {
             return Err(Error::TooLong("nick"));
         }
         Self::strict(&text.trim().nfc().collect::<String>())
     }
 
-    /// From outside, where it must already be as [`Nick::new`] makes it.
+    /// Takes a nick from outside, which must already be in the form that [`Nick::new`] makes.
     fn strict(text: &str) -> Result<Self, Error> {
         if text.is_empty() {
             return Err(Error::Empty("nick"));
@@ -78,12 +78,12 @@ impl Nick {
         Ok(Self(text.to_owned()))
     }
 
-    /// A nick for somebody who has not chosen one: a plain word, about every third time with two
-    /// digits.
+    /// Draws a nick for somebody who has not chosen one: a plain word, about every third time with
+    /// two digits.
     pub fn random<R: CryptoRng + ?Sized>(rng: &mut R) -> Self {
         let [word, digits, ..] = rng.next_u32().to_le_bytes();
         let word = WORDS.get(usize::from(word)).copied().unwrap_or("ghost");
-        // 90 of 256 draws add digits, each of 10..=99 equally often.
+        // 90 of the 256 values add digits, so each of 10..=99 is equally likely.
         let nick = match digits {
             0..=89 => format!("{word}{}", digits.saturating_add(10)),
             _ => word.to_owned(),
@@ -91,13 +91,13 @@ impl Nick {
         Self(nick)
     }
 
-    /// The text, safe to show as it is.
+    /// The text. It is safe to show without sanitizing.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What the nick looks like: two nicks with equal skeletons can be taken for one another. Folds
+    /// What the nick looks like: nicks with equal skeletons can be mistaken for each other. Folds
     /// case, compatibility forms and confusable characters (UTS 39), spaces, and `i`/`l`. For
     /// comparing, not for showing.
     #[must_use]
@@ -105,7 +105,7 @@ impl Nick {
         skeleton(&self.0)
     }
 
-    /// Whether the nick could be taken for the program's or the owner's voice.
+    /// Whether the nick could be mistaken for the program or the owner.
     #[must_use]
     pub fn is_reserved(&self) -> bool {
         let letters: String = self.0.chars().filter(|c| c.is_alphanumeric()).collect();
@@ -160,12 +160,11 @@ impl<'b, C> Decode<'b, C> for Nick {
     }
 }
 
-/// The names to show for these talkers, in their order: the nick alone where it is unmistakable,
-/// else `nick~suffix` for *all* whose nicks could be taken for one another, and always for a
-/// reserved nick (`ROOM-015`).
+/// The names to show for these talkers, in the same order: the nick alone where no other looks like
+/// it, otherwise `nick~suffix` for *all* that look alike, so that nobody gets to be the plain one.
+/// A reserved nick always gets its suffix (`ROOM-015`).
 ///
-/// One talker may appear more than once, under one nick or several; it does not collide with
-/// itself.
+/// A talker may appear more than once, under one nick or several. It does not collide with itself.
 #[must_use]
 pub fn display_names(talkers: &[(Nick, TalkerKey)]) -> Vec<String> {
     let skeletons: Vec<String> = talkers.iter().map(|(nick, _)| nick.skeleton()).collect();

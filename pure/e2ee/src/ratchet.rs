@@ -9,7 +9,8 @@ use wire::Timestamp;
 use crate::kdf::derive;
 use crate::{Error, NetworkPlace, RoomLink, RoomSettings, Secret, TalkerKey};
 
-/// Most hours that one advance may cross: 400 days of ordinary hours.
+/// Most hours that one advance may cross: 400 days of default hours. It bounds the hashing that a
+/// link with a forged hour can cause.
 pub const MAX_STEPS: u64 = 24 * 400;
 
 /// Domain of a room's id.
@@ -20,15 +21,15 @@ const ROOM_DOMAIN: &[u8] = b"hushwing room id v1";
 pub struct RoomId([u8; 32]);
 
 impl RoomId {
-    /// Of the room that `owner` owns.
+    /// The id of `owner`'s room.
     #[must_use]
-    pub fn of(owner: &TalkerKey) -> Self {
+    pub(crate) fn of(owner: &TalkerKey) -> Self {
         let hash =
             Sha256::new().chain_update(ROOM_DOMAIN).chain_update(owner.as_bytes()).finalize();
         Self(hash.into())
     }
 
-    /// Its 32 bytes.
+    /// The 32 bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -41,8 +42,7 @@ impl fmt::Debug for RoomId {
     }
 }
 
-/// The secrets of one generation as they stand at one hour: what a link carries and what a
-/// re-keying seals.
+/// The secrets of one generation at one hour: what a link carries and what a re-keying seals.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct Root {
     #[n(0)]
@@ -57,11 +57,11 @@ pub(crate) struct Root {
     pub(crate) settings: RoomSettings,
 }
 
-/// All that a holder of a link knows: the room's keys at the current hour and, for the boundary, at
-/// the hour before.
+/// Everything that the holder of a link knows: the room's keys at the current hour and, since
+/// clocks differ at the boundary, at the hour before.
 ///
-/// Hours are whole periods of the room's hour length in *document time*, never of the local clock
-/// alone. Earlier keys are erased and cannot be computed again (`ROOM-004`).
+/// Hours are periods of the room's hour length in *document time*, never of the local clock alone.
+/// Earlier keys are erased and cannot be recomputed (`ROOM-004`).
 #[derive(Clone)]
 pub struct RoomKeys {
     id: RoomId,
@@ -73,7 +73,7 @@ pub struct RoomKeys {
 }
 
 impl RoomKeys {
-    /// The keys that a link gives, at the link's hour.
+    /// The keys in a link, at the link's hour.
     ///
     /// # Errors
     /// [`Error::Internal`] only.
@@ -86,12 +86,11 @@ impl RoomKeys {
         Ok(Self { id: RoomId::of(&owner), owner, place, root, previous: None, context })
     }
 
-    /// Moves forward to `hour`, erasing what was before the hour before it; an hour that is not
-    /// later changes nothing. Costs one HKDF per hour crossed.
+    /// Moves forward to `hour` and erases everything before the hour that precedes it. Does nothing
+    /// if `hour` is not later. Costs one HKDF for each hour crossed.
     ///
     /// # Errors
-    /// [`Error::HourTooFar`] if more than [`MAX_STEPS`] hours lie between; the keys stay as they
-    /// were.
+    /// [`Error::HourTooFar`] if `hour` is more than [`MAX_STEPS`] ahead; nothing changes.
     pub fn advance_to(&mut self, hour: u64) -> Result<(), Error> {
         if hour.saturating_sub(self.root.hour) > MAX_STEPS {
             return Err(Error::HourTooFar);
@@ -99,14 +98,14 @@ impl RoomKeys {
         while self.root.hour < hour {
             let next = self.root.hour.saturating_add(1);
             let chain = derive(self.root.chain.reveal(), "chain", &next.to_be_bytes())?;
-            // The secret that falls out of `previous` is erased as it is dropped.
+            // The secret that was in `previous` is erased when it is dropped.
             self.previous = Some(std::mem::replace(&mut self.root.chain, chain));
             self.root.hour = next;
         }
         Ok(())
     }
 
-    /// Moves forward to the hour of `now`, document time.
+    /// Moves forward to the hour of `now`, in document time.
     ///
     /// # Errors
     /// As [`RoomKeys::advance_to`].
@@ -114,13 +113,13 @@ impl RoomKeys {
         self.advance_to(now.period(self.root.settings.hour_ms()))
     }
 
-    /// A link that starts at the current hour: whoever gets it reads nothing earlier (`ROOM-005`).
+    /// A link that starts at the current hour, with which nothing earlier can be read (`ROOM-005`).
     #[must_use]
     pub fn link_now(&self) -> RoomLink {
         RoomLink { place: self.place.clone(), owner: self.owner, root: self.root.clone() }
     }
 
-    /// The BACAP context of every box of this generation: doors, talkers' streams and the control
+    /// The BACAP context of every box in this generation: doors, talkers' streams and the control
     /// stream.
     #[must_use]
     pub const fn context(&self) -> &[u8; 32] {
@@ -135,13 +134,13 @@ impl RoomKeys {
 
     /// The owner's public key.
     #[must_use]
-    pub const fn owner(&self) -> &TalkerKey {
+    pub(crate) const fn owner(&self) -> &TalkerKey {
         &self.owner
     }
 
-    /// Where the room is.
+    /// Where the room lives.
     #[must_use]
-    pub const fn place(&self) -> &NetworkPlace {
+    pub(crate) const fn place(&self) -> &NetworkPlace {
         &self.place
     }
 
@@ -151,14 +150,14 @@ impl RoomKeys {
         self.root.generation
     }
 
-    /// The hour that the keys stand at.
+    /// The current hour of the keys.
     #[must_use]
     pub const fn hour(&self) -> u64 {
         self.root.hour
     }
 
-    /// The hours whose doors can be opened: the current one and, once the keys have advanced, the
-    /// one before.
+    /// The hours whose doors can be opened: the current one and, after the first advance, the one
+    /// before.
     pub fn hours(&self) -> impl Iterator<Item = u64> + use<> {
         let before = self.previous.as_ref().and(self.root.hour.checked_sub(1));
         before.into_iter().chain(std::iter::once(self.root.hour))

@@ -1,4 +1,4 @@
-//! Safety words: what two people compare to know that nobody sits between them.
+//! Safety words: two people compare them to make sure that nobody sits between them.
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use sha2::{Digest, Sha256};
@@ -6,20 +6,20 @@ use sha2::{Digest, Sha256};
 use crate::Error;
 use crate::words::WORDS;
 
-/// Words; each is one of 256, so ten give 80 bits.
-pub const WORD_COUNT: usize = 10;
+/// Number of words. Each is one of 256, so ten give 80 bits.
+pub(crate) const WORD_COUNT: usize = 10;
 const SALT: &[u8] = b"hushwing safety words v1";
-/// Argon2id: 19 MiB, two passes. Somebody between the two who may choose keys on both sides
-/// searches for a collision among 2^40 pairs of sessions, not 2^80; that each try costs so much
-/// memory and time makes this search hopeless.
+/// Argon2id: 19 MiB, two passes. An attacker in the middle chooses keys on both sides, so a
+/// birthday search needs about 2^40 tries per side and not 2^80. The cost of each try in memory and
+/// time makes even that hopeless.
 const MEMORY_KIB: u32 = 19 * 1_024;
 
-/// The safety words of a conversation of two: both derive the same (`DIRECT-006`).
+/// The safety words of a conversation of two. Both members derive the same ones (`DIRECT-006`).
 ///
-/// `group` is the MLS group id, `keys` are both members' signature keys, in any order.
+/// `group` is the MLS group id, `keys` are the members' signature keys in any order.
 ///
 /// # Errors
-/// [`Error::Internal`]; cannot happen.
+/// [`Error::Internal`], which cannot happen.
 pub fn safety_words(group: &[u8], keys: &[Vec<u8>; 2]) -> Result<String, Error> {
     let [a, b] = keys;
     let (first, second) = if a <= b { (a, b) } else { (b, a) };

@@ -1,4 +1,4 @@
-//! Making text from strangers safe to show on a terminal or a page.
+//! Makes text from strangers safe to show on a terminal or a page.
 //!
 //! The rule (`ROOM-016`), character by character:
 //!
@@ -19,20 +19,20 @@
 
 use unicode_normalization::char::is_combining_mark;
 
-/// Most combining marks in a row: more than any orthography needs, less than what climbs over other
+/// Most combining marks in a row: more than any orthography needs, too few to climb over other
 /// lines.
 pub const MAX_MARKS: usize = 8;
 
-/// What becomes of newlines.
+/// How to treat newlines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Newlines {
-    /// They stay, as LF.
+    /// Keep them, as LF.
     Keep,
-    /// They become spaces.
+    /// Turn them into spaces.
     Fold,
 }
 
-/// The text with everything neutralised that could move a cursor, reorder other text or hide.
+/// Neutralises everything that could move a cursor, reorder other text or hide.
 #[must_use]
 pub fn sanitize(text: &str, newlines: Newlines) -> String {
     let newline = match newlines {
@@ -63,7 +63,7 @@ pub fn sanitize(text: &str, newlines: Newlines) -> String {
             c => Some(c),
         };
         let Some(c) = shown else { continue };
-        // Joiners and selectors neither count nor begin a new count: no tower hides behind them.
+        // Joiners and selectors do not reset the count: otherwise marks could pile up around them.
         if !is_joiner(c) && !is_selector(c) {
             marks = if is_combining_mark(c) { marks.saturating_add(1) } else { 0 };
         }
@@ -102,8 +102,8 @@ pub(crate) fn is_bidi(c: char) -> bool {
 }
 
 /// Characters that show nothing: bidi controls, zero-width and other format characters, fillers,
-/// selectors, tags. The Arabic and Syriac number and end signs, which are "format" by category, do
-/// show and are not among them.
+/// selectors, tags. The Arabic and Syriac number and end signs belong to the category "format" too,
+/// but they do show and are not included.
 pub(crate) fn is_hidden(c: char) -> bool {
     is_bidi(c)
         || is_selector(c)

@@ -7,25 +7,26 @@ use rand_core::CryptoRng;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// A 32-byte secret: erased when dropped, compared in constant time, printed by name only.
+/// A 32-byte secret. It is erased when dropped and compared in constant time; `Debug` prints its
+/// type.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Secret([u8; 32]);
 
 impl Secret {
-    /// From its bytes.
+    /// Wraps 32 bytes.
     #[must_use]
     pub const fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// A fresh random secret.
+    /// Draws a secret.
     pub fn random<R: CryptoRng + ?Sized>(rng: &mut R) -> Self {
         let mut bytes = [0; 32];
         rng.fill_bytes(&mut bytes);
         Self(bytes)
     }
 
-    /// Its bytes. The name makes each use visible in review.
+    /// The 32 bytes. The name makes each use visible in review.
     #[must_use]
     pub const fn reveal(&self) -> &[u8; 32] {
         &self.0

@@ -1,20 +1,19 @@
-//! What the owner decides about a room's doors.
+//! Settings of a room, chosen by its owner.
 
 use minicbor::{Decode, Encode};
 
 use crate::Error;
 
-/// Seconds of an ordinary hour.
-pub const DEFAULT_HOUR_S: u32 = 3_600;
-/// Longest "hour", seconds.
-pub const MAX_HOUR_S: u32 = 86_400;
+/// Default length of an hour, seconds.
+pub(crate) const DEFAULT_HOUR_S: u32 = 3_600;
+/// Longest hour, seconds.
+pub(crate) const MAX_HOUR_S: u32 = 86_400;
 /// Most lanes of a door.
-pub const MAX_LANES: u8 = 64;
-/// Most bits of proof of work: about 16 million hashes.
-pub const MAX_POW_BITS: u8 = 24;
+pub(crate) const MAX_LANES: u8 = 64;
+/// Most bits of proof of work; 24 take about 16 million hashes.
+pub(crate) const MAX_POW_BITS: u8 = 24;
 
-/// Length of an hour, number of lanes, and proof of work: each within its stated range
-/// (`ROOM-002`).
+/// Length of an hour, number of lanes and proof of work, each within its range (`ROOM-002`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct RoomSettings {
     #[n(0)]
@@ -26,8 +25,8 @@ pub struct RoomSettings {
 }
 
 impl RoomSettings {
-    /// Settings of a room whose keys ratchet every `hour_s` seconds (1..=86,400), whose doors have
-    /// `lanes` lanes (1..=64), and whose announcements need `pow_bits` bits of work (0..=24).
+    /// Keys ratchet every `hour_s` seconds (1..=86,400), doors have `lanes` lanes (1..=64), and
+    /// announcements need `pow_bits` bits of work (0..=24).
     ///
     /// # Errors
     /// [`Error::OutOfRange`].
@@ -68,7 +67,7 @@ impl RoomSettings {
         self.lanes
     }
 
-    /// Leading zero bits that an announcement's work must have, 0..=24.
+    /// Bits of work that an announcement needs, 0..=24.
     #[must_use]
     pub const fn pow_bits(&self) -> u8 {
         self.pow_bits

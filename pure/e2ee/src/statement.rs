@@ -1,17 +1,17 @@
-//! What somebody signs with a key from outside, as an OpenPGP key, to say: in this conversation,
-//! that is me.
+//! Identity statements: what a person signs with an outside key, such as an OpenPGP key, to say "in
+//! this conversation, that is me".
 
 use sha2::{Digest, Sha256};
 
 const CONVERSATION: &[u8] = b"hushwing identity statement v1: conversation";
 const MEMBER: &[u8] = b"hushwing identity statement v1: member";
 
-/// The statement of one of the two in a direct chat (`DIRECT-018`): ASCII, five lines without a
-/// line end after the last.
+/// The statement of one of the two members of a direct chat (`DIRECT-018`): five lines of ASCII,
+/// without a line end after the last.
 ///
-/// `group` is the MLS group id, `signer` and `other` are the signature keys of whoever signs, and
-/// of whom it is for. It says which of the two signs, so that nobody's statement can be handed back
-/// as the other's; and it shows no key.
+/// `group` is the MLS group id; `signer` and `other` are the signature keys of the member who signs
+/// and of the one it is for. The text says which of the two signs, so that neither can hand the
+/// other's statement back as their own. It shows no key.
 #[must_use]
 pub fn identity_statement(group: &[u8], signer: &[u8], other: &[u8]) -> String {
     let member = |key| digest(MEMBER, &[group, key]);

@@ -1,4 +1,4 @@
-//! What a talker says in its stream, box by box, and how long texts come together again.
+//! What a talker writes in its stream, box by box, and how long texts are reassembled.
 
 use std::fmt;
 
@@ -10,8 +10,8 @@ use crate::{Error, Nick, codec};
 
 /// Version of the layout.
 const VERSION: u8 = 1;
-/// Longest piece of text in one box, bytes of UTF-8: in a large one.
-pub const MAX_CHUNK: usize = 4_000;
+/// Longest piece of text in one box, bytes of UTF-8; it needs a large box.
+pub(crate) const MAX_CHUNK: usize = 4_000;
 /// Longest piece of text in a standard box, bytes of UTF-8.
 pub const STANDARD_CHUNK: usize = 1_900;
 /// Longest text, bytes of UTF-8.
@@ -19,13 +19,12 @@ pub const MAX_TEXT: usize = 16 * 1_024;
 /// Most parts of a text.
 pub const MAX_PARTS: u8 = 16;
 
-/// A piece of text: 1 to 4,000 bytes of UTF-8, not yet made fit for showing (see
-/// [`crate::sanitize()`]).
+/// A piece of text: 1 to 4,000 bytes of UTF-8, not sanitized yet (see [`crate::sanitize()`]).
 #[derive(Clone, PartialEq, Eq)]
 pub struct TextChunk(String);
 
 impl TextChunk {
-    /// From text.
+    /// Checks the length.
     ///
     /// # Errors
     /// [`Error::Empty`] or [`Error::TooLong`].
@@ -68,7 +67,7 @@ impl<'b, C> Decode<'b, C> for TextChunk {
     }
 }
 
-/// What one box of a talker says.
+/// The message in one box of a talker.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum Say {
     /// "I am here", under this nick.
@@ -84,14 +83,14 @@ pub enum Say {
         /// Position of the part, from 0, below [`MAX_PARTS`].
         #[n(0)]
         part: u8,
-        /// Whether the text ends here.
+        /// Whether this is the last part.
         #[n(1)]
         last: bool,
         /// The part.
         #[n(2)]
         text: TextChunk,
     },
-    /// The talker goes by another nick from now on.
+    /// The talker changes its nick.
     #[n(2)]
     Nick {
         /// The new nick.
@@ -101,7 +100,7 @@ pub enum Say {
     /// The talker leaves.
     #[n(3)]
     Left,
-    /// The talker goes on in this later generation of the room.
+    /// The talker has moved on to a later generation of the room.
     #[n(4)]
     Moved {
         /// The generation.
@@ -115,7 +114,7 @@ pub enum Say {
 pub struct Talk {
     /// When the sender says it wrote it: document time, whole seconds.
     pub at: Timestamp,
-    /// What it says.
+    /// The message.
     pub say: Say,
 }
 
@@ -130,14 +129,13 @@ struct Body {
 }
 
 impl Talk {
-    /// A box's worth of talk; the time is rounded down to seconds.
+    /// Makes the content of one box. The time is rounded down to seconds.
     #[must_use]
     pub fn new(now: Timestamp, say: Say) -> Self {
         Self { at: whole_seconds(now), say }
     }
 
-    /// Cuts a text into the boxes that carry it, in consecutive indices of the stream (`ROOM-012`):
-    /// as few as such sizes allow.
+    /// Splits a text into the contents of consecutive boxes (`ROOM-012`), as few as `sizes` allows.
     ///
     /// # Errors
     /// [`Error::Empty`], or [`Error::TooLong`] above [`MAX_TEXT`].
@@ -165,7 +163,7 @@ impl Talk {
         Ok(talks)
     }
 
-    /// The box's content, before padding: it fits a standard box if its text has at most
+    /// Encodes the box's content, before padding. It fits a standard box if its text has at most
     /// [`STANDARD_CHUNK`] bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -191,7 +189,7 @@ impl Talk {
     }
 }
 
-/// The last character boundary of `text` that is not beyond `longest`.
+/// The last character boundary of `text` at or before byte `longest`.
 fn boundary(text: &str, longest: usize) -> usize {
     let furthest = longest.min(text.len());
     let is_boundary = |n: &usize| text.is_char_boundary(*n);
@@ -210,27 +208,27 @@ pub(crate) fn from_seconds(s: u64) -> Result<Timestamp, Error> {
     s.checked_mul(1_000).map(Timestamp::from_millis).ok_or(Error::Malformed("time"))
 }
 
-/// What a talker did, whole.
+/// What a talker did, with texts reassembled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// It is here, under this nick.
+    /// It arrived under this nick.
     Here(Nick),
-    /// It said this whole text, begun at that time. Not yet made fit for showing.
+    /// It wrote a text, not sanitized yet.
     Said {
-        /// When its first part was written, as the sender says.
+        /// When its first part was written, according to the sender.
         at: Timestamp,
         /// The text, at most [`MAX_TEXT`] bytes.
         text: wire::Sensitive<String>,
     },
-    /// It goes by another nick.
+    /// It changed its nick.
     Renamed(Nick),
     /// It left.
     Left,
-    /// It goes on in this generation.
+    /// It moved on to this generation of the room.
     Moved(u32),
 }
 
-/// Puts the parts of one talker's texts together, in the order of its stream. Holds at most
+/// Reassembles the texts of one talker from its boxes, taken in stream order. Holds at most
 /// [`MAX_TEXT`] bytes.
 #[derive(Default)]
 pub struct Assembler {
@@ -244,21 +242,15 @@ struct Pending {
 }
 
 impl Assembler {
-    /// With nothing pending.
+    /// An assembler with nothing pending.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Whether the beginning of a text waits for its rest.
-    #[must_use]
-    pub const fn is_pending(&self) -> bool {
-        self.pending.is_some()
-    }
-
-    /// Takes the next box of the stream. A text that something else interrupts is dropped; so is
-    /// one that grows above its bound or has a part out of order, with an error, and the next text
-    /// begins afresh.
+    /// Takes the next box of the stream. A pending text is dropped when something else interrupts
+    /// it, and, with an error, when it grows too long or a part is out of order. The next text then
+    /// starts over.
     ///
     /// # Errors
     /// [`Error::PartOutOfOrder`], [`Error::Malformed`].

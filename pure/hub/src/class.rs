@@ -1,39 +1,35 @@
 //! Access classes: keys are shared per class, never per person.
 
-/// What a request's access key makes of its asker.
+/// The class of an asker, by the access key in the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AccessClass {
-    /// Somebody whom the hub's owner gave the members' key.
+    /// Somebody who has the members' key.
     Member,
-    /// Anybody: capped storage and rate.
+    /// Anybody else, with less storage and lower rates.
     Guest,
 }
 
-impl AccessClass {
-    /// All classes.
-    pub const ALL: [AccessClass; 2] = [AccessClass::Member, AccessClass::Guest];
-}
-
-/// What all askers of one class may use together.
+/// Limits that all askers of one class share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClassLimits {
-    /// Storage, bytes as [`crate::store::stored_len`] counts them.
+    /// Storage, bytes, counted by [`crate::store::stored_len`].
     pub max_bytes: u64,
     /// Boxes put per second.
     pub puts_per_second: u32,
-    /// `get` tokens per second; a `get` takes one for every 16 ids begun, an `echo` one.
+    /// `get` tokens per second. A `get` takes one for every 16 ids or part of them, an `echo` takes
+    /// one.
     pub gets_per_second: u32,
-    /// Seconds of either rate that may be saved up and used at once.
+    /// How many seconds' worth of unused tokens may be saved up.
     pub burst_seconds: u32,
-    /// Open `get`s.
+    /// Most open `get`s.
     pub max_watchers: usize,
-    /// Ids that open `get`s name.
+    /// Most ids in open `get`s.
     pub max_watched_ids: usize,
 }
 
 impl Default for ClassLimits {
-    /// 4 GiB, 5,000 puts and 20,000 gets a second, two seconds' burst, 32,768 open gets naming
-    /// 131,072 ids.
+    /// 4 GiB, 5,000 puts and 20,000 `get` tokens a second, bursts of two seconds, 32,768 open
+    /// `get`s with 131,072 ids.
     fn default() -> Self {
         ClassLimits {
             max_bytes: 4 << 30,

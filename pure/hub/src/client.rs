@@ -1,4 +1,4 @@
-//! The asking end: requests within bounds, and responses believed only as far as they can be
+//! The client side: requests within bounds, and checks of everything in a response that can be
 //! checked.
 
 use std::collections::HashSet;
@@ -11,16 +11,16 @@ use wire::limits::{MAX_GET_DEADLINE_MS, MAX_GET_IDS, MAX_ONION_GET_IDS, MAX_RESP
 use crate::convert::sealed_to_wire;
 use crate::{Error, from_wire};
 
-/// A request to store a box.
+/// Makes a request to store a box.
 #[must_use]
 pub fn put(access: AccessKey, sealed: &SealedBox) -> Request {
     Request { access, operation: Operation::Put(sealed_to_wire(sealed.clone())) }
 }
 
-/// A request for boxes on a direct link: the first 256 of `ids`, for at most two minutes.
+/// Makes a request for boxes on a direct link: the first 256 of `ids`, for at most two minutes.
 ///
-/// `deadline_ms` counts from the request's arrival at the hub; `hold` asks for the answer at the
-/// deadline and not before.
+/// `deadline_ms` counts from the request's arrival at the hub. With `hold`, the hub answers at the
+/// deadline even if a box arrives earlier.
 #[must_use]
 pub fn get(access: AccessKey, ids: &[BoxId], deadline_ms: u32, hold: bool) -> Request {
     let ids = ids.iter().take(MAX_GET_IDS).map(|id| BoxAddress(*id.as_bytes())).collect();
@@ -28,15 +28,15 @@ pub fn get(access: AccessKey, ids: &[BoxId], deadline_ms: u32, hold: bool) -> Re
     Request { access, operation }
 }
 
-/// A request for boxes on the onion route: as [`get`], the first 16 of `ids`, which are those of
-/// one stream.
+/// Makes a request for boxes on the onion route: like [`get`], with the first 16 of `ids`. They
+/// should be ids of one stream, since the hub learns that one client asks for all of them.
 #[must_use]
 pub fn onion_get(access: AccessKey, ids: &[BoxId], deadline_ms: u32, hold: bool) -> Request {
     let (ids, _) = ids.split_at_checked(MAX_ONION_GET_IDS).unwrap_or((ids, &[]));
     get(access, ids, deadline_ms, hold)
 }
 
-/// A request for nothing but an answer.
+/// Makes a request for nothing but an answer.
 #[must_use]
 pub fn echo(access: AccessKey) -> Request {
     Request { access, operation: Operation::Echo }
@@ -45,16 +45,17 @@ pub fn echo(access: AccessKey) -> Request {
 /// Reads a response.
 ///
 /// # Errors
-/// [`Error::HubMisbehaved`] if the bytes are none (`HUB-015`).
+/// [`Error::HubMisbehaved`] if the bytes are not a response (`HUB-015`).
 pub fn open(body: &[u8]) -> Result<Response, Error> {
     wire::decode(body, "hub response")
         .map_err(|_| Error::HubMisbehaved("a response that cannot be read"))
 }
 
-/// The answer to a `put`. A hub that is too busy says [`PutOutcome::SlowDown`] either way.
+/// The outcome of a `put`. Both ways in which a hub can say that it is busy become
+/// [`PutOutcome::SlowDown`].
 ///
 /// # Errors
-/// [`Error::Refused`]; [`Error::HubMisbehaved`] if it is the answer to something else.
+/// [`Error::Refused`], or [`Error::HubMisbehaved`] if this is not an answer to a `put`.
 pub fn put_outcome(response: &Response) -> Result<PutOutcome, Error> {
     match &response.answer {
         Answer::Put(outcome) => Ok(*outcome),
@@ -64,11 +65,12 @@ pub fn put_outcome(response: &Response) -> Result<PutOutcome, Error> {
     }
 }
 
-/// The boxes in the answer to a `get` of `ids`: each asked for, none twice, each signature checked.
+/// The boxes in the answer to a `get` of `ids`. All were asked for, none is there twice, and all
+/// signatures are good.
 ///
 /// # Errors
-/// [`Error::Refused`]; [`Error::HubMisbehaved`] for anything that an honest hub never answers
-/// (`HUB-015`). Then no box of the answer is returned.
+/// [`Error::Refused`], or [`Error::HubMisbehaved`] for anything that an honest hub never answers
+/// (`HUB-015`). Then none of the boxes is returned.
 pub fn boxes(response: Response, ids: &[BoxId]) -> Result<Vec<VerifiedBox>, Error> {
     let boxes = match response.answer {
         Answer::Boxes(boxes) => boxes,
@@ -94,8 +96,8 @@ pub fn boxes(response: Response, ids: &[BoxId]) -> Result<Vec<VerifiedBox>, Erro
     Ok(verified)
 }
 
-/// Whether a response to a `get` of `ids` on a direct link is a dummy: one box that was not asked
-/// for (`SHAPE-006`). It stands for an empty answer; nothing of it is used.
+/// Whether a response to a `get` of `ids` on a direct link is a dummy: a single box that was not
+/// asked for (`SHAPE-006`). It means an empty answer.
 #[must_use]
 pub fn is_dummy(response: &Response, ids: &[BoxId]) -> bool {
     match &response.answer {
@@ -109,7 +111,7 @@ pub fn is_dummy(response: &Response, ids: &[BoxId]) -> bool {
 /// Checks the answer to an `echo`.
 ///
 /// # Errors
-/// [`Error::Refused`]; [`Error::HubMisbehaved`].
+/// [`Error::Refused`], or [`Error::HubMisbehaved`] if this is not an answer to an `echo`.
 pub fn echoed(response: &Response) -> Result<(), Error> {
     match &response.answer {
         Answer::Echo => Ok(()),

@@ -1,15 +1,15 @@
-//! Between a box as `wire` carries it and as `streams` verifies it.
+//! Conversion between the boxes of `wire` (bytes) and of `streams` (sealed or verified).
 
 use streams::{BoxId, SealedBox, VerifiedBox};
 use wire::hub::BoxBytes;
 
-/// A verified box, to be sent.
+/// Converts a verified box for sending.
 #[must_use]
 pub fn to_wire(content: VerifiedBox) -> BoxBytes {
     sealed_to_wire(content.into_sealed())
 }
 
-/// A received box, to be verified.
+/// Converts a received box for verification.
 #[must_use]
 pub fn from_wire(bytes: BoxBytes) -> SealedBox {
     SealedBox { id: BoxId::new(bytes.id), ciphertext: bytes.ciphertext, signature: bytes.signature }

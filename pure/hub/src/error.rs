@@ -1,18 +1,18 @@
-//! What can go wrong at either end of the box protocol.
+//! Errors at both ends of the box protocol.
 
 use wire::ErrorKind;
 use wire::hub::Refusal;
 
 use crate::store::StoreError;
 
-/// A failure. Never contains an id, a key or a box.
+/// A failure of the box protocol. Never contains an id, a key or a box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The hub's answer cannot be the answer to what was asked.
+    /// The hub gave an answer that no honest hub gives.
     #[error("the hub misbehaves: {0}")]
     HubMisbehaved(&'static str),
-    /// The hub does not serve the request.
+    /// The hub refused the request.
     #[error("the hub refuses: {}", refusal(*.0))]
     Refused(Refusal),
     /// The box store failed.

@@ -1,12 +1,13 @@
-//! The box protocol: `put` a box, `get` boxes before a deadline. Both ends, and what a store must
-//! do.
+//! The box protocol: `put` a box, `get` boxes before a deadline. Both ends of it, and the contract
+//! of a box store.
 //!
 //! # In this crate
-//! - [`store`]: the trait [`BoxStore`](store::BoxStore), write-once with expiry, and one in memory
+//! - [`store`]: the trait [`BoxStore`](store::BoxStore), write-once with expiry, and a store in
+//!   memory
 //! - [`server`]: the hub's core: admission, quotas, verification, group commit, open `get`s
-//! - [`client`]: requests within bounds, and responses that are believed only as far as they can be
-//!   checked
-//! - [`shaping`]: when a box leaves, and when a dummy does
+//! - [`client`]: requests within bounds, and checks of responses, since a client does not trust its
+//!   hub
+//! - [`shaping`]: when boxes and dummies leave on a direct link
 //! - [`AccessClass`], [`ClassLimits`]: who may use how much
 //!
 //! # Not in this crate
@@ -14,12 +15,12 @@
 //! or reads them.
 //!
 //! # Invariants
-//! - `Stored` is said after the store made the box durable, and watchers are woken after that
-//!   (`HUB-004`).
-//! - Every request is answered exactly once, also when its connection is gone (`HUB-005`).
-//! - Nothing that a stranger can fill is unbounded; what is over a bound is told so (`HUB-010` to
-//!   `HUB-012`).
-//! - No error and no `Debug` holds an id, a key or a box.
+//! - The hub answers `Stored` only after the store made the box durable, and wakes watchers after
+//!   that (`HUB-004`).
+//! - Every request is answered exactly once, even when its connection is gone (`HUB-005`).
+//! - Everything that a stranger can fill has a bound, and a request over a bound gets an answer
+//!   that says so (`HUB-010` to `HUB-012`).
+//! - No error and no `Debug` output holds an id, a key or a box.
 
 #![deny(
     clippy::unwrap_used,

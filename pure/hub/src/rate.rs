@@ -2,10 +2,10 @@
 
 use wire::Timestamp;
 
-/// Most tokens that one request takes (a `get` of 256 ids).
+/// Most tokens that one request takes: a `get` of 256 ids.
 const LARGEST_COST: u32 = 16;
 
-/// Refills `per_second` tokens a second, up to some seconds' worth.
+/// A bucket that gains `per_second` tokens a second, up to its capacity.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bucket {
     per_second: u64,
@@ -16,7 +16,8 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
-    /// A full bucket. It holds at least what one request may cost, unless its rate is zero.
+    /// A full bucket. However small the burst, it can hold what the most expensive request costs:
+    /// otherwise that request could never pass. A rate of zero stays zero.
     pub(crate) fn new(now: Timestamp, per_second: u32, burst_seconds: u32) -> Self {
         let tokens = match per_second {
             0 => 0,
@@ -28,17 +29,17 @@ impl Bucket {
         Bucket { per_second: u64::from(per_second), capacity, level: capacity, at: now }
     }
 
-    /// Whether `cost` tokens are there.
+    /// Whether the bucket holds `cost` tokens at `now`.
     pub(crate) fn has(&mut self, now: Timestamp, cost: u32) -> bool {
         // Milliseconds times tokens per second are thousandths of tokens. A clock that went back
-        // refills nothing.
+        // adds nothing.
         let gained = now.millis_since(self.at).saturating_mul(self.per_second);
         self.level = self.level.saturating_add(gained).min(self.capacity);
         self.at = now;
         self.level >= u64::from(cost).saturating_mul(1000)
     }
 
-    /// Takes `cost` tokens, which [`Bucket::has`] has just seen.
+    /// Takes `cost` tokens. Call [`Bucket::has`] first.
     pub(crate) fn take(&mut self, cost: u32) {
         self.level = self.level.saturating_sub(u64::from(cost).saturating_mul(1000));
     }

@@ -1,8 +1,17 @@
-//! The hub's core: requests in, responses out, no socket and no clock.
+//! The hub as a state machine: requests in, responses out.
 //!
-//! A shell hands in requests ([`Hub::submit`]), makes them happen together ([`Hub::commit`]), and
-//! takes the responses ([`Hub::poll`]) until there are none. Between commits it waits for requests,
-//! or until [`Hub::deadline`] for [`Hub::tick`].
+//! ```text
+//!            refused ────────────────────────────────────────────┐
+//!  submit ─┤ put ──► waits ──commit──► verified, durable ────────┤
+//!            get ──► waits ──commit──► looks ──found, or due─────┼──► poll (exactly once each)
+//!                                        │ nothing yet           │
+//!                                        └► open ─ box arrives, ─┘
+//!                                                  deadline, connection gone
+//! ```
+//!
+//! The shell passes requests to [`Hub::submit`], has them done together by [`Hub::commit`], and
+//! takes responses from [`Hub::poll`] until there are none. In between it waits for more requests,
+//! or until [`Hub::deadline`] to call [`Hub::tick`].
 
 mod admission;
 mod config;
@@ -28,29 +37,30 @@ use admission::Admission;
 pub use config::{ConnectionLimits, HubConfig};
 use watch::{Watch, Watchers};
 
-/// Bytes of boxes in one response on a direct link, each counted as [`stored_len`]: what fits a
+/// Most bytes of boxes in one response on a direct link, counted by [`stored_len`]. They fit into a
 /// frame.
 pub const MAX_RESPONSE_BYTES: u64 = 240 * 1024;
-/// Ids looked up at a time, so that a response's bounds also bound what is read for it.
+/// Ids that are looked up at a time. A response may be full after a few boxes, and reading all 256
+/// first would let a small request cost much memory.
 const LOOKUP: usize = 16;
 
-/// The shell's number for a request. Each is polled exactly once.
+/// The shell's number for a request. [`Hub::poll`] returns each exactly once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AskId(pub u64);
 
 /// Where a request came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asker {
-    /// A direct link (or one over Tor), by the shell's number for it.
+    /// A direct link, with or without Tor, by the shell's number for it.
     Direct(u64),
-    /// The onion route: there is nobody to be known.
+    /// The onion route, where askers cannot be told apart.
     Onion,
 }
 
-/// What a reply packet has room for, until the shell says more: three standard boxes.
+/// Room in a reply packet until [`Hub::set_onion_room`] is called: three standard boxes.
 const ONION_ROOM: u64 = 3 * (2_048 + 96);
 
-/// Room for boxes in one response, bytes, each box counted as [`stored_len`].
+/// Room for boxes in one response, bytes, counted by [`stored_len`].
 #[derive(Debug, Clone, Copy)]
 struct Room {
     onion: u64,
@@ -64,14 +74,15 @@ impl Room {
         }
     }
 
-    /// Whether a box may be sent there at all: bulk boxes fit no packet, large ones not all.
+    /// Whether a response can hold this box. Bulk boxes fit into no packet, large ones only into
+    /// some.
     fn takes(self, asker: Asker, ciphertext: &[u8]) -> bool {
         asker.writes(ciphertext.len()) && stored_len(ciphertext) <= self.of(asker)
     }
 }
 
 impl Asker {
-    /// Whether a box of this length may come from there.
+    /// Whether the asker may put a box of this length.
     fn writes(self, ciphertext: usize) -> bool {
         self != Asker::Onion || ciphertext < BULK_CIPHERTEXT
     }
@@ -91,7 +102,7 @@ impl Asker {
     }
 }
 
-/// A `put` that was admitted and waits for the next commit.
+/// An admitted `put` that waits for the next commit.
 #[derive(Debug)]
 struct Put {
     ask: AskId,
@@ -99,25 +110,25 @@ struct Put {
     sealed: SealedBox,
 }
 
-/// A response that waits to be polled. Boxes are read or copied only then: memory holds one
-/// response at a time.
+/// A response that waits for [`Hub::poll`]. Boxes are read or copied only there, so memory holds
+/// the boxes of one response at a time.
 #[derive(Debug)]
 enum Output {
     Ready(AskId, Answer),
-    /// Boxes that have just been stored, shared by all who watched for them.
+    /// Boxes that were just stored, shared by everybody who waited for them.
     Woken(AskId, Vec<Arc<BoxBytes>>),
-    /// A `get` that has not looked yet. It answers if it finds something or is due; else it stays
-    /// open.
+    /// A `get` that still has to look into the store. It is answered if it finds boxes or is due,
+    /// and otherwise stays open.
     Look {
         watch: Watch,
         due: bool,
     },
 }
 
-/// A hub over a store.
+/// A hub on top of a store.
 ///
-/// What it holds for strangers is bounded by its [`HubConfig`]; what is over a bound is answered
-/// [`Refusal::SlowDown`], [`PutOutcome::SlowDown`] or [`PutOutcome::Full`], never silently dropped.
+/// [`HubConfig`] bounds what it holds for strangers. A request over a bound is answered with
+/// [`Refusal::SlowDown`], [`PutOutcome::SlowDown`] or [`PutOutcome::Full`], never dropped silently.
 #[derive(Debug)]
 pub struct Hub<S> {
     boot: BootId,
@@ -130,12 +141,12 @@ pub struct Hub<S> {
     outputs: VecDeque<Output>,
     failed: Option<StoreError>,
     room: Room,
-    /// Not before this is expiry tried again, after it failed.
+    /// When expiry may be tried again after a failure.
     expire_after: Timestamp,
 }
 
 impl<S: BoxStore> Hub<S> {
-    /// A hub that has just started.
+    /// A hub without open requests.
     pub fn new(config: HubConfig, store: S) -> Self {
         Hub {
             boot: config.boot,
@@ -152,25 +163,25 @@ impl<S: BoxStore> Hub<S> {
         }
     }
 
-    /// The store.
+    /// The store, for its usage.
     pub const fn store(&self) -> &S {
         &self.store
     }
 
-    /// A reply packet of this network has room for boxes of so many bytes in all, each counted as
-    /// [`stored_len`].
+    /// Sets how many bytes of boxes, counted by [`stored_len`], fit into a reply packet of this
+    /// network.
     pub fn set_onion_room(&mut self, bytes: u64) {
         self.room = Room { onion: bytes };
         self.watchers.set_room(self.room);
     }
 
-    /// `get`s that are open.
+    /// Number of open `get`s.
     pub fn open_gets(&self) -> usize {
         self.watchers.len()
     }
 
-    /// Takes a request. What is not admitted is answered at the next poll; the rest waits for the
-    /// next commit.
+    /// Takes a request. A refusal is ready for [`Hub::poll`] at once; an admitted request waits for
+    /// the next commit.
     pub fn submit(&mut self, now: Timestamp, ask: AskId, asker: Asker, request: Request) {
         if let Err(answer) = self.admit(now, ask, asker, request) {
             self.ready(ask, answer);
@@ -201,6 +212,7 @@ impl<S: BoxStore> Hub<S> {
                 if ids.is_empty() || ids.len() > asker.max_ids() {
                     return Err(Answer::Refused(Refusal::BadRequest));
                 }
+                // Priced by ids, so that 256 of them cost the same in one `get` as in sixteen.
                 let cost = u32::try_from(ids.len().div_ceil(MAX_ONION_GET_IDS)).unwrap_or(u32::MAX);
                 if full || !self.admission.get(now, asker, class, cost) {
                     return Err(Answer::Refused(Refusal::SlowDown));
@@ -221,12 +233,12 @@ impl<S: BoxStore> Hub<S> {
         Ok(())
     }
 
-    /// Does all that was submitted: checks signatures together, makes the good boxes durable in one
-    /// write, answers, and only then wakes those who waited for the boxes.
+    /// Does everything that was submitted: checks all signatures in one batch, makes the good boxes
+    /// durable in one write, answers, and only then wakes `get`s that wait for the boxes.
     ///
     /// # Errors
-    /// The store's failure, in this commit or since the last. Nothing that failed is answered as
-    /// stored; who asked is told to try later (`HUB-014`).
+    /// The store's failure in this commit or since the last one. The requests concerned are
+    /// answered with "try later", never with `Stored` (`HUB-014`).
     pub fn commit<R: CryptoRng + ?Sized>(
         &mut self,
         now: Timestamp,
@@ -236,7 +248,8 @@ impl<S: BoxStore> Hub<S> {
             self.put_all(now, rng);
         }
         for watch in std::mem::take(&mut self.gets) {
-            // What is held is looked for at its deadline, and not before.
+            // A held `get` looks at its deadline only: an answer at any other time would show that
+            // a box was there.
             let due = watch.deadline <= now;
             if due || !watch.hold {
                 self.outputs.push_back(Output::Look { watch, due });
@@ -252,9 +265,13 @@ impl<S: BoxStore> Hub<S> {
             .into_iter()
             .map(|p| ((p.ask, p.class), p.sealed))
             .unzip();
+        // Counts the boxes of this batch as well. A retry inside it is counted although it will
+        // take no room; it is checked again below.
         let mut usage = self.store.usage();
         let (mut asks, mut batch, mut over) =
             (Vec::with_capacity(sealed.len()), Vec::with_capacity(sealed.len()), vec![]);
+        // A batch check costs less than checking its boxes one by one. A bad box is refused alone:
+        // `verify_batch` finds it and accepts the others.
         for ((ask, class), verdict) in accounts.into_iter().zip(verify_batch(sealed, rng)) {
             let Ok(content) = verdict else {
                 self.ready(ask, Answer::Refused(Refusal::BadBox));
@@ -270,7 +287,8 @@ impl<S: BoxStore> Hub<S> {
             batch.push(NewBox { content, class });
         }
         self.write(now, &asks, batch);
-        // A retry stays harmless in a full hub: it takes no room.
+        // A retry takes no room, so it must stay harmless when the class is full: its author would
+        // otherwise keep a box in its outbox that the hub holds already.
         for (ask, content) in over {
             let there = self.store.get(&[content.id()]);
             let answer = match there.map(|boxes| boxes.into_iter().next()) {
@@ -283,7 +301,8 @@ impl<S: BoxStore> Hub<S> {
         }
     }
 
-    /// One durable write; then answers; then wakes.
+    /// Writes durably, then answers, then wakes. A watcher must not see a box that a crash could
+    /// still undo.
     fn write(&mut self, now: Timestamp, asks: &[AskId], batch: Vec<NewBox>) {
         let outcomes = match self.store.put_batch(now, &batch) {
             Ok(outcomes) => outcomes,
@@ -298,6 +317,7 @@ impl<S: BoxStore> Hub<S> {
         for (ask, outcome) in asks.iter().zip(&outcomes) {
             self.ready(*ask, Answer::Put(*outcome));
         }
+        // `Same` wakes nobody: the first write already did.
         let stored =
             batch.into_iter().zip(outcomes).filter(|(_, outcome)| *outcome == PutOutcome::Stored);
         let watched = stored.filter(|(new, _)| self.watchers.is_watched(&new.content.id()));
@@ -307,7 +327,7 @@ impl<S: BoxStore> Hub<S> {
             .wake(&arrived, |ask, boxes| self.outputs.push_back(Output::Woken(ask, boxes)));
     }
 
-    /// The next response, and whose it is.
+    /// The next response and the request it belongs to.
     pub fn poll(&mut self) -> Option<(AskId, Response)> {
         loop {
             let (ask, answer) = match self.outputs.pop_front()? {
@@ -324,9 +344,10 @@ impl<S: BoxStore> Hub<S> {
         }
     }
 
-    /// Answers a `get`, or leaves it open.
+    /// Answers a `get` or leaves it open.
     fn look(&mut self, watch: Watch, due: bool) -> Option<(AskId, Answer)> {
         let ask = watch.ask;
+        // The connection went away after the commit; do not read boxes for nobody.
         if !self.admission.knows(watch.asker) {
             return Some((ask, Answer::Boxes(Vec::new())));
         }
@@ -343,12 +364,13 @@ impl<S: BoxStore> Hub<S> {
         }
     }
 
-    /// As many of the boxes as one response to this asker takes.
+    /// Reads as many of the boxes as fit into one response to this asker.
     fn find(&self, asker: Asker, ids: &[BoxId]) -> Result<Vec<BoxBytes>, StoreError> {
         let mut found = Vec::new();
         let mut bytes = 0u64;
         for some in ids.chunks(LOOKUP) {
             for content in self.store.get(some)? {
+                // Too large for this asker's replies. The others may still fit.
                 if !self.room.takes(asker, &content.ciphertext) {
                     continue;
                 }
@@ -368,7 +390,7 @@ impl<S: BoxStore> Hub<S> {
         }
     }
 
-    /// When [`Hub::tick`] should be called, if nothing happens before: at once if there is
+    /// When to call [`Hub::tick`] if nothing else happens. [`Timestamp::ZERO`] means that there is
     /// something to poll or commit.
     pub fn deadline(&self) -> Option<Timestamp> {
         if !(self.outputs.is_empty() && self.puts.is_empty() && self.gets.is_empty()) {
@@ -378,10 +400,10 @@ impl<S: BoxStore> Hub<S> {
         [self.watchers.deadline(), expiry].into_iter().flatten().min()
     }
 
-    /// Lets time pass: answers `get`s whose deadline has come, and has the store forget what is
-    /// over.
+    /// Answers `get`s whose deadline has come, and has the store delete expired boxes.
     ///
-    /// A store that cannot forget is asked again a minute later; [`Hub::commit`] reports it.
+    /// If the store fails, it is asked again a minute later, and the next [`Hub::commit`] reports
+    /// the failure.
     pub fn tick(&mut self, now: Timestamp) {
         while let Some(watch) = self.watchers.pop_due(now) {
             self.outputs.push_back(if watch.hold {
@@ -397,21 +419,21 @@ impl<S: BoxStore> Hub<S> {
         }
     }
 
-    /// Ends one open `get` of a connection early, with a box that nobody asked for (`SHAPE-006`).
-    /// False when it has none.
+    /// Answers one open `get` of a connection early, with a box that it did not ask for
+    /// (`SHAPE-006`). Returns false when the connection has no open `get`.
     ///
-    /// To whoever counts bytes this is the answer to a `get` whose box has come: the asker takes it
-    /// for an empty one, and asks again.
+    /// To an observer who counts bytes it looks like the answer to a `get` whose box arrived. The
+    /// client treats it as an empty answer and asks again.
     pub fn disturb(&mut self, connection: u64, dummy: BoxBytes) -> bool {
         let Some(watch) = self.watchers.pop_early_of(connection) else { return false };
         self.outputs.push_back(Output::Woken(watch.ask, vec![Arc::new(dummy)]));
         true
     }
 
-    /// A connection is gone: its open `get`s are answered with nothing, so that whoever counts
-    /// requests comes out even.
+    /// Notes that a connection is gone. Its open `get`s are answered with no boxes, so that the
+    /// shell's count of requests comes out even.
     ///
-    /// Its puts are still done. The shell must not submit for it any more.
+    /// Its `put`s are still done. The shell must not submit requests for it any more.
     pub fn disconnect(&mut self, connection: u64) {
         self.admission.disconnect(connection);
         while let Some(watch) = self.watchers.pop_of(connection) {
@@ -433,7 +455,7 @@ impl<S: BoxStore> Hub<S> {
     }
 }
 
-/// Each id once, in its first place.
+/// Removes repeated ids, keeping the first of each.
 fn distinct(ids: impl Iterator<Item = BoxId>) -> Vec<BoxId> {
     let mut seen = std::collections::HashSet::new();
     ids.filter(|id| seen.insert(*id)).collect()

@@ -1,7 +1,6 @@
-//! Shaping of a direct link, at both ends: when a box leaves, and when a dummy does.
+//! Traffic shaping on a direct link, at both ends: when boxes leave, and when dummies do.
 //!
-//! Time and randomness are parameters, as everywhere here. The onion route needs none of this: it
-//! has one packet size and cover of its own.
+//! The onion route does not need it: its packets have one size, and it has its own cover traffic.
 
 use std::collections::VecDeque;
 
@@ -9,10 +8,10 @@ use rand_core::CryptoRng;
 use streams::{BoxClass, Sizes};
 use wire::Timestamp;
 
-/// Boxes that are remembered for the classes of dummies.
+/// Number of recent boxes from which dummies take their classes.
 const RECENT: usize = 32;
 
-/// A span of time to draw from, ms.
+/// A range of times to draw from, ms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     min_ms: u64,
@@ -20,36 +19,24 @@ pub struct Span {
 }
 
 impl Span {
-    /// From the shortest to the longest time, ms; `None` unless the first is not above the second
-    /// and the second above 0.
+    /// From the shortest to the longest time, ms. `None` unless `min_ms <= max_ms` and `max_ms >
+    /// 0`.
     #[must_use]
     pub const fn new(min_ms: u64, max_ms: u64) -> Option<Span> {
         if min_ms <= max_ms && max_ms > 0 { Some(Span { min_ms, max_ms }) } else { None }
     }
 
-    /// The shortest time, ms.
-    #[must_use]
-    pub const fn min_ms(self) -> u64 {
-        self.min_ms
-    }
-
-    /// The longest time, ms.
-    #[must_use]
-    pub const fn max_ms(self) -> u64 {
-        self.max_ms
-    }
-
-    /// A time within the span, uniformly, ms.
-    pub fn draw<R: CryptoRng + ?Sized>(self, rng: &mut R) -> u64 {
+    /// Draws a time within the span, uniformly, ms.
+    pub(crate) fn draw<R: CryptoRng + ?Sized>(self, rng: &mut R) -> u64 {
         let width = self.max_ms.saturating_sub(self.min_ms).saturating_add(1);
         self.min_ms.saturating_add(below(width, rng))
     }
 }
 
-/// A number below `n`, uniformly.
+/// A uniform number below `n`.
 fn below<R: CryptoRng + ?Sized>(n: u64, rng: &mut R) -> u64 {
     let n = n.max(1);
-    // What does not divide evenly is drawn again, so that no number is likelier than another.
+    // Rejection sampling: a plain remainder would make small numbers likelier.
     let even = u64::MAX.checked_rem(n).map_or(u64::MAX, |rest| u64::MAX.saturating_sub(rest));
     loop {
         let drawn = rng.next_u64();
@@ -59,11 +46,11 @@ fn below<R: CryptoRng + ?Sized>(n: u64, rng: &mut R) -> u64 {
     }
 }
 
-/// Boxes that wait for their turn to leave, in order (`SHAPE-002`). Each waits a random time,
-/// counted from when it came or from when the one before it left, whichever is later: so two never
-/// leave closer together than the span's shortest time.
+/// A queue of boxes that wait to leave, in order (`SHAPE-002`). Each waits a random time, counted
+/// from its arrival or from the departure of the one before, whichever is later. So no two leave
+/// closer together than the span's shortest time.
 ///
-/// Holds as many as its owner pushes: the bound is that of the owner's outbox.
+/// It has no bound of its own: the owner's outbox has one.
 #[derive(Debug)]
 pub struct Departures<K> {
     delay: Option<Span>,
@@ -72,13 +59,13 @@ pub struct Departures<K> {
 }
 
 impl<K> Departures<K> {
-    /// With this delay, or none: then everything may leave at once.
+    /// A queue with this delay. With `None`, everything leaves at once.
     #[must_use]
     pub const fn new(delay: Option<Span>) -> Self {
         Departures { delay, waiting: VecDeque::new(), due: Timestamp::ZERO }
     }
 
-    /// Takes a box.
+    /// Adds a box.
     pub fn push<R: CryptoRng + ?Sized>(&mut self, now: Timestamp, key: K, rng: &mut R) {
         if self.waiting.is_empty() {
             self.draw(now, rng);
@@ -86,7 +73,7 @@ impl<K> Departures<K> {
         self.waiting.push_back(key);
     }
 
-    /// The next box that leaves now.
+    /// Removes the next box that is due.
     pub fn pop<R: CryptoRng + ?Sized>(&mut self, now: Timestamp, rng: &mut R) -> Option<K> {
         if now < self.due {
             return None;
@@ -96,21 +83,15 @@ impl<K> Departures<K> {
         Some(key)
     }
 
-    /// Forgets boxes that need not leave any more.
+    /// Drops boxes that need not leave any more.
     pub fn retain(&mut self, keep: impl FnMut(&K) -> bool) {
         self.waiting.retain(keep);
     }
 
-    /// When the next one leaves.
+    /// When the next box is due.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
         (!self.waiting.is_empty()).then_some(self.due)
-    }
-
-    /// Whether nothing waits.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
     }
 
     fn draw<R: CryptoRng + ?Sized>(&mut self, now: Timestamp, rng: &mut R) {
@@ -118,7 +99,7 @@ impl<K> Departures<K> {
     }
 }
 
-/// When a dummy is due: after a random time without a box (`SHAPE-003`, `SHAPE-005`).
+/// The timer of dummies: one is due after a random time without a box (`SHAPE-003`, `SHAPE-005`).
 #[derive(Debug, Clone, Copy)]
 pub struct Idle {
     span: Option<Span>,
@@ -126,18 +107,18 @@ pub struct Idle {
 }
 
 impl Idle {
-    /// Not begun yet; without a span never.
+    /// A stopped timer. Without a span it never runs.
     #[must_use]
     pub const fn new(span: Option<Span>) -> Self {
         Idle { span, due: None }
     }
 
-    /// A box has left, or the link is there: the time begins anew.
+    /// Starts the timer again: a box has left, or the link came up.
     pub fn restart<R: CryptoRng + ?Sized>(&mut self, now: Timestamp, rng: &mut R) {
         self.due = self.span.map(|span| now.plus_millis(span.draw(rng)));
     }
 
-    /// The link is gone.
+    /// Stops the timer: the link is gone.
     pub fn stop(&mut self) {
         self.due = None;
     }
@@ -148,7 +129,7 @@ impl Idle {
         self.due
     }
 
-    /// Whether a dummy is due now; the time begins anew then.
+    /// Whether a dummy is due now. If so, starts the timer again.
     pub fn pop<R: CryptoRng + ?Sized>(&mut self, now: Timestamp, rng: &mut R) -> bool {
         let due = self.due.is_some_and(|due| due <= now);
         if due {
@@ -158,8 +139,8 @@ impl Idle {
     }
 }
 
-/// The classes of the last boxes: dummies are drawn from them, and so have the sizes that boxes
-/// have (`SHAPE-004`).
+/// The classes of the last boxes. Dummies take their class from them, so that both have the same
+/// distribution of sizes (`SHAPE-004`).
 #[derive(Debug, Clone, Copy)]
 pub struct Recent {
     classes: [BoxClass; RECENT],
@@ -167,8 +148,9 @@ pub struct Recent {
 }
 
 impl Recent {
-    /// Before the first box: standard ones, or on the ladder half of them small, a quarter medium,
-    /// an eighth standard and an eighth large, for most of what people say is short.
+    /// What to assume before the first box: all standard, or, where several sizes are in use, half
+    /// small, a quarter medium, an eighth standard and an eighth large, since most messages are
+    /// short.
     #[must_use]
     pub fn new(sizes: Sizes) -> Self {
         let ladder = |n: usize| match n {
@@ -181,7 +163,7 @@ impl Recent {
         Recent { classes: std::array::from_fn(class), next: 0 }
     }
 
-    /// A box of this length was sent. Tombstones and bulk boxes do not count.
+    /// Notes that a box of this length was sent. Tombstones and bulk boxes do not count.
     pub fn note(&mut self, ciphertext: usize) {
         let class = BoxClass::of(ciphertext).filter(|c| BoxClass::LADDER.contains(c));
         if let (Some(class), Some(place)) = (class, self.classes.get_mut(self.next)) {
@@ -190,7 +172,7 @@ impl Recent {
         }
     }
 
-    /// The class of a dummy.
+    /// Draws the class of a dummy.
     pub fn draw<R: CryptoRng + ?Sized>(&self, rng: &mut R) -> BoxClass {
         let drawn = below(u64::try_from(RECENT).unwrap_or(1), rng);
         let drawn = usize::try_from(drawn).unwrap_or(0);
@@ -214,15 +196,14 @@ mod tests {
         Span::new(500, 3_000).unwrap()
     }
 
-    /// How far the distribution of `draws` is from the uniform one over the span
-    /// (Kolmogorov-Smirnov), times the root of their number: above 1.95 in one of a thousand
-    /// samples of a uniform one.
+    /// How far `draws` are from uniform over the span (Kolmogorov-Smirnov), times the root of their
+    /// number. For uniform draws it exceeds 1.95 once in a thousand samples.
     fn distance(mut draws: Vec<u64>, span: Span) -> f64 {
         draws.sort_unstable();
         let n = draws.len() as f64;
-        let width = (span.max_ms() - span.min_ms() + 1) as f64;
+        let width = (span.max_ms - span.min_ms + 1) as f64;
         let far = |(i, d): (usize, &u64)| {
-            ((i as f64 + 0.5) / n - ((d - span.min_ms()) as f64 + 0.5) / width).abs()
+            ((i as f64 + 0.5) / n - ((d - span.min_ms) as f64 + 0.5) / width).abs()
         };
         draws.iter().enumerate().map(far).fold(0.0, f64::max) * n.sqrt()
     }
@@ -243,7 +224,7 @@ mod tests {
             gaps.push(due - now);
             now = due;
         }
-        assert!(departures.is_empty() && departures.deadline().is_none());
+        assert!(departures.deadline().is_none());
         assert!(gaps.iter().all(|gap| (500..=3_000).contains(gap)));
         let distance = distance(gaps, half_to_three());
         assert!(distance < 1.95, "{distance}");

@@ -1,4 +1,4 @@
-//! What a box store must do: write once, keep for a while, forget by whole segments.
+//! The contract of a box store: write once, keep for a while, delete by whole segments.
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
@@ -11,33 +11,33 @@ use wire::hub::{BoxBytes, PutOutcome};
 pub use crate::class::{AccessClass, ClassLimits};
 pub use memory::MemoryStore;
 
-/// Segments that the keeping time is cut into.
-pub const SEGMENTS: u64 = 14;
+/// Number of segments that the keeping time is cut into.
+pub(crate) const SEGMENTS: u64 = 14;
 /// How long boxes are kept by default, ms: 14 days.
 pub const DEFAULT_KEEP_MS: u64 = 14 * 24 * 3_600_000;
-/// What a box takes besides its ciphertext, bytes: id and signature.
+/// Bytes of a box besides its ciphertext: id and signature.
 const BOX_OVERHEAD: u64 = 96;
 
-/// A box to be stored: verified, and on whose account.
+/// A verified box to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewBox {
     /// The box.
     pub content: VerifiedBox,
-    /// The class whose storage it takes.
+    /// The class whose storage it uses.
     pub class: AccessClass,
 }
 
-/// Bytes that a box with a ciphertext of this length counts for: id, ciphertext and signature.
+/// Bytes that a box counts for: id, ciphertext and signature.
 #[must_use]
 pub fn stored_len(ciphertext: &[u8]) -> u64 {
     u64::try_from(ciphertext.len()).unwrap_or(u64::MAX).saturating_add(BOX_OVERHEAD)
 }
 
-/// Boxes, each written once.
+/// A store of boxes, each written once.
 ///
-/// A store is used by one thread at a time; it needs no clock: time comes with each call.
+/// One thread uses a store at a time. It needs no clock, since the caller passes the time.
 pub trait BoxStore {
-    /// Stores boxes in their order. When it returns, what it calls [`PutOutcome::Stored`] is
+    /// Stores boxes in their order. When it returns, every box with [`PutOutcome::Stored`] is
     /// durable.
     ///
     /// For each box: [`PutOutcome::Stored`] if its id was free; [`PutOutcome::Same`] if the very
@@ -45,67 +45,67 @@ pub trait BoxStore {
     /// [`PutOutcome::Taken`] if another is (`HUB-002`).
     ///
     /// # Errors
-    /// [`StoreError`]. Then nothing may be acknowledged; some boxes may be there all the same.
+    /// [`StoreError`]. Then nothing may be acknowledged, although some boxes may have been stored.
     fn put_batch(
         &mut self,
         now: Timestamp,
         boxes: &[NewBox],
     ) -> Result<Vec<PutOutcome>, StoreError>;
 
-    /// Those of the boxes that are there, in the order asked.
+    /// The boxes that are there, in the order of `ids`.
     ///
     /// # Errors
     /// [`StoreError`].
     fn get(&self, ids: &[BoxId]) -> Result<Vec<BoxBytes>, StoreError>;
 
-    /// Forgets all segments whose time is over (`HUB-009`). Their ids are free again.
+    /// Deletes all expired segments (`HUB-009`). Their ids become free again.
     ///
     /// # Errors
-    /// [`StoreError`]; some segments may be gone.
+    /// [`StoreError`]. Some segments may have been deleted.
     fn expire(&mut self, now: Timestamp) -> Result<(), StoreError>;
 
-    /// When [`BoxStore::expire`] next has something to forget; `None` while nothing is stored.
+    /// When the next segment expires; `None` while nothing is stored.
     fn next_expiry(&self) -> Option<Timestamp>;
 
-    /// What is stored.
+    /// How much is stored.
     fn usage(&self) -> Usage;
 }
 
-/// What is stored, by class.
+/// How much is stored, by class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
-    /// Of members.
+    /// Boxes that members put.
     pub member: ClassUsage,
-    /// Of guests.
+    /// Boxes that guests put.
     pub guest: ClassUsage,
 }
 
-/// What one class has stored.
+/// How much one class has stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ClassUsage {
-    /// Bytes, as [`stored_len`] counts them.
+    /// Bytes, counted by [`stored_len`].
     pub bytes: u64,
     /// Boxes.
     pub boxes: u64,
 }
 
 impl Usage {
-    /// Of one class.
+    /// The usage of one class.
     #[must_use]
-    pub const fn of(&self, class: AccessClass) -> ClassUsage {
+    pub(crate) const fn of(&self, class: AccessClass) -> ClassUsage {
         match class {
             AccessClass::Member => self.member,
             AccessClass::Guest => self.guest,
         }
     }
 
-    /// Boxes of all classes.
+    /// Number of boxes of all classes.
     #[must_use]
     pub const fn boxes(&self) -> u64 {
         self.member.boxes.saturating_add(self.guest.boxes)
     }
 
-    /// Counts one more box of `bytes` bytes.
+    /// Adds one box of `bytes` bytes.
     pub const fn add(&mut self, class: AccessClass, bytes: u64) {
         let usage = match class {
             AccessClass::Member => &mut self.member,
@@ -115,8 +115,8 @@ impl Usage {
         usage.boxes = usage.boxes.saturating_add(1);
     }
 
-    /// Counts one box of `bytes` bytes less.
-    pub const fn subtract(&mut self, class: AccessClass, bytes: u64) {
+    /// Removes one box of `bytes` bytes.
+    pub(crate) const fn subtract(&mut self, class: AccessClass, bytes: u64) {
         let usage = match class {
             AccessClass::Member => &mut self.member,
             AccessClass::Guest => &mut self.guest,
@@ -125,7 +125,7 @@ impl Usage {
         usage.boxes = usage.boxes.saturating_sub(1);
     }
 
-    /// Both together.
+    /// The sum of two usages.
     #[must_use]
     pub const fn plus(&self, other: &Usage) -> Usage {
         Usage { member: self.member.plus(other.member), guest: self.guest.plus(other.guest) }
@@ -143,8 +143,9 @@ impl ClassUsage {
 
 /// How long boxes are kept, and how time is cut into segments.
 ///
-/// A segment is known by its end: every box in it was written before. It is forgotten when its end
-/// is `keep_ms` ago, so a box lives for at least `keep_ms`, and at most a [`SEGMENTS`]-th longer.
+/// A segment is named by its end: all its boxes were written earlier. It is deleted when its end is
+/// `keep_ms` ago. So a box lives for at least `keep_ms`, and at most a fourteenth longer, and
+/// deleting costs the same for any number of boxes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keep {
     keep_ms: u64,
@@ -157,7 +158,7 @@ impl Default for Keep {
 }
 
 impl Keep {
-    /// Boxes are kept for this long, ms.
+    /// Keeps boxes for this long, ms.
     #[must_use]
     pub const fn for_millis(keep_ms: u64) -> Self {
         Keep { keep_ms }
@@ -165,44 +166,44 @@ impl Keep {
 
     /// Length of a segment, ms, at least 1.
     #[must_use]
-    pub const fn segment_ms(&self) -> u64 {
+    pub(crate) const fn segment_ms(&self) -> u64 {
         match self.keep_ms.div_ceil(SEGMENTS) {
             0 => 1,
             ms => ms,
         }
     }
 
-    /// End of the segment into which a box goes that is written now.
+    /// The end of the segment that boxes written at `now` go into.
     #[must_use]
     pub const fn segment_end(&self, now: Timestamp) -> Timestamp {
         let ms = self.segment_ms();
         Timestamp::from_millis(now.period(ms).saturating_add(1).saturating_mul(ms))
     }
 
-    /// When the segment with this end is forgotten.
+    /// When the segment with this end expires.
     #[must_use]
     pub const fn expiry(&self, end: Timestamp) -> Timestamp {
         end.plus_millis(self.keep_ms)
     }
 }
 
-/// Why a store cannot serve. Never contains an id, a box or a path.
+/// Why a store failed. Never contains an id, a box or a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// Another process has the store open.
     #[error("another process is using it")]
     Locked,
-    /// The system refuses: no permission, no space, not a directory.
+    /// The system refused: no permission, no space, not a directory.
     #[error("the system refuses: {0}")]
     Refused(std::io::ErrorKind),
-    /// What is stored is not what was written, or not by this program.
+    /// The files are damaged, or this program did not write them.
     #[error("its files are damaged or not its own")]
     Damaged,
-    /// Its files are of another version.
+    /// The files have another version.
     #[error("its files are of another version")]
     Version,
-    /// An earlier write failed; nothing can be written until it is opened again.
+    /// An earlier write failed. Nothing can be written until the store is opened again.
     #[error("an earlier write failed; start again to recover")]
     Failed,
 }

@@ -1,4 +1,4 @@
-//! What is called out to a whole LAN.
+//! Beacons: datagrams to everybody on a LAN.
 //!
 //! ```text
 //! "hw" | version u8 | shown u8 | port u16 | slot u32 | key 32 | 32 tokens of 16 | if shown: name length u8, name, zeros up to 64
@@ -11,47 +11,47 @@ use wire::{NodeId, Timestamp};
 
 use crate::pair::{Pair, Spot, TOKEN_LEN, Token};
 
-/// Tokens in every beacon, whoever sends it (`MESH-001`).
-pub const TOKENS: usize = 32;
-/// A name in a beacon, bytes.
-pub const NAME_LEN: usize = 64;
-/// How long a slot is, ms: so long the same tokens are shown.
-pub const SLOT_MS: u64 = 300_000;
-/// Slots that a beacon's may differ from ours: clocks that nobody sets are wrong by hours.
+/// Number of tokens in every beacon, however many contacts the sender has (`MESH-001`).
+pub(crate) const TOKENS: usize = 32;
+/// Longest name in a beacon, bytes.
+pub(crate) const NAME_LEN: usize = 64;
+/// Length of a slot, ms. Tokens change with each slot.
+pub(crate) const SLOT_MS: u64 = 300_000;
+/// How many slots a beacon may be off, since clocks that nobody sets are wrong by hours.
 const SLOT_TOLERANCE: u32 = 12 * 36;
 
 const MAGIC: &[u8; 3] = b"hw\x01";
-/// A beacon that shows nothing but tokens, bytes.
-pub const PRIVATE_LEN: usize = 42 + TOKENS * TOKEN_LEN;
-/// A beacon with a name, bytes.
-pub const SHOWN_LEN: usize = PRIVATE_LEN + 1 + NAME_LEN;
+/// Length of a beacon without a name, bytes.
+pub(crate) const PRIVATE_LEN: usize = 42 + TOKENS * TOKEN_LEN;
+/// Length of a beacon with a name, bytes.
+pub(crate) const SHOWN_LEN: usize = PRIVATE_LEN + 1 + NAME_LEN;
 
-/// The slot of a time.
+/// The slot at `now`.
 #[must_use]
-pub fn slot_of(now: Timestamp) -> u32 {
+pub(crate) fn slot_of(now: Timestamp) -> u32 {
     // Slots wrap around after 40,000 years.
     u32::try_from(now.period(SLOT_MS) & u64::from(u32::MAX)).unwrap_or(0)
 }
 
-/// A beacon that was heard.
+/// A received beacon.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Beacon {
-    /// TCP port.
-    pub port: u16,
+pub(crate) struct Beacon {
+    /// TCP port of the sender.
+    pub(crate) port: u16,
     /// The slot of its tokens.
-    pub slot: u32,
-    /// The key that proves itself at the port.
-    pub key: NodeId,
-    /// Tokens and noise, which nobody but a contact tells apart.
-    pub tokens: Vec<Token>,
-    /// The name of somebody who shows themselves to all, as they wrote it: not neutralised yet.
-    pub name: Option<String>,
+    pub(crate) slot: u32,
+    /// The key that the sender's links prove.
+    pub(crate) key: NodeId,
+    /// Tokens and noise, which only a contact can tell apart.
+    pub(crate) tokens: Vec<Token>,
+    /// The name of a sender who is visible to everybody, not sanitized yet.
+    pub(crate) name: Option<String>,
 }
 
 impl Beacon {
-    /// Reads a datagram; `None` for anything else.
+    /// Reads a datagram; `None` when it is not a beacon.
     #[must_use]
-    pub fn parse(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let rest = bytes.strip_prefix(MAGIC)?;
         let (shown, rest) = rest.split_first()?;
         let (port, rest) = rest.split_first_chunk::<2>()?;
@@ -76,24 +76,25 @@ impl Beacon {
         })
     }
 
-    /// Whether its slot is near enough to ours to be believed.
+    /// Whether its slot is near enough to the slot at `now`. Beacons recorded earlier are
+    /// worthless.
     #[must_use]
-    pub fn is_timely(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_timely(&self, now: Timestamp) -> bool {
         let ours = slot_of(now);
         self.slot.abs_diff(ours) <= SLOT_TOLERANCE
     }
 
-    /// Where its sender listens.
+    /// Where the sender listens.
     #[must_use]
-    pub const fn spot(&self, ip: IpAddr) -> Spot {
+    pub(crate) const fn spot(&self, ip: IpAddr) -> Spot {
         Spot { ip, port: self.port, key: self.key }
     }
 }
 
-/// Writes a beacon that is sent from this spot: the tokens of these contacts, at most [`TOKENS`],
-/// among noise, shuffled.
+/// Writes a beacon sent from this spot: the tokens of these contacts, at most [`TOKENS`], mixed
+/// with noise.
 #[must_use]
-pub fn write(
+pub(crate) fn write(
     now: Timestamp,
     spot: &Spot,
     pairs: &[&Pair],
@@ -108,7 +109,7 @@ pub fn write(
         rng.fill_bytes(&mut noise);
         tokens.push(noise);
     }
-    // By value: tokens are random to everybody but their contact, so is their order.
+    // Sorting by value hides which are noise: to everybody but a contact, tokens are random.
     tokens.sort_unstable();
     let mut out = MAGIC.to_vec();
     out.push(u8::from(name.is_some()));

@@ -1,10 +1,10 @@
-//! Boxes in a file: for a stick in a pocket, or as a picture between two screens.
+//! Bundles: boxes in a file, to carry on a USB stick or to show as pictures between two screens.
 //!
 //! ```text
 //! "hushwing bundle\x01" | for each box: length u32 | CBOR of wire::mesh::Carried
 //! ```
 //!
-//! Nothing in it is secret that a hub would not see: addresses, ciphertexts, signatures.
+//! A bundle shows no more than a hub sees: addresses, ciphertexts, signatures.
 
 use hub::{from_wire, to_wire};
 use streams::VerifiedBox;
@@ -12,12 +12,12 @@ use wire::mesh::Carried;
 
 use crate::Error;
 
-/// What every bundle begins with.
+/// The first bytes of every bundle.
 pub const MAGIC: &[u8; 16] = b"hushwing bundle\x01";
-/// Longest entry, bytes: a bulk box and what is around it.
+/// Longest entry, bytes: a bulk box with its CBOR.
 const MAX_ENTRY: usize = 33 * 1024;
 
-/// One entry, to be written behind the magic and the entries before it.
+/// Encodes one entry. Entries follow [`MAGIC`].
 #[must_use]
 pub fn entry(content: VerifiedBox, hops: u8) -> Vec<u8> {
     let body = wire::encode(&Carried { hops, content: to_wire(content) });
@@ -26,7 +26,7 @@ pub fn entry(content: VerifiedBox, hops: u8) -> Vec<u8> {
     out
 }
 
-/// Reads a bundle by pieces, however it was cut.
+/// Reads a bundle from pieces of any length.
 #[derive(Debug, Default)]
 pub struct Reader {
     waiting: Vec<u8>,
@@ -34,13 +34,13 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// The next bytes of the file.
+    /// Adds the next bytes of the file.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.waiting.extend_from_slice(bytes);
     }
 
-    /// The next box, until `None`: then feed more. A box whose signature is bad ends the bundle
-    /// (`MESH-011`).
+    /// The next box, or `None` when more bytes are needed. A box with a bad signature ends the
+    /// bundle (`MESH-011`).
     ///
     /// # Errors
     /// [`Error::NoBundle`].
@@ -70,10 +70,10 @@ impl Reader {
         Ok(Some(found))
     }
 
-    /// The file is at its end.
+    /// Ends reading.
     ///
     /// # Errors
-    /// [`Error::NoBundle`] when it was cut short.
+    /// [`Error::NoBundle`] when the file was cut short.
     pub fn finish(self) -> Result<(), Error> {
         if self.begun && self.waiting.is_empty() {
             Ok(())

@@ -1,7 +1,8 @@
-//! The boxes that a node carries, its own and others', in a bounded cache.
+//! The bounded cache of boxes that a node carries, its own and others'.
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+#[cfg(test)]
 mod memory;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -14,29 +15,31 @@ use wire::hub::PutOutcome;
 
 use crate::pair::Account;
 
-pub use memory::MemoryCarry;
+#[cfg(test)]
+pub(crate) use memory::MemoryCarry;
 
-/// Ids of boxes that have been given up, so that they are not fetched again at once; older ones are
-/// forgotten.
+/// How many ids of dropped boxes are remembered. Without them a neighbour would offer the same box
+/// in every round, and it would be fetched and dropped again.
 const MAX_GONE: usize = 65_536;
 
-/// What is noted beside a carried box.
+/// What is noted about a carried box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Note {
-    /// How many hops it may still travel from here.
+    /// How many more hops it may travel from here.
     pub hops: u8,
-    /// On whose account it takes room: whoever brought it, or [`Account::OURS`].
+    /// Whose room it takes: the contact who brought it, or this node itself.
     pub account: Account,
-    /// The only one who may have it, for a box of an invite under way.
+    /// The only contact who may get it, for a box of an invite under way.
     pub only: Option<Account>,
-    /// When it came.
+    /// When it arrived.
     pub at: Timestamp,
 }
 
 impl Note {
-    /// The class under which the box is stored: our own boxes are members', others' guests'.
+    /// The class under which the store keeps it: members' for this node's own boxes, guests' for
+    /// others'.
     #[must_use]
-    pub fn class(&self) -> AccessClass {
+    pub(crate) fn class(&self) -> AccessClass {
         if self.account == Account::OURS { AccessClass::Member } else { AccessClass::Guest }
     }
 }
@@ -46,42 +49,42 @@ impl Note {
 pub struct Listed {
     /// Its address.
     pub id: BoxId,
-    /// Bytes it counts for ([`stored_len`]).
+    /// Bytes it counts for, by [`stored_len`].
     pub len: u64,
-    /// What is noted beside it.
+    /// What is noted about it.
     pub note: Note,
 }
 
-/// A hub's store, and what carrying needs more: notes, a list for the next start, giving up single
-/// boxes.
+/// A box store with what carrying needs in addition: notes, a list for the next start, and deleting
+/// single boxes.
 pub trait CarryStore: BoxStore {
-    /// Notes something beside a box that is there.
+    /// Sets the note of a stored box.
     ///
     /// # Errors
     /// [`StoreError`].
     fn note(&mut self, id: &BoxId, note: &Note) -> Result<(), StoreError>;
 
-    /// Everything that has a note, the oldest first.
+    /// All boxes with a note, oldest first.
     ///
     /// # Errors
     /// [`StoreError`].
     fn list(&self) -> Result<Vec<Listed>, StoreError>;
 
-    /// Gives boxes up; those that are not there do no harm.
+    /// Deletes boxes. Ids that are not there are ignored.
     ///
     /// # Errors
     /// [`StoreError`].
     fn give_up(&mut self, ids: &[BoxId]) -> Result<(), StoreError>;
 }
 
-/// How much is carried, and for how long.
+/// How much is carried and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Others' boxes, bytes.
+    /// Room for others' boxes, bytes.
     pub others: u64,
-    /// Our own, bytes.
+    /// Room for this node's own boxes, bytes.
     pub ours: u64,
-    /// How long, ms: as long as a hub keeps them.
+    /// How long boxes are carried, ms; by default as long as a hub keeps them.
     pub keep_ms: u64,
 }
 
@@ -91,7 +94,7 @@ impl Default for Limits {
     }
 }
 
-/// What is known of a box that is here.
+/// What is known about a stored box.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry {
     pub(crate) note: Note,
@@ -105,7 +108,7 @@ struct Shelf {
     oldest_first: BTreeMap<u64, BoxId>,
 }
 
-/// What is carried: the index in memory, above a store that holds the boxes.
+/// The index of carried boxes, in memory. The boxes themselves are in the store.
 pub(crate) struct Carry {
     limits: Limits,
     entries: HashMap<BoxId, Entry>,
@@ -141,17 +144,18 @@ impl Carry {
         self.gone.contains(id)
     }
 
-    /// It is wanted after all; whether it had been given up.
+    /// Forgets that a box was dropped, because somebody waits for it after all. Returns whether it
+    /// had been dropped.
     pub(crate) fn recall(&mut self, id: &BoxId) -> bool {
         self.gone.remove(id)
     }
 
-    /// Grows with each change of what may be offered.
+    /// A number that grows with each change of what may be offered.
     pub(crate) const fn version(&self) -> u64 {
         self.version
     }
 
-    /// Boxes and bytes of ours, and of others.
+    /// Boxes and bytes of this node, and of others.
     pub(crate) fn usage(&self) -> ((u64, u64), (u64, u64)) {
         let ours = self.shelves.get(&Account::OURS).map_or((0, 0), |s| (count(s), s.bytes));
         let all = self.shelves.values().fold((0_u64, 0_u64), |(n, b), s| {
@@ -160,7 +164,7 @@ impl Carry {
         (ours, (all.0.saturating_sub(ours.0), all.1.saturating_sub(ours.1)))
     }
 
-    /// What contacts may have.
+    /// The boxes that every contact may get.
     pub(crate) fn offered(&self) -> impl Iterator<Item = (&BoxId, u8)> {
         self.entries
             .iter()
@@ -168,7 +172,7 @@ impl Carry {
             .map(|(id, e)| (id, e.note.hops))
     }
 
-    /// What this one alone may have.
+    /// The boxes that only this contact may get.
     pub(crate) fn reserved(&self, account: Account) -> impl Iterator<Item = (&BoxId, u8)> {
         self.entries
             .iter()
@@ -176,7 +180,7 @@ impl Carry {
             .map(|(id, e)| (id, e.note.hops))
     }
 
-    /// Stores a box, gives up what there is no room for.
+    /// Stores a box, and drops others' boxes if there is not enough room.
     pub(crate) fn put(
         &mut self,
         store: &mut dyn CarryStore,
@@ -185,6 +189,7 @@ impl Carry {
         note: Note,
     ) -> Result<PutOutcome, StoreError> {
         let (id, len) = (content.id(), stored_len(content.ciphertext()));
+        // Own boxes are refused when full, never dropped: nobody else may have them yet.
         if note.account == Account::OURS && !self.entries.contains_key(&id) {
             let held = self.shelves.get(&Account::OURS).map_or(0, |s| s.bytes);
             if held.saturating_add(len) > self.limits.ours {
@@ -203,7 +208,7 @@ impl Carry {
         Ok(outcome)
     }
 
-    /// It may travel further than was known.
+    /// Notes that a box may travel further than was known.
     pub(crate) fn lengthen(
         &mut self,
         store: &mut dyn CarryStore,
@@ -218,7 +223,7 @@ impl Carry {
         Ok(())
     }
 
-    /// Gives up what is older than its time.
+    /// Drops boxes that are too old.
     pub(crate) fn expire(
         &mut self,
         store: &mut dyn CarryStore,
@@ -242,8 +247,8 @@ impl Carry {
         self.version = self.version.saturating_add(1);
     }
 
-    /// While others' boxes take more than they may, the oldest of whoever brought most goes
-    /// (`MESH-010`).
+    /// While others' boxes take more than their room, drops the oldest box of the contact who
+    /// brought most (`MESH-010`). So one who floods this node only pushes out its own boxes.
     fn make_room(&mut self, store: &mut dyn CarryStore) -> Result<(), StoreError> {
         let mut over = Vec::new();
         loop {

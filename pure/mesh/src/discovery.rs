@@ -1,4 +1,5 @@
-//! Who is near: beacons to send, beacons heard, whom to dial, people who show themselves.
+//! Who is near: beacons to send, beacons received, whom to dial, and people who are visible to
+//! everybody.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
@@ -10,48 +11,49 @@ use wire::{NodeId, Timestamp};
 use crate::beacon::{self, Beacon, TOKENS};
 use crate::pair::{Account, Pair, Spot, Standing};
 
-/// Time between two beacons, ms: at least this, and at random up to a fifth more.
-pub const BEACON_MS: u64 = 4_500;
+/// Least time between two beacons, ms. A random time of up to a fifth is added.
+pub(crate) const BEACON_MS: u64 = 4_500;
 const BEACON_SPAN_MS: u64 = 1_000;
-/// Whoever shows themselves is gone after so long a silence, ms.
+/// After how long a silence a visible person is considered gone, ms.
 pub const NEARBY_MS: u64 = 30_000;
-/// People who show themselves that are remembered; the longest silent gives way.
+/// Most visible people that are remembered. The one silent for longest gives way.
 const MAX_NEARBY: usize = 256;
-/// A contact is dialled again after so long at the earliest, ms.
+/// Least time between two attempts to dial a contact, ms.
 const REDIAL_MS: u64 = 4_000;
-/// The second of two waits so long for the first's link before it dials itself, ms.
+/// How long the second of two contacts waits to be dialled by the first, before it dials itself,
+/// ms.
 const PATIENCE_MS: u64 = 2_000;
-/// Beacons that are looked at in a second: each costs a hash for each contact.
+/// Most beacons that are processed in a second, since each costs a hash for every contact.
 const BEACONS_PER_SECOND: u32 = 200;
 
-/// Somebody to link with.
+/// A contact to dial.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dial {
-    /// Who it should be.
+    /// Who should be there.
     pub account: Account,
-    /// Where.
+    /// Where to dial.
     pub spot: Spot,
 }
 
-/// Somebody who shows themselves to all.
+/// A person who is visible to everybody.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Nearby {
-    /// The name as it came: to be neutralised before it is shown.
+    /// The name as received, not sanitized yet.
     pub name: wire::Sensitive<String>,
     /// Where to knock.
     pub spot: Spot,
-    /// When they were heard last.
+    /// When they were last heard.
     pub heard: Timestamp,
 }
 
-/// Who has proved themselves on a link.
+/// The contact who has proved to be at the other end of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Known {
-    /// Who.
+    /// The contact.
     pub account: Account,
     /// What they are to us.
     pub standing: Standing,
-    /// Whether the first of the two roles is ours.
+    /// Whether this node has the first of the pair's two roles.
     pub first: bool,
 }
 
@@ -63,24 +65,25 @@ impl From<&Pair> for Known {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Met {
-    /// Heard first since there is no link.
+    /// When it was first heard since the last link.
     since: Timestamp,
     dialled: Option<Timestamp>,
     links: u32,
 }
 
-/// What came of a beacon.
+/// What to do after a beacon.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Heard {
     /// Whom to dial now.
     pub dial: Vec<Dial>,
-    /// A contact is there who may not have heard us yet: send a beacon soon.
+    /// Whether to send a beacon soon, since a contact is there who may not have heard this node
+    /// yet.
     pub answer: bool,
-    /// Where somebody shows themselves, if that is what was heard, and whether they are new.
+    /// Where a visible person is, and whether they are new; `None` for a beacon without a name.
     pub shown: Option<(Spot, bool)>,
 }
 
-/// Who is near.
+/// Finds contacts and visible people on the LAN.
 pub struct Discovery {
     me: NodeId,
     pairs: Vec<Pair>,
@@ -94,7 +97,8 @@ pub struct Discovery {
 }
 
 impl Discovery {
-    /// `me` is the key that our listeners prove, drawn at this start.
+    /// `me` is the key that this node's links prove. It must be drawn at each start: a lasting key
+    /// would let everybody on the LAN recognise the device.
     #[must_use]
     pub fn new(me: NodeId) -> Self {
         Discovery {
@@ -110,7 +114,7 @@ impl Discovery {
         }
     }
 
-    /// Those whom we may meet.
+    /// Sets the pairs to look for.
     pub fn set_pairs(&mut self, pairs: Vec<Pair>) {
         let known: HashSet<Account> = pairs.iter().map(|p| p.account).collect();
         self.met.retain(|account, met| known.contains(account) || met.links > 0);
@@ -118,30 +122,30 @@ impl Discovery {
         self.pairs = pairs;
     }
 
-    /// Whether there is anybody to call out to, or we show ourselves.
+    /// Whether there is a reason to send beacons: contacts, or being visible.
     #[must_use]
     pub fn has_business(&self, now: Timestamp) -> bool {
         !self.pairs.is_empty() || self.is_shown(now)
     }
 
-    /// Shows our name to all until then.
+    /// Makes this node visible to everybody under `name`, until `until`.
     pub fn show(&mut self, name: &str, until: Timestamp) {
         self.shown = Some((name.to_owned(), until));
     }
 
-    /// Shows it no more.
+    /// Ends being visible.
     pub fn hide(&mut self) {
         self.shown = None;
     }
 
-    /// Whether we show ourselves.
+    /// Whether this node is visible to everybody.
     #[must_use]
     pub fn is_shown(&self, now: Timestamp) -> bool {
         self.shown.as_ref().is_some_and(|(_, until)| *until > now)
     }
 
-    /// The next round of beacons: with more contacts than a beacon has room for, they take turns.
-    /// Returns when the round after it is due.
+    /// Starts the next round of beacons and returns when the one after it is due. If there are more
+    /// contacts than fit into a beacon, they take turns.
     pub fn next_round(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) -> Timestamp {
         let step = if self.pairs.len() > TOKENS { TOKENS } else { 0 };
         self.cursor =
@@ -152,7 +156,7 @@ impl Discovery {
         )
     }
 
-    /// This round's beacon, for a datagram that leaves from `ip` while we listen at `port`.
+    /// This round's beacon for a datagram from `ip`, where this node listens at `port`.
     #[must_use]
     pub fn beacon(
         &self,
@@ -173,7 +177,7 @@ impl Discovery {
         beacon::write(now, &Spot { ip, port, key: self.me }, &turn, name, rng)
     }
 
-    /// A datagram came from `ip`.
+    /// Takes a datagram that came from `ip`.
     pub fn on_datagram(&mut self, now: Timestamp, ip: IpAddr, bytes: &[u8]) -> Heard {
         let mut heard = Heard::default();
         if !self.has_time(now) {
@@ -213,8 +217,8 @@ impl Discovery {
         self.looked <= BEACONS_PER_SECOND
     }
 
-    /// A contact was heard: whether to dial. The first of the two dials at once, the second if no
-    /// link comes.
+    /// Decides whether to dial a contact that was heard. The first of the two dials at once; the
+    /// second dials if it is not dialled, so a one-way firewall does not keep the two apart.
     fn met(&mut self, now: Timestamp, account: Account, first: bool, spot: Spot) -> Option<Dial> {
         let met = self.met.entry(account).or_insert(Met { since: now, dialled: None, links: 0 });
         if met.links > 0 || met.dialled.is_some_and(|at| now.millis_since(at) < REDIAL_MS) {
@@ -238,19 +242,19 @@ impl Discovery {
         new
     }
 
-    /// People who show themselves, the latest heard last.
+    /// Visible people, the one heard last at the end.
     pub fn nearby(&mut self, now: Timestamp) -> impl Iterator<Item = &Nearby> {
         self.nearby.retain(|n| now.millis_since(n.heard) < NEARBY_MS);
         self.nearby.iter()
     }
 
-    /// A link with this account stands.
+    /// Notes that there is a link with this account.
     pub fn linked(&mut self, account: Account) {
         let met = self.met.entry(account).or_default();
         met.links = met.links.saturating_add(1);
     }
 
-    /// It is gone.
+    /// Notes that the link with this account is gone.
     pub fn unlinked(&mut self, now: Timestamp, account: Account) {
         if let Some(met) = self.met.get_mut(&account) {
             met.links = met.links.saturating_sub(1);
@@ -258,21 +262,22 @@ impl Discovery {
         }
     }
 
-    /// What to say first to this account on a link that we dialled.
+    /// The proof to send first on a link that this node dialled.
     #[must_use]
     pub fn greeting(&self, account: Account, listener: &NodeId) -> Option<Proof> {
         let pair = self.pairs.iter().find(|p| p.account == account)?;
         Some(pair.proof(true, &self.me, listener))
     }
 
-    /// Who dialled us, by what they said first, and what we answer; `None` is a stranger.
+    /// Recognises who dialled, by the proof that came first. Returns the proof to answer with, or
+    /// `None` for a stranger.
     #[must_use]
     pub fn recognise(&self, shown: &Proof, dialler: &NodeId) -> Option<(Known, Proof)> {
         let pair = self.pairs.iter().find(|p| p.proves(shown, dialler, &self.me))?;
         Some((pair.into(), pair.proof(true, dialler, &self.me)))
     }
 
-    /// Whether whom we dialled is who it should be, by what they answered.
+    /// Checks the answer on a link that this node dialled.
     #[must_use]
     pub fn confirms(&self, account: Account, shown: &Proof, listener: &NodeId) -> Option<Known> {
         let pair = self.pairs.iter().find(|p| p.account == account)?;

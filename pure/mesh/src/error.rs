@@ -1,20 +1,20 @@
-//! What can go wrong, and by whose fault.
+//! Errors of neighbours, bundles and the store.
 
 use hub::store::StoreError;
 use wire::ErrorKind;
 
-/// What this crate can fail with. Never contains an id, a token, a name or an address.
+/// A failure. Never contains an id, a token, a name or an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The store of carried boxes cannot serve.
+    /// The store of carried boxes failed.
     #[error("boxes cannot be kept: {0}")]
     Store(#[from] StoreError),
     /// A neighbour broke the protocol.
     #[error("a neighbour misbehaved: {0}")]
     PeerMisbehaved(&'static str),
-    /// A file is no bundle, or a damaged one.
-    #[error("this is no bundle of boxes: {0}")]
+    /// A file is not a bundle, or is damaged.
+    #[error("this is not a bundle of boxes: {0}")]
     NoBundle(&'static str),
 }
 

@@ -1,27 +1,27 @@
-//! Neighbours on one LAN: they find each other, exchange boxes, and carry boxes for those who are
+//! Neighbours on a LAN: they find each other, exchange boxes, and carry boxes for people who are
 //! not there.
 //!
 //! # In this crate
-//! - [`pair`]: what two who know each other share, and what only they recognise: tokens in beacons,
-//!   proofs on links
-//! - [`discovery`]: beacons, whom to dial, and people who show themselves to all
-//! - [`carry`]: the bounded cache of boxes on the way, a [`hub::store::BoxStore`] with a little
-//!   more
-//! - [`reconcile`]: what each of two sides lacks, at a cost that grows with the difference
+//! - [`pair`]: what two people who know each other share, and how they recognise each other: by
+//!   tokens in beacons and proofs on links
+//! - [`discovery`]: beacons, whom to dial, and people who are visible to everybody
+//! - [`carry`]: the bounded cache of boxes on their way, a [`hub::store::BoxStore`] with notes
+//! - [`reconcile`]: finding out what each of two sides lacks, at a cost that grows with the
+//!   difference
 //! - [`node`]: one node's gossip: links and messages in, messages and boxes out
-//! - [`bundle`]: boxes in a file, for a stick in a pocket
+//! - [`bundle`]: boxes in a file, for example on a USB stick
 //!
 //! # Not in this crate
-//! Sockets, clocks, disks, TLS (`net`); who somebody is (`e2ee`, `messenger`): here a contact is an
-//! [`Account`].
+//! Sockets, clocks, disks, TLS (`net`); who a contact is (`e2ee`, `messenger`). In this crate a
+//! contact is an [`Account`].
 //!
 //! # Invariants
-//! - A stranger learns from a beacon and from a link that somebody is there, and nothing else
-//!   (`MESH-002`, `MESH-004`).
+//! - From beacons and links a stranger learns that somebody is there, and nothing else (`MESH-002`,
+//!   `MESH-004`).
 //! - Boxes are reconciled with contacts only (`MESH-006`).
-//! - Nothing is taken that was not asked for, and everything that a neighbour can fill is bounded
-//!   (`MESH-009`).
-//! - A box travels a stated number of hops and no further (`MESH-007`).
+//! - Boxes that were not asked for are not taken, and everything that a neighbour can fill has a
+//!   bound (`MESH-009`).
+//! - A box travels a limited number of hops (`MESH-007`).
 
 #![deny(
     clippy::unwrap_used,
@@ -43,7 +43,7 @@
     )
 )]
 
-pub mod beacon;
+mod beacon;
 pub mod bundle;
 pub mod carry;
 pub mod discovery;

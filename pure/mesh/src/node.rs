@@ -1,9 +1,19 @@
-//! One node's gossip: links and messages in, messages and boxes out.
+//! The gossip of one node: links and messages in, messages and boxes out.
 //!
-//! Sans-IO. Each method works on the shell's store at a time; what [`Node::poll`] hands out
-//! afterwards is to be done once what the store was told is durable. To each neighbour one message
-//! is on its way at a time: the shell says [`Node::sent`] when it has left, so that whoever reads
-//! slowly is waited for and fills nothing.
+//! How a box comes from a neighbour:
+//!
+//! ```text
+//!  offer, or found by a round                       Boxes, signature good
+//! ───────────────────────────► queued ──Want──► wanted ─────────────────► carried ──► offered on
+//!                                ▲               │    │ Gone, 30 s, link down
+//!                                └── next holder ─┘    └► nobody else has it: the next round
+//! ```
+//!
+//! A box that is carried already, or was dropped for lack of room, is not queued.
+//!
+//! Sans-IO. Methods work on the shell's store; the shell makes the store durable before it does
+//! what [`Node::poll`] returns. Each neighbour has at most one message on its way: the shell calls
+//! [`Node::sent`] when it has left, so a slow reader is waited for and fills no queue.
 
 mod gossip;
 mod neighbour;
@@ -27,24 +37,25 @@ use crate::discovery::Known;
 use crate::pair::{Account, Standing};
 use crate::reconcile::Snapshot;
 
-/// Names a link while it stands.
+/// The shell's number for a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u64);
 
-/// Names whoever waits for boxes.
+/// The shell's number for somebody who waits for boxes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WatchId(pub u64);
 
-/// How a node carries and gossips.
+/// Settings of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Config {
-    /// Hops that a box of ours travels.
+    /// Number of hops that this node's boxes may travel.
     pub hops: u8,
     /// How much is carried.
     pub limits: Limits,
-    /// Bytes of boxes that are fetched from one neighbour in a second.
+    /// Most bytes of boxes fetched from one neighbour in a second.
     pub bytes_per_second: u64,
-    /// Time between two reconciliations with a neighbour, ms; at random up to a fifth more.
+    /// Least time between two reconciliations with a neighbour, ms. A random time of up to a fifth
+    /// is added.
     pub round_ms: u64,
 }
 
@@ -54,60 +65,60 @@ impl Default for Config {
     }
 }
 
-/// What a node wants done.
+/// What the shell must do.
 #[derive(Debug)]
 pub enum Action {
-    /// Send this; then say [`Node::sent`].
+    /// Send this message, then call [`Node::sent`].
     Send(LinkId, Message),
-    /// Close this link: the words say why, and hold nothing of whom.
+    /// Close this link. The text says why and names nobody.
     Close(LinkId, &'static str),
-    /// A box came that somebody waits for; it waits no longer.
+    /// A box arrived that somebody waits for. The wait is over.
     Found(WatchId, VerifiedBox),
 }
 
-/// Time and store of one step.
+/// Time and store for one call.
 pub struct Step<'a> {
     /// Now.
     pub now: Timestamp,
-    /// Where boxes are kept.
+    /// The store of carried boxes.
     pub store: &'a mut dyn CarryStore,
 }
 
-/// A neighbour, for a list.
+/// A linked neighbour, for display.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Link {
-    /// Which.
+    /// Number of the link.
     pub id: LinkId,
-    /// Who.
+    /// The contact.
     pub account: Account,
-    /// What they are to us.
+    /// The relation to them.
     pub standing: Standing,
-    /// Since when.
+    /// Since when the link is up.
     pub since: Timestamp,
-    /// Boxes and bytes that came.
+    /// Boxes and bytes received.
     pub received: (u64, u64),
-    /// Boxes and bytes that went.
+    /// Boxes and bytes given.
     pub given: (u64, u64),
 }
 
-/// What a node has.
+/// What a node carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
-    /// Our own boxes, and their bytes.
+    /// Number and bytes of its own boxes.
     pub ours: (u64, u64),
-    /// Boxes of others, and their bytes.
+    /// Number and bytes of others' boxes.
     pub others: (u64, u64),
 }
 
-/// A box that we have asked one neighbour for.
+/// A box that one neighbour was asked for.
 struct Wanted {
     from: LinkId,
     since: Timestamp,
-    /// Who else has it.
+    /// Other neighbours that have it, in case the first does not give it.
     others: Vec<LinkId>,
 }
 
-/// One node's gossip.
+/// The gossip of one node. See the module's page.
 pub struct Node {
     config: Config,
     carry: Carry,
@@ -115,20 +126,20 @@ pub struct Node {
     wanted: HashMap<BoxId, Wanted>,
     watches: HashMap<BoxId, HashSet<WatchId>>,
     watching: HashMap<WatchId, Vec<BoxId>>,
-    /// Boxes of ours that were put in this run and that no neighbour has taken.
+    /// Own boxes that were put in this run and that no neighbour has taken yet.
     untaken: HashSet<BoxId>,
     snapshot: Option<(u64, Snapshot)>,
     expire_at: Timestamp,
     out: VecDeque<Action>,
 }
 
-/// How often old boxes are looked for, ms.
+/// How often old boxes are dropped, ms.
 const EXPIRE_EVERY_MS: u64 = 600_000;
-/// So long a neighbour may take for a box that it was asked for, ms.
+/// How long a neighbour may take to give a box that it was asked for, ms.
 const WANT_MS: u64 = 30_000;
 
 impl Node {
-    /// Takes up what an earlier run has carried.
+    /// Loads what an earlier run carried.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -147,12 +158,12 @@ impl Node {
         })
     }
 
-    /// The next thing to do, until `None`.
+    /// The next thing to do. Call until `None`.
     pub fn poll(&mut self) -> Option<Action> {
         self.out.pop_front()
     }
 
-    /// Neighbours that are linked.
+    /// All linked neighbours.
     pub fn links(&self) -> impl Iterator<Item = Link> + '_ {
         self.links.iter().map(|(id, n)| n.overview(*id))
     }
@@ -163,15 +174,15 @@ impl Node {
         self.links.values().any(|n| n.standing == Standing::Contact)
     }
 
-    /// What is carried.
+    /// How much is carried.
     #[must_use]
     pub fn usage(&self) -> Usage {
         let (ours, others) = self.carry.usage();
         Usage { ours, others }
     }
 
-    /// Boxes of ours that a linked neighbour may take and nobody has taken yet: worth waiting for
-    /// before leaving.
+    /// Number of own boxes that a linked neighbour may get and nobody has taken yet. It is worth
+    /// waiting for them before quitting.
     #[must_use]
     pub fn untaken(&self) -> usize {
         let may = |id: &&BoxId| match self.carry.get(id).map(|e| e.note.only) {
@@ -182,7 +193,7 @@ impl Node {
         self.untaken.iter().filter(may).count()
     }
 
-    /// When [`Node::tick`] is due; `None` while there is nothing to wait for.
+    /// When to call [`Node::tick`]; `None` while nothing is due.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
         let links = self.links.values().filter_map(Neighbour::deadline);
@@ -193,12 +204,13 @@ impl Node {
             .min()
     }
 
-    /// A link stands: the other has proved who it is. Whoever dialled begins to reconcile. A second
-    /// link with the same contact takes the place of the first, or is closed: both ends choose the
-    /// same (`MESH-003`).
+    /// Notes that a link is up and the other side has proved who it is. The side that dialled
+    /// starts to reconcile. If there are two links with one contact, one is closed, and both ends
+    /// choose the same one (`MESH-003`).
     pub fn link_up(&mut self, step: &mut Step<'_>, id: LinkId, known: Known, we_dialled: bool) {
         let Known { account, standing, first: we_are_first } = known;
-        // The link that the first of the two dialled stays.
+        // When both dialled each other, keep the link that the first of the two dialled. Both ends
+        // know the roles, so they agree without talking.
         let good = we_dialled == we_are_first;
         if let Some((old, neighbour)) = self.links.iter().find(|(_, n)| n.account == account) {
             let (old, old_good) = (*old, neighbour.dialled == we_are_first);
@@ -206,7 +218,7 @@ impl Node {
                 self.out.push_back(Action::Close(id, "linked already"));
                 return;
             }
-            self.close(old, "linked anew");
+            self.close(old, "replaced by a newer link");
         }
         let mut neighbour =
             Neighbour::new(account, standing, we_dialled, step.now, self.config.bytes_per_second);
@@ -219,7 +231,7 @@ impl Node {
         self.pump(step, id);
     }
 
-    /// A link is gone. What it was asked for others are asked for.
+    /// Notes that a link is gone. Other neighbours are asked for what it owed.
     pub fn link_down(&mut self, step: &mut Step<'_>, id: LinkId) {
         if self.links.remove(&id).is_none() {
             return;
@@ -228,7 +240,7 @@ impl Node {
         self.pump_all(step);
     }
 
-    /// A message that was handed out for this link has left.
+    /// Notes that the last message for this link has left.
     pub fn sent(&mut self, step: &mut Step<'_>, id: LinkId) {
         if let Some(neighbour) = self.links.get_mut(&id) {
             neighbour.sending = false;
@@ -239,7 +251,7 @@ impl Node {
         self.pump(step, id);
     }
 
-    /// Does what time demands.
+    /// Drops old boxes, gives up on late ones, and starts rounds that are due.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -268,7 +280,7 @@ impl Node {
         Ok(())
     }
 
-    /// Carries a box of ours: for all contacts, or for one alone.
+    /// Carries one of this node's own boxes, for all contacts or for `only` one.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -286,7 +298,7 @@ impl Node {
         Ok(outcome)
     }
 
-    /// Takes a box from a file: as if a neighbour had given it.
+    /// Takes a box from a bundle, as if a neighbour had given it.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -300,7 +312,7 @@ impl Node {
         self.put_noted(step, content, note, None)
     }
 
-    /// Boxes that are here now, in the order asked.
+    /// The boxes that are here, in the order of `ids`.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -308,14 +320,14 @@ impl Node {
         let here: Vec<BoxId> =
             ids.iter().copied().filter(|id| self.carry.get(id).is_some()).collect();
         let found = store.get(&here)?;
-        // They were verified when they came; what a damaged disk makes of them is no box.
+        // They were verified when they came, but a damaged disk may have altered them since.
         found
             .into_iter()
             .map(|b| from_wire(b).verify().map_err(|_| StoreError::Damaged.into()))
             .collect()
     }
 
-    /// Waits for one of these boxes, or answers at once with those that are here.
+    /// Returns those of the boxes that are here. If there are none, waits for the first to arrive.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -332,7 +344,7 @@ impl Node {
         for id in ids {
             self.watches.entry(*id).or_default().insert(watch);
             if self.carry.recall(id) {
-                // It was given up too early: the next round brings it again.
+                // It was dropped too early. The next round brings it again.
                 self.links.values_mut().for_each(Neighbour::round_again);
             }
         }
@@ -349,7 +361,7 @@ impl Node {
         Ok(Vec::new())
     }
 
-    /// Waits no longer.
+    /// Stops waiting.
     pub fn unwatch(&mut self, watch: WatchId) {
         for id in self.watching.remove(&watch).unwrap_or_default() {
             if let Some(set) = self.watches.get_mut(&id) {
@@ -361,7 +373,7 @@ impl Node {
         }
     }
 
-    /// Ids that may be given away: what [`crate::bundle`] writes. Our own first.
+    /// Boxes for a bundle: all that every contact may get, this node's own first.
     #[must_use]
     pub fn carried(&self) -> Vec<(BoxId, Note)> {
         let mut all: Vec<(BoxId, Note)> = self
@@ -393,7 +405,7 @@ impl Node {
         Ok(outcome)
     }
 
-    /// Tells the neighbours who may have it, but for whom it came from.
+    /// Offers a box to the neighbours who may get it, except the one it came from.
     fn announce(&mut self, step: &mut Step<'_>, id: BoxId, note: Note, from: Option<LinkId>) {
         let may = |n: &Neighbour| match note.only {
             Some(account) => n.account == account,
@@ -413,6 +425,7 @@ impl Node {
         }
     }
 
+    /// The ids to reconcile, cached until they change: a snapshot sorts the whole store.
     fn snapshot(&mut self) -> Snapshot {
         let version = self.carry.version();
         match &self.snapshot {
@@ -438,7 +451,7 @@ impl Node {
         gone.iter().for_each(|id| self.unwant(id));
     }
 
-    /// Whoever was asked does not give it: another who has it is asked, if there is one.
+    /// The neighbour that was asked does not give the box. Asks another one that has it.
     fn unwant(&mut self, id: &BoxId) {
         let Some(wanted) = self.wanted.remove(id) else { return };
         if let Some(neighbour) = self.links.get_mut(&wanted.from) {

@@ -1,4 +1,4 @@
-//! What two who know each other share, and how they recognise each other among strangers.
+//! Pairs: two people who know each other, and how they recognise each other among strangers.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -12,36 +12,35 @@ use zeroize::Zeroizing;
 /// Length of a token in a beacon, bytes.
 pub const TOKEN_LEN: usize = 16;
 
-/// Whom a link is with, and on whose account a carried box takes room: a contact, by a number of
-/// our own choice.
+/// A contact, by a number that this node chose. Links and carried boxes belong to accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Account(pub [u8; 16]);
 
 impl Account {
-    /// Ourselves.
-    pub const OURS: Account = Account([0; 16]);
+    /// This node itself.
+    pub(crate) const OURS: Account = Account([0; 16]);
 }
 
-/// What somebody is to us.
+/// The relation to somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Standing {
-    /// A contact: boxes of all are exchanged.
+    /// A contact: exchanges everybody's boxes.
     Contact,
-    /// Somebody with whom an invite is under way: only its boxes are.
+    /// The other side of an invite under way: exchanges that invite's boxes only.
     Guest,
 }
 
-/// What a beacon shows to one contact, and to others as noise.
-pub type Token = [u8; TOKEN_LEN];
+/// 16 bytes of a beacon by which one contact recognises the sender. To all others they are noise.
+pub(crate) type Token = [u8; TOKEN_LEN];
 
-/// One whom we may meet. `Debug` prints no byte of the secret.
+/// Somebody whom this node may meet, with the secret of the two. `Debug` does not print the secret.
 #[derive(Clone)]
 pub struct Pair {
-    /// Who.
+    /// The other side's account.
     pub account: Account,
-    /// What they are to us.
+    /// The relation to them.
     pub standing: Standing,
-    /// Which of the two roles is ours; the other has the other.
+    /// Whether this node has the first of the two roles. The other side has the other one.
     pub first: bool,
     secret: Zeroizing<[u8; 32]>,
 }
@@ -52,14 +51,14 @@ impl fmt::Debug for Pair {
     }
 }
 
-/// Where somebody listens, as a beacon says and its datagram shows.
+/// Where somebody listens: from the beacon and its datagram.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Spot {
-    /// Source address of the datagram.
+    /// The datagram's source address.
     pub ip: IpAddr,
     /// TCP port.
     pub port: u16,
-    /// The key that proves itself there; drawn anew at each start.
+    /// The key that links prove there. It changes at each start.
     pub key: NodeId,
 }
 
@@ -70,15 +69,16 @@ impl fmt::Debug for Spot {
 }
 
 impl Pair {
-    /// From what both know, 32 bytes.
+    /// Makes a pair from the secret that both know.
     #[must_use]
     pub fn new(account: Account, standing: Standing, first: bool, secret: [u8; 32]) -> Self {
         Pair { account, standing, first, secret: Zeroizing::new(secret) }
     }
 
-    /// The token that one of the two, we if `ours`, shows at this spot in this slot (`MESH-002`).
+    /// The token at this spot in this slot (`MESH-002`): this node's if `ours`, otherwise the other
+    /// side's. It depends on spot and slot, so a replayed token is good for nothing.
     #[must_use]
-    pub fn token(&self, ours: bool, slot: u32, spot: &Spot) -> Token {
+    pub(crate) fn token(&self, ours: bool, slot: u32, spot: &Spot) -> Token {
         let ip = match spot.ip {
             IpAddr::V4(v4) => v4.to_ipv6_mapped(),
             IpAddr::V6(v6) => v6,
@@ -96,9 +96,10 @@ impl Pair {
         token
     }
 
-    /// What one of the two, we if `ours`, says first on a link between these two keys (`MESH-004`).
+    /// The proof on a link between these two keys (`MESH-004`): this node's if `ours`, otherwise
+    /// the other side's.
     #[must_use]
-    pub fn proof(&self, ours: bool, dialler: &NodeId, listener: &NodeId) -> Proof {
+    pub(crate) fn proof(&self, ours: bool, dialler: &NodeId, listener: &NodeId) -> Proof {
         Proof(self.mac(&[
             b"hushwing proof v1",
             self.role(ours),
@@ -107,9 +108,9 @@ impl Pair {
         ]))
     }
 
-    /// Whether the other has shown this, compared in constant time.
+    /// Whether `proof` is the other side's. Compares in constant time.
     #[must_use]
-    pub fn proves(&self, shown: &Proof, dialler: &NodeId, listener: &NodeId) -> bool {
+    pub(crate) fn proves(&self, shown: &Proof, dialler: &NodeId, listener: &NodeId) -> bool {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.secret.as_slice()) else {
             return false;
         };
@@ -125,7 +126,7 @@ impl Pair {
     }
 
     fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
-        // A key of 32 bytes is always taken; were it not, the zeros that are left match nothing.
+        // HMAC takes any key length, so this cannot fail.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.secret.as_slice()) else {
             return [0; 32];
         };
@@ -134,7 +135,7 @@ impl Pair {
     }
 }
 
-/// Each part behind its length, so that no two inputs run together.
+/// Puts each part after its length, so that no two inputs give the same bytes.
 fn feed(mac: &mut Hmac<Sha256>, parts: &[&[u8]]) {
     for part in parts {
         mac.update(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());

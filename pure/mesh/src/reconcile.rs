@@ -1,9 +1,9 @@
-//! What each of two sides lacks, by range-based set reconciliation: the `negentropy` protocol,
-//! version 1.
+//! Set reconciliation: finding out which ids each of two sides lacks, with version 1 of the
+//! `negentropy` protocol.
 //!
-//! Both sides compare fingerprints of ranges of ids and split those that differ, so that the cost
-//! grows with the difference and the logarithm of the store. All items have the time 0: ids are
-//! uniformly random already.
+//! Both sides compare fingerprints of ranges of ids and split the ranges that differ. So the cost
+//! grows with the difference and with the logarithm of the store. All items have time 0, since ids
+//! are uniformly random already.
 
 use std::sync::Arc;
 
@@ -15,12 +15,12 @@ use crate::Error;
 
 const BAD: Error = Error::PeerMisbehaved("a step of a reconciliation that cannot be read");
 
-/// The ids of a store at one time, in order.
+/// The ids of a store at one moment, in order.
 #[derive(Clone)]
 pub struct Snapshot(Arc<NegentropyStorageVector>);
 
 impl Snapshot {
-    /// Of these ids; one that comes twice counts once.
+    /// Makes a snapshot. Repeated ids count once.
     #[must_use]
     pub fn new(ids: impl Iterator<Item = BoxId>) -> Self {
         let mut ids: Vec<BoxId> = ids.collect();
@@ -28,14 +28,15 @@ impl Snapshot {
         ids.dedup();
         let mut vector = NegentropyStorageVector::with_capacity(ids.len());
         for id in ids {
-            // Inserting fails only after sealing, sealing only twice or with duplicates.
+            // Inserting fails only after sealing, and sealing only when done twice or with
+            // duplicates.
             let _ = vector.insert(0, Id::from_byte_array(*id.as_bytes()));
         }
         let _ = vector.seal();
         Snapshot(Arc::new(vector))
     }
 
-    /// The answer to one step of whoever began; nothing is remembered between steps.
+    /// Answers one step of the side that started. Keeps no state between steps.
     ///
     /// # Errors
     /// [`Error::PeerMisbehaved`].
@@ -49,27 +50,27 @@ impl Snapshot {
     }
 }
 
-/// What one step showed.
+/// The result of one step.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Difference {
-    /// We have these, the other side does not.
+    /// Ids that only this side has.
     pub they_lack: Vec<BoxId>,
-    /// The other side has these, we do not.
+    /// Ids that only the other side has.
     pub we_lack: Vec<BoxId>,
-    /// The next step; without it the reconciliation is over.
+    /// The next step to send; `None` when the reconciliation is complete.
     pub next: Option<Vec<u8>>,
 }
 
-/// The side that began.
+/// A running reconciliation, on the side that started it.
 pub struct Reconciliation {
     snapshot: Snapshot,
 }
 
 impl Reconciliation {
-    /// Begins; the bytes are the first step.
+    /// Starts a reconciliation. Returns the first step to send.
     ///
     /// # Errors
-    /// [`Error::PeerMisbehaved`] never, in truth: the library's own limits are kept.
+    /// [`Error::PeerMisbehaved`], which cannot happen within the library's limits.
     pub fn begin(snapshot: Snapshot) -> Result<(Self, Vec<u8>), Error> {
         let first = snapshot.side()?.initiate().map_err(|_| BAD)?;
         Ok((Reconciliation { snapshot }, first))

@@ -65,4 +65,3 @@ pub use e2ee::id;
 pub use error::Error;
 pub use messenger::{InviteOverview, Messenger, Overview, Settings, Step};
 pub use near::{Near, NearWho, Reach};
-pub use request as call;

@@ -298,15 +298,6 @@ impl Room {
         Who { key, name: self.name_of(&key) }
     }
 
-    /// The talker who is shown under this name.
-    fn find(&self, name: &str) -> Result<TalkerKey, Error> {
-        let wanted = name.trim();
-        let names = self.names();
-        let found =
-            names.iter().find(|(key, shown)| shown.as_str() == wanted && **key != self.my_key);
-        found.map(|(key, _)| *key).ok_or(Error::NoSuchTalker)
-    }
-
     fn event(&mut self, event: RoomEvent) {
         self.out.push_back(Output::Event(event));
     }

@@ -1,7 +1,7 @@
 //! BLAKE2Xb with a key and 32 bytes of output: the hash of the X25519 KEM.
 //!
 //! BLAKE2X (<https://www.blake2.net/blake2x.pdf>) needs tree parameters that no maintained crate
-//! exposes, so the BLAKE2b compression of RFC 7693 stands here, written for short inputs.
+//! exposes. So this is the BLAKE2b compression of RFC 7693, written for short inputs.
 
 use zeroize::Zeroizing;
 
@@ -78,8 +78,8 @@ fn compress(h: &mut [u64; 8], block: &[u8; BLOCK], counter: u64, last: bool) {
     }
 }
 
-/// BLAKE2b under the first 32 bytes of a parameter block (the rest zero). A key is the first block
-/// of `input`, zero-padded.
+/// BLAKE2b with the first 32 bytes of a parameter block; the rest of the block is zero. A key goes
+/// in as the first block of `input`, zero-padded.
 fn blake2b(parameters: [u64; 4], input: &[u8]) -> Zeroizing<[u8; 64]> {
     let mut h = Zeroizing::new(IV);
     for (h, p) in h.iter_mut().zip(parameters) {
@@ -111,7 +111,7 @@ fn first_word(digest_len: u8, key_len: u8, fan_out: u8, depth: u8, leaf_len: u32
     u64::from_le_bytes([digest_len, key_len, fan_out, depth, a, b, c, d])
 }
 
-/// The second: node offset, and the output length that BLAKE2X puts in its upper half.
+/// The next eight bytes: node offset, and the output length that BLAKE2X puts in the upper half.
 fn second_word(offset: u32) -> u64 {
     u64::from(offset) | (u64::from(OUT_LEN) << 32)
 }

@@ -1,9 +1,9 @@
-//! Routing commands: what a hop is told to do with a packet.
+//! Routing commands: what a hop must do with a packet.
 
 use crate::{Error, ID_LEN, Id, MAC_LEN, SURB_ID_LEN, SurbId};
 
-/// Bytes of a slot that hold commands (the rest, with a KEM, is the next hop's ciphertext):
-/// a next hop (65) and a SURB reply (17).
+/// Bytes of a slot that hold commands: a next hop (65) and a SURB reply (17). With a KEM, the rest
+/// of the slot is the next hop's ciphertext.
 pub(crate) const AREA_LEN: usize = 82;
 
 const NULL: u8 = 0x00;
@@ -15,7 +15,7 @@ const DELAY: u8 = 0x80;
 /// One routing command. Source: Katzenpost `core/sphinx/commands`; docs/spec/sphinx.md, SPHINX-002.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Command {
-    /// `01`: pass the packet on to the node `id`; `mac` is the MAC of the header that it will see.
+    /// `01`: forward the packet to the node `id`, whose header has the MAC `mac`.
     NextHop {
         /// The next node.
         id: Id,
@@ -24,9 +24,9 @@ pub enum Command {
     },
     /// `02`: deliver the payload to this recipient at the last hop.
     Recipient(Id),
-    /// `03`: the payload is a reply by the SURB of this id: hand it over undecoded.
+    /// `03`: the payload is a reply by the SURB with this id: hand it over undecoded.
     SurbReply(SurbId),
-    /// `80`: hold the packet for so many milliseconds.
+    /// `80`: hold the packet for this many milliseconds.
     Delay(u32),
 }
 
@@ -42,7 +42,7 @@ impl core::fmt::Debug for Command {
 }
 
 impl Command {
-    /// Appends the command's bytes: 65, 33, 17 or 5 of them.
+    /// Appends the command's 65, 33, 17 or 5 bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Self::NextHop { id, mac } => {
@@ -65,11 +65,11 @@ impl Command {
         }
     }
 
-    /// Parses a sequence of commands that ends with the bytes or at a null command, after which all
+    /// Parses commands up to the end of the bytes, or up to a null command, after which all bytes
     /// must be zero.
     ///
     /// # Errors
-    /// [`Error::Commands`] for an unknown or truncated command, or for anything after a null
+    /// [`Error::Commands`] for an unknown or truncated command, or anything but zeros after a null
     /// command.
     pub fn parse_all(mut bytes: &[u8]) -> Result<Vec<Self>, Error> {
         let mut out = Vec::with_capacity(2);
@@ -94,7 +94,7 @@ fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], Error> {
     Ok(*head)
 }
 
-/// What a hop's commands amount to, once they are known not to contradict each other.
+/// A hop's commands, known not to contradict each other.
 #[derive(Clone, Copy)]
 pub(crate) struct Orders {
     pub(crate) delay_ms: u32,
@@ -109,8 +109,8 @@ pub(crate) enum Destination {
 }
 
 impl Orders {
-    /// Reads a complete command list: one next hop, or one recipient and at most one SURB reply; at
-    /// most one delay.
+    /// Checks a complete list of commands: one next hop, or one recipient and at most one SURB
+    /// reply; at most one delay.
     pub(crate) fn read(commands: &[Command]) -> Result<Self, Error> {
         let (mut next, mut recipient, mut surb, mut delay) = (None, None, None, None);
         for command in commands {

@@ -1,11 +1,11 @@
-//! Every length of a packet.
+//! The lengths of packets and their parts.
 
 use crate::{Error, ID_LEN, MAC_LEN, PAYLOAD_TAG_LEN, Scheme, command};
 
 /// Most hops that a geometry may allow.
 pub const MAX_HOPS: usize = 20;
 /// Longest forward payload, in bytes, that a geometry may have.
-pub const MAX_PAYLOAD_LEN: usize = 1 << 20;
+pub(crate) const MAX_PAYLOAD_LEN: usize = 1 << 20;
 /// Header bytes before the KEM ciphertext: `00 00`.
 pub(crate) const VERSION_LEN: usize = 2;
 /// AEZ key (48 bytes) and IV (16 bytes) of one payload layer.
@@ -13,11 +13,11 @@ pub(crate) const PAYLOAD_KEY_LEN: usize = 64;
 /// Flag bytes at the start of a forward payload.
 pub(crate) const FLAGS_LEN: usize = 2;
 
-/// The lengths of all packets of one network: they depend on the key scheme, the hop limit and the
-/// payload length.
+/// The lengths of all packets in a network. They follow from key scheme, hop limit and payload
+/// length.
 ///
-/// Two packets of one geometry have the same length, whatever their path and payload. All lengths
-/// are in bytes. Source: Katzenpost `core/sphinx/geo`; docs/spec/sphinx.md, SPHINX-001.
+/// All packets of a geometry have the same length, whatever their path and payload. All lengths are
+/// in bytes. Source: Katzenpost `core/sphinx/geo`; docs/spec/sphinx.md, SPHINX-001.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Geometry {
     scheme: Scheme,
@@ -43,8 +43,8 @@ impl Geometry {
         let sum = |parts: &[usize]| {
             parts.iter().try_fold(0_usize, |a, b| a.checked_add(*b)).ok_or(Error::Geometry)
         };
-        // With a KEM each hop needs a ciphertext of its own; the slot before brings it. A group
-        // element is blinded instead.
+        // With a KEM, each hop needs a ciphertext of its own, which the slot before it holds. With
+        // X25519-NIKE the one group element is blinded instead.
         let slot_len = match scheme {
             Scheme::XWing | Scheme::X25519Kem => {
                 sum(&[command::AREA_LEN, scheme.ciphertext_len()])?
@@ -73,7 +73,7 @@ impl Geometry {
 
     /// Most hops of a path.
     #[must_use]
-    pub fn max_hops(&self) -> usize {
+    pub(crate) fn max_hops(&self) -> usize {
         self.max_hops
     }
 
@@ -107,28 +107,28 @@ impl Geometry {
         self.packet_len
     }
 
-    /// Bytes of the forward payload, and of a reply: what [`build`](crate::build) and
-    /// [`Surb::reply`](crate::Surb::reply) carry at most.
+    /// Bytes of a forward payload, and of a reply: the most that [`build`](crate::build) and
+    /// [`Surb::reply`](crate::Surb::reply) carry.
     #[must_use]
     pub fn forward_payload_len(&self) -> usize {
         self.payload_len
     }
 
-    /// Most user data, in bytes, in a [`ForwardPayload`](crate::ForwardPayload), with or without a
-    /// SURB beside it. None if not even the flags (and the SURB) fit.
+    /// Most bytes of user data in a [`ForwardPayload`](crate::ForwardPayload), with or without a
+    /// SURB. `None` if not even the flags and the SURB fit.
     #[must_use]
     pub fn user_len(&self, with_surb: bool) -> Option<usize> {
         let room = self.payload_len.checked_sub(FLAGS_LEN)?;
         if with_surb { room.checked_sub(self.surb_len) } else { Some(room) }
     }
 
-    /// Most data, in bytes, in a reply. A reply has no flags: it is the whole payload.
+    /// Most bytes of data in a reply. A reply has no flags, so it is the whole payload.
     #[must_use]
     pub fn reply_len(&self) -> usize {
         self.payload_len
     }
 
-    /// Splits a packet or header of this geometry. None if it is too short.
+    /// Splits a packet or header of this geometry; `None` if it is too short.
     pub(crate) fn parts<'a>(&self, bytes: &'a mut [u8]) -> Option<Parts<'a>> {
         let (version, rest) = bytes.split_at_mut_checked(VERSION_LEN)?;
         let (ciphertext, rest) = rest.split_at_mut_checked(self.scheme.ciphertext_len())?;

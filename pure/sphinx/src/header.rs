@@ -1,4 +1,4 @@
-//! The nested header: built from the last hop to the first.
+//! The nested header, built from the last hop to the first.
 
 use rand_core::CryptoRng;
 
@@ -13,12 +13,12 @@ pub(crate) const VERSION: [u8; VERSION_LEN] = [0, 0];
 /// One hop of a path.
 #[derive(Clone)]
 pub struct PathHop {
-    /// The node's id, by which the hop before finds it.
+    /// The node's id, by which the previous hop finds it.
     pub id: Id,
     /// The node's key for this epoch.
     pub key: PublicKey,
-    /// What the node is to do: at most one delay; at the last hop, a recipient. Next hops and SURB
-    /// ids are added here.
+    /// Commands for the node: at most one delay and, at the last hop, a recipient. Building adds
+    /// next hops and the SURB id.
     pub commands: Vec<Command>,
 }
 
@@ -32,7 +32,7 @@ impl core::fmt::Debug for PathHop {
 pub(crate) struct Header {
     pub(crate) bytes: Vec<u8>,
     pub(crate) payload_keys: Vec<PayloadKey>,
-    /// What each hop shares with the sender alone; empty with X25519-NIKE.
+    /// The secret that each hop shares with the sender; empty with X25519-NIKE.
     pub(crate) secrets: Vec<HopSecret>,
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn build(
     let hops = hop_keys(path, rng)?;
     let streams = streams(geometry, &hops)?;
 
-    // Slots that no hop uses are random, so that a short path looks like a long one.
+    // Unused slots are random, so that the last hop cannot tell how long the path was.
     let mut routing_info = vec![0; geometry.slot_len().checked_mul(free).ok_or(Error::Geometry)?];
     rng.fill_bytes(&mut routing_info);
     let mut next: Option<(Id, &[u8], [u8; MAC_LEN])> = None;
@@ -85,11 +85,11 @@ fn hop_keys(path: &[PathHop], rng: &mut impl CryptoRng) -> Result<Vec<(Vec<u8>, 
         .collect()
 }
 
-/// What one hop's key stream does to the header.
+/// One hop's key stream, as it acts on the header.
 struct Stream {
-    /// The stream over the slots that this hop and those after it fill.
+    /// The part over the slots of this hop and those after it.
     over: Vec<u8>,
-    /// What the hops before have left after those slots: decrypted zeros. Empty for the first hop.
+    /// What the previous hops leave behind those slots: decrypted zeros. Empty for the first hop.
     padding: Vec<u8>,
 }
 

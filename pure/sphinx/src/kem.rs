@@ -33,11 +33,11 @@ impl core::fmt::Debug for Encapsulated {
     }
 }
 
-/// Encapsulates to a key: a hop's, or another purpose's that is kept apart by what is derived from
+/// Encapsulates to a key. For uses other than packets, separate the domains when deriving keys from
 /// the secret.
 ///
 /// # Errors
-/// [`Error::Key`], [`Error::Ciphertext`]; [`Error::Path`] with X25519-NIKE, which is no KEM.
+/// [`Error::Key`], [`Error::Ciphertext`]; [`Error::Path`] with X25519-NIKE, which is not a KEM.
 pub fn encapsulate(to: &PublicKey, rng: &mut impl CryptoRng) -> Result<Encapsulated, Error> {
     let ephemeral = random_scalar(rng)?;
     let element = public_of(&ephemeral)?;
@@ -64,7 +64,7 @@ pub fn encapsulate(to: &PublicKey, rng: &mut impl CryptoRng) -> Result<Encapsula
 }
 
 /// The secret in a ciphertext or group element, for all three schemes. A ciphertext that was
-/// altered or is for another key gives another secret, not an error.
+/// altered or belongs to another key gives a different secret, not an error.
 ///
 /// # Errors
 /// [`Error::Length`], [`Error::Ciphertext`].
@@ -93,7 +93,7 @@ pub fn decapsulate(key: &PrivateKey, ciphertext: &[u8]) -> Result<Zeroizing<[u8;
     }
 }
 
-/// Group elements and secrets of a whole X25519-NIKE path: each hop's element is the one before,
+/// Group elements and secrets of a whole X25519-NIKE path. Each hop's element is the previous one,
 /// blinded.
 pub(crate) fn nike_path<'a>(
     path: impl Iterator<Item = &'a PublicKey>,
@@ -129,7 +129,7 @@ fn random_scalar(rng: &mut impl CryptoRng) -> Result<agreement::PrivateKey, Erro
     private_x25519(scalar.as_slice())
 }
 
-/// X25519 (RFC 7748). An all-zero result, from a point of low order, is refused.
+/// X25519 (RFC 7748). Refuses an all-zero result, which comes from a point of low order.
 fn diffie_hellman(private: &agreement::PrivateKey, point: &[u8]) -> Result<Secret, Error> {
     agreement::agree(private, UnparsedPublicKey::new(&X25519, point), Error::Ciphertext, |shared| {
         shared.try_into().map(Zeroizing::new).map_err(|_| Error::Crypto)
@@ -145,10 +145,10 @@ fn x_wing_combine(ss_m: &[u8], ss_x: &[u8], ct_x: &[u8], pk_x: &[u8]) -> Result<
     context.finish().as_ref().try_into().map(Zeroizing::new).map_err(|_| Error::Crypto)
 }
 
-/// Speed only. aws-lc's AVX2 code for ML-KEM returns with the upper halves of the vector registers
-/// in use, and on some processors all SSE code after it (AEZ: 2.4 times) is slow until a
-/// `vzeroupper`. The compiler puts one at the end of any function that uses AVX2, such as this
-/// search of 64 bytes (a few nanoseconds).
+/// For speed only. aws-lc's AVX2 code for ML-KEM returns with the upper halves of the vector
+/// registers in use. On some processors this slows all SSE code (AEZ by a factor of 2.4) until the
+/// next `vzeroupper`. The compiler puts one at the end of any function that uses AVX2, such as this
+/// search in 64 bytes, which takes a few nanoseconds.
 fn clear_upper_registers() {
     core::hint::black_box(memchr::memchr(1, core::hint::black_box(&[0; 64])));
 }

@@ -1,4 +1,4 @@
-//! Node keys, in the encodings of the deployed format.
+//! Node keys, in the encodings of Katzenpost's format.
 
 use aws_lc_rs::agreement::{self, X25519};
 use aws_lc_rs::kem::{DecapsulationKey, ML_KEM_768};
@@ -18,12 +18,13 @@ const SEED_LEN: usize = 32;
 /// How hops share a key with the sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scheme {
-    /// X-Wing (draft-connolly-cfrg-xwing-kem-07): X25519 and ML-KEM-768; stands while either does.
+    /// X-Wing (draft-connolly-cfrg-xwing-kem-07): X25519 and ML-KEM-768. Secure as long as one of
+    /// them is.
     XWing,
     /// X25519 as a hashed KEM (Katzenpost's `x25519` KEM adapter).
     X25519Kem,
-    /// X25519 with one group element, blinded at each hop: the original Sphinx, the smallest
-    /// header.
+    /// X25519 with one group element that is blinded at each hop: the original Sphinx, with the
+    /// smallest header.
     X25519Nike,
 }
 
@@ -39,7 +40,7 @@ impl Scheme {
 
     /// Bytes of a public key: 1216, 32, 32.
     #[must_use]
-    pub const fn public_key_len(self) -> usize {
+    pub(crate) const fn public_key_len(self) -> usize {
         match self {
             Self::XWing => 1216,
             Self::X25519Kem | Self::X25519Nike => POINT_LEN,
@@ -48,7 +49,7 @@ impl Scheme {
 
     /// Bytes of a private key: 1248 (public key, then 32-byte seed), 32, 32.
     #[must_use]
-    pub const fn private_key_len(self) -> usize {
+    pub(crate) const fn private_key_len(self) -> usize {
         match self {
             Self::XWing => 1248,
             Self::X25519Kem | Self::X25519Nike => POINT_LEN,
@@ -70,7 +71,7 @@ impl core::fmt::Debug for PublicKey {
 }
 
 impl PublicKey {
-    /// Reads a public key. For X-Wing this makes FIPS 203's check of the encapsulation key (section
+    /// Reads a public key. For X-Wing, checks the encapsulation key as FIPS 203 requires (section
     /// 7.2).
     ///
     /// # Errors
@@ -87,7 +88,7 @@ impl PublicKey {
         Ok(Self { scheme, bytes: bytes.into() })
     }
 
-    /// The key's bytes: [`Scheme::public_key_len`] of them.
+    /// The key's bytes: 1216, 32 or 32 by scheme.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
@@ -95,13 +96,13 @@ impl PublicKey {
 
     /// The key's scheme.
     #[must_use]
-    pub fn scheme(&self) -> Scheme {
+    pub(crate) fn scheme(&self) -> Scheme {
         self.scheme
     }
 }
 
-/// A node's private key, expanded: unwrapping derives nothing anew from the seed. Wiped when
-/// dropped.
+/// A node's private key, in expanded form so that unwrapping need not derive it from the seed each
+/// time. Wiped when dropped.
 pub struct PrivateKey {
     pub(crate) inner: Inner,
     public: PublicKey,
@@ -113,7 +114,7 @@ pub(crate) enum Inner {
         ml_kem: Box<DecapsulationKey>,
         x25519: agreement::PrivateKey,
     },
-    // The bytes too: aws-lc-rs gives an X25519 private key back to nobody.
+    // The bytes are kept as well, since aws-lc-rs does not give an X25519 private key back.
     X25519 {
         bytes: Zeroizing<[u8; POINT_LEN]>,
         key: agreement::PrivateKey,
@@ -126,14 +127,14 @@ impl core::fmt::Debug for PrivateKey {
     }
 }
 
-// Every field wipes itself: `Zeroizing` here, `OPENSSL_cleanse` in aws-lc's free functions.
+// Every field wipes itself: with `Zeroizing`, or with `OPENSSL_cleanse` in aws-lc's free functions.
 impl ZeroizeOnDrop for PrivateKey {}
 
 impl PrivateKey {
-    /// A new key from 32 random bytes.
+    /// Draws a key from 32 random bytes.
     ///
     /// # Errors
-    /// [`Error::Crypto`] only.
+    /// [`Error::Crypto`].
     pub fn generate(scheme: Scheme, rng: &mut impl CryptoRng) -> Result<Self, Error> {
         let mut secret = Zeroizing::new([0; SEED_LEN]);
         rng.fill_bytes(secret.as_mut_slice());
@@ -143,7 +144,7 @@ impl PrivateKey {
         }
     }
 
-    /// Reads a private key of [`Scheme::private_key_len`] bytes.
+    /// Reads a private key: 1248 bytes (public key, then 32-byte seed), 32 or 32 by scheme.
     ///
     /// # Errors
     /// [`Error::Length`], or [`Error::Key`] if X-Wing's public part does not belong to its seed.
@@ -186,7 +187,7 @@ impl PrivateKey {
 
     /// The key's scheme.
     #[must_use]
-    pub fn scheme(&self) -> Scheme {
+    pub(crate) fn scheme(&self) -> Scheme {
         self.public.scheme
     }
 
@@ -203,7 +204,7 @@ impl PrivateKey {
             Zeroizing::new(ml_kem::Seed::try_from(d_z).map_err(|_| Error::Crypto)?);
         let decapsulation = ml_kem::DecapsulationKey::<MlKem768>::from_seed(*seed_of_ml_kem);
         let mut public = decapsulation.encapsulation_key().to_bytes().to_vec();
-        // aws-lc-rs takes the 2400-byte encoding alone.
+        // aws-lc-rs accepts only the 2400-byte encoding.
         #[allow(deprecated)]
         let encoded =
             Zeroizing::new(ml_kem::ExpandedKeyEncoding::to_expanded_bytes(&decapsulation));

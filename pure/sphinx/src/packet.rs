@@ -1,4 +1,4 @@
-//! A packet: what travels, and how a sender makes it.
+//! Packets, and how a sender builds them.
 
 use aws_lc_rs::digest;
 use rand_core::CryptoRng;
@@ -7,12 +7,11 @@ use crate::header::{self, VERSION};
 use crate::primitives::PayloadKey;
 use crate::{Error, Geometry, HopSecret, PAYLOAD_TAG_LEN, PathHop};
 
-/// What a replay filter keeps of a packet: SHA-512/256 of its KEM ciphertext or group element (32
-/// bytes).
+/// The tag by which a replay filter knows a packet: SHA-512/256 of its KEM ciphertext or group
+/// element.
 pub type ReplayTag = [u8; 32];
 
-/// A packet of one geometry, at any hop of its way. Its length and version have been checked,
-/// nothing else.
+/// A packet at any point of its path. Its length and version were checked, nothing else.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Packet(pub(crate) Vec<u8>);
 
@@ -23,7 +22,7 @@ impl core::fmt::Debug for Packet {
 }
 
 impl Packet {
-    /// Takes bytes that came from outside, without copying them.
+    /// Takes bytes from outside, without copying them.
     ///
     /// # Errors
     /// [`Error::Length`] unless there are exactly [`Geometry::packet_len`] bytes;
@@ -51,8 +50,8 @@ impl Packet {
     }
 }
 
-/// The packet's replay tag, known before any key is used. Put it into the replay filter only once
-/// the packet has been unwrapped, or anybody could fill the filter.
+/// The packet's replay tag, which is known before any key is used. Insert it into a replay filter
+/// only after the packet was unwrapped, or anybody could fill the filter.
 ///
 /// # Errors
 /// [`Error::Length`] if the packet is of another geometry.
@@ -65,8 +64,8 @@ pub(crate) fn tag_of(ciphertext: &[u8]) -> Result<ReplayTag, Error> {
     digest::digest(&digest::SHA512_256, ciphertext).as_ref().try_into().map_err(|_| Error::Crypto)
 }
 
-/// Builds a packet that travels `path` and delivers `payload`, zero-padded to
-/// [`Geometry::forward_payload_len`] bytes, to the recipient named in the last hop's commands.
+/// Builds a packet that travels along `path` and delivers `payload`, zero-padded to
+/// [`Geometry::forward_payload_len`] bytes, to the recipient in the last hop's commands.
 ///
 /// # Errors
 /// [`Error::Path`], [`Error::Commands`], [`Error::PayloadTooLong`]; [`Error::Key`] or
@@ -80,8 +79,8 @@ pub fn build(
     build_with_secrets(geometry, path, payload, rng).map(|(packet, _)| packet)
 }
 
-/// As [`build`], and what each hop shares with the sender, first hop first; nothing with
-/// X25519-NIKE.
+/// Like [`build`], and also returns the secret that each hop shares with the sender, first hop
+/// first; none with X25519-NIKE.
 ///
 /// # Errors
 /// As [`build`].

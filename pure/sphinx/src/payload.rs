@@ -1,4 +1,4 @@
-//! The layout inside a forward payload: flags, perhaps a SURB for the answer, user data.
+//! The layout inside a forward payload: flags, an optional SURB for the answer, user data.
 
 use crate::geometry::FLAGS_LEN;
 use crate::{Error, Geometry, Surb};
@@ -12,8 +12,8 @@ const WITH_SURB: [u8; FLAGS_LEN] = [1, 0];
 pub struct ForwardPayload {
     /// The reply block for the answer.
     pub surb: Option<Surb>,
-    /// User data. After decoding, it reaches to the end of the payload, padding included: its own
-    /// length is the affair of the layer above.
+    /// User data. After decoding it includes the padding up to the end of the payload: the layer
+    /// above must know its own length.
     pub data: Vec<u8>,
 }
 
@@ -24,7 +24,7 @@ impl core::fmt::Debug for ForwardPayload {
 }
 
 impl ForwardPayload {
-    /// The payload's bytes: [`Geometry::forward_payload_len`] of them.
+    /// Encodes the payload as [`Geometry::forward_payload_len`] bytes.
     ///
     /// # Errors
     /// [`Error::PayloadTooLong`] if `data` is longer than [`Geometry::user_len`]; [`Error::Length`]

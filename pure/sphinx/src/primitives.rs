@@ -1,4 +1,4 @@
-//! The symmetric parts, as the format uses them: KDF, MAC, header stream, payload cipher.
+//! The symmetric primitives of the format: KDF, MAC, header stream, payload cipher.
 
 use aws_lc_rs::cipher::{AES_256, EncryptingKey, EncryptionContext, UnboundCipherKey};
 use aws_lc_rs::{hkdf, hmac};
@@ -38,20 +38,20 @@ impl PayloadKey {
     }
 }
 
-/// The last 32 bytes of a hop's KDF, which sender and hop alone share. The packet format uses them
-/// for nothing where the keys come from a KEM; whoever builds on it may. `Debug` prints the type,
-/// and the bytes are wiped when dropped.
+/// The last 32 bytes of a hop's KDF, known to sender and hop alone. With a KEM the packet format
+/// does not need them, so layers above may use them. `Debug` prints the type; the bytes are wiped
+/// when dropped.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct HopSecret([u8; HOP_SECRET_LEN]);
 
 impl HopSecret {
-    /// From its bytes, as kept.
+    /// Wraps stored bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; HOP_SECRET_LEN]) -> Self {
         Self(bytes)
     }
 
-    /// Its bytes.
+    /// The bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; HOP_SECRET_LEN] {
         &self.0
@@ -72,14 +72,15 @@ impl core::fmt::Debug for HopSecret {
     }
 }
 
-/// All that one hop's shared secret gives.
+/// All keys that come from one hop's shared secret.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct HopKeys {
     mac: [u8; 32],
     stream: [u8; 32],
     iv: [u8; IV_LEN],
     payload: PayloadKey,
-    /// Seed of the blinding scalar with X25519-NIKE; else free: [`HopSecret`].
+    /// With X25519-NIKE, seed of the blinding scalar. Otherwise unused by the format:
+    /// [`HopSecret`].
     pub(crate) blinding: [u8; HOP_SECRET_LEN],
 }
 
@@ -112,7 +113,7 @@ impl HopKeys {
         Ok(Self { mac, stream, iv, payload: PayloadKey(payload), blinding })
     }
 
-    /// The bytes that the format leaves free; none where blinding uses them.
+    /// The bytes that the format does not use; `None` where blinding needs them.
     pub(crate) fn secret(&self, scheme: Scheme) -> Option<HopSecret> {
         match scheme {
             Scheme::XWing | Scheme::X25519Kem => Some(HopSecret(self.blinding)),
@@ -141,7 +142,7 @@ impl HopKeys {
         context.sign().as_ref().try_into().map_err(|_| Error::Crypto)
     }
 
-    /// Checks, in constant time, the MAC of `parts`, one after another.
+    /// Checks the MAC over the concatenated `parts` in constant time.
     pub(crate) fn verify(&self, parts: &[&[u8]], mac: &[u8]) -> Result<(), Error> {
         if bool::from(self.sign(parts)?.as_slice().ct_eq(mac)) { Ok(()) } else { Err(Error::Mac) }
     }

@@ -1,4 +1,4 @@
-//! Single-use reply blocks: a header made in advance by the one who wants an answer.
+//! Single-use reply blocks: a header that the receiver of an answer makes in advance.
 
 use rand_core::CryptoRng;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -10,10 +10,10 @@ use crate::primitives::PayloadKey;
 use crate::unwrap::strip_tag;
 use crate::{Command, Error, Geometry, ID_LEN, Id, PAYLOAD_TAG_LEN, Packet, PathHop, SurbId};
 
-/// A reply block: whoever holds it can send one reply along a path that it cannot see.
+/// A reply block. Its holder can send one reply along a path that it cannot see.
 ///
-/// Bytes: header, id of the first hop (32), AEZ key (48) and IV (16) of the reply. Of all payload
-/// keys this one alone leaves its maker: the hops' keys stay in [`SurbKeys`].
+/// Bytes: header, id of the first hop (32), AEZ key (48) and IV (16) of the reply. This is the only
+/// payload key that leaves its maker; those of the hops stay in [`SurbKeys`].
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct Surb {
     bytes: Vec<u8>,
@@ -26,8 +26,8 @@ impl core::fmt::Debug for Surb {
 }
 
 impl Surb {
-    /// Makes a SURB whose reply travels `path`, and the keys that open that reply. `surb_id` is
-    /// added to the last hop's commands, which name the recipient: the maker.
+    /// Makes a SURB whose reply travels along `path`, and the keys that open that reply. `surb_id`
+    /// is added to the last hop's commands, which must name the maker as recipient.
     ///
     /// # Errors
     /// As [`build`](crate::build).
@@ -52,7 +52,7 @@ impl Surb {
         Ok((Self { bytes }, SurbKeys { hops, reply: reply_key }))
     }
 
-    /// Reads a SURB. Whether its header is any good shows only at its first hop.
+    /// Reads a SURB. Only its first hop can tell whether the header is valid.
     ///
     /// # Errors
     /// [`Error::Length`] unless there are exactly [`Geometry::surb_len`] bytes; [`Error::Version`].
@@ -66,19 +66,19 @@ impl Surb {
         Ok(Self { bytes: bytes.to_vec() })
     }
 
-    /// The SURB's bytes. Whoever sees them can use it up.
+    /// The SURB's bytes. Everybody who sees them can use it up.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The node to which the reply goes first.
+    /// The first node of the reply's path.
     #[must_use]
     pub fn first_hop(&self) -> Id {
         self.split().map(|(_, first, _)| first).unwrap_or_default()
     }
 
-    /// Makes the reply: a packet, and the node to send it to. `payload` is zero-padded to
+    /// Makes the reply: a packet and the node to send it to. `payload` is zero-padded to
     /// [`Geometry::reply_len`].
     ///
     /// # Errors
@@ -110,7 +110,7 @@ impl Surb {
 ///
 /// Bytes: 64 (AEZ key 48, IV 16) for each hop, last hop first, then 64 for the reply itself.
 pub struct SurbKeys {
-    /// Last hop first: the order in which their layers come off.
+    /// Last hop first, the order in which their layers come off.
     hops: Vec<PayloadKey>,
     reply: PayloadKey,
 }
@@ -128,8 +128,8 @@ impl SurbKeys {
     /// Reads keys that [`SurbKeys::to_bytes`] wrote.
     ///
     /// # Errors
-    /// [`Error::Length`] unless the bytes are keys of at least one and at most
-    /// [`Geometry::max_hops`] hops and a reply.
+    /// [`Error::Length`] unless the bytes are keys of at least one and at most the geometry's limit
+    /// of hops, and a reply.
     pub fn from_bytes(geometry: &Geometry, bytes: &[u8]) -> Result<Self, Error> {
         let (keys, rest) = bytes.as_chunks::<PAYLOAD_KEY_LEN>();
         let (reply, hops) = keys.split_last().ok_or(Error::Length)?;
@@ -150,8 +150,8 @@ impl SurbKeys {
         out
     }
 
-    /// Opens the one reply, in its own buffer: `payload` is what the last hop handed over, tag and
-    /// all. Gives [`Geometry::reply_len`] bytes.
+    /// Opens the reply in place. `payload` is what the last hop handed over, with its tag. Returns
+    /// [`Geometry::reply_len`] bytes.
     ///
     /// # Errors
     /// [`Error::Length`]; [`Error::PayloadTag`] if the reply was altered or belongs to another
@@ -161,8 +161,7 @@ impl SurbKeys {
         if Some(payload.len()) != geometry.reply_len().checked_add(PAYLOAD_TAG_LEN) {
             return Err(Error::Length);
         }
-        // The hops have "decrypted" a reply that was never encrypted for them: encrypting undoes
-        // it.
+        // Each hop has "decrypted" a reply that was never encrypted for it. Encrypting undoes that.
         for hop in &self.hops {
             hop.encrypt(&mut payload);
         }

@@ -1,4 +1,4 @@
-//! What a node does with a packet: check, peel one layer, pass on or deliver.
+//! Unwrapping: a node checks a packet, peels one layer, and forwards or delivers the rest.
 
 use subtle::ConstantTimeEq;
 
@@ -11,15 +11,15 @@ use crate::{
     Error, Geometry, Id, PAYLOAD_TAG_LEN, Packet, PrivateKey, ReplayTag, Scheme, SurbId, kem,
 };
 
-/// One layer removed, before the commands are acted upon.
+/// A packet with one layer removed, before its commands are followed.
 pub struct Peeled {
-    /// The hop's commands, as they stood, known not to contradict each other.
+    /// The hop's commands in their order, known not to contradict each other.
     pub commands: Vec<Command>,
     /// For the replay filter.
     pub tag: ReplayTag,
-    /// What is left.
+    /// What is left of the packet.
     pub rest: Rest,
-    /// What this hop shares with the packet's sender; none with X25519-NIKE.
+    /// The secret that this hop shares with the sender; `None` with X25519-NIKE.
     pub secret: Option<HopSecret>,
     orders: Orders,
 }
@@ -32,23 +32,23 @@ pub enum Rest {
     Payload(Vec<u8>),
 }
 
-/// What a packet asks of the node that unwrapped it.
+/// What the node that unwrapped a packet must do.
 #[derive(PartialEq, Eq)]
 pub enum Unwrapped {
-    /// Pass the packet on to `next` after `delay_ms` milliseconds.
+    /// Forward the packet to `next` after `delay_ms` milliseconds.
     Forward {
         /// The next node.
         next: Id,
         /// The delay in milliseconds; 0 if the packet names none.
         delay_ms: u32,
-        /// The packet as the next node is to see it.
+        /// The packet for the next node.
         packet: Packet,
         /// For the replay filter.
         tag: ReplayTag,
-        /// What this hop shares with the packet's sender; none with X25519-NIKE.
+        /// The secret that this hop shares with the sender; `None` with X25519-NIKE.
         secret: Option<HopSecret>,
     },
-    /// Hand a payload, whose tag has been checked, to a recipient here.
+    /// Hand a payload, whose tag was checked, to a recipient at this node.
     Deliver {
         /// The recipient at this node.
         recipient: Id,
@@ -58,7 +58,7 @@ pub enum Unwrapped {
         payload: Vec<u8>,
         /// For the replay filter.
         tag: ReplayTag,
-        /// What this hop shares with the packet's sender; none with X25519-NIKE.
+        /// The secret that this hop shares with the sender; `None` with X25519-NIKE.
         secret: Option<HopSecret>,
     },
     /// Hand a reply to the maker of its SURB. Only [`SurbKeys::open`](crate::SurbKeys::open) can
@@ -74,7 +74,7 @@ pub enum Unwrapped {
         payload: Vec<u8>,
         /// For the replay filter.
         tag: ReplayTag,
-        /// What this hop shares with the packet's sender; none with X25519-NIKE.
+        /// The secret that this hop shares with the sender; `None` with X25519-NIKE.
         secret: Option<HopSecret>,
     },
 }
@@ -104,11 +104,10 @@ impl core::fmt::Debug for Unwrapped {
     }
 }
 
-/// Unwraps a packet: removes one layer and reads what to do. The packet's own buffer is used
-/// throughout.
+/// Unwraps a packet: removes one layer and reads what to do, all in the packet's own buffer.
 ///
 /// # Errors
-/// As [`peel`], and [`Error::PayloadTag`] at the last hop of a forward path if the payload was
+/// As [`peel`], and at the last hop of a forward path [`Error::PayloadTag`] if the payload was
 /// altered.
 pub fn unwrap(geometry: &Geometry, key: &PrivateKey, packet: Packet) -> Result<Unwrapped, Error> {
     let Peeled { tag, rest, secret, orders: Orders { delay_ms, to }, .. } =
@@ -128,11 +127,11 @@ pub fn unwrap(geometry: &Geometry, key: &PrivateKey, packet: Packet) -> Result<U
     }
 }
 
-/// Removes one layer of a packet: the raw step under [`unwrap`], which does not look at the
+/// Removes one layer of a packet. This is the raw step below [`unwrap`] and does not check the
 /// payload's tag.
 ///
 /// # Errors
-/// [`Error::Length`] and [`Error::Key`] if packet or key are of another geometry;
+/// [`Error::Length`] and [`Error::Key`] if packet or key belong to another geometry;
 /// [`Error::Ciphertext`]; [`Error::Mac`] if the header was altered or is for another key;
 /// [`Error::Commands`].
 pub fn peel(geometry: &Geometry, key: &PrivateKey, packet: Packet) -> Result<Peeled, Error> {
@@ -191,7 +190,7 @@ fn routing_info(geometry: &Geometry, keys: &HopKeys, parts: &Parts<'_>) -> Resul
     Ok(out)
 }
 
-/// Removes the 32 tag bytes, which must be zero. Constant time in their value.
+/// Removes the 32 tag bytes, which must be zero. The time does not depend on their value.
 pub(crate) fn strip_tag(payload: &mut Vec<u8>) -> Result<(), Error> {
     let (tag, _) = payload.split_at_checked(PAYLOAD_TAG_LEN).ok_or(Error::Length)?;
     if !bool::from(tag.ct_eq(&[0; PAYLOAD_TAG_LEN])) {

@@ -1,4 +1,4 @@
-//! A box: sealed, and then verified.
+//! Boxes, before and after verification.
 
 use std::fmt;
 
@@ -11,13 +11,13 @@ use crate::Error;
 pub struct BoxId([u8; 32]);
 
 impl BoxId {
-    /// From its bytes. That it is a key shows when a signature by it verifies.
+    /// Wraps the bytes. Whether they are a key shows only when a signature is checked.
     #[must_use]
     pub const fn new(bytes: [u8; 32]) -> Self {
         BoxId(bytes)
     }
 
-    /// Its bytes.
+    /// The bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -30,7 +30,7 @@ impl fmt::Debug for BoxId {
     }
 }
 
-/// A box whose signature nobody has checked yet.
+/// A box whose signature has not been checked yet.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SealedBox {
     /// The address.
@@ -48,7 +48,7 @@ impl fmt::Debug for SealedBox {
 }
 
 impl SealedBox {
-    /// Checks the signature by ZIP-215, as batch verification does.
+    /// Checks the signature by the rules of ZIP-215, like [`verify_batch`](crate::verify_batch).
     ///
     /// # Errors
     /// [`Error::BadSignature`].
@@ -60,12 +60,12 @@ impl SealedBox {
     }
 }
 
-/// A box that was made by a writer of its stream.
+/// A box with a good signature: a writer of its stream made it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct VerifiedBox(SealedBox);
 
 impl VerifiedBox {
-    /// For those that have just checked or made the signature.
+    /// For callers that have just checked or made the signature.
     pub(crate) const fn trusted(sealed: SealedBox) -> Self {
         VerifiedBox(sealed)
     }
@@ -94,7 +94,7 @@ impl VerifiedBox {
         self.0.ciphertext.is_empty()
     }
 
-    /// The box, to be sent on.
+    /// Turns it back into bytes, for sending.
     #[must_use]
     pub fn into_sealed(self) -> SealedBox {
         self.0

@@ -1,4 +1,4 @@
-//! Who may write a stream, and who may read it, from an index on.
+//! Capabilities: the right to write or to read a stream, from an index on.
 
 use std::fmt;
 
@@ -15,8 +15,8 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use crate::index::{INDEX_LEN, IndexKeys};
 use crate::{BoxId, Error, Index, SealedBox, VerifiedBox};
 
-/// Computes the addresses and opens the boxes of a stream, from its index on. 136 bytes: root
-/// public key | index.
+/// Computes addresses and opens boxes of a stream, from its index on. 136 bytes: root public key |
+/// index.
 #[derive(Clone)]
 pub struct ReadCapability {
     root: CompressedEdwardsY,
@@ -26,26 +26,26 @@ pub struct ReadCapability {
 
 impl ReadCapability {
     /// Serialised length, bytes.
-    pub const LEN: usize = 32 + INDEX_LEN;
+    pub(crate) const LEN: usize = 32 + INDEX_LEN;
 
-    /// From a root public key and an index.
+    /// Makes a capability from a root public key and an index.
     ///
     /// # Errors
-    /// [`Error::BadCapability`] unless the key is the one encoding of a point of the prime-order
-    /// group. (A key with a small-order part would mark all its ids for whoever looks at them, and
-    /// one writer could pose as eight.)
+    /// [`Error::BadCapability`] unless the key is the canonical encoding of a point of the
+    /// prime-order group. A key with a small-order part would mark all its ids for any observer,
+    /// and one writer could pose as eight.
     pub fn from_parts(root: [u8; 32], index: Index) -> Result<Self, Error> {
         let root = CompressedEdwardsY(root);
         let point = root.decompress().ok_or(Error::BadCapability)?;
-        // No point of the prime-order group has a second encoding: all points with y < 19 have a
-        // small-order part.
+        // This also refuses second encodings: only points with y < 19 have one, and all of those
+        // have a small-order part.
         if point.is_small_order() || !point.is_torsion_free() {
             return Err(Error::BadCapability);
         }
         Ok(ReadCapability { root, point, index })
     }
 
-    /// From its 136 bytes.
+    /// Reads the 136 bytes.
     ///
     /// # Errors
     /// [`Error::BadCapability`].
@@ -56,7 +56,7 @@ impl ReadCapability {
         Self::from_parts(*root, Index::from_bytes(index))
     }
 
-    /// Its 136 bytes.
+    /// The 136 bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         let mut out = Zeroizing::new(Vec::with_capacity(Self::LEN));
@@ -65,7 +65,7 @@ impl ReadCapability {
         out
     }
 
-    /// The stream's root public key: in an open room, its talker's identity.
+    /// The stream's root public key.
     #[must_use]
     pub const fn root_public(&self) -> [u8; 32] {
         self.root.0
@@ -77,7 +77,7 @@ impl ReadCapability {
         &self.index
     }
 
-    /// The capability that stands one index further on and cannot go back.
+    /// The capability from the next index on. It cannot go back.
     ///
     /// # Errors
     /// [`Error::EndOfStream`].
@@ -85,7 +85,7 @@ impl ReadCapability {
         Ok(ReadCapability { index: self.index.next()?, ..self.clone() })
     }
 
-    /// The capability at `counter`, at most [`MAX_ADVANCE`](crate::MAX_ADVANCE) steps ahead.
+    /// The capability at `counter`, at most 2^20 steps ahead.
     ///
     /// # Errors
     /// [`Error::Passed`], [`Error::TooFarAhead`].
@@ -99,8 +99,8 @@ impl ReadCapability {
         self.id_for(&self.index.keys(context))
     }
 
-    /// The addresses of the next `n` boxes, the current index's first; fewer at the end of the
-    /// stream. The capability stays where it is; each index is ratcheted once.
+    /// The addresses of the next `n` boxes, starting with the current index; fewer at the end of
+    /// the stream. The capability stays where it is. Each index is ratcheted once.
     pub fn ids<'a>(&'a self, context: &'a [u8], n: usize) -> impl Iterator<Item = BoxId> + 'a {
         std::iter::successors(Some(self.index.clone()), |index| index.next().ok())
             .take(n)
@@ -109,8 +109,8 @@ impl ReadCapability {
 
     /// Opens the box at the current index.
     ///
-    /// The id is compared first: a mere reader knows E' and could encrypt under it, but cannot sign
-    /// under this id.
+    /// The id is compared first. A reader knows the encryption key and could encrypt a box of its
+    /// own, but cannot sign it under this id.
     ///
     /// # Errors
     /// [`Error::WrongId`], [`Error::Tombstone`], [`Error::NotOpened`].
@@ -144,12 +144,12 @@ impl fmt::Debug for ReadCapability {
     }
 }
 
-/// Makes the boxes of a stream, from its index on. 168 bytes: root private key 64 (seed | public) |
+/// Makes boxes of a stream, from its index on. 168 bytes: root private key 64 (seed | public) |
 /// index.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct WriteCapability {
     seed: [u8; 32],
-    /// Root secret scalar, reduced. Kept: deriving it costs a SHA-512 for each box.
+    /// Root secret scalar, reduced. Kept because deriving it would cost a SHA-512 for each box.
     scalar: Scalar,
     #[zeroize(skip)]
     root: [u8; 32],
@@ -160,15 +160,15 @@ impl WriteCapability {
     /// Serialised length, bytes.
     pub const LEN: usize = 64 + INDEX_LEN;
 
-    /// A new stream.
+    /// Draws a new stream.
     pub fn generate<R: CryptoRng + ?Sized>(rng: &mut R) -> Self {
         let mut seed = Zeroizing::new([0; 32]);
         rng.fill_bytes(seed.as_mut());
         Self::from_parts(&seed, Index::random(rng))
     }
 
-    /// The stream that everybody who knows these 32 bytes can write:
-    /// root seed = SHA-512/256("hushwing stream root v1" | seed), index = [`Index::from_seed`].
+    /// A stream that everybody who knows these 32 bytes can write: root seed =
+    /// SHA-512/256("hushwing stream root v1" | seed), index = [`Index::from_seed`].
     #[must_use]
     pub fn from_seed(seed: &[u8; 32]) -> Self {
         let root = Zeroizing::new(<[u8; 32]>::from(
@@ -180,7 +180,7 @@ impl WriteCapability {
         Self::from_parts(&root, Index::from_seed(seed))
     }
 
-    /// From an Ed25519 seed (RFC 8032 private key) and an index.
+    /// Makes a capability from an Ed25519 seed (RFC 8032 private key) and an index.
     #[must_use]
     pub fn from_parts(root_seed: &[u8; 32], index: Index) -> Self {
         let hash = Zeroizing::new(<[u8; 64]>::from(Sha512::digest(root_seed)));
@@ -190,10 +190,11 @@ impl WriteCapability {
         WriteCapability { seed: *root_seed, scalar, root, index }
     }
 
-    /// From its 168 bytes.
+    /// Reads the 168 bytes.
     ///
     /// # Errors
-    /// [`Error::BadCapability`] when the length is wrong or the public half is not the seed's.
+    /// [`Error::BadCapability`] when the length is wrong or the public half does not belong to the
+    /// seed.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let bytes: &[u8; Self::LEN] = bytes.try_into().map_err(|_| Error::BadCapability)?;
         let (seed, rest) = bytes.split_first_chunk::<32>().ok_or(Error::BadCapability)?;
@@ -203,7 +204,7 @@ impl WriteCapability {
         if capability.root == *public { Ok(capability) } else { Err(Error::BadCapability) }
     }
 
-    /// Its 168 bytes.
+    /// The 168 bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         let mut out = Zeroizing::new(Vec::with_capacity(Self::LEN));
@@ -225,7 +226,7 @@ impl WriteCapability {
         &self.index
     }
 
-    /// The capability one index further on.
+    /// The capability from the next index on.
     ///
     /// # Errors
     /// [`Error::EndOfStream`].
@@ -233,7 +234,7 @@ impl WriteCapability {
         Ok(WriteCapability { index: self.index.next()?, ..self.clone() })
     }
 
-    /// The capability at `counter`, at most [`MAX_ADVANCE`](crate::MAX_ADVANCE) steps ahead.
+    /// The capability at `counter`, at most 2^20 steps ahead.
     ///
     /// # Errors
     /// [`Error::Passed`], [`Error::TooFarAhead`].
@@ -241,22 +242,24 @@ impl WriteCapability {
         Ok(WriteCapability { index: self.index.advance_to(counter)?, ..self.clone() })
     }
 
-    /// What a reader needs to follow the stream from the current index on.
+    /// The capability to read the stream from the current index on.
     #[must_use]
     pub fn read_capability(&self) -> ReadCapability {
         let point = EdwardsPoint::mul_base(&self.scalar);
         ReadCapability { root: CompressedEdwardsY(self.root), point, index: self.index.clone() }
     }
 
-    /// Seals a plaintext at the current index. Sealing the same twice gives the same box: a retry
-    /// is harmless.
+    /// Seals a plaintext at the current index. Sealing the same plaintext twice gives the same box,
+    /// so a retry is harmless. Never seal two different plaintexts at one index: the hub would
+    /// refuse the second, and both would use one key.
     ///
     /// # Errors
-    /// [`Error::TooLong`] beyond what AES-GCM-SIV takes (64 GiB).
+    /// [`Error::TooLong`] above the limit of AES-GCM-SIV (64 GiB).
     pub fn seal(&self, context: &[u8], plaintext: &[u8]) -> Result<VerifiedBox, Error> {
         let keys = self.index.keys(context);
         let key = self.blinded(&keys);
         let id = key.id();
+        // The id is the associated data, so a ciphertext that is moved to another id does not open.
         let mut ciphertext = plaintext.to_vec();
         let cipher = Aes256GcmSiv::new(&keys.encryption.into());
         cipher.encrypt_in_place(&nonce(&id).into(), id.as_bytes(), &mut ciphertext).map_err(
@@ -268,7 +271,7 @@ impl WriteCapability {
         Ok(key.sign(ciphertext))
     }
 
-    /// A tombstone at the current index.
+    /// Makes a tombstone at the current index.
     #[must_use]
     pub fn tombstone(&self, context: &[u8]) -> VerifiedBox {
         self.blinded(&self.index.keys(context)).sign(Vec::new())
@@ -277,6 +280,8 @@ impl WriteCapability {
     #[allow(clippy::arithmetic_side_effects, reason = "field arithmetic is total")]
     fn blinded(&self, keys: &IndexKeys) -> BlindedKey {
         let secret = Zeroizing::new(self.scalar * *factor(keys));
+        // Computed from the secret: an Ed25519 signature under a public key that does not match
+        // would leak the secret.
         let public = VerifyingKey::from(EdwardsPoint::mul_base(&secret));
         BlindedKey { secret, public }
     }
@@ -288,18 +293,20 @@ impl fmt::Debug for WriteCapability {
     }
 }
 
-/// clamp(SHA-512/256(K')).
+/// The blinding factor: clamp(SHA-512/256(K')).
 fn factor(keys: &IndexKeys) -> Zeroizing<Scalar> {
     let hash = Zeroizing::new(<[u8; 32]>::from(Sha512_256::digest(keys.blinding)));
     Zeroizing::new(Scalar::from_bytes_mod_order(clamp_integer(*hash)))
 }
 
+// Constant for an index and context, whose key is used for one box. AES-GCM-SIV stays safe even if
+// a writer breaks that rule: it only shows whether two plaintexts are equal.
 fn nonce(id: &BoxId) -> [u8; 12] {
     id.as_bytes().first_chunk::<12>().copied().unwrap_or_default()
 }
 
-/// The signing key of one box: the blinded secret scalar (mod l), and the id that is its public
-/// key.
+/// The signing key of one box: the blinded secret scalar (mod l) and its public key, which is the
+/// box's id.
 struct BlindedKey {
     secret: Zeroizing<Scalar>,
     public: VerifyingKey,
@@ -310,10 +317,10 @@ impl BlindedKey {
         BoxId::new(self.public.to_bytes())
     }
 
-    /// Ed25519 by a blinded scalar. A blinded key has no seed, so the nonce's prefix is derived
-    /// from the scalar itself: SHA-512("hushwing box nonce v1" | scalar), first half; never random,
-    /// so that no bad generator can leak the key. The scalar is the context's own, so two contexts
-    /// share no prefix either.
+    /// Signs with a blinded scalar. Ed25519 derives its nonce from a seed, which a blinded key
+    /// lacks. So the nonce prefix comes from the scalar: the first half of SHA-512("hushwing box
+    /// nonce v1" | scalar). It is not random, because a bad generator could then leak the key. Each
+    /// context has its own scalar and so its own prefix.
     fn sign(&self, ciphertext: Vec<u8>) -> VerifiedBox {
         let hash = Zeroizing::new(<[u8; 64]>::from(
             Sha512::new()

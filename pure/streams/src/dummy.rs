@@ -1,15 +1,15 @@
-//! Boxes without content, for cover: made like any other, by a writer who forgets the key at once.
+//! Dummy boxes, for cover: made like any other, by a writer who forgets the key at once.
 
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::{BoxClass, Error, SealedBox, WriteCapability};
 
-/// A box of a stream that is made for it and forgotten: nobody can open it, and nobody asks for its
+/// Makes a box in a stream that is drawn for it and forgotten, so nobody can open it or ask for its
 /// id.
 ///
 /// # Errors
-/// [`Error::Tombstone`] for the class that has no content.
+/// [`Error::Tombstone`] for the class without content.
 pub fn dummy<R: CryptoRng + ?Sized>(class: BoxClass, rng: &mut R) -> Result<SealedBox, Error> {
     let mut content = Zeroizing::new(vec![0; class.plaintext_len()]);
     if content.is_empty() {

@@ -1,42 +1,42 @@
-//! What can be wrong with a capability or a box.
+//! Errors of capabilities and boxes.
 
-/// A refusal. Never contains key, id or content.
+/// Why something was refused. Never contains a key, an id or content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Bytes of a capability have the wrong length or hold no usable key.
+    /// The bytes of a capability have the wrong length or no usable key.
     #[error("not a capability")]
     BadCapability,
-    /// The stream's counter has no next value.
+    /// The stream's counter is at its maximum.
     #[error("the stream is at its end")]
     EndOfStream,
-    /// The counter asked for lies behind the index: a ratchet does not turn back.
-    #[error("the index asked for has passed")]
+    /// The requested counter is behind the index, and a ratchet cannot go back.
+    #[error("the requested index has passed")]
     Passed,
-    /// The counter asked for lies more than [`MAX_ADVANCE`](crate::MAX_ADVANCE) steps ahead.
-    #[error("the index asked for is too far ahead")]
+    /// The requested counter is more than 2^20 steps ahead.
+    #[error("the requested index is too far ahead")]
     TooFarAhead,
-    /// The signature is not by the box's id over its ciphertext.
+    /// The signature over the ciphertext is not by the box's id.
     #[error("the box's signature does not verify")]
     BadSignature,
-    /// The box is not at this index under this context.
+    /// The box belongs to another index, context or stream.
     #[error("the box has another id")]
     WrongId,
     /// The ciphertext does not open.
     #[error("the box does not open")]
     NotOpened,
-    /// A tombstone is signed and empty for ever: it opens to nothing and takes no content.
+    /// A tombstone has no content, so it cannot be opened or padded.
     #[error("the box is a tombstone")]
     Tombstone,
-    /// Content is longer than its class takes.
-    #[error("content of {len} bytes is over the {max} of its class")]
+    /// The content is too long for its class.
+    #[error("content of {len} bytes is too long: its class takes {max}")]
     TooLong {
         /// Length of the content, bytes.
         len: usize,
         /// Longest content of the class, bytes.
         max: usize,
     },
-    /// The padding is not as it must be.
+    /// The length prefix or the zeros after the content are wrong.
     #[error("bad padding")]
     BadPadding,
 }

@@ -1,4 +1,4 @@
-//! A position in a stream: a counter and three secrets that ratchet forward together.
+//! Positions in a stream: a counter and three secrets that ratchet forward together.
 
 use std::fmt;
 
@@ -12,14 +12,12 @@ use crate::Error;
 /// Serialised length, bytes.
 pub(crate) const INDEX_LEN: usize = 104;
 
-/// Most steps that one [`Index::advance_to`] takes, so that nobody's number can keep us busy: under
-/// two seconds.
-pub const MAX_ADVANCE: u64 = 1 << 20;
+/// Most steps of one [`Index::advance_to`]. A number from outside can cost two seconds at most.
+pub(crate) const MAX_ADVANCE: u64 = 1 << 20;
 
 /// Index state of a BACAP stream: counter u64 | blinding K 32 | encryption E 32 | HKDF state H 32.
 ///
-/// Serialised little-endian, 104 bytes. Whoever forgets an index cannot compute it again from later
-/// ones.
+/// Serialised little-endian, 104 bytes. An index cannot be computed from later ones.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct Index {
     counter: u64,
@@ -31,15 +29,15 @@ pub struct Index {
 /// The keys of one index under one context.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct IndexKeys {
-    /// K', from which the blinding factor comes.
+    /// K', the source of the blinding factor.
     pub(crate) blinding: [u8; 32],
     /// E', the AES-256-GCM-SIV key.
     pub(crate) encryption: [u8; 32],
 }
 
 impl Index {
-    /// A random first index; its counter is the sum of two random numbers below 2^62, as BACAP
-    /// says.
+    /// Draws a random first index. As BACAP specifies, its counter is the sum of two random numbers
+    /// below 2^62, which leaves room for more boxes than anyone can write.
     pub fn random<R: CryptoRng + ?Sized>(rng: &mut R) -> Self {
         let counter = (rng.next_u64() >> 2).saturating_add(rng.next_u64() >> 2);
         let mut state = Zeroizing::new([0; 32]);
@@ -47,9 +45,9 @@ impl Index {
         Index::first(counter, &state)
     }
 
-    /// The first index of a stream that several people derive from one 32-byte secret:
-    /// HKDF-BLAKE2b-512(ikm = seed, no salt, info "hushwing index seed v1") gives two numbers and
-    /// H.
+    /// The first index of a stream that several people derive from one 32-byte secret.
+    /// HKDF-BLAKE2b-512(ikm = seed, no salt, info "hushwing index seed v1") gives the two numbers
+    /// and H.
     #[must_use]
     pub fn from_seed(seed: &[u8; 32]) -> Self {
         let mut out = Zeroizing::new([0; 48]);
@@ -61,7 +59,7 @@ impl Index {
         Index::first(counter, &state)
     }
 
-    /// The counter. Strangers never see it.
+    /// The counter. Outsiders never see it.
     #[must_use]
     pub const fn counter(&self) -> u64 {
         self.counter
@@ -71,16 +69,16 @@ impl Index {
     ///
     /// # Errors
     /// [`Error::EndOfStream`] at the last counter.
-    pub fn next(&self) -> Result<Self, Error> {
+    pub(crate) fn next(&self) -> Result<Self, Error> {
         let counter = self.counter.checked_add(1).ok_or(Error::EndOfStream)?;
         Ok(Index { counter, ..ratchet(self.counter, &self.state) })
     }
 
-    /// The index at `counter`, at most [`MAX_ADVANCE`] steps ahead.
+    /// The index at `counter`, at most [`MAX_ADVANCE`] steps ahead. Costs one HKDF for each step.
     ///
     /// # Errors
-    /// [`Error::Passed`] for a counter that lies behind, [`Error::TooFarAhead`] beyond the bound.
-    pub fn advance_to(&self, counter: u64) -> Result<Self, Error> {
+    /// [`Error::Passed`] for an earlier counter, [`Error::TooFarAhead`] above the bound.
+    pub(crate) fn advance_to(&self, counter: u64) -> Result<Self, Error> {
         let steps = counter.checked_sub(self.counter).ok_or(Error::Passed)?;
         if steps > MAX_ADVANCE {
             return Err(Error::TooFarAhead);
@@ -100,7 +98,7 @@ impl Index {
         out
     }
 
-    /// From the 104 bytes.
+    /// Reads the 104 bytes.
     #[must_use]
     pub fn from_bytes(bytes: &[u8; INDEX_LEN]) -> Self {
         let (counter, rest) = split(bytes);
@@ -123,13 +121,13 @@ impl Index {
     }
 
     fn first(counter: u64, state: &[u8; 32]) -> Self {
-        // K and E of the first index come from its own H, as those of all later ones come from
-        // their predecessor's.
+        // Every later index takes K and E from its predecessor's H. The first has no predecessor
+        // and takes them from its own.
         Index { counter, ..ratchet(counter, state) }
     }
 }
 
-/// H', E', K' of the step away from `counter`. The counter of the result is left at zero.
+/// One step: H', E' and K' after `counter`. Leaves the counter of the result at zero.
 fn ratchet(counter: u64, state: &[u8; 32]) -> Index {
     let mut out = Zeroizing::new([0; 96]);
     expand(None, state, &counter.to_le_bytes(), out.as_mut());
@@ -143,8 +141,8 @@ fn ratchet(counter: u64, state: &[u8; 32]) -> Index {
     }
 }
 
-/// HKDF-BLAKE2b-512 (RFC 5869). Outputs here are at most 96 bytes, far below the limit at which it
-/// fails.
+/// HKDF-BLAKE2b-512 (RFC 5869). Outputs are at most 96 bytes, far below the limit, so it cannot
+/// fail.
 fn expand(salt: Option<&[u8]>, ikm: &[u8], info: &[u8], out: &mut [u8]) {
     let done = SimpleHkdf::<Blake2b512>::new(salt, ikm).expand(info, out);
     debug_assert!(done.is_ok());

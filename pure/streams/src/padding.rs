@@ -1,23 +1,23 @@
-//! Box classes and the padding that makes all contents of a class look alike.
+//! Box classes, and the padding that makes all contents of a class look alike.
 
 use zeroize::Zeroizing;
 
 use crate::Error;
 
 /// Ciphertext of a small box, bytes.
-pub const SMALL_CIPHERTEXT_LEN: usize = 512;
+pub(crate) const SMALL_CIPHERTEXT_LEN: usize = 512;
 /// Ciphertext of a medium box, bytes.
-pub const MEDIUM_CIPHERTEXT_LEN: usize = 1_024;
+pub(crate) const MEDIUM_CIPHERTEXT_LEN: usize = 1_024;
 /// Ciphertext of a standard box, bytes.
 pub const STANDARD_CIPHERTEXT_LEN: usize = 2_048;
 /// Ciphertext of a large box, bytes.
 pub const LARGE_CIPHERTEXT_LEN: usize = 4_096;
 /// Ciphertext of a bulk box, bytes.
-pub const BULK_CIPHERTEXT_LEN: usize = 32_768;
-/// Longest content of a standard box, bytes: the ciphertext less the tag and the length prefix.
+pub(crate) const BULK_CIPHERTEXT_LEN: usize = 32_768;
+/// Longest content of a standard box, bytes: the ciphertext without tag and length prefix.
 pub const STANDARD_CONTENT_LEN: usize = STANDARD_CIPHERTEXT_LEN - TAG_LEN - PREFIX_LEN;
 /// Longest content of a large box, bytes.
-pub const LARGE_CONTENT_LEN: usize = LARGE_CIPHERTEXT_LEN - TAG_LEN - PREFIX_LEN;
+pub(crate) const LARGE_CONTENT_LEN: usize = LARGE_CIPHERTEXT_LEN - TAG_LEN - PREFIX_LEN;
 
 const TAG_LEN: usize = 16;
 const PREFIX_LEN: usize = 2;
@@ -25,7 +25,7 @@ const PREFIX_LEN: usize = 2;
 /// The sizes that a box may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BoxClass {
-    /// 0 bytes: signed, empty for ever.
+    /// No ciphertext: a signed empty box.
     Tombstone,
     /// 512 bytes of ciphertext.
     Small,
@@ -33,14 +33,14 @@ pub enum BoxClass {
     Medium,
     /// 2,048 bytes of ciphertext.
     Standard,
-    /// 4,096 bytes of ciphertext. Does not fit a packet of the onion route.
+    /// 4,096 bytes of ciphertext. Too long for a packet of the onion route.
     Large,
     /// 32,768 bytes of ciphertext.
     Bulk,
 }
 
 impl BoxClass {
-    /// The classes of messages, the smallest first.
+    /// The classes of messages, smallest first.
     pub const LADDER: [BoxClass; 4] =
         [BoxClass::Small, BoxClass::Medium, BoxClass::Standard, BoxClass::Large];
 
@@ -71,9 +71,9 @@ impl BoxClass {
         }
     }
 
-    /// Longest content, bytes: the ciphertext less the tag and the length prefix.
+    /// Longest content, bytes: the ciphertext without tag and length prefix.
     #[must_use]
-    pub const fn content_len(self) -> usize {
+    pub(crate) const fn content_len(self) -> usize {
         self.plaintext_len().saturating_sub(PREFIX_LEN)
     }
 
@@ -82,20 +82,19 @@ impl BoxClass {
     }
 }
 
-/// Which classes a writer seals its messages into. Readers take all of them.
+/// Which classes a writer uses for messages. Readers accept all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Sizes {
-    /// Standard boxes only: a box tells nothing about the length of its content.
+    /// Standard boxes only. A box shows nothing about the length of its content.
     #[default]
     Uniform,
-    /// The smallest of 512, 1,024, 2,048 and 4,096 bytes that takes the content: fewer bytes, and a
-    /// rough length shows.
+    /// The smallest of 512, 1,024, 2,048 and 4,096 bytes that fits. This saves bytes but shows the
+    /// rough length of a message.
     Ladder,
 }
 
 impl Sizes {
-    /// The class of a box with `len` bytes of content: the smallest that takes it, or the largest
-    /// there is.
+    /// The class for `len` bytes of content: the smallest that fits, or else the largest.
     #[must_use]
     pub fn class_for(self, len: usize) -> BoxClass {
         match self {
@@ -128,7 +127,7 @@ impl Sizes {
 /// Pads content to the plaintext length of its class: length u16 big-endian | content | zeros.
 ///
 /// # Errors
-/// [`Error::TooLong`]; [`Error::Tombstone`] for the class that has no content.
+/// [`Error::TooLong`], or [`Error::Tombstone`] for the class without content.
 pub fn pad(content: &[u8], class: BoxClass) -> Result<Zeroizing<Vec<u8>>, Error> {
     if class == BoxClass::Tombstone {
         return Err(Error::Tombstone);
@@ -146,10 +145,10 @@ pub fn pad(content: &[u8], class: BoxClass) -> Result<Zeroizing<Vec<u8>>, Error>
     Ok(out)
 }
 
-/// The content of a padded plaintext.
+/// Removes the padding.
 ///
 /// # Errors
-/// [`Error::BadPadding`] unless the rest is zeros.
+/// [`Error::BadPadding`] unless all padding is zero, so that a content has exactly one padded form.
 pub fn unpad(plaintext: &[u8]) -> Result<&[u8], Error> {
     let (len, rest) = plaintext.split_first_chunk::<PREFIX_LEN>().ok_or(Error::BadPadding)?;
     let len = usize::from(u16::from_be_bytes(*len));

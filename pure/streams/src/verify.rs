@@ -1,4 +1,4 @@
-//! Batch verification: one equation for many boxes, and the bad ones found all the same.
+//! Batch verification: one equation for many boxes, which still finds the bad ones.
 
 use ed25519_zebra::batch::{Item, Verifier};
 use ed25519_zebra::{Signature, VerificationKeyBytes};
@@ -6,15 +6,15 @@ use rand_core::CryptoRng;
 
 use crate::{Error, SealedBox, VerifiedBox};
 
-/// Boxes per equation. More gains little (a tenth at 256) and lets one bad box spoil more.
+/// Boxes in one equation. More would gain little (a tenth at 256) and let one bad box cost more.
 const CHUNK: usize = 64;
 
-/// Verifies boxes together; results stand in the order of the boxes. One bad box does not spoil the
-/// others.
+/// Verifies boxes together. The results are in the order of the boxes, and a bad box does not
+/// affect the others.
 ///
-/// Boxes are checked 64 to an equation; those of an equation that fails are checked one by one. So
-/// a flood of bad boxes costs at most half as much again as single checks, and not a multiple of
-/// them. ZIP-215 in both paths, so that a batch and a single check never disagree.
+/// Each equation covers 64 boxes. If it fails, its boxes are checked one by one, so a flood of bad
+/// boxes costs at most 1.5 times as much as single checks. Both paths follow ZIP-215, or a batch
+/// and a single check could disagree.
 pub fn verify_batch<R: CryptoRng + ?Sized>(
     boxes: Vec<SealedBox>,
     rng: &mut R,
@@ -39,7 +39,7 @@ fn item(sealed: &SealedBox) -> Item {
     Item::from((key, Signature::from(sealed.signature), &sealed.ciphertext))
 }
 
-/// The batch equation. False for a single item: that one is checked singly at less cost.
+/// Checks the equation. Returns false for a single item, for which a single check is cheaper.
 fn all_good<R: CryptoRng + ?Sized>(items: &[Item], rng: &mut R) -> bool {
     if items.len() < 2 {
         return false;

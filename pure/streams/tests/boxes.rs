@@ -39,8 +39,8 @@ fn point(text: &str) -> [u8; 32] {
     bytes.try_into().unwrap()
 }
 
-/// Adds the group order l to a little-endian scalar: the same signature to whoever does not check
-/// that s < l.
+/// Adds the group order l to a little-endian scalar: the same signature to anyone who does not
+/// check that s < l.
 fn add_order(s: &mut [u8]) {
     let order = "edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010";
     let mut carry = 0;

@@ -15,7 +15,7 @@ pub use self::node::{EpochKey, NodeDescriptor, Processing, Region, Role, SignedD
 pub use self::policy::{CoverLevel, CoverRates, GeometrySpec, Mixing, PacketScheme, PathPolicy};
 pub use self::signed::{AuthorityKeys, AuthoritySet, DocumentSignature, SignedDocument};
 use crate::limits::{MAX_HOPS, MAX_NODES, MAX_PACKET};
-use crate::{Error, NetworkId, Timestamp, codec, decode};
+use crate::{Error, NetworkId, NodeId, Timestamp, codec, decode};
 
 /// The version of all shapes in this module.
 pub const VERSION: u8 = 1;
@@ -92,9 +92,9 @@ impl NetworkDocument {
         self.nodes.iter().filter(|n| n.role == Role::Hub)
     }
 
-    /// The node with this identity.
+    /// The node with this id.
     #[must_use]
-    pub fn node(&self, id: &crate::NodeId) -> Option<&NodeDescriptor> {
+    pub fn node(&self, id: &NodeId) -> Option<&NodeDescriptor> {
         self.nodes.iter().find(|n| n.id == *id)
     }
 

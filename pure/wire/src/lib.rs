@@ -7,7 +7,7 @@
 //! - [`mesh`]: what neighbours on one LAN say to each other
 //! - [`document`]: the network document and the descriptors that nodes register
 //! - [`id`], [`Address`], [`Timestamp`]: small types that cannot hold an invalid value
-//! - [`pointer`]: where to find a network, as one line of text
+//! - [`NetworkPointer`]: where to find a network, as one line of text
 //! - [`ErrorKind`]: whose fault an error is; [`Sensitive`]: values that must never reach a log
 //!
 //! # Not in this crate

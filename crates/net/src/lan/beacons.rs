@@ -1,4 +1,4 @@
-//! Datagrams to whoever is on the same LAN.
+//! Datagrams to everybody on the same LAN.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -15,16 +15,16 @@ use tokio::net::UdpSocket;
 use super::interfaces::{Interface, is_private};
 use super::{BEACON_PORT, GROUP_V4, GROUP_V6, MAX_BEACON, family};
 
-/// Pause after the system refused to receive.
+/// Pause after the system failed to receive.
 const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 
-/// Sends beacons and hears those of others. For each interface and family there are two sockets:
-/// one bound to the interface's own address, which sends, and one bound to the group, which
-/// receives. `Debug` prints their numbers.
+/// Sends and receives beacons. For each interface and address family there are two sockets: one
+/// bound to the interface's own address, which sends, and one bound to the group, which receives.
+/// `Debug` prints how many there are.
 pub struct Beacons {
     voices: Vec<Voice>,
     ears: Vec<Ear>,
-    /// Where the next look begins, so that a loud interface does not drown the others.
+    /// The socket to poll first, in turns, so that a loud interface does not drown out the others.
     turn: AtomicUsize,
 }
 
@@ -49,9 +49,8 @@ impl fmt::Debug for Beacons {
 }
 
 impl Beacons {
-    /// Opens the sockets of these interfaces. What cannot be opened is left out and told, in words
-    /// for the user that contain the interface's name and no address. Call it inside a tokio
-    /// runtime.
+    /// Opens the sockets of these interfaces. Leaves out what cannot be opened and returns warnings
+    /// for the user, which name the interface but no address. Call it inside a tokio runtime.
     #[must_use]
     pub fn open(interfaces: &[Interface]) -> (Beacons, Vec<String>) {
         let mut warnings = Vec::new();
@@ -80,7 +79,7 @@ impl Beacons {
         (beacons, warnings)
     }
 
-    /// The addresses from which we can send, each once.
+    /// The addresses to send from, without repeats.
     #[must_use]
     pub fn sources(&self) -> Vec<IpAddr> {
         let mut all: Vec<_> = self.voices.iter().map(|v| v.from).collect();
@@ -92,8 +91,8 @@ impl Beacons {
     /// Sends a beacon from this address, on each interface that has it.
     ///
     /// # Errors
-    /// When it went out on none: of the last try, or [`io::ErrorKind::AddrNotAvailable`] when
-    /// `from` is none of the sources.
+    /// If no interface could send it: the error of the last try, or
+    /// [`io::ErrorKind::AddrNotAvailable`] when `from` is not one of the sources.
     pub async fn send(&self, from: IpAddr, bytes: &[u8]) -> io::Result<()> {
         let mut sent = Err(io::Error::from(io::ErrorKind::AddrNotAvailable));
         for voice in self.voices.iter().filter(|v| v.from == from) {
@@ -106,10 +105,10 @@ impl Beacons {
         sent
     }
 
-    /// The next datagram and where it came from, with the scope id of IPv6. Our own come back too.
-    /// Longer ones than [`MAX_BEACON`] are dropped, and those that claim a public address on a
-    /// private network: dialling it would lead away from the LAN. May be dropped at any time; one
-    /// task at a time. Waits for ever when nothing can be heard.
+    /// The next datagram and its sender, with the scope id for IPv6. This node's own datagrams come
+    /// back too. Drops datagrams longer than [`MAX_BEACON`], and those with a public source address
+    /// on a private network: dialling it would lead away from the LAN. Cancel-safe; for one task at
+    /// a time. Waits for ever when there is no socket to receive on.
     pub async fn recv(&self) -> (Vec<u8>, SocketAddr) {
         loop {
             match poll_fn(|cx| self.poll(cx)).await {
@@ -166,12 +165,13 @@ impl Ear {
             IpAddr::V6(_) => SocketAddr::V6(SocketAddrV6::new(GROUP_V6, BEACON_PORT, 0, index)),
         };
         let socket = udp(group)?;
-        // Several processes hear the group on one machine. Linux needs no SO_REUSEPORT for that,
-        // and with it gives a datagram for one of the sockets to another, whatever that has joined.
+        // Several processes of one machine listen to the group. Linux does not need SO_REUSEPORT
+        // for that, and with it would deliver a datagram to just one of the sockets, whatever that
+        // one has joined.
         socket.set_reuse_address(true)?;
         #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
         socket.set_reuse_port(true)?;
-        // Windows binds to no group; membership alone decides there.
+        // Windows cannot bind to a group; there, membership alone decides.
         #[cfg(windows)]
         let group = SocketAddr::new(
             if own.is_ipv4() { [0; 4].into() } else { [0; 16].into() },
@@ -180,8 +180,8 @@ impl Ear {
         socket.bind(&group.into())?;
         match own {
             IpAddr::V4(_) => {
-                // Otherwise Linux delivers what comes in on interfaces that other sockets have
-                // joined.
+                // Without this, Linux also delivers datagrams from interfaces that other sockets
+                // have joined.
                 #[cfg(target_os = "linux")]
                 socket.set_multicast_all_v4(false)?;
                 socket.join_multicast_v4_n(&GROUP_V4, &InterfaceIndexOrAddress::Index(index))?;
@@ -195,9 +195,9 @@ impl Ear {
         Ok(Ear { own, socket: UdpSocket::from_std(socket.into())? })
     }
 
-    /// The next datagram that is neither too long nor from where it cannot be.
+    /// The next datagram that is not too long and has a possible sender.
     pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Vec<u8>, SocketAddr)>> {
-        // One byte more than allowed tells that it was longer.
+        // One extra byte shows that a datagram was longer.
         let mut buffer = [0; MAX_BEACON + 1];
         loop {
             let mut read = ReadBuf::new(&mut buffer);

@@ -8,26 +8,26 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 /// Which interfaces may be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Allowed {
-    /// Those of private networks: up, neither loopback nor point to point (a tunnel leads to
-    /// somebody else's network), and without a public IPv4 address. Private are RFC 1918,
-    /// 169.254.0.0/16, fc00::/7 and fe80::/10. A public IPv6 address beside a private one of IPv4
-    /// is what every home has: the interface is used, that address is not. Without IPv4, all
+    /// Interfaces of private networks: up, neither loopback nor point to point (a tunnel leads to
+    /// somebody else's network), and without a public IPv4 address. Private means RFC 1918,
+    /// 169.254.0.0/16, fc00::/7 and fe80::/10. Most homes have a public IPv6 address next to a
+    /// private IPv4 one: such an interface is used, but not that address. Without IPv4, all
     /// addresses must be private.
     Private,
-    /// Those of these names, whatever their addresses. Loopback too.
+    /// Interfaces with these names, whatever their addresses. May include loopback.
     Named(Vec<String>),
 }
 
-/// An interface, and its addresses that we use. `Debug` prints its index alone.
+/// An interface with the addresses to use. `Debug` prints its index alone.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Interface {
-    /// As the system calls it.
+    /// Its name in the system.
     pub name: String,
     /// Its number, which is the scope id of IPv6.
     pub index: u32,
-    /// Its address of IPv4; a private one when there is one.
+    /// Its IPv4 address, a private one if there is one.
     pub v4: Option<Ipv4Addr>,
-    /// Its link-local address of IPv6.
+    /// Its link-local IPv6 address.
     pub v6: Option<Ipv6Addr>,
 }
 
@@ -38,7 +38,7 @@ impl fmt::Debug for Interface {
 }
 
 impl Interface {
-    /// The addresses that we use, at this port, with the scope id where there is one.
+    /// The addresses to use, with this port, and with a scope id for IPv6.
     #[must_use]
     pub fn at(&self, port: u16) -> Vec<SocketAddr> {
         let v4 = self.v4.map(|ip| SocketAddr::V4(SocketAddrV4::new(ip, port)));
@@ -47,10 +47,10 @@ impl Interface {
     }
 }
 
-/// The allowed interfaces that are up and have an address that we can use, by their index.
+/// The allowed interfaces that are up and have a usable address, in order of their index.
 ///
 /// # Errors
-/// When the system does not tell its interfaces.
+/// When the system does not list its interfaces.
 pub fn interfaces(allowed: &Allowed) -> io::Result<Vec<Interface>> {
     let found = if_addrs::get_if_addrs()?
         .into_iter()
@@ -63,11 +63,11 @@ pub fn interfaces(allowed: &Allowed) -> io::Result<Vec<Interface>> {
     Ok(choose(found, allowed))
 }
 
-/// Interfaces that are used at a time: a host of containers has hundreds.
+/// Most interfaces that are used at a time. A host of containers has hundreds.
 const MAX_INTERFACES: usize = 16;
 
-/// Whether an interface is a port of a bridge of this machine, as those of containers are: the
-/// bridge is on the same LAN.
+/// Whether an interface is a port of a bridge on this machine, like those of containers. The bridge
+/// itself is on the same LAN and is enough.
 fn is_bridge_port(name: &str) -> bool {
     !name.contains('/') && std::path::Path::new("/sys/class/net").join(name).join("brport").exists()
 }

@@ -9,13 +9,13 @@ use wire::NodeId;
 use super::{Interface, LINK_PORT};
 use crate::{Error, Identity, Link, LinkLimits, Listener, ListenerLimits, Result, tls, transport};
 
-/// How many ports after the first are tried.
+/// How many further ports are tried.
 const MORE_PORTS: u16 = 100;
 
-/// Listens on each address of these interfaces, as `me`, all on one port: the first from
-/// [`LINK_PORT`] that is free on all. An address on which the system does not let us listen is left
-/// out. Without any interface there is no listener, and the port is 0. What the listeners answer
-/// passes no router. Call it inside a tokio runtime.
+/// Listens as `me` on each address of these interfaces, all on one port: the first from
+/// [`LINK_PORT`] that is free on all of them. Leaves out addresses on which the system does not
+/// allow it. Without interfaces there are no listeners and the port is 0. Answers of the listeners
+/// do not pass a router. Call it inside a tokio runtime.
 ///
 /// # Errors
 /// [`Error::PortInUse`] when 101 ports are taken; [`Error::NotOurAddress`], [`Error::Listen`] when
@@ -53,7 +53,7 @@ fn on_all(
             Ok(listener) => listeners.push(listener),
             Err(error @ Error::PortInUse { .. }) => return Err(error),
             Err(error) => {
-                // An address of IPv6 that the system still checks, for one.
+                // For example an IPv6 address that the system still checks for duplicates.
                 tracing::warn!(%error, "an interface of the LAN takes no links");
                 refused = Some(error);
             }
@@ -65,9 +65,9 @@ fn on_all(
     }
 }
 
-/// A link to the neighbour `expect`, by TCP straight to its address, whose scope id is kept. Shows
-/// our key. No packet of ours passes a router: whoever forges a beacon cannot make us speak to a
-/// machine outside the LAN.
+/// Links to the neighbour `expect` by TCP straight to its address, keeping the scope id, and shows
+/// the key of `me`. Its packets do not pass a router, so a forged beacon cannot make this node talk
+/// to a machine outside the LAN.
 ///
 /// # Errors
 /// As [`crate::connect`].

@@ -1,10 +1,8 @@
-//! Neighbours on the same LAN: beacons by multicast, links straight to each other. Nothing here
-//! leaves the LAN.
+//! Neighbours on the same LAN: beacons by multicast, and direct links. Nothing here leaves the LAN.
 //!
-//! Beacons are bytes here; what they say is decided in the mesh crate (`docs/spec/mesh.md`). Only
-//! the interfaces that the user allows are used, each by its own address, so that neither a default
-//! route nor a route for multicast is needed. What cannot be done on one interface is a warning,
-//! and the others go on.
+//! Beacons are bytes here; the `mesh` crate decides what they say (`docs/spec/mesh.md`). Only
+//! interfaces that the user allows are used, each by its own address, so no default route and no
+//! multicast route is needed. A failure on one interface is a warning and does not stop the others.
 
 mod beacons;
 mod interfaces;
@@ -18,16 +16,15 @@ pub use interfaces::{Allowed, Interface, interfaces};
 pub use links::{dial, listen};
 pub use probe::{Heard, Probe, probe};
 
-/// The group of IPv4 to which beacons go.
+/// The IPv4 group that beacons go to.
 pub const GROUP_V4: Ipv4Addr = Ipv4Addr::new(239, 1, 2, 3);
-/// The group of IPv6, of link-local scope and not assigned by anybody: "hushwing" in its last 8
-/// bytes.
+/// The IPv6 group that beacons go to: link-local, unassigned, with "hushwing" in its last 8 bytes.
 pub const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff12, 0, 0, 0, 0x6875, 0x7368, 0x7769, 0x6e67);
 /// The UDP port of beacons.
 pub const BEACON_PORT: u16 = 54545;
-/// The first TCP port that is tried for links.
+/// The first TCP port to try for links.
 pub const LINK_PORT: u16 = 45454;
-/// The longest beacon that is taken, bytes.
+/// Longest beacon that is accepted, bytes.
 pub const MAX_BEACON: usize = 1400;
 
 /// The name of an address family in a warning.

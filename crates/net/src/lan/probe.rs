@@ -1,4 +1,4 @@
-//! Whether an interface lets us do what we need.
+//! Tests whether an interface can do what the LAN route needs.
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How many ports are tried for a listener.
 const PORTS: u16 = 100;
 
-/// What [`probe`] found.
+/// The result of [`probe`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Probe {
     /// Whether multicast works, by IPv4 or IPv6.
@@ -26,16 +26,16 @@ pub struct Probe {
 /// Whether a datagram to the group was heard on the interface that it was sent on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heard {
-    /// It was.
+    /// It was heard.
     Yes,
-    /// It went out, and did not come in: most likely a firewall drops it.
+    /// It was sent but not heard. Most likely a firewall drops it.
     No,
-    /// It could not be sent: the interface knows no multicast, or a firewall refuses it.
+    /// It could not be sent: the interface does not do multicast, or a firewall refuses it.
     CannotSend,
 }
 
-/// Sends random bytes to the group of beacons, listens whether they come back, and connects to a
-/// listener of its own. It takes 2 s at most. What other machines hear it cannot know.
+/// Sends random bytes to the beacons' group, listens for them, and connects to a listener of its
+/// own. Takes at most 2 s. It cannot know what other machines hear.
 pub async fn probe(interface: &Interface) -> Probe {
     let mut multicast = Heard::CannotSend;
     let mut tcp = !interface.at(0).is_empty();

@@ -111,7 +111,7 @@ impl Arti {
         self.status.clone().wait_for(|s| s.ready).await.map_err(|_| TorError::Stopped)?;
         let name = onion_name(&service.seed);
         // The nickname names keys and state inside Arti, whose keystore takes none twice. It tells
-        // nothing to whoever finds the state.
+        // nothing to anyone who finds the state.
         let nickname = format!("hw-{:016x}", rand::random::<u64>());
         let mut toml = format!("nickname = \"{nickname}\"\n");
         if !service.clients.is_empty() {

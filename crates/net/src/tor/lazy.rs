@@ -20,7 +20,7 @@ impl Lazy {
         Lazy { settings, report, engine: OnceCell::new() }
     }
 
-    /// The engine; one that could not be started is tried again by the next who asks.
+    /// The engine, started if necessary. If it could not be started, the next caller tries again.
     async fn engine(&self) -> Result<&dyn Engine> {
         let started =
             self.engine.get_or_try_init(|| start(&self.settings, self.report.clone())).await;

@@ -1,8 +1,8 @@
-//! Tor, by one of two engines: Arti inside this process, or a tor process beside it.
+//! Tor, through one of two engines: Arti inside this process, or a separate tor process.
 //!
-//! A [`Tor`] is a handle to a running engine. It dials onion services (and, through exits, IP
-//! addresses), publishes onion services, and says how far it has come. Streams of one [`TorDialer`]
-//! share circuits with no other's.
+//! A [`Tor`] is a handle to an engine. It dials onion services (and, through exits, IP addresses),
+//! publishes onion services, and reports its progress. Streams of one [`TorDialer`] never share
+//! circuits with those of another.
 
 #[cfg(feature = "arti")]
 mod arti;
@@ -36,14 +36,14 @@ pub use self::settings::{EngineKind, PluggableTransport, TorSettings, Vanguards}
 pub use self::status::TorStatus;
 use crate::{Error, Result, Transport};
 
-/// How long one attempt to reach somebody through Tor may take: a descriptor, an introduction, a
-/// rendezvous.
+/// How long one attempt to connect through Tor may take. It includes a descriptor, an introduction
+/// and a rendezvous.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Which streams may share circuits: those of one dialer between two renewals, while nothing goes
-/// wrong.
+/// Streams with equal values may share circuits: those of one dialer, between two renewals, as long
+/// as nothing goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Isolation {
     /// The dialer.
@@ -54,7 +54,7 @@ pub(crate) struct Isolation {
     failures: u64,
 }
 
-/// What an engine does.
+/// The interface of both engines.
 trait Engine: Send + Sync + 'static {
     /// Starts the engine, if it does not run yet.
     fn wake(&self) -> BoxFuture<'_, Result<()>> {
@@ -66,9 +66,9 @@ trait Engine: Send + Sync + 'static {
         to: Address,
         isolation: Isolation,
     ) -> BoxFuture<'_, Result<Box<dyn Transport>>>;
-    /// Publishes an onion service; it is gone when the answer is dropped.
+    /// Publishes an onion service until the returned value is dropped.
     fn publish(&self, service: ServiceSettings) -> BoxFuture<'_, Result<OnionService>>;
-    /// Takes a key that a restricted service has handed us.
+    /// Adds a key for a restricted service.
     fn add_client_key(&self, key: ClientKey) -> BoxFuture<'_, Result<()>>;
 }
 
@@ -89,8 +89,8 @@ impl Drop for Inner {
     }
 }
 
-/// A running Tor. Clones share it; it stops when the last one is gone. `Debug` prints the type's
-/// name.
+/// A running Tor. Clones share it; it stops when the last one is dropped. `Debug` prints the type
+/// alone.
 #[derive(Clone)]
 pub struct Tor(Arc<Inner>);
 
@@ -101,11 +101,11 @@ impl fmt::Debug for Tor {
 }
 
 impl Tor {
-    /// Starts an engine in the background; [`Tor::status`] says how it comes along. Call it inside
-    /// a tokio runtime.
+    /// Starts an engine in the background; [`Tor::status`] shows its progress. Call it inside a
+    /// tokio runtime.
     ///
     /// # Errors
-    /// [`Error::Tor`]: a setting is wrong, no tor is to be found, the state directory cannot be used.
+    /// [`Error::Tor`]: a setting is wrong, there is no tor, or the state directory is unusable.
     pub async fn start(settings: TorSettings) -> Result<Tor> {
         let tor = Tor::lazy(settings);
         tor.0.engine.wake().await?;
@@ -140,7 +140,7 @@ impl Tor {
         }))
     }
 
-    /// How Tor stands, now and at each change.
+    /// The status of Tor, now and at each change.
     #[must_use]
     pub fn status(&self) -> watch::Receiver<TorStatus> {
         self.0.status.clone()
@@ -149,7 +149,7 @@ impl Tor {
     /// Waits until Tor can carry streams.
     ///
     /// # Errors
-    /// [`TorError::Stopped`] when it never will.
+    /// [`TorError::Stopped`] when it never will be able to.
     pub async fn ready(&self) -> Result<()> {
         self.0.engine.wake().await?;
         let mut status = self.status();
@@ -164,8 +164,8 @@ impl Tor {
         TorDialer { group, failures: Arc::default(), tor: self.clone() }
     }
 
-    /// From now on new streams take new circuits. Links that follow [`Tor::renewals`] move over by
-    /// themselves.
+    /// Makes new streams take new circuits from now on. Links that follow [`Tor::renewals`] move
+    /// over by themselves.
     pub fn renew(&self) {
         self.0.generation.send_modify(|g| *g = g.wrapping_add(1));
     }
@@ -176,9 +176,8 @@ impl Tor {
         self.0.generation.subscribe()
     }
 
-    /// Publishes an onion service with a key of ours: the same key gives the same name. Returns
-    /// when its descriptor was handed out, or when it has been tried for a minute; the service goes
-    /// on trying.
+    /// Publishes an onion service. The name depends on the key alone. Returns when the descriptor
+    /// was uploaded, or after a minute, in which case the service keeps trying.
     ///
     /// # Errors
     /// [`Error::Tor`].
@@ -187,7 +186,7 @@ impl Tor {
         self.0.engine.publish(service).await
     }
 
-    /// Takes a key that lets us find a restricted service.
+    /// Adds a key with which a restricted service can be found.
     ///
     /// # Errors
     /// [`Error::Tor`].
@@ -238,20 +237,19 @@ impl TorDialer {
             .map_err(|_| Error::ConnectTimeout)?
     }
 
-    /// Something went wrong with a stream: the next one takes other circuits. A circuit to a
-    /// service that is gone can look alive for minutes, and every stream on it then fails like the
-    /// first.
+    /// Makes the next stream take other circuits, after one has failed. A circuit to a service that
+    /// is gone can look alive for minutes, and every stream on it would fail like the first.
     pub(crate) fn leave_circuits(&self) {
         self.failures.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Whether the settings allow to dial this.
+    /// Whether the settings allow dialling this address.
     #[must_use]
     pub fn reaches(&self, to: &Address) -> bool {
         to.is_onion() || self.tor.0.exits
     }
 
-    /// The Tor below.
+    /// The Tor that it dials through.
     #[must_use]
     pub const fn tor(&self) -> &Tor {
         &self.tor

@@ -1,4 +1,4 @@
-//! Onion services: what we publish, and the streams that come in.
+//! Onion services that this node publishes, and the streams that come in.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::ClientPublicKey;
 use crate::{Identity, Transport};
 
-/// Streams of one port that nobody has taken yet. One more waits at the engine.
+/// Most streams of one port that wait to be taken. One more waits in the engine.
 const BACKLOG: usize = 64;
 
 /// What to publish. `Debug` prints the type's name.
@@ -19,9 +19,9 @@ const BACKLOG: usize = 64;
 pub struct ServiceSettings {
     /// Seed of the service's Ed25519 identity (RFC 8032): it decides the name.
     pub seed: Zeroizing<[u8; 32]>,
-    /// Virtual ports, the ones that clients name.
+    /// Virtual ports, which clients name.
     pub ports: Vec<u16>,
-    /// Whoever may find the service; nobody named: everybody who knows the name.
+    /// Clients that may find the service; empty means everybody who knows its name.
     pub clients: Vec<ClientPublicKey>,
 }
 
@@ -31,16 +31,16 @@ impl fmt::Debug for ServiceSettings {
     }
 }
 
-/// The name of the service whose identity has this seed.
+/// The name that follows from the seed.
 #[must_use]
 pub fn onion_name(seed: &[u8; 32]) -> OnionName {
     OnionName::from_key(*Identity::from_seed(seed).node_id().as_bytes())
 }
 
-/// Streams that clients open to one port. Who they are is not known.
+/// Streams that clients open to one port. Clients are anonymous.
 pub type OnionIncoming = mpsc::Receiver<Box<dyn Transport>>;
 
-/// A published service; dropping it takes the service away.
+/// A published service. Dropping it ends the service.
 pub struct OnionService {
     name: OnionName,
     ports: BTreeMap<u16, OnionIncoming>,
@@ -69,19 +69,19 @@ impl OnionService {
         self.name
     }
 
-    /// Where a port of it is reached.
+    /// The address of one of its ports.
     #[must_use]
     pub const fn address(&self, port: u16) -> Address {
         Address::Onion(self.name, port)
     }
 
-    /// The streams of a port; each port's can be taken once.
+    /// Takes the streams of a port. This works once for each port.
     pub fn take(&mut self, port: u16) -> Option<OnionIncoming> {
         self.ports.remove(&port)
     }
 }
 
-/// Hands streams to whoever took their port.
+/// Passes streams to the owner of their port.
 #[derive(Clone)]
 pub(super) struct Doors(BTreeMap<u16, mpsc::Sender<Box<dyn Transport>>>);
 
@@ -104,7 +104,7 @@ impl Doors {
         self.0.get(&port).is_some_and(|door| !door.is_closed())
     }
 
-    /// Hands a stream over; waits while too many are waiting.
+    /// Passes a stream on, and waits while too many are waiting.
     pub(super) async fn pass(&self, port: u16, stream: Box<dyn Transport>) {
         if let Some(door) = self.0.get(&port) {
             // Nobody there any more: dropping closes the stream.

@@ -1,4 +1,4 @@
-//! What can be set about Tor.
+//! Settings of Tor.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use wire::Sensitive;
 
-/// Who speaks Tor for us.
+/// The engine that speaks Tor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum EngineKind {
     /// Arti, inside this process.
@@ -15,7 +15,7 @@ pub enum EngineKind {
     Arti,
     /// A tor that runs on this machine.
     System,
-    /// A tor that we start for ourselves and stop again.
+    /// A private tor, started and stopped by this process.
     Private,
 }
 
@@ -32,7 +32,7 @@ pub enum Vanguards {
     Off,
 }
 
-/// A program that makes Tor look like something else.
+/// A pluggable transport: a program that makes Tor look like something else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluggableTransport {
     /// What it speaks: `obfs4`.
@@ -60,20 +60,20 @@ pub struct TorSettings {
     pub bridges: Vec<String>,
     /// Programs for bridges with a transport.
     pub transports: Vec<PluggableTransport>,
-    /// Relays that may be guards: fingerprints or countries, as C tor's `EntryNodes`. Arti has no
+    /// Relays that may be guards: fingerprints or countries, like C tor's `EntryNodes`. Arti has no
     /// such setting.
     pub guards: Vec<String>,
     /// How circuits are guarded.
     pub vanguards: Vanguards,
     /// Whether IP addresses may be reached, through exits. Without it everything stays inside Tor.
     pub exits: bool,
-    /// How often links move to new circuits; `None` never. 300 s.
+    /// How often links move to new circuits; `None` means never. Default 300 s.
     pub renew_every: Option<Duration>,
-    /// How old a circuit may be that takes new streams. 30 s.
+    /// The greatest age of a circuit that takes new streams. Default 30 s.
     pub new_circuit_after: Duration,
-    /// After so long without a connection something is said to block Tor. 60 s.
+    /// How long to wait for a connection before reporting that Tor seems blocked. Default 60 s.
     pub blocked_after: Duration,
-    /// Further settings of Arti, TOML: another network, say.
+    /// Further settings of Arti, as TOML, for example for another network.
     pub arti_toml: Option<String>,
     /// Further lines of a private tor's torrc.
     pub torrc: Vec<String>,

@@ -1,20 +1,20 @@
-//! How far Tor has come.
+//! The progress of Tor.
 
-/// How Tor stands, in numbers and words for a person. Holds no address.
+/// The status of Tor, in numbers and words for a person. Holds no address.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TorStatus {
     /// Bootstrap, per cent.
     pub percent: u8,
     /// Whether streams can be opened now.
     pub ready: bool,
-    /// What is going on, in Tor's words.
+    /// What Tor is doing, in its own words.
     pub text: String,
-    /// Whether it has taken so long that something seems to block it.
+    /// Whether it has taken so long that Tor seems to be blocked.
     pub blocked: bool,
 }
 
 impl TorStatus {
-    /// One line.
+    /// The status in one line.
     #[must_use]
     pub fn line(&self) -> String {
         if self.ready {

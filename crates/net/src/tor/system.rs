@@ -1,4 +1,4 @@
-//! A tor process: one that runs on this machine, or one that we start.
+//! A tor process: one that already runs on this machine, or a private one.
 
 use std::net::SocketAddr;
 use std::result::Result as StdResult;
@@ -25,14 +25,14 @@ use crate::{Result, Transport, transport};
 
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 const CONTROL_PORT: u16 = 9051;
-/// Pause before another try after tor refused our authentication: it logs each one.
+/// Pause after tor refused authentication, since it logs every attempt.
 const REFUSED: Duration = Duration::from_secs(60);
-/// How long a service of the same key, just dropped, may take to be gone.
+/// How long a dropped service with the same key may take to disappear.
 const GOING: Duration = Duration::from_secs(5);
-/// How long a new descriptor may take to be out before we go on without knowing.
+/// How long to wait for the upload of a new descriptor before going on without knowing.
 const PUBLISH: Duration = Duration::from_secs(60);
 
-/// Where the process is now; a private tor that was started anew has other ports.
+/// The ports of the process. A private tor gets other ports when it is restarted.
 #[derive(Clone)]
 struct Ports {
     socks: Option<SocketAddr>,
@@ -54,7 +54,7 @@ impl Shared {
 
 pub(super) struct System {
     shared: Arc<Shared>,
-    /// Drawn at the start: our SOCKS user names are nobody else's.
+    /// Random part of the SOCKS user names, so that no other program uses the same ones.
     session: u64,
     tasks: Vec<AbortHandle>,
 }
@@ -66,7 +66,7 @@ impl Drop for System {
 }
 
 impl System {
-    /// Uses a tor that runs.
+    /// Attaches to a running tor.
     pub(super) async fn attach(
         settings: &TorSettings,
         report: watch::Sender<TorStatus>,
@@ -88,7 +88,7 @@ impl System {
         Ok(System { shared, session: rand::random(), tasks: vec![watching.abort_handle()] })
     }
 
-    /// Starts one, and starts it again when it ends.
+    /// Starts a private tor, and restarts it when it ends.
     pub(super) async fn spawn(
         settings: &TorSettings,
         report: watch::Sender<TorStatus>,
@@ -195,7 +195,7 @@ fn expand(seed: &[u8; 32]) -> StdResult<Zeroizing<[u8; 64]>, TorError> {
     Ok(expanded)
 }
 
-/// Streams that tor brings to one of our local ports.
+/// Accepts streams that tor forwards to a local port.
 async fn take(listener: TcpListener, port: u16, doors: Doors) {
     loop {
         match listener.accept().await {
@@ -208,7 +208,8 @@ async fn take(listener: TcpListener, port: u16, doors: Doors) {
     }
 }
 
-/// Keeps a service published: it lives as long as the control connection, and tor may be restarted.
+/// Keeps a service published. Its life ends with the control connection, so it is published again
+/// after tor restarts.
 async fn keep_published(
     shared: Arc<Shared>,
     expanded: Zeroizing<[u8; 64]>,
@@ -247,7 +248,7 @@ async fn keep_published(
     }
 }
 
-/// Starts our tor again when it has ended.
+/// Restarts the private tor when it has ended.
 async fn keep_alive(mut process: Child, settings: TorSettings, shared: Arc<Shared>) {
     loop {
         let _ = process.wait().await;
@@ -262,8 +263,8 @@ async fn keep_alive(mut process: Child, settings: TorSettings, shared: Arc<Share
     }
 }
 
-/// Follows bootstrap. A tor whose control port we may not use is taken for ready while its SOCKS
-/// port answers.
+/// Follows bootstrap. If the control port may not be used, tor counts as ready while its SOCKS port
+/// answers.
 async fn watch_bootstrap(
     shared: Arc<Shared>,
     report: watch::Sender<TorStatus>,
@@ -279,7 +280,7 @@ async fn watch_bootstrap(
                 ask_again = tokio::time::Instant::now() + REFUSED;
             }
             control = connected.ok();
-            // A tor that was started anew has forgotten the keys that we gave it.
+            // A restarted tor has forgotten the keys that it was given.
             if let Some(control) = &mut control {
                 for key in shared.keys.lock().await.iter() {
                     let _ = control.add_client_key(key).await;

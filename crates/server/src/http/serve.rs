@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 use super::stall::Stalls;
 use crate::node::next_link;
 
-/// What one listener lets strangers take.
+/// What strangers may use of one listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HttpLimits {
     /// Connections at one time. Further ones wait in the system's queue, or at Tor.
@@ -30,7 +30,7 @@ pub struct HttpLimits {
     pub header_bytes: usize,
     /// How long a client may take for a request's body.
     pub body: Duration,
-    /// How long a client may read nothing of what we write.
+    /// How long a client may go without reading.
     pub stall: Duration,
 }
 
@@ -47,21 +47,21 @@ impl Default for HttpLimits {
     }
 }
 
-/// How long an answer may still take when the server stops.
+/// How long answers may still take when the server stops.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Where a connection comes from. Its address is not kept.
+/// Where a connection comes from. The address is not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// A program of this machine: a person's own, or a proxy.
     Loopback,
     /// Another machine.
     Elsewhere,
-    /// An onion service of ours.
+    /// This node's onion service.
     Onion,
 }
 
-/// What a listener's address says about its peer.
+/// What a listener's addresses say about its peers.
 pub trait Whence {
     /// Where it is.
     fn origin(&self) -> Origin;
@@ -73,7 +73,7 @@ impl Whence for SocketAddr {
     }
 }
 
-/// Whoever comes to an onion service: not known.
+/// The unknown peer of an onion service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OnionPeer;
 

@@ -83,7 +83,7 @@ impl Cover {
         self.due.first().map(|(at, _)| *at)
     }
 
-    /// A link whose dummy is due, and its class. The link's time begins anew.
+    /// A link whose dummy is due, and the dummy's class. Restarts the link's timer.
     pub(super) fn pop(&mut self, now: Timestamp) -> Option<(u64, BoxClass)> {
         loop {
             let (_, link) = *self.due.first().filter(|(at, _)| *at <= now)?;

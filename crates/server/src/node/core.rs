@@ -66,7 +66,7 @@ impl Deliver {
     }
 
     fn geometry(&self, geometry: sphinx::Geometry) {
-        // Told anew with each document, so that a full queue delays it at most.
+        // Sent again with each document, so a full queue only delays it.
         let _ = self.0.try_send(HubInput::Geometry(geometry));
     }
 
@@ -263,7 +263,7 @@ impl Core {
         Ok(())
     }
 
-    /// Follows the epochs by document time, also when the directory is away.
+    /// Follows the epochs by document time, even while the directory is down.
     fn advance(&mut self) -> Result<(), Error> {
         let now = self.setup.clock.now();
         let Some(joined) = &mut self.joined else { return Ok(()) };
@@ -281,7 +281,7 @@ impl Core {
         joined.ring.erase_before(keep_from, &mut joined.relay)
     }
 
-    /// Signs the descriptor anew and hands it to the directory link.
+    /// Signs a new descriptor and passes it to the directory link.
     fn publish(&mut self) {
         let Some(joined) = &self.joined else { return };
         let descriptor = NodeDescriptor {
@@ -298,7 +298,7 @@ impl Core {
         let _ = self.setup.descriptor.send(Some(wire::encode(&signed)));
     }
 
-    /// Everything else that a newer document changes.
+    /// Applies everything else that a newer document changes.
     fn follow_document(&mut self) {
         self.dial_peers();
         let Some(joined) = &self.joined else { return };
@@ -310,7 +310,7 @@ impl Core {
         self.loops.follow(self.setup.clock.now(), &joined.document, &mut self.rng);
     }
 
-    /// Keeps one link to every node of the document, so that the first packet does not wait for a
+    /// Keeps a link to every node in the document, so that the first packet does not wait for a
     /// handshake.
     fn dial_peers(&mut self) {
         let Some(joined) = &self.joined else { return };
@@ -328,7 +328,7 @@ impl Core {
                 && !self.peers.contains_key(&node.id)
             {
                 let config = OutboundConfig {
-                    // Peers send nothing that we read; a restarted one is wanted back soon.
+                    // Peers send nothing on these links. Reconnect soon after one restarts.
                     incoming: 1,
                     backoff_max: Duration::from_secs(2),
                     dialer: self.setup.dialer.clone(),
@@ -347,7 +347,7 @@ impl Core {
         self.setup.clock.now().plus_millis(longest.saturating_add(PEER_MARGIN_MS))
     }
 
-    /// Everything that the core wants done by now. The journal is written before anything leaves.
+    /// Does everything that the core has due. The journal is written before any packet leaves.
     fn pump(&mut self) -> Result<(), Error> {
         let now = self.setup.clock.now();
         let mut leaving = Vec::new();
@@ -387,14 +387,15 @@ impl Core {
                 if let Some((_, to)) = self.clients.get(&token) {
                     stats.replied.fetch_add(1, Ordering::Relaxed);
                     stats.bytes_out.fetch_add(padded.len() as u64, Ordering::Relaxed);
-                    // A client that does not read loses replies; it asks again.
+                    // A client that does not read loses replies and asks again.
                     let _ = to.try_send(Frame::Reply { surb_id, padded });
                 }
             }
             Output::Deliver { epoch, surb, data, tally } => {
                 stats.delivered.fetch_add(1, Ordering::Relaxed);
                 if let Some(deliver) = &self.setup.deliver {
-                    // A full hub sheds load here; the client's retry comes when it has caught up.
+                    // An overloaded hub sheds load here. By the time of the client's retry it may
+                    // have caught up.
                     let _ = deliver.0.try_send(HubInput::Onion { epoch, surb, data, tally });
                 }
             }
@@ -405,7 +406,7 @@ impl Core {
     fn send(&mut self, next: NodeId, epoch: u32, packet: Vec<u8>) {
         if let Some(peer) = self.peers.get(&next) {
             self.setup.stats.bytes_out.fetch_add(packet.len() as u64, Ordering::Relaxed);
-            // A full queue belongs to a peer that is down: dropping is what a mix does, the ends
+            // A full queue belongs to a peer that is down. A mix drops such packets; the ends
             // retry.
             let _ = peer.link.try_send(Frame::Packet { epoch, packet });
         }

@@ -78,7 +78,7 @@ pub(crate) async fn follow(mut me: Follow, stop: CancellationToken) {
 
 fn register(me: &Follow, link: &Outbound) {
     if let Some(descriptor) = me.descriptor.borrow().clone() {
-        // A full queue means that the link is down; registering is done anew when it comes up.
+        // A full queue means that the link is down. The node registers again when it comes up.
         let _ = link.try_send(Frame::Register { token: me.token, descriptor });
     }
 }
@@ -104,7 +104,7 @@ fn refused(reason: RefusedReason) {
     match reason {
         RefusedReason::NotAdmitted => {
             tracing::error!(
-                "the directory does not admit us: wrong token (hint: copy the `token` file of the directory anew)"
+                "the directory does not admit us: wrong token (hint: copy the `token` file of the directory again)"
             );
         }
         // The directory has just started; it sends its first document by itself.

@@ -1,5 +1,5 @@
-//! Epoch keys and replay journals on disk: what of a node must outlive its process, and what must
-//! not.
+//! Epoch keys and replay journals on disk: the part of a node's state that must outlive its
+//! process, but not its epoch.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::journal::{Journal, Recovered, machine_boot};
 
 const FILE: &str = "epoch-keys";
 
-/// The keys of this epoch and the next two, their journals, and what the mix core knows of them.
+/// The keys of this epoch and the next two, with their journals.
 pub(crate) struct KeyRing {
     state: StateDir,
     keys: EpochKeys,
@@ -22,7 +22,7 @@ pub(crate) struct KeyRing {
 }
 
 impl KeyRing {
-    /// Loads the keys of an earlier run, if they are of this scheme, and installs them in the core.
+    /// Loads the keys of an earlier run, if they belong to this scheme.
     pub(crate) fn open(state: StateDir, scheme: Scheme) -> Result<Self, Error> {
         let keys = match state.read(FILE)? {
             Some(bytes) => {
@@ -33,10 +33,10 @@ impl KeyRing {
         Ok(KeyRing { state, keys, journals: BTreeMap::new(), boot: machine_boot() })
     }
 
-    /// Makes keys up to two epochs ahead, writes them down, and installs in `relay` those it lacks.
+    /// Makes keys up to two epochs ahead, stores them, and installs in `relay` those it lacks.
     pub(crate) fn advance(&mut self, epoch: u64, relay: &mut Relay) -> Result<(), Error> {
         let mut rng = rand::rng();
-        // Journals first: a key whose journal is doubtful must not be used again.
+        // Journals first: if a journal may be incomplete, its key must not be used again.
         for epoch in self.keys.epochs() {
             self.open_journal(epoch)?;
         }
@@ -69,7 +69,7 @@ impl KeyRing {
         Ok(())
     }
 
-    /// Throws away the keys of coming epochs and draws new ones.
+    /// Replaces the keys of coming epochs.
     pub(crate) fn rotate(&mut self, epoch: u64, relay: &mut Relay) -> Result<(), Error> {
         for later in self.keys.epochs().into_iter().filter(|e| *e > epoch) {
             self.keys.renew_epoch(later);
@@ -87,7 +87,7 @@ impl KeyRing {
         }
     }
 
-    /// Hands all noted tags to the system.
+    /// Writes all noted tags.
     pub(crate) fn flush(&mut self) -> Result<(), Error> {
         self.journals.values_mut().try_for_each(Journal::flush)
     }
@@ -97,8 +97,8 @@ impl KeyRing {
         self.keys.public_from(epoch)
     }
 
-    /// Opens the journal if it is not open; the tags it already held. A doubtful one costs the
-    /// epoch its key.
+    /// Opens the journal if it is not open, and returns the tags in it. If it may be incomplete,
+    /// drops the epoch's key.
     fn open_journal(&mut self, epoch: u64) -> Result<Option<Vec<[u8; 16]>>, Error> {
         if self.journals.contains_key(&epoch) {
             return Ok(None);

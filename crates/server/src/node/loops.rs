@@ -1,6 +1,6 @@
-//! Mix loops: packets that a relay sends through the network back to itself, so that it always
-//! mixes something and notices when its packets vanish. A relay is a client of itself whose only
-//! traffic is loops.
+//! Mix loops: packets that a relay sends through the network back to itself. They give it something
+//! to mix at all times and show when its packets vanish. For this a relay is its own client, with
+//! loops as its only traffic.
 
 use mix::client::{ClientConfig, OnionClient, Output, Stats};
 use mix::directory::VerifiedDocument;
@@ -20,8 +20,7 @@ pub(crate) struct Loops {
 impl Loops {
     pub(crate) fn new(setup: &Setup) -> Self {
         let token = ClientToken::new(rand::random());
-        // A hub answers any echo, if only to say that it does not know the key: a reply like every
-        // other.
+        // A hub answers every echo, if only to refuse the key. The reply looks like any other.
         let echo = Request { access: AccessKey::new([0; 16]), operation: Operation::Echo };
         let client = (setup.role == Role::Relay).then(|| {
             let config = ClientConfig {
@@ -43,11 +42,11 @@ impl Loops {
         document: &VerifiedDocument,
         rng: &mut impl CryptoRng,
     ) {
-        // A geometry that Sphinx does not take has already been refused by the core.
+        // The core has already refused impossible geometries.
         let _ = self.client.as_mut().map(|c| c.set_document(now, document, rng));
     }
 
-    /// Packets to feed to our own mix.
+    /// Packets to feed into this relay's own core.
     pub(crate) fn due(&mut self, now: Timestamp, rng: &mut impl CryptoRng) -> Vec<(u32, Vec<u8>)> {
         let Some(client) = &mut self.client else { return Vec::new() };
         let mut packets = Vec::new();

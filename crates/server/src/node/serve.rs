@@ -10,7 +10,7 @@ use wire::{BootId, ClientToken, Frame};
 use super::core::{Deliver, Input};
 use super::follow::Current;
 
-/// Frames that may wait for a link that does not read. More are dropped: the ends repair it.
+/// Most frames that wait for a slow link. More are dropped, and the ends retry.
 const WRITE_QUEUE: usize = 256;
 
 #[derive(Clone)]
@@ -24,7 +24,7 @@ pub(crate) struct Shared {
 /// Numbers links, for detaching and for the hub's per-connection bounds.
 static LINKS: AtomicU64 = AtomicU64::new(1);
 
-/// A number that no other link of this process has.
+/// Returns a number that no other link of this process has.
 pub(crate) fn next_link() -> u64 {
     LINKS.fetch_add(1, Ordering::Relaxed)
 }
@@ -99,7 +99,7 @@ async fn read(
                 let current = shared.document.borrow().clone();
                 let frame = match current {
                     None => Frame::Refused(RefusedReason::NotReady),
-                    // Its directory alone knows who may read it.
+                    // Only its directory knows who may read it.
                     Some(document) if document.sealed => Frame::Refused(RefusedReason::NotEnrolled),
                     Some(document) if known == Some(document.hash()) => Frame::NotModified,
                     Some(document) => Frame::Document(document.bytes().to_vec()),
@@ -118,6 +118,6 @@ async fn read(
 }
 
 async fn answer(out: &mpsc::Sender<Frame>, frame: Frame) {
-    // The writer's end is gone only when the link is.
+    // The receiver is gone only when the link is.
     let _ = out.send(frame).await;
 }

@@ -1,4 +1,5 @@
-//! A directory for what must not outlive its owner: overwritten and removed when dropped.
+//! A directory for data that must not outlive its owner. It is overwritten and removed when
+//! dropped.
 
 use std::fs;
 use std::io::Write;
@@ -15,7 +16,7 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Makes one below `base`.
+    /// Creates one in `base`.
     ///
     /// # Errors
     /// [`Error::StateDir`].
@@ -32,7 +33,7 @@ impl Scratch {
         &self.path
     }
 
-    /// Overwrites and removes it now.
+    /// Overwrites and removes it, like dropping.
     pub fn erase(self) {
         drop(self);
     }
@@ -47,7 +48,7 @@ impl Drop for Scratch {
     }
 }
 
-/// Zeros over all files below. What cannot be opened is removed all the same.
+/// Overwrites all files below with zeros. Files that cannot be opened are only removed.
 fn overwrite(dir: &Path) {
     let Ok(entries) = fs::read_dir(dir) else { return };
     for entry in entries.flatten() {

@@ -71,14 +71,14 @@ impl Floor {
         matches!(self, Floor::Anywhere | Floor::Hidden | Floor::Tor)
     }
 
-    /// Whether neighbours on a LAN may carry it.
+    /// Whether neighbours on a LAN may carry its boxes.
     #[must_use]
     pub const fn allows_lan(self) -> bool {
         matches!(self, Floor::Anywhere | Floor::Hidden | Floor::Lan)
     }
 
-    /// The stricter of two: both ends enforce it. Two that exclude each other are refused before
-    /// (see [`Floor::excludes`]).
+    /// The stricter of two floors, which both ends enforce. Check [`Floor::excludes`] first: this
+    /// assumes that some route satisfies both.
     #[must_use]
     pub fn stricter(self, other: Floor) -> Floor {
         match (self, other) {
@@ -88,14 +88,14 @@ impl Floor {
         }
     }
 
-    /// Whether no route satisfies both: then there is nothing to agree on.
+    /// Whether no route satisfies both floors.
     #[must_use]
     pub fn excludes(self, other: Floor) -> bool {
         let narrow = |f: Floor| matches!(f, Floor::Onion | Floor::Tor | Floor::Lan);
         narrow(self) && narrow(other) && self != other
     }
 
-    /// Its name in settings and badges.
+    /// The name in settings and badges.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -107,7 +107,7 @@ impl Floor {
         }
     }
 
-    /// From its name.
+    /// Parses a name; `None` when it is unknown.
     #[must_use]
     pub fn parse(name: &str) -> Option<Floor> {
         [Floor::Anywhere, Floor::Hidden, Floor::Onion, Floor::Tor, Floor::Lan]
@@ -116,7 +116,7 @@ impl Floor {
     }
 }
 
-/// What all members agree on. `Debug` prints the name only.
+/// What all members agree on. `Debug` prints the type alone.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Charter {
     #[n(0)]
@@ -124,29 +124,30 @@ pub struct Charter {
     /// Whether this is a direct chat: two people, and never a third.
     #[n(1)]
     pub direct: bool,
-    /// Where the conversation lives; its hub decides the order of commits, and nothing else.
-    /// Without a hub its creator decides.
+    /// Where the conversation lives. Its hub decides the order of commits and nothing else; without
+    /// a hub the creator decides.
     #[n(2)]
     pub place: NetworkPlace,
     /// The routes that it may use.
     #[n(3)]
     pub floor: Floor,
-    /// Name of a group; empty in a direct chat.
+    /// Title of a group; empty in a direct chat.
     #[n(4)]
     pub title: String,
-    /// Who made it.
+    /// The member who created the conversation.
     #[n(5)]
     pub creator: MemberId,
-    /// Fixed for the conversation's life: context of rescue boxes.
+    /// Secret behind the context of rescue boxes. It never changes, so that a member who missed
+    /// many epochs can still be found.
     #[n(6)]
     pub root: Secret,
 }
 
 impl Charter {
-    /// A charter of this version.
+    /// Makes a charter. Sanitizes the title.
     ///
     /// # Errors
-    /// [`Error::TooLong`] for the title.
+    /// [`Error::TooLong`] when the title has more than [`MAX_TITLE_CHARS`].
     pub fn new(
         direct: bool,
         place: NetworkPlace,
@@ -170,7 +171,8 @@ impl Charter {
         context
     }
 
-    /// The charter, and that every member must understand charters and cards.
+    /// The extensions: the charter, and the requirement that every member understands charters and
+    /// cards.
     pub(super) fn to_extensions(&self) -> Result<Extensions<GroupContext>, Error> {
         let types =
             [ExtensionType::Unknown(CHARTER_EXTENSION), ExtensionType::Unknown(CARD_EXTENSION)];

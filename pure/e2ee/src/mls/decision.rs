@@ -1,8 +1,15 @@
 //! The deciding box: which commit ends an epoch (DESIGN 4).
 //!
-//! Whoever writes the lowest index of the epoch's deciding stream with a box that verifies has
-//! decided. Only members of the epoch can compute that stream. The commit's body lies elsewhere, in
-//! a stream of its own, so that a crash between body and decision blocks nobody.
+//! ```text
+//! deciding stream of epoch n:  [garbage] [decision by leaf 3] [decision by leaf 1] …
+//!                               skipped      wins │               lost: withdrawn
+//!                                                 ▼
+//! body stream of leaf 3:                     [commit, part 1] [part 2] … ──apply──► epoch n + 1
+//! ```
+//!
+//! The first box of the epoch's deciding stream that verifies has decided. Only members of the
+//! epoch can compute that stream. The commit itself, the *body*, is in a stream of its own and is
+//! written first, so a crash between body and decision blocks nobody.
 
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
@@ -13,11 +20,11 @@ use super::group::Group;
 use super::member;
 use crate::{Error, codec};
 
-/// BACAP context of deciding streams; the stream itself is the epoch's own.
+/// BACAP context of deciding streams. It is constant because each epoch has its own stream.
 pub const DECIDE_CONTEXT: &[u8] = b"hushwing decide v1";
-/// Domain of a decision's signature.
+/// Domain separation of the signature.
 const DOMAIN: &[u8] = b"hushwing decision v1";
-/// Longest body, in parts of a box.
+/// Most boxes of a body.
 const MAX_PARTS: u32 = 1_024;
 
 /// A verified deciding box.
@@ -25,9 +32,9 @@ const MAX_PARTS: u32 = 1_024;
 pub struct Decision {
     /// The committer's leaf.
     pub leaf: u32,
-    /// Where the body begins: a stream of its own.
+    /// The body's stream, from its first box on.
     pub body: ReadCapability,
-    /// Boxes of the body.
+    /// Number of boxes of the body.
     pub parts: u32,
     /// SHA-256 of the body.
     pub digest: [u8; 32],
@@ -51,6 +58,9 @@ struct Wire {
     signature: ByteArray<64>,
 }
 
+// The signature covers the group and epoch, so a decision cannot be replayed elsewhere, and the
+// place and hash of the body, so nobody can swap it. All lengths are fixed except the capability's,
+// which has one length: the hash input is unambiguous.
 impl Wire {
     fn signed(&self, group: &[u8]) -> Vec<u8> {
         let hash = Sha256::new()
@@ -66,7 +76,8 @@ impl Wire {
 }
 
 impl Decision {
-    /// Signs the decision for a body that was written to `body`: the box's content.
+    /// Signs a decision for the body `content`, written to the stream `body` in `parts` boxes.
+    /// Returns the content of the deciding box.
     #[must_use]
     pub fn sign(group: &Group, body: &ReadCapability, parts: u32, content: &[u8]) -> Vec<u8> {
         let mut wire = Wire {
@@ -83,10 +94,11 @@ impl Decision {
         wire::encode(&wire)
     }
 
-    /// Checks a box of the deciding stream: for this epoch, by a member of it (`GROUP-004`).
+    /// Checks that a box of the deciding stream is for this epoch and by a member of it
+    /// (`GROUP-004`).
     ///
     /// # Errors
-    /// [`Error::Malformed`], [`Error::BadSignature`]; such a box is skipped.
+    /// [`Error::Malformed`], [`Error::BadSignature`]. Skip such a box and look at the next index.
     pub fn verify(group: &Group, content: &[u8]) -> Result<Self, Error> {
         let wire: Wire = codec::decode(content).ok_or(Error::Malformed("decision"))?;
         if wire.version != 1
@@ -95,6 +107,7 @@ impl Decision {
         {
             return Err(Error::Malformed("decision"));
         }
+        // The tree of this epoch decides who may sign: a member who was removed before has no leaf.
         let key = group.signature_key_at(wire.leaf).ok_or(Error::BadSignature("decision"))?;
         if !member::verify(&key, &wire.signed(group.id()), &wire.signature) {
             return Err(Error::BadSignature("decision"));
@@ -107,7 +120,7 @@ impl Decision {
         })
     }
 
-    /// Whether this is the body that was decided on.
+    /// Whether `content` is the body that was decided on.
     #[must_use]
     pub fn fits(&self, content: &[u8]) -> bool {
         <[u8; 32]>::from(Sha256::digest(content)) == self.digest

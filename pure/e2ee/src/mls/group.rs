@@ -1,4 +1,4 @@
-//! One conversation's MLS group, as one member holds it.
+//! A conversation's MLS group, as one member holds it.
 
 use std::collections::BTreeSet;
 
@@ -18,66 +18,69 @@ use super::{KeyValue, MAX_MEMBERS, Mls, SUITE};
 use crate::id::MemberId;
 use crate::{Error, Nick, Secret};
 
-/// Epochs before the current one whose messages still decrypt.
+/// Earlier epochs whose messages still decrypt. A member may write in the old epoch until it has
+/// seen the commit.
 pub const PAST_EPOCHS: usize = 2;
-/// Messages of one sender that may come out of order, and how many may be missing before one.
+/// How many skipped message keys are kept for each sender.
 const OUT_OF_ORDER: u32 = 16;
+/// How many messages of a sender may be missing before one that decrypts. Boxes expire at the hub,
+/// so gaps are normal; the bound limits the hashing that one message can cause.
 const MAX_FORWARD: u32 = 10_000;
 
-/// A member, as the others see it.
+/// A member as the others see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// Its place in the tree.
+    /// Its leaf in the ratchet tree.
     pub leaf: u32,
-    /// Who.
+    /// Its id, unique in this group.
     pub id: MemberId,
-    /// What it shows of itself.
+    /// Its name and streams.
     pub card: MemberCard,
 }
 
-/// What a commit is to change.
+/// What a commit changes.
 #[derive(Debug, Clone, Default)]
 pub struct Changes {
-    /// Who comes.
+    /// Members to add.
     pub add: Vec<Invited>,
-    /// Leaves that go.
+    /// Leaves to remove.
     pub remove: Vec<u32>,
-    /// Another charter: title or floor.
+    /// A new charter. Only the title may differ.
     pub charter: Option<Charter>,
-    /// Another name of ours.
+    /// A new name of this member.
     pub name: Option<Nick>,
-    /// New keys of ours, so that whoever stole the old ones reads nothing more.
+    /// Replaces this member's keys, which locks out anyone who stole the old ones.
     pub refresh: bool,
 }
 
-/// A commit of ours that waits to be decided on.
+/// A commit of this member that waits for the decision.
 pub struct Committed {
-    /// What the others apply.
+    /// What the other members apply.
     pub commit: Zeroizing<Vec<u8>>,
-    /// What those read who are added.
+    /// What the added members join by.
     pub welcome: Option<Zeroizing<Vec<u8>>>,
 }
 
-/// A decrypted message: proven to be by this member.
+/// A decrypted message, authenticated as one member's.
 pub struct Decrypted {
-    /// Who.
+    /// Its author.
     pub from: MemberId,
-    /// In which epoch.
+    /// The epoch it was encrypted in.
     pub epoch: u64,
-    /// What they said.
+    /// The plaintext.
     pub content: Zeroizing<Vec<u8>>,
 }
 
 /// What a commit changed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Applied {
-    /// Who came, and under which name.
+    /// Members that were added, with their names.
     pub added: Vec<(MemberId, Nick)>,
-    /// Who went.
+    /// Members that were removed, with their names.
     pub removed: Vec<(MemberId, Nick)>,
-    /// Whether we went.
+    /// Whether this member was removed.
     pub we_are_out: bool,
-    /// Whether title or floor are others now.
+    /// Whether the charter has changed.
     pub charter: bool,
 }
 
@@ -108,7 +111,7 @@ fn join_config() -> MlsGroupJoinConfig {
 }
 
 impl Group {
-    /// Founds a group with us as its only member. `id` is random.
+    /// Creates a group with this member alone. `id` must be random.
     ///
     /// # Errors
     /// [`Error::Storage`].
@@ -145,12 +148,12 @@ impl Group {
         Ok(Group { mls: group, secret, id })
     }
 
-    /// Joins by a welcome that was made for a KeyPackage of ours.
+    /// Joins with a welcome made for a KeyPackage of this profile.
     ///
-    /// An older state of the same group is replaced: that is how somebody is re-added.
+    /// Replaces an older state of the same group: that is how a member is re-added.
     ///
     /// # Errors
-    /// [`Error::Malformed`] when the welcome is not for us or breaks the rules.
+    /// [`Error::Malformed`] when the welcome is for somebody else or breaks the rules.
     pub fn join(
         mls: &Mls,
         kept: &dyn KeyValue,
@@ -164,6 +167,8 @@ impl Group {
         let provider = mls.with(kept);
         let staged = StagedWelcome::build_from_welcome(&provider, &join_config(), welcome)
             .map_err(|_| provider.blame(bad))?
+            // Lifetimes are wall-clock times, and a member's clock may be wrong. An invite's own
+            // expiry is in document time and was checked before.
             .skip_lifetime_validation()
             .replace_old_group()
             .build()
@@ -181,6 +186,8 @@ impl Group {
         let ids: BTreeSet<MemberId> = members.iter().map(|m| m.id).collect();
         let known = members.iter().any(|m| m.leaf == self.me() && m.id == self.secret.id());
         let fits = if charter.direct { members.len() == 2 } else { members.len() <= MAX_MEMBERS };
+        // MLS checked the signatures. It does not know that ids must be unique, nor that the
+        // inviter must have added this very member, nor what a direct chat is.
         if self.id.len() != 32
             || self.mls.ciphersuite() != SUITE
             || ids.len() != members.len()
@@ -192,7 +199,7 @@ impl Group {
         Ok(())
     }
 
-    /// A group that was kept; `None` when there is none of this id.
+    /// Loads a stored group; `None` when there is none with this id.
     ///
     /// # Errors
     /// [`Error::Storage`].
@@ -208,7 +215,7 @@ impl Group {
         Ok(found.map(|mls| Group { mls, secret, id: id.to_vec() }))
     }
 
-    /// Deletes all its keys.
+    /// Deletes the group with all its keys.
     ///
     /// # Errors
     /// [`Error::Storage`].
@@ -228,35 +235,36 @@ impl Group {
         self.mls.epoch().as_u64()
     }
 
-    /// Our leaf.
+    /// This member's leaf.
     #[must_use]
-    pub fn me(&self) -> u32 {
+    pub(crate) fn me(&self) -> u32 {
         self.mls.own_leaf_index().u32()
     }
 
-    /// What we hold as a member.
+    /// This member's own secrets.
     #[must_use]
     pub const fn secret(&self) -> &MemberSecret {
         &self.secret
     }
 
-    /// Whether we are (still) a member.
+    /// Whether this profile is still a member.
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.mls.is_active()
     }
 
-    /// Whether a commit of ours waits to be decided on.
+    /// Whether a commit of this member waits for the decision.
     #[must_use]
     pub fn is_committing(&self) -> bool {
         self.mls.pending_commit().is_some()
     }
 
-    /// Proves which state of the group this is: two members of one epoch with different ones have
-    /// been forked.
+    /// The epoch authenticator of MLS. If two members of one epoch have different ones, the group
+    /// has forked.
     #[must_use]
     pub fn authenticator(&self) -> [u8; 32] {
         let mut out = [0; 32];
+        // 32 bytes in this ciphersuite; copied without assuming so.
         let bytes = self.mls.epoch_authenticator().as_slice();
         if let (Some(to), Some(from)) =
             (out.get_mut(..bytes.len().min(32)), bytes.get(..bytes.len().min(32)))
@@ -269,7 +277,7 @@ impl Group {
     /// What all members agree on.
     ///
     /// # Errors
-    /// [`Error::Malformed`]; cannot happen after a checked join.
+    /// [`Error::Malformed`], which cannot happen after [`Group::join`] has checked the group.
     pub fn charter(&self) -> Result<Charter, Error> {
         Charter::find(self.mls.extensions())
     }
@@ -284,8 +292,8 @@ impl Group {
         crate::safety_words(&self.id, &pair)
     }
 
-    /// What one of the two members of a direct chat signs with a key from outside: we, or the
-    /// other.
+    /// The statement that a member of a direct chat signs with an outside key: this member if
+    /// `ours`, otherwise the other one.
     ///
     /// # Errors
     /// [`Error::BadCommit`] when there are not two members.
@@ -299,10 +307,11 @@ impl Group {
         Ok(crate::identity_statement(&self.id, &signer.signature_key, &to.signature_key))
     }
 
-    /// All members, by leaf.
+    /// All members, in order of leaf.
     ///
     /// # Errors
-    /// [`Error::Malformed`] when one shows no valid card; cannot happen after a checked join.
+    /// [`Error::Malformed`] when a member has no valid card, which cannot happen after
+    /// [`Group::join`] has checked the group.
     pub fn members(&self) -> Result<Vec<Member>, Error> {
         let tree = self.mls.public_group();
         self.mls
@@ -329,7 +338,8 @@ impl Group {
         Ok(Secret::new(secret.as_slice().try_into().map_err(|_| Error::Internal)?))
     }
 
-    /// The BACAP context of all members' boxes in this epoch (`GROUP-002`).
+    /// The BACAP context of all members' boxes in this epoch (`GROUP-002`). A removed member cannot
+    /// compute it and so cannot even see that others write.
     ///
     /// # Errors
     /// [`Error::NotMember`].
@@ -337,7 +347,7 @@ impl Group {
         self.export(mls, "hushwing lane v1")
     }
 
-    /// The stream on which this epoch's successor is decided (`GROUP-003`).
+    /// The stream on which the commit that ends this epoch is decided (`GROUP-003`).
     ///
     /// # Errors
     /// [`Error::NotMember`].
@@ -345,8 +355,8 @@ impl Group {
         Ok(WriteCapability::from_seed(self.export(mls, "hushwing decide v1")?.reveal()))
     }
 
-    /// By which the two of a direct chat find each other on a LAN, when they are first in the group
-    /// together (`MESH-001`). Both draw it in the same epoch, and keep it.
+    /// The secret by which the two members of a direct chat find each other on a LAN (`MESH-001`).
+    /// Both export it in the first epoch that they share and store it.
     ///
     /// # Errors
     /// [`Error::NotMember`].
@@ -372,7 +382,7 @@ impl Group {
         key_package::write(&message)
     }
 
-    /// Decrypts a message of the current or one of the [`PAST_EPOCHS`].
+    /// Decrypts a message of the current epoch or one of the [`PAST_EPOCHS`] before it.
     ///
     /// # Errors
     /// [`Error::Undecryptable`], [`Error::Storage`].
@@ -395,7 +405,7 @@ impl Group {
         Ok(Decrypted { from, epoch, content: Zeroizing::new(content.into_bytes()) })
     }
 
-    /// Makes a commit; it counts only after [`Group::merge`], once it was decided on.
+    /// Makes a commit. It takes effect with [`Group::merge`], after it won the decision.
     ///
     /// # Errors
     /// [`Error::GroupFull`], [`Error::BadCommit`] when there is nothing to change,
@@ -412,6 +422,7 @@ impl Group {
         let mut builder = self
             .mls
             .commit_builder()
+            // Commits go by value: no proposal that somebody sent earlier may slip into this one.
             .consume_proposal_store(false)
             .force_self_update(changes.refresh || changes.name.is_some())
             .propose_adds(changes.add.iter().map(|i| i.package.clone()))
@@ -453,10 +464,10 @@ impl Group {
         Ok(())
     }
 
-    /// Our commit was decided on.
+    /// Applies this member's own commit, which won the decision.
     ///
     /// # Errors
-    /// [`Error::Storage`], [`Error::BadCommit`] when none waits.
+    /// [`Error::Storage`], [`Error::BadCommit`] when no commit waits.
     pub fn merge(&mut self, mls: &Mls, kept: &dyn KeyValue) -> Result<Applied, Error> {
         let provider = mls.with(kept);
         let staged = self.mls.pending_commit().ok_or(Error::BadCommit("none waits"))?;
@@ -465,7 +476,7 @@ impl Group {
         Ok(applied)
     }
 
-    /// Our commit lost: it never was.
+    /// Discards this member's own commit, which lost the decision.
     ///
     /// # Errors
     /// [`Error::Storage`].
@@ -473,11 +484,11 @@ impl Group {
         self.mls.clear_pending_commit(mls.with(kept).storage()).map_err(|_| Error::Storage)
     }
 
-    /// Applies the commit that was decided on, by the member at `leaf`.
+    /// Applies another member's commit, which won the decision for the member at `leaf`.
     ///
     /// # Errors
-    /// [`Error::BadCommit`] when it breaks the rules of MLS or ours (`GROUP-006`); nothing has
-    /// changed then.
+    /// [`Error::BadCommit`] when it breaks the rules of MLS or `GROUP-006`. Nothing has changed
+    /// then.
     pub fn apply(
         &mut self,
         mls: &Mls,
@@ -490,6 +501,8 @@ impl Group {
         let message = protocol(commit).map_err(|_| bad)?;
         let processed =
             self.mls.process_message(&provider, message).map_err(|_| provider.blame(bad))?;
+        // Otherwise a member could win a decision with a commit that another member made and
+        // withdrew.
         if *processed.sender() != Sender::Member(LeafNodeIndex::new(leaf)) {
             return Err(Error::BadCommit("is by another member than the decision"));
         }
@@ -497,6 +510,7 @@ impl Group {
             return Err(bad);
         };
         self.check(mls, leaf, &staged)?;
+        // Everything is checked by now. Merging is the first change.
         let applied = self.summary(&staged)?;
         self.mls
             .merge_staged_commit(&provider, *staged)
@@ -504,8 +518,7 @@ impl Group {
         Ok(applied)
     }
 
-    /// Our rules for commits of others: what they add and change holds valid values, identities
-    /// stay unique.
+    /// The rules of `GROUP-006` that MLS itself does not enforce.
     fn check(&self, _mls: &Mls, leaf: u32, staged: &StagedCommit) -> Result<(), Error> {
         let charter = self.charter()?;
         let mut members = self.members()?;
@@ -516,6 +529,8 @@ impl Group {
                 _ => return Err(Error::BadCommit("a kind of proposal that has no place here")),
             }
         }
+        // Removed members are out of `members` by now, so a commit may remove somebody and add the
+        // same id again: that is how a member is re-added.
         let mut ids: BTreeSet<MemberId> = members.iter().map(|m| m.id).collect();
         for add in staged.add_proposals() {
             let node = add.add_proposal().key_package().leaf_node();
@@ -524,11 +539,13 @@ impl Group {
                 return Err(Error::BadCommit("two members of one id"));
             }
         }
+        // A direct chat may re-add its other member under a new key, but never admit a third.
         let before: BTreeSet<MemberId> = self.members()?.iter().map(|m| m.id).collect();
         if charter.direct && !ids.is_subset(&before) || ids.len() > MAX_MEMBERS {
             return Err(Error::BadCommit("more members than there may be"));
         }
         if let Some(node) = staged.update_path_leaf_node() {
+            // The committer replaces its own leaf. It may change its name and keys, not who it is.
             let was = members.iter().find(|m| m.leaf == leaf).map(|m| m.id);
             MemberCard::find(node)?;
             if Some(member::id_of(node.credential())?) != was {
@@ -536,6 +553,8 @@ impl Group {
             }
         }
         let new = Charter::find(staged.group_context().extensions())?;
+        // Everything but the title is fixed. A member must not be able to lower the floor or move
+        // the conversation to a hub of its own.
         let fixed = new.direct == charter.direct
             && new.creator == charter.creator
             && new.root == charter.root

@@ -1,4 +1,4 @@
-//! What somebody hands over to be added to a conversation.
+//! KeyPackages: what a person hands over in order to be added to a conversation.
 
 use openmls::prelude::{
     KeyPackage, KeyPackageIn, Lifetime, MlsMessageBodyIn, MlsMessageIn, MlsMessageOut,
@@ -13,15 +13,15 @@ use super::{KeyValue, MAX_MESSAGE, Mls, SUITE};
 use crate::id::MemberId;
 use crate::{Error, Nick};
 
-/// Longest KeyPackage that is read, bytes (one with X-Wing keys has about 3,000).
+/// Longest KeyPackage that is parsed, bytes. One with X-Wing keys has about 3,000.
 const MAX_KEY_PACKAGE: usize = 8_192;
 
-/// Validity in MLS terms, s since the Unix epoch: the year 2100. How long an invite holds is said
-/// by the invite, in document time; a member that comes back late must still be able to process the
-/// commit that added somebody.
+/// End of validity in MLS terms, s since the Unix epoch: the year 2100. Invites carry an expiry of
+/// their own, in document time. A short MLS lifetime would only keep a member who comes back late
+/// from processing the commit that added somebody.
 const NOT_AFTER: u64 = 4_102_444_800;
 
-/// Makes a KeyPackage; its private halves stay in `kept` until the welcome comes.
+/// Makes a KeyPackage. Its private halves stay in `kept` until the welcome comes.
 ///
 /// # Errors
 /// [`Error::Storage`], [`Error::Internal`].
@@ -43,13 +43,13 @@ pub fn key_package(
         .map_err(|_| Error::Internal)
 }
 
-/// A KeyPackage that was checked: somebody who can be added.
+/// A checked KeyPackage: somebody who can be added.
 #[derive(Clone)]
 pub struct Invited {
     pub(super) package: KeyPackage,
-    /// Who it would be.
+    /// Id of the member it would become.
     pub id: MemberId,
-    /// What they show of themselves.
+    /// Name and streams of that member.
     pub card: MemberCard,
 }
 
@@ -57,7 +57,7 @@ impl Invited {
     /// Checks a KeyPackage from outside.
     ///
     /// # Errors
-    /// [`Error::Malformed`] when it is none of ours: wrong suite, bad signature, no card.
+    /// [`Error::Malformed`] for a wrong suite, a bad signature or a missing card.
     pub fn parse(mls: &Mls, bytes: &[u8]) -> Result<Self, Error> {
         let bad = Error::Malformed("KeyPackage");
         if bytes.len() > MAX_KEY_PACKAGE {
@@ -88,7 +88,7 @@ impl std::fmt::Debug for Invited {
     }
 }
 
-/// Deletes the private halves of a KeyPackage that nobody will use any more.
+/// Deletes the private halves of a KeyPackage that will not be used any more.
 ///
 /// # Errors
 /// [`Error::Storage`].

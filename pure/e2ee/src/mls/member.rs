@@ -1,4 +1,4 @@
-//! One member of one conversation: the keys it holds, and what it shows of itself.
+//! One member of one conversation: its secrets and its public card.
 
 use ed25519_zebra::{Signature, SigningKey, VerificationKey};
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
@@ -19,7 +19,7 @@ use crate::{Error, Nick, Secret, codec};
 /// Extension type in leaf nodes (private-use range of RFC 9420).
 pub(super) const CARD_EXTENSION: u16 = 0xf0c2;
 
-/// What a member holds alone: drawn anew for each conversation, so that two contacts cannot find
+/// A member's own secrets. They are drawn for each conversation, so that two contacts cannot find
 /// out that they know the same person (DESIGN 4).
 #[derive(Clone)]
 pub struct MemberSecret {
@@ -30,7 +30,7 @@ pub struct MemberSecret {
 }
 
 impl MemberSecret {
-    /// A fresh member.
+    /// Draws the secrets of a new member.
     pub fn random<R: CryptoRng + ?Sized>(rng: &mut R) -> Self {
         MemberSecret {
             id: MemberId::random(rng),
@@ -40,13 +40,14 @@ impl MemberSecret {
         }
     }
 
-    /// The same person again, re-added: same id, same rescue stream, new signing key, new stream.
+    /// Secrets of the same person when re-added: same id and rescue stream, new signing key and
+    /// stream.
     #[must_use]
     pub fn renewed<R: CryptoRng + ?Sized>(&self, rng: &mut R) -> Self {
         MemberSecret { id: self.id, rescue: self.rescue.clone(), ..Self::random(rng) }
     }
 
-    /// The same person from what a backup holds.
+    /// Secrets of the same person restored from a backup, which holds no more than these two.
     #[must_use]
     pub fn from_rescue<R: CryptoRng + ?Sized>(
         id: MemberId,
@@ -56,13 +57,14 @@ impl MemberSecret {
         MemberSecret { id, rescue, ..Self::random(rng) }
     }
 
-    /// Who.
+    /// The member's id.
     #[must_use]
     pub const fn id(&self) -> MemberId {
         self.id
     }
 
-    /// The member's own stream. Boxes of each epoch begin at its index, under that epoch's context.
+    /// The member's stream. The boxes of every epoch start at its index, under that epoch's
+    /// context.
     #[must_use]
     pub const fn stream(&self) -> &WriteCapability {
         &self.stream
@@ -74,9 +76,9 @@ impl MemberSecret {
         &self.rescue
     }
 
-    /// Its public face under this name.
+    /// The card that shows this member under `name`.
     #[must_use]
-    pub fn card(&self, name: Nick) -> MemberCard {
+    pub(crate) fn card(&self, name: Nick) -> MemberCard {
         MemberCard {
             name,
             stream: self.stream.read_capability(),
@@ -99,7 +101,7 @@ impl MemberSecret {
         }
     }
 
-    /// To be kept in a vault.
+    /// Encodes all secrets, for storing.
     #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         let mut out = Zeroizing::new(Vec::with_capacity(16 + 32 + 2 * WriteCapability::LEN));
@@ -110,10 +112,10 @@ impl MemberSecret {
         out
     }
 
-    /// From a vault.
+    /// Restores what [`MemberSecret::to_bytes`] encoded.
     ///
     /// # Errors
-    /// [`Error::Malformed`] when the bytes are not those of [`MemberSecret::to_bytes`].
+    /// [`Error::Malformed`] for other bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let bad = Error::Malformed("kept member");
         let (id, rest) = bytes.split_at_checked(16).ok_or(bad)?;
@@ -144,17 +146,17 @@ impl Signer for MemberSecret {
     }
 }
 
-/// Checks a member's signature, following ZIP-215.
+/// Checks a member's signature by the rules of ZIP-215, so that all members agree.
 pub(super) fn verify(key: &[u8], message: &[u8], signature: &[u8; 64]) -> bool {
     let Ok(key) = <[u8; 32]>::try_from(key) else { return false };
     VerificationKey::try_from(key)
         .is_ok_and(|k| k.verify(&Signature::from(*signature), message).is_ok())
 }
 
-/// What a member shows of itself to the others, in its leaf.
+/// What a member shows to the others, as an extension of its leaf.
 #[derive(Clone)]
 pub struct MemberCard {
-    /// Its name, neutralised.
+    /// Its name.
     pub name: Nick,
     /// Its stream.
     pub stream: ReadCapability,
@@ -217,14 +219,14 @@ impl MemberCard {
     }
 }
 
-/// The member's id that a credential holds.
+/// The member id in a credential.
 pub(super) fn id_of(credential: &Credential) -> Result<MemberId, Error> {
     let basic = BasicCredential::try_from(credential.clone())
         .map_err(|_| Error::Malformed("credential"))?;
     MemberId::from_slice(basic.identity()).ok_or(Error::Malformed("credential"))
 }
 
-/// What every leaf says that it understands.
+/// The capabilities that every leaf declares.
 pub(super) fn capabilities() -> Capabilities {
     Capabilities::builder()
         .ciphersuites(vec![super::SUITE])

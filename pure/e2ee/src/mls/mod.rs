@@ -1,8 +1,8 @@
 //! Private conversations: MLS (RFC 9420) groups, of two or of many, over boxes.
 //!
-//! - [`Charter`]: what all members agree on: which hub decides, the floor, the title
+//! - [`Charter`]: what all members agree on: the deciding hub, the floor, the title
 //! - [`MemberSecret`], [`MemberCard`]: one member: signing key, streams, name
-//! - [`Group`]: encrypt, decrypt, commit, apply; what each epoch exports
+//! - [`Group`]: encrypt, decrypt, commit, apply, and the secrets that each epoch exports
 //! - [`Decision`]: the box that says which commit comes next
 //! - [`KeyValue`]: where the MLS library keeps its state
 
@@ -29,7 +29,7 @@ pub use storage::{KeyValue, StorageError};
 pub(crate) const SUITE: openmls::prelude::Ciphersuite =
     openmls::prelude::Ciphersuite::MLS_256_XWING_CHACHA20POLY1305_SHA256_Ed25519;
 
-/// Members of a group at most.
+/// Most members of a group.
 pub const MAX_MEMBERS: usize = 100;
-/// Longest MLS message that is read, bytes: a welcome with the tree of the largest group.
+/// Longest MLS message that is parsed, bytes. A welcome with the tree of the largest group fits.
 pub const MAX_MESSAGE: usize = 1 << 20;

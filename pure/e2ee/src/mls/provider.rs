@@ -1,4 +1,4 @@
-//! What the MLS library asks for: primitives, randomness, storage.
+//! What the MLS library needs: primitives, randomness, storage.
 
 use openmls_libcrux_crypto::CryptoProvider;
 use openmls_traits::OpenMlsProvider;
@@ -8,12 +8,12 @@ use crate::Error;
 
 /// The MLS library's primitives. One per process is enough.
 ///
-/// It draws the randomness of MLS itself, from the system: a seed given to this crate does not fix
-/// MLS bytes.
+/// It takes its randomness from the system, so a seeded generator given to this crate does not make
+/// MLS messages reproducible.
 pub struct Mls(CryptoProvider);
 
 impl Mls {
-    /// Ready for use.
+    /// Sets the primitives up.
     ///
     /// # Errors
     /// [`Error::Internal`] when the system gives no randomness.
@@ -60,7 +60,8 @@ impl<'a> OpenMlsProvider for Provider<'a> {
 }
 
 impl Provider<'_> {
-    /// The store's failure if it failed, else `otherwise`.
+    /// [`Error::Storage`] if the store failed, otherwise `otherwise`. The MLS library wraps both in
+    /// the same error types, and a full disk must not be blamed on a peer.
     pub(super) fn blame(&self, otherwise: Error) -> Error {
         if self.storage.has_failed() { Error::Storage } else { otherwise }
     }

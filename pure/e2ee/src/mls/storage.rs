@@ -1,7 +1,7 @@
-//! The MLS library's storage over a plain key-value store, values in MessagePack.
+//! The MLS library's storage, over a plain key-value store with values in MessagePack.
 //!
-//! Each value is one record: its key is a label byte and the MessagePack of openmls' key. The
-//! caller's store decides about transactions, so MLS state and messages change together.
+//! Each value is one record whose key is a label byte and the MessagePack of openmls' key.
+//! Transactions are the caller's, so MLS state and messages change together.
 
 use std::cell::Cell;
 
@@ -11,26 +11,26 @@ use serde::de::DeserializeOwned;
 
 const V: u16 = CURRENT_VERSION;
 
-/// Where MLS state is kept. Methods take `&self`, as those of the MLS library do.
+/// A store of MLS state. Its methods take `&self` because those of the MLS library do.
 pub trait KeyValue {
     /// The value under this key.
     ///
     /// # Errors
-    /// In the store's own words, as for the others.
+    /// A description of the failure, as for the other methods.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, String>;
     /// Writes a value.
     ///
     /// # Errors
     /// See [`KeyValue::get`].
     fn put(&self, key: &[u8], value: &[u8]) -> Result<(), String>;
-    /// Removes a value; none there is no error.
+    /// Removes a value. It is not an error if there is none.
     ///
     /// # Errors
     /// See [`KeyValue::get`].
     fn remove(&self, key: &[u8]) -> Result<(), String>;
 }
 
-/// What goes wrong in storage.
+/// A failure of the MLS library's storage.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
     /// The store failed.
@@ -44,7 +44,7 @@ pub enum StorageError {
 /// [`StorageProvider`] over a [`KeyValue`].
 pub(crate) struct Storage<'a> {
     kept: &'a dyn KeyValue,
-    /// Whether the store itself failed: then an error of the MLS library is nobody else's fault.
+    /// Whether the store itself failed. Then an error of the MLS library is not a peer's fault.
     failed: Cell<bool>,
 }
 
@@ -63,7 +63,7 @@ impl<'a> Storage<'a> {
     }
 }
 
-/// First byte of each key. Numbers are part of the vault's format.
+/// First byte of each key. The numbers are part of the vault's format.
 #[derive(Clone, Copy)]
 #[repr(u8)]
 enum Label {
@@ -157,7 +157,7 @@ macro_rules! read {
     )*};
 }
 
-/// As `read`, where the trait names the value's type first.
+/// Like `read`, for methods whose first type parameter is the value's.
 macro_rules! read_swapped {
     ($($name:ident: $label:ident<$v:ident, $k:ident>;)*) => {$(
         fn $name<T: traits::$v<V>, K: traits::$k<V>>(&self, of: &K) -> Result<Option<T>, Self::Error> {
@@ -360,7 +360,7 @@ impl StorageProvider<V> for Storage<'_> {
 }
 
 mod serde_bytes_vec {
-    /// Packed values inside a list.
+    /// A list of encoded values.
     #[derive(serde::Serialize, serde::Deserialize)]
     pub(super) struct Bytes(pub(super) Vec<u8>);
 }

@@ -1,4 +1,4 @@
-//! Who is admitted, and how fast.
+//! Admission: which requests are let in, and at which rate.
 
 use std::collections::HashMap;
 
@@ -11,14 +11,14 @@ use super::config::{ConnectionLimits, HubConfig};
 use crate::class::{AccessClass, ClassLimits};
 use crate::rate::Bucket;
 
-/// The buckets of a class or a connection. They begin full at the first request.
+/// The buckets of a class or a connection. They are full at the first request.
 #[derive(Debug, Clone, Copy)]
 struct Rates {
     puts: Bucket,
     gets: Bucket,
 }
 
-/// Keys, and the rates of classes and connections.
+/// Access keys, and the rates of classes and connections.
 #[derive(Debug)]
 pub(super) struct Admission {
     keys: Vec<(AccessKey, AccessClass, ClassLimits)>,
@@ -41,7 +41,8 @@ impl Admission {
         }
     }
 
-    /// The class of a key. Takes the same time whichever key it is.
+    /// The class of a key. Compares with every known key, so the time does not depend on which one
+    /// it is.
     pub(super) fn class(&self, access: &AccessKey) -> Option<AccessClass> {
         let mut found = None;
         for (key, class, _) in &self.keys {
@@ -52,17 +53,17 @@ impl Admission {
         found
     }
 
-    /// Storage of a class, bytes.
+    /// Storage limit of a class, bytes.
     pub(super) fn max_bytes(&self, class: AccessClass) -> u64 {
         self.limits.get(&class).map_or(0, |l| l.max_bytes)
     }
 
-    /// Whether a `put` is within the rates; if so it is counted.
+    /// Whether a `put` is within the rates. If so, takes its token.
     pub(super) fn put(&mut self, now: Timestamp, asker: Asker, class: AccessClass) -> bool {
         self.take(now, asker, class, 1, |rates| &mut rates.puts)
     }
 
-    /// Whether a `get` of `cost` tokens is within the rates; if so it is counted.
+    /// Whether a `get` of `cost` tokens is within the rates. If so, takes them.
     pub(super) fn get(
         &mut self,
         now: Timestamp,
@@ -103,7 +104,8 @@ impl Admission {
                 Some(self.connections.entry(id).or_insert_with(fresh))
             }
         };
-        // Both or neither: a connection over its own rate takes nothing from its class.
+        // Take from both or neither: a connection over its own rate must not use up the tokens of
+        // its class.
         let class = which(class);
         if !class.has(now, cost) {
             return false;
@@ -119,7 +121,7 @@ impl Admission {
         true
     }
 
-    /// Whether there is still somebody to answer.
+    /// Whether the asker is still there.
     pub(super) fn knows(&self, asker: Asker) -> bool {
         match asker {
             Asker::Onion => true,

@@ -1,44 +1,45 @@
-//! The hub's bounds.
+//! Configuration of a hub.
 
 use wire::BootId;
 use wire::id::AccessKey;
 
 use crate::class::{AccessClass, ClassLimits};
 
-/// Everything that a hub's owner decides.
+/// What a hub's owner decides.
 #[derive(Debug, Clone)]
 pub struct HubConfig {
-    /// Drawn at random at each start.
+    /// Random number of this start. Clients notice a restart by it.
     pub boot: BootId,
-    /// Who is admitted, as which class. Several keys may open one class; its last limits hold.
+    /// Access keys with class and limits. A class may have several keys; the last limits apply to
+    /// it.
     pub keys: Vec<(AccessKey, AccessClass, ClassLimits)>,
-    /// What one direct link may use.
+    /// Limits of each direct link.
     pub connection: ConnectionLimits,
-    /// Direct links that are kept count of. More are told to slow down.
+    /// Most direct links that rates are kept for. Requests of others are told to slow down.
     pub max_connections: usize,
-    /// Requests that may wait for one commit.
+    /// Most requests that wait for one commit.
     pub max_pending: usize,
-    /// `get`s that may be open, of all classes.
+    /// Most open `get`s of all classes together.
     pub max_watchers: usize,
-    /// Ids that open `get`s may name, of all classes.
+    /// Most ids in open `get`s of all classes together.
     pub max_watched_ids: usize,
 }
 
-/// What one direct link may use.
+/// Limits of one direct link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionLimits {
     /// Boxes put per second.
     pub puts_per_second: u32,
-    /// `get` tokens per second, as [`ClassLimits::gets_per_second`].
+    /// `get` tokens per second, counted like [`ClassLimits::gets_per_second`].
     pub gets_per_second: u32,
-    /// Seconds of either rate that may be saved up and used at once.
+    /// How many seconds' worth of unused tokens may be saved up.
     pub burst_seconds: u32,
-    /// Open `get`s.
+    /// Most open `get`s.
     pub max_watchers: usize,
 }
 
 impl Default for ConnectionLimits {
-    /// 1,000 puts and 2,000 gets a second, two seconds' burst, 64 open gets.
+    /// 1,000 puts and 2,000 `get` tokens a second, bursts of two seconds, 64 open `get`s.
     fn default() -> Self {
         ConnectionLimits {
             puts_per_second: 1_000,
@@ -50,8 +51,8 @@ impl Default for ConnectionLimits {
 }
 
 impl HubConfig {
-    /// A hub that admits nobody yet: 65,536 connections and open gets naming 262,144 ids, 1,024
-    /// requests a commit.
+    /// A configuration without access keys: 65,536 connections, as many open `get`s with 262,144
+    /// ids, 1,024 requests a commit.
     #[must_use]
     pub fn new(boot: BootId) -> Self {
         HubConfig {

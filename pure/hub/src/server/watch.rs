@@ -18,14 +18,14 @@ pub(super) struct Watch {
     pub(super) ask: AskId,
     pub(super) asker: Asker,
     pub(super) class: AccessClass,
-    /// Each once, in the order asked.
+    /// Without repeats, in the order asked for.
     pub(super) ids: Vec<BoxId>,
     pub(super) deadline: Timestamp,
-    /// Answer at the deadline only.
+    /// Whether it is answered at its deadline only.
     pub(super) hold: bool,
 }
 
-/// How many may be open, naming how many ids.
+/// A number of open `get`s and of the ids in them.
 #[derive(Debug, Clone, Copy, Default)]
 struct Count {
     watches: usize,
@@ -46,7 +46,8 @@ impl Count {
     }
 }
 
-/// Open `get`s, found by id, by deadline and by connection. Each lookup costs a logarithm.
+/// Open `get`s by id, by deadline and by connection. Ordered sets of pairs make every look-up
+/// logarithmic and keep no empty lists behind.
 #[derive(Debug)]
 pub(super) struct Watchers {
     room: Room,
@@ -93,7 +94,7 @@ impl Watchers {
     /// Opens a `get`.
     ///
     /// # Errors
-    /// Its [`AskId`] if that is over a bound: of the connection, the class or the table.
+    /// The [`AskId`] of the `get`, if the connection, its class or the table is over a bound.
     pub(super) fn insert(&mut self, watch: Watch) -> Result<(), AskId> {
         let total = self.total.plus(watch.ids.len());
         let of_class =
@@ -146,8 +147,8 @@ impl Watchers {
         self.by_id.range((*id, 0)..=(*id, u64::MAX)).next().is_some()
     }
 
-    /// Closes all `get`s that wait for one of the boxes and can take it, and hands each the boxes
-    /// it asked for.
+    /// Closes all `get`s that wait for one of the boxes and have room for it, and gives each the
+    /// boxes it asked for.
     pub(super) fn wake(
         &mut self,
         arrived: &[Arc<BoxBytes>],
@@ -185,7 +186,7 @@ impl Watchers {
         self.remove(*key)
     }
 
-    /// Closes one `get` of a connection that may be answered before its deadline.
+    /// Closes one `get` of a connection, but none that is held until its deadline.
     pub(super) fn pop_early_of(&mut self, connection: u64) -> Option<Watch> {
         let keys = self.by_connection.range((connection, 0)..=(connection, u64::MAX));
         let key =
@@ -200,7 +201,7 @@ impl Watchers {
     }
 }
 
-/// Those of the boxes that were asked for, within the bounds of a response.
+/// The boxes that were asked for, as far as they fit into a response.
 fn what_fits(
     room: Room,
     watch: &Watch,

@@ -1,4 +1,4 @@
-//! A store in memory: for tests, simulations and networks that last an afternoon.
+//! A store in memory, for tests, simulations and networks that last an afternoon.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,11 +9,11 @@ use wire::hub::{BoxBytes, PutOutcome};
 use super::{AccessClass, BoxStore, Keep, NewBox, StoreError, Usage, stored_len};
 use crate::to_wire;
 
-/// Boxes in memory, gone with the process.
+/// A store in memory. Its boxes are gone when the process ends.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     keep: Keep,
-    /// By their ends.
+    /// Segments by their ends.
     segments: BTreeMap<Timestamp, Segment>,
 }
 
@@ -30,7 +30,7 @@ impl MemoryStore {
         MemoryStore { keep, segments: BTreeMap::new() }
     }
 
-    /// Forgets one box before its time.
+    /// Deletes one box before it expires.
     pub fn remove(&mut self, id: &BoxId) {
         for segment in self.segments.values_mut() {
             if let Some((class, content)) = segment.boxes.remove(id) {

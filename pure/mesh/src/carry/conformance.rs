@@ -1,5 +1,5 @@
-//! What every carry store must do, beyond what `hub` asks of a box store, as tests that a store's
-//! own crate runs.
+//! Tests of the contract of [`CarryStore`], beyond that of a box store in `hub`, for the crates
+//! that implement it.
 
 #![allow(clippy::expect_used, clippy::panic)]
 
@@ -10,13 +10,13 @@ use wire::Timestamp;
 use super::{CarryStore, Note};
 use crate::pair::Account;
 
-/// A standard box of a stream of its own.
+/// A standard box in the first place of a stream; `n` chooses the stream.
 #[must_use]
 pub fn sample(n: u8) -> VerifiedBox {
     WriteCapability::from_seed(&[42; 32]).seal(&[n], &[n; 2032]).expect("content fits")
 }
 
-/// Runs all that follows, each on a fresh store; `make` must return an empty one each time.
+/// Runs all tests, each on a store from `make`, which must return an empty one each time.
 pub fn all<S: CarryStore>(mut make: impl FnMut(Keep) -> S) {
     lists_what_was_noted_oldest_first(make(Keep::default()));
     gives_up_what_it_is_told(make(Keep::default()));
@@ -37,8 +37,8 @@ fn put<S: CarryStore>(store: &mut S, n: u8, at: u64) {
     store.note(&sample(n).id(), &note(at)).expect("note");
 }
 
-/// Notes come back as they were made last, the oldest first.
-pub fn lists_what_was_noted_oldest_first<S: CarryStore>(mut store: S) {
+/// The list holds the latest note of each box, oldest first.
+fn lists_what_was_noted_oldest_first<S: CarryStore>(mut store: S) {
     put(&mut store, 1, 20);
     put(&mut store, 2, 10);
     let changed = Note { hops: 1, only: None, ..note(20) };
@@ -48,8 +48,8 @@ pub fn lists_what_was_noted_oldest_first<S: CarryStore>(mut store: S) {
     assert_eq!(found, [(sample(2).id(), 2_144, note(10)), (sample(1).id(), 2_144, changed)]);
 }
 
-/// What is given up is gone, everything else stays; giving up twice does no harm.
-pub fn gives_up_what_it_is_told<S: CarryStore>(mut store: S) {
+/// Dropped boxes are gone, all others stay, and dropping twice does no harm.
+fn gives_up_what_it_is_told<S: CarryStore>(mut store: S) {
     put(&mut store, 1, 1);
     put(&mut store, 2, 1);
     for _ in 0..2 {

@@ -1,4 +1,4 @@
-//! A carry store in memory: for tests and simulations.
+//! A carry store in memory, for tests.
 
 use std::collections::HashMap;
 
@@ -9,9 +9,9 @@ use wire::hub::{BoxBytes, PutOutcome};
 
 use super::{CarryStore, Listed, Note};
 
-/// Carried boxes in memory, gone with the process.
+/// Carried boxes in memory.
 #[derive(Debug, Default)]
-pub struct MemoryCarry {
+pub(crate) struct MemoryCarry {
     boxes: MemoryStore,
     notes: HashMap<BoxId, Note>,
 }
@@ -19,7 +19,7 @@ pub struct MemoryCarry {
 impl MemoryCarry {
     /// An empty store.
     #[must_use]
-    pub fn new(keep: Keep) -> Self {
+    pub(crate) fn new(keep: Keep) -> Self {
         MemoryCarry { boxes: MemoryStore::new(keep), notes: HashMap::new() }
     }
 }

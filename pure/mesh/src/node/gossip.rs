@@ -1,4 +1,4 @@
-//! What neighbours say, and what is said to them.
+//! Messages from neighbours and to them.
 
 use hub::from_wire;
 use hub::store::stored_len;
@@ -13,14 +13,14 @@ use crate::carry::Note;
 use crate::pair::{Account, Standing};
 use crate::reconcile::Reconciliation;
 
-/// Bytes of boxes in one message, so that a message of another kind never waits long.
+/// Most bytes of boxes in one message, so that other messages need not wait long behind it.
 const BOXES_BYTES: u64 = 128 * 1024;
-/// Who else is remembered to have a box.
+/// How many other holders of a wanted box are remembered.
 const MAX_OTHERS: usize = 3;
 
 impl Node {
-    /// A neighbour says something. A neighbour that breaks the protocol is closed, and nothing else
-    /// is harmed.
+    /// Takes a message from a neighbour. If it breaks the protocol, its link is closed; nothing
+    /// else is affected.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -57,7 +57,7 @@ impl Node {
         let fresh = stale.then(|| self.snapshot());
         let Some(neighbour) = self.links.get_mut(&link) else { return Ok(()) };
         if neighbour.standing != Standing::Contact || neighbour.dialled {
-            return Err(Error::PeerMisbehaved("it was not its turn to reconcile"));
+            return Err(Error::PeerMisbehaved("only the side that dialled may start to reconcile"));
         }
         let answer = neighbour.answering(step.now, fresh).answer(ranges)?;
         if neighbour.answer(Message::Answer(answer)) {
@@ -70,7 +70,7 @@ impl Node {
     fn on_answer(&mut self, step: &mut Step<'_>, link: LinkId, answer: &[u8]) -> Result<(), Error> {
         let Some(neighbour) = self.links.get_mut(&link) else { return Ok(()) };
         let Some(mut round) = neighbour.round.take() else {
-            return Err(Error::PeerMisbehaved("an answer to nothing"));
+            return Err(Error::PeerMisbehaved("an answer without a question"));
         };
         let difference = round.step(answer)?;
         for id in difference.they_lack {
@@ -85,7 +85,7 @@ impl Node {
             }
             None => neighbour.round_over(step.now, self.config.round_ms),
         }
-        // How far they may travel the boxes themselves say.
+        // How many hops they may travel is stated with the boxes themselves.
         difference.we_lack.into_iter().for_each(|id| self.want(link, id));
         Ok(())
     }
@@ -98,6 +98,8 @@ impl Node {
     ) -> Result<(), Error> {
         for offer in offers {
             let id = BoxId::new(offer.id.0);
+            // A neighbour may claim any number of hops; capping it here bounds how far anything can
+            // spread.
             let hops = offer.hops.min(self.config.hops).saturating_sub(1);
             match self.carry.get(&id).map(|e| e.note) {
                 Some(note)
@@ -116,7 +118,7 @@ impl Node {
         Ok(())
     }
 
-    /// Queues a box to be asked for, unless it is on its way or was given up.
+    /// Queues a box to be asked for, unless it is on its way or was dropped.
     fn want(&mut self, link: LinkId, id: BoxId) {
         let watched = self.watches.contains_key(&id);
         let known = self.carry.get(&id).is_some() || self.carry.is_gone(&id) && !watched;
@@ -128,6 +130,8 @@ impl Node {
             {
                 wanted.others.push(link);
             }
+        // A guest is a stranger with an invite: take only what somebody waits for, and remember the
+        // offer in case somebody does soon.
         } else if neighbour.standing == Standing::Guest && !watched {
             neighbour.withhold(id);
         } else {
@@ -142,10 +146,11 @@ impl Node {
                 Some(account) => account == neighbour.account,
                 None => neighbour.standing == Standing::Contact && e.note.hops > 0,
             });
+            // The same answer for "not here" and "not for you".
             if !may && neighbour.gone.len() < MAX_MESH_IDS {
                 neighbour.gone.push(id);
             } else if !may || !neighbour.serve(id) {
-                return Err(Error::PeerMisbehaved("it asked for too much at once"));
+                return Err(Error::PeerMisbehaved("it asked for too many boxes at once"));
             }
         }
         Ok(())
@@ -162,23 +167,26 @@ impl Node {
             let id = BoxId::new(content.id);
             let asked = self.wanted.get(&id).is_some_and(|w| w.from == link);
             let Some(neighbour) = self.links.get_mut(&link) else { return Ok(()) };
+            // Counts against its rate before anything is checked, so garbage is not free.
             neighbour.took(len);
             if !asked {
+                // A late answer to a request that timed out looks the same as an unasked box.
                 if neighbour.tolerates_unasked() {
                     continue;
                 }
-                return Err(Error::PeerMisbehaved("boxes that nobody asked for"));
+                return Err(Error::PeerMisbehaved("too many boxes that were not asked for"));
             }
             neighbour.asked = neighbour.asked.saturating_sub(1);
             let (account, standing) = (neighbour.account, neighbour.standing);
             self.wanted.remove(&id);
             let content = from_wire(content)
                 .verify()
-                .map_err(|_| Error::PeerMisbehaved("a box whose signature is bad"))?;
+                .map_err(|_| Error::PeerMisbehaved("a box with a bad signature"))?;
             let hops = hops.min(self.config.hops).saturating_sub(1);
+            // What a guest brings belongs to its invite and is never offered to others.
             let only = (standing == Standing::Guest).then_some(account);
             let note = Note { hops, account, only, at: step.now };
-            // When its writer has written twice, what came first counts.
+            // If its writer wrote two different boxes at this id, the first to arrive counts.
             self.put_noted(step, &content, note, Some(link))?;
         }
         Ok(())
@@ -198,7 +206,7 @@ impl Node {
         all.into_iter().for_each(|id| self.pump(step, id));
     }
 
-    /// Hands out the next message for a neighbour, if none is on its way.
+    /// Sends the next message to a neighbour, if none is on its way.
     pub(super) fn pump(&mut self, step: &mut Step<'_>, link: LinkId) {
         let message = match self.links.get(&link) {
             Some(neighbour) if !neighbour.sending => self.next_message(step, link),
@@ -210,7 +218,8 @@ impl Node {
         }
     }
 
-    /// Answers first, then what we want, then what they want, then news.
+    /// The order is answers, our wants, their wants, offers. Answers are small and the other side
+    /// waits for them; offers can wait, since the next round would bring them anyway.
     fn next_message(&mut self, step: &mut Step<'_>, link: LinkId) -> Option<Message> {
         self.begin_round(link);
         let neighbour = self.links.get_mut(&link)?;

@@ -1,5 +1,4 @@
-//! What a node knows of one neighbour: what they are asked for, what they ask for, what they are to
-//! be told.
+//! One neighbour: what it was asked for, what it asks for, and what it is still to be told.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -11,33 +10,33 @@ use super::{Link, LinkId};
 use crate::pair::{Account, Standing};
 use crate::reconcile::{Reconciliation, Snapshot};
 
-/// Boxes that one neighbour is asked for at a time.
+/// Most boxes that one neighbour is asked for at a time.
 pub(super) const MAX_ASKED: usize = 64;
-/// Ids that wait to be asked for; when there are more, the next round brings the rest.
+/// Most ids that wait to be asked for. The next round brings the rest.
 const MAX_QUEUE: usize = 16_384;
-/// Boxes that a neighbour may have asked us for.
+/// Most boxes that a neighbour may have asked for.
 pub(super) const MAX_SERVING: usize = 2 * MAX_ASKED;
-/// Offers that wait; when there are more, the next round brings the rest.
+/// Most offers that wait to be sent. The next round brings the rest.
 const MAX_ANNOUNCING: usize = 8_192;
-/// Offers of a guest that are remembered until somebody waits for them.
+/// Most offers of a guest that are remembered until somebody waits for them.
 const MAX_WITHHELD: usize = 64;
-/// Answers that wait to be sent: an honest neighbour has one.
+/// Most answers that wait to be sent. An honest neighbour has one.
 const MAX_CONTROL: usize = 4;
-/// Steps that come within this time are one round, ms.
+/// Steps within this time belong to one round, ms.
 const ANSWERING_MS: u64 = 5_000;
-/// Boxes that nobody asked for before a link is closed: some are late answers.
+/// How many unasked boxes are tolerated on a link, since some are late answers.
 const MAX_UNASKED: u32 = 512;
 
 /// One neighbour.
 pub(super) struct Neighbour {
     pub(super) account: Account,
     pub(super) standing: Standing,
-    /// Whether we dialled: then we begin the rounds.
+    /// Whether this node dialled. The side that dialled starts the rounds.
     pub(super) dialled: bool,
     since: Timestamp,
     /// A message is on its way.
     pub(super) sending: bool,
-    /// Boxes that they have been asked for.
+    /// Number of boxes that they were asked for and have not given yet.
     pub(super) asked: usize,
     pub(super) queue: VecDeque<BoxId>,
     queued: HashSet<BoxId>,
@@ -50,11 +49,11 @@ pub(super) struct Neighbour {
     withheld: VecDeque<BoxId>,
     pub(super) round: Option<Reconciliation>,
     pub(super) begin_round: bool,
-    /// What we answer their round from, and since when.
+    /// The snapshot that their current round is answered from, and since when.
     answers: Option<(Timestamp, Snapshot)>,
     pub(super) next_round: Timestamp,
     again: bool,
-    /// Bytes that may come now; refilled with time.
+    /// Bytes of boxes that may be fetched now. It refills with time.
     budget: u64,
     rate: u64,
     filled: Timestamp,
@@ -111,19 +110,19 @@ impl Neighbour {
         }
     }
 
-    /// Whether a round of ours is to begin by its time.
+    /// Whether it is time for this node to start a round.
     pub(super) fn round_due(&self, now: Timestamp) -> bool {
         let ours = self.dialled && self.standing == Standing::Contact;
         ours && self.round.is_none() && !self.begin_round && self.next_round <= now
     }
 
-    /// Whether their next step belongs to a new round, and is to be answered from what is here now.
+    /// Whether their next step belongs to a new round and needs a new snapshot.
     pub(super) fn answers_anew(&self, now: Timestamp) -> bool {
         self.answers.as_ref().is_none_or(|(since, _)| now.millis_since(*since) >= ANSWERING_MS)
     }
 
-    /// What to answer their step from: the same for all steps of a round, so that they fit
-    /// together.
+    /// The snapshot for their step: the same for all steps of a round, or the answers would
+    /// contradict each other.
     pub(super) fn answering(&mut self, now: Timestamp, fresh: Option<Snapshot>) -> Snapshot {
         match (fresh, &self.answers) {
             (None, Some((_, snapshot))) => snapshot.clone(),
@@ -135,7 +134,7 @@ impl Neighbour {
         }
     }
 
-    /// When something is to be done although nothing came.
+    /// When something is due although nothing came.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         let refill =
             (!self.queue.is_empty() && self.budget == 0).then(|| self.filled.plus_millis(100));
@@ -144,14 +143,15 @@ impl Neighbour {
         refill.into_iter().chain(round).min()
     }
 
-    /// A round is over: the next one at its time, or soon if this one left something.
+    /// Notes the end of a round. The next one starts at its time, or soon if something was left
+    /// out.
     pub(super) fn round_over(&mut self, now: Timestamp, round_ms: u64) {
         self.round = None;
         let wait = if std::mem::take(&mut self.again) { 1_000 } else { round_ms };
         self.next_round = now.plus_millis(wait);
     }
 
-    /// Something was left out that a round would bring.
+    /// Notes that something was left out which the next round will bring.
     pub(super) fn round_again(&mut self) {
         self.again = true;
         if self.round.is_none() && self.next_round < Timestamp::MAX {
@@ -159,17 +159,17 @@ impl Neighbour {
         }
     }
 
-    /// Tells them of a box, later.
+    /// Queues an offer.
     pub(super) fn announce(&mut self, id: BoxId, hops: u8) {
         if self.announcing.len() >= MAX_ANNOUNCING {
-            // Whoever dialled reconciles from time to time: it will be found.
+            // Left out. The side that dialled reconciles from time to time, so it will be found.
             self.round_again();
         } else {
             self.announcing.push_back((id, hops));
         }
     }
 
-    /// Asks them for a box, later; `soon` before the others.
+    /// Queues a box to ask for; `soon` puts it before the others.
     pub(super) fn want(&mut self, id: BoxId, soon: bool) {
         if self.queue.len() >= MAX_QUEUE {
             self.round_again();
@@ -184,7 +184,7 @@ impl Neighbour {
         Some(id)
     }
 
-    /// A guest offers something that nobody waits for yet.
+    /// Remembers an offer of a guest that nobody waits for yet.
     pub(super) fn withhold(&mut self, id: BoxId) {
         if self.withheld.len() >= MAX_WITHHELD {
             self.withheld.pop_front();
@@ -203,7 +203,7 @@ impl Neighbour {
         wanted.into_iter().for_each(|id| self.want(id, true));
     }
 
-    /// They ask for a box that is here; false when they have asked for too many.
+    /// Queues a box that they asked for. False when they have asked for too many.
     pub(super) fn serve(&mut self, id: BoxId) -> bool {
         if self.serving.len() >= MAX_SERVING {
             return false;
@@ -212,7 +212,7 @@ impl Neighbour {
         true
     }
 
-    /// An answer waits; false when they have asked for too many.
+    /// Queues an answer. False when too many wait.
     pub(super) fn answer(&mut self, message: Message) -> bool {
         if self.control.len() >= MAX_CONTROL {
             return false;
@@ -221,7 +221,7 @@ impl Neighbour {
         true
     }
 
-    /// Whether they may be asked for more now.
+    /// Whether they may be asked for another box now.
     pub(super) fn may_ask(&mut self, now: Timestamp) -> bool {
         let ms = now.millis_since(self.filled);
         let more = self.rate.saturating_mul(ms).checked_div(1_000).unwrap_or(0);
@@ -241,7 +241,7 @@ impl Neighbour {
         self.given = (self.given.0.saturating_add(1), self.given.1.saturating_add(bytes));
     }
 
-    /// A box came that nobody asked for; false when it is one too many.
+    /// Counts an unasked box. False when it is one too many.
     pub(super) fn tolerates_unasked(&mut self) -> bool {
         self.unasked = self.unasked.saturating_add(1);
         self.unasked <= MAX_UNASKED

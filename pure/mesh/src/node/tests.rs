@@ -229,7 +229,11 @@ fn who_was_away_brings_and_fetches_and_partitions_heal() {
     }
     let before = w.bytes;
     w.run(120_000);
-    assert!(w.bytes - before < 6_000, "whoever has everything says little: {} B", w.bytes - before);
+    assert!(
+        w.bytes - before < 6_000,
+        "a node that has everything says little: {} B",
+        w.bytes - before
+    );
 }
 
 #[test]
@@ -273,7 +277,7 @@ fn a_guest_gets_what_is_for_them_and_nothing_else() {
     assert!(!w.has(1, &content(1).id()), "asked for by its id, it is not given");
     let ranges = Message::Ranges(Reconciliation::begin(Snapshot::new([].into_iter())).unwrap().1);
     w.at(0, |n, s, _| n.on_message(s, LinkId(link), ranges)).unwrap();
-    assert_eq!(w.closed, ["it was not its turn to reconcile"]);
+    assert_eq!(w.closed, ["only the side that dialled may start to reconcile"]);
 }
 
 //= MESH-003
@@ -318,7 +322,7 @@ fn a_neighbour_that_floods_fills_nothing_and_one_that_lies_is_closed() {
 
     let lies: [(Message, &str); 3] = [
         (Message::Ranges(vec![0x61, 0, 0, 9]), "a step of a reconciliation that cannot be read"),
-        (Message::Answer(vec![0x61]), "an answer to nothing"),
+        (Message::Answer(vec![0x61]), "an answer without a question"),
         (Message::Want(vec![]), ""),
     ];
     for (message, why) in lies {
@@ -344,7 +348,7 @@ fn what_nobody_asked_for_is_not_taken() {
         w.at(0, |node, s, _| node.on_message(s, LinkId(link), message)).unwrap();
     }
     assert_eq!(w.peers[0].node.usage(), Usage::default());
-    assert_eq!(w.closed, ["boxes that nobody asked for"]);
+    assert_eq!(w.closed, ["too many boxes that were not asked for"]);
 }
 
 #[test]

@@ -36,22 +36,8 @@ impl Room {
     /// Hides a talker from all, or shows them again.
     ///
     /// # Errors
-    /// [`Error::NotOwner`], [`Error::NoSuchTalker`].
-    pub fn mute(&mut self, now: Timestamp, name: &str, muted: bool) -> Result<(), Error> {
-        let talker = self.find(name)?;
-        self.mute_talker(now, talker, muted)
-    }
-
-    /// Hides a talker from all, or shows them again.
-    ///
-    /// # Errors
     /// [`Error::NotOwner`]; [`Error::NoSuchTalker`] for a key that is not a talker's of this room.
-    pub fn mute_talker(
-        &mut self,
-        now: Timestamp,
-        talker: TalkerKey,
-        muted: bool,
-    ) -> Result<(), Error> {
+    pub fn mute(&mut self, now: Timestamp, talker: TalkerKey, muted: bool) -> Result<(), Error> {
         if !self.talkers.contains_key(&talker) && !self.muted.contains(&talker) {
             return Err(Error::NoSuchTalker);
         }
@@ -71,26 +57,11 @@ impl Room {
         self.order(now, &[Control::new(now, Order::Notice { text })], None)
     }
 
-    /// New keys for these talkers, by the names shown; every other holder of a link is out.
-    ///
-    /// # Errors
-    /// [`Error::NotOwner`], [`Error::NoSuchTalker`].
-    pub fn rekey<R: CryptoRng>(
-        &mut self,
-        now: Timestamp,
-        names: &[String],
-        rng: &mut R,
-    ) -> Result<(), Error> {
-        let talkers =
-            names.iter().map(|name| self.find(name)).collect::<Result<Vec<_>, Error>>()?;
-        self.rekey_for(now, &talkers, rng)
-    }
-
     /// New keys for these talkers; every other holder of a link is out.
     ///
     /// # Errors
     /// [`Error::NotOwner`]; [`Error::NoSuchTalker`] for a key that is not a talker's of this room.
-    pub fn rekey_for<R: CryptoRng>(
+    pub fn rekey<R: CryptoRng>(
         &mut self,
         now: Timestamp,
         talkers: &[TalkerKey],

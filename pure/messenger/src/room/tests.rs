@@ -341,8 +341,9 @@ fn the_owner_mutes_and_only_the_owner() {
     let (owner, alice, mallory) = (world.join_owner(), world.join("alice"), world.join("mallory"));
     world.say(mallory, "spam");
     let now = world.now;
-    assert!(matches!(world.clients[alice].room.mute(now, "mallory", true), Err(Error::NotOwner)));
-    world.clients[owner].room.mute(now, "mallory", true).unwrap();
+    let key = world.key_of(owner, "mallory");
+    assert!(matches!(world.clients[alice].room.mute(now, key, true), Err(Error::NotOwner)));
+    world.clients[owner].room.mute(now, key, true).unwrap();
     world.settle();
     world.say(mallory, "more spam");
     assert_eq!(world.clients[alice].texts(), pairs(&[("mallory", "spam")]));
@@ -351,8 +352,7 @@ fn the_owner_mutes_and_only_the_owner() {
     assert!(world.clients[late].room.who().iter().any(|p| p.muted));
     world.say(mallory, "still spam");
     assert!(!world.clients[late].texts().iter().any(|(_, t)| t == "still spam"));
-    let key = world.key_of(owner, "mallory");
-    world.clients[owner].room.mute_talker(now, key, false).unwrap();
+    world.clients[owner].room.mute(now, key, false).unwrap();
     world.settle();
     world.say(mallory, "sorry");
     assert!(world.clients[alice].texts().iter().any(|(_, t)| t == "sorry"));
@@ -368,7 +368,7 @@ fn re_keying_takes_along_whom_the_owner_chooses_and_old_links_die() {
     let now = world.now;
     let mut rng = ChaCha20Rng::seed_from_u64(99);
     let key = world.key_of(owner, "alice");
-    world.clients[owner].room.rekey_for(now, &[key], &mut rng).unwrap();
+    world.clients[owner].room.rekey(now, &[key], &mut rng).unwrap();
     world.settle();
     assert!(world.clients[alice].has(|e| *e == RoomEvent::Rekeyed));
     assert!(world.clients[mallory].has(|e| *e == RoomEvent::LockedOut));
@@ -392,7 +392,8 @@ fn an_owner_who_reads_the_own_order_before_it_is_stored_is_not_locked_out() {
     let (owner, alice) = (world.join_owner(), world.join("alice"));
     world.say(alice, "hi");
     let mut rng = ChaCha20Rng::seed_from_u64(99);
-    world.clients[owner].room.rekey(world.now, &["alice".to_owned()], &mut rng).unwrap();
+    let key = world.key_of(owner, "alice");
+    world.clients[owner].room.rekey(world.now, &[key], &mut rng).unwrap();
     let client = &mut world.clients[owner];
     while let Some(output) = client.room.poll() {
         match output {

@@ -15,6 +15,38 @@ fn id(n: usize) -> NodeId {
     NodeId::new([u8::try_from(n).unwrap() + 1; 32])
 }
 
+/// Paths of three relays, without delays, so that only the client's own timing shows.
+fn document(geometry: GeometrySpec, nodes: Vec<NodeDescriptor>, tally: bool) -> NetworkDocument {
+    NetworkDocument {
+        version: VERSION,
+        network: wire::NetworkId::new([0; 32]),
+        epoch: EPOCH,
+        revision: 0,
+        epoch_ms: 60_000,
+        published: T0,
+        valid_until: T0.plus_millis(120_000),
+        geometry,
+        mixing: Mixing {
+            mean_delay_ms: 0,
+            max_delay_ms: 0,
+            low: CoverRates { payload: 250, loops: 50, drops: 50 },
+            normal: CoverRates { payload: 1_000, loops: 200, drops: 200 },
+            default_level: CoverLevel::Off,
+            mix_loops: 500,
+        },
+        paths: PathPolicy {
+            min_relays: 3,
+            max_relays: 3,
+            forward_ppm: 0,
+            layers: 0,
+            distinct_regions: false,
+        },
+        nodes,
+        tally,
+        sealed: false,
+    }
+}
+
 struct World {
     rng: ChaCha20Rng,
     now: Timestamp,
@@ -79,34 +111,7 @@ impl World {
             core.install_key(EPOCH, key, Vec::new());
             cores.push(core);
         }
-        let document = NetworkDocument {
-            version: VERSION,
-            network: wire::NetworkId::new([0; 32]),
-            epoch: EPOCH,
-            revision: 0,
-            epoch_ms: 60_000,
-            published: T0,
-            valid_until: T0.plus_millis(120_000),
-            geometry: spec,
-            mixing: Mixing {
-                mean_delay_ms: 0,
-                max_delay_ms: 0,
-                low: CoverRates { payload: 250, loops: 50, drops: 50 },
-                normal: CoverRates { payload: 1_000, loops: 200, drops: 200 },
-                default_level: CoverLevel::Off,
-                mix_loops: 500,
-            },
-            paths: PathPolicy {
-                min_relays: 3,
-                max_relays: 3,
-                forward_ppm: 0,
-                layers: 0,
-                distinct_regions: false,
-            },
-            nodes,
-            tally,
-            sealed: false,
-        };
+        let document = document(spec, nodes, tally);
         let config = ClientConfig {
             cover: Some(cover),
             entry: EntryPolicy::Random,

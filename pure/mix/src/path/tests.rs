@@ -248,7 +248,7 @@ fn an_entry_is_kept_for_thirty_days_stood_in_for_and_returned_to() {
         let mut later = pins.clone();
         seen.insert(later.choose(start.plus_millis(PIN_MS + n), &relays, &mut rng));
     }
-    assert_eq!(seen.len(), 6, "after thirty days it is drawn anew, uniformly");
+    assert_eq!(seen.len(), 6, "after thirty days a new one is drawn, uniformly");
     assert_eq!(EntryPins::default().choose(start, &[], &mut rng), None);
 }
 

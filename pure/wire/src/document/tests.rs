@@ -1,7 +1,7 @@
 //! Documents are accepted within their ranges only, and older ones can still be read.
 
 use super::*;
-use crate::{NodeId, encode};
+use crate::encode;
 
 fn node(id: u8, role: Role) -> NodeDescriptor {
     NodeDescriptor {
@@ -78,8 +78,9 @@ fn keys_are_found_by_epoch_and_nodes_by_role() {
     let d = sample();
     assert_eq!(d.relays().count(), 1);
     assert_eq!(d.hubs().count(), 1);
-    assert!(d.nodes[0].key_for(100).is_some());
-    assert!(d.nodes[0].key_for(101).is_none());
+    let relay = d.node(&NodeId::new([1; 32])).unwrap();
+    assert!(relay.key_for(100).is_some());
+    assert!(relay.key_for(101).is_none());
     assert_eq!(d.epoch_start(), Timestamp::from_millis(1_000_000));
 }
 
