@@ -6,7 +6,6 @@
 mod arrows;
 mod circles;
 mod crates;
-mod fronts;
 mod msrv;
 mod prose;
 mod rules;
@@ -79,7 +78,6 @@ fn check(graph: &Graph, files: &[File]) -> Vec<Offence> {
         arrows::check(graph, files),
         circles::check(files),
         crates::check(graph, files),
-        fronts::check(files),
         msrv::check(graph, files),
         prose::check(files),
         rules::check(files),

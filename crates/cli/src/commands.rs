@@ -69,6 +69,7 @@ pub const HEADINGS: &[(&str, &[&str])] = &[
     ("Talk", &["send", "talk", "recv", "history", "search", "message", "file"]),
     ("People and groups", &["invite", "accept", "contact", "group", "identity", "lan"]),
     ("Your profile", &["profile"]),
+    ("This program", &["self-check", "completions", "man"]),
     (
         "Run a node",
         &["up", "host", "room", "guests", "node", "primary", "onion-site", "tor", "trace", "bench"],

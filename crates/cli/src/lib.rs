@@ -10,8 +10,8 @@
 //! - `daemon`: the command that serves a profile, and [`daemon_command`] to start it
 //!
 //! # Not in this crate
-//! Whatever answers: the engine, behind [`api::Profiles`]. The full screen and the browser. Commands
-//! of nodes.
+//! Whatever answers: the engine, behind [`api::Profiles`]. The full screen and the browser.
+//! Commands of nodes.
 //!
 //! # Invariants
 //! - A name that a person typed is resolved once, by the engine, where it was typed; from then on

@@ -67,7 +67,7 @@ pub async fn run(
     let reader = Reader { commands, people: known, show_who, asked };
     tokio::spawn(reader.run(BufReader::new(tokio::io::stdin()).lines()));
     screen.welcome();
-    let stop = text::stopped();
+    let stop = settings::stopped();
     tokio::pin!(stop);
     loop {
         tokio::select! {

@@ -108,7 +108,7 @@ async fn receive(
     let end = Instant::now() + patience;
     let mut online = session.status().await?.online;
     let mut quiet = Instant::now() + SILENCE;
-    let interrupted = text::stopped();
+    let interrupted = settings::stopped();
     tokio::pin!(interrupted);
     while !receiving.enough() {
         // A number of messages, or a time, gets all of that time.

@@ -88,7 +88,7 @@ pub(crate) async fn run(
     let done = tokio::select! {
         () = server.serve(BufReader::new(tokio::io::stdin())) => Ok(()),
         () = server.out.closed() => Err(Failure::stdout(std::io::ErrorKind::BrokenPipe.into())),
-        () = text::stopped() => Ok(()),
+        () = settings::stopped() => Ok(()),
     };
     drop(server);
     if let Some(client) = Arc::into_inner(client) {

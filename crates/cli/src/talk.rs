@@ -86,7 +86,7 @@ impl Talk {
 
     async fn go_on(&mut self, session: &mut ProfileSession) -> Result<(), Failure> {
         let mut lines = read_stdin();
-        let interrupted = text::stopped();
+        let interrupted = settings::stopped();
         tokio::pin!(interrupted);
         loop {
             tokio::select! {

@@ -479,13 +479,13 @@ fn own(room: &Room) -> (TalkerId, String) {
 
 fn mute(room: &mut Room, now: Timestamp, talker: TalkerId, muted: bool) -> Result<(), String> {
     let key = key_of(room, talker)?;
-    room.mute_talker(now, key, muted).map_err(|e| e.to_string())
+    room.mute(now, key, muted).map_err(|e| e.to_string())
 }
 
 fn rekey(room: &mut Room, now: Timestamp, talkers: &[TalkerId]) -> Result<(), String> {
     let keys: Vec<TalkerKey> =
         talkers.iter().map(|t| key_of(room, *t)).collect::<Result<_, _>>()?;
-    room.rekey_for(now, &keys, &mut rand::rng()).map_err(|e| e.to_string())
+    room.rekey(now, &keys, &mut rand::rng()).map_err(|e| e.to_string())
 }
 
 fn person(present: room::Present) -> TalkerView {

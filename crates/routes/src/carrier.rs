@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use e2ee::NetworkPlace;
 use jail::StateDir;
-use messenger::call::{Call, CallId};
+use messenger::request::{Call, CallId};
 use mix::directory::{EnrolmentKey, VerifiedDocument};
 use mix::path::EntryPolicy;
 use mix::tally::Receipt;

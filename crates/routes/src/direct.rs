@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use hub::client as box_protocol;
-use messenger::call::{Call, CallId};
+use messenger::request::{Call, CallId};
 use mix::directory::EnrolmentKey;
 use net::{Clock, Dialer, Outbound, OutboundConfig};
 use streams::{BoxClass, BoxId};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hub::client as box_protocol;
-use messenger::call::{Call, CallId};
+use messenger::request::{Call, CallId};
 use mix::client::{ClientConfig, OnionClient, Output, RequestHandle};
 use mix::directory::{EnrolmentKey, VerifiedDocument};
 use mix::path::{EntryPins, EntryPolicy};

@@ -71,10 +71,10 @@ pub enum ExportError {
     #[error("{0}")]
     Refused(#[from] Refusal),
     /// The file exists.
-    #[error("{} exists already", .0.display())]
+    #[error("{} already exists", .0.display())]
     Exists(PathBuf),
     /// The file or stream cannot be written.
-    #[error("the export cannot be written: {0}")]
+    #[error("cannot write the export: {0}")]
     Write(#[from] std::io::Error),
 }
 

@@ -8,7 +8,6 @@
 //! - `export`: a conversation or room as text, lines of JSON, or a page of HTML
 //! - `hint`: what to do about a refusal, in the command line's words
 //! - `terminal`: stdout for data, stderr for notes, colours
-//! - `stop`: the signals that end the process
 //!
 //! # Not in this crate
 //! Commands and their arguments: `cli`. Screens: `tui`. Pages: `web`. Whatever answers a request.
@@ -22,7 +21,6 @@ mod export;
 mod hint;
 mod listed;
 mod message;
-mod stop;
 mod terminal;
 mod typed;
 mod units;
@@ -31,7 +29,6 @@ pub use self::export::{Asked, Entry, ExportError, Format, Pages, Source, one, to
 pub use self::hint::{OrFail, failure, hint};
 pub use self::listed::{LAST, Listed, meant};
 pub use self::message::{dated, dated_line, file, indented, said};
-pub use self::stop::stopped;
 pub use self::terminal::{UNREACHABLE, colours, json, note, out, printable};
 pub use self::typed::{COMMANDS, Typed, parse, read_stdin};
 pub use self::units::{bytes, date_time, duration, timer, timer_seconds};

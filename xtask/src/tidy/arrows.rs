@@ -20,6 +20,29 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("jail", &["wire"]),
     ("routes", &["wire", "streams", "mix", "hub", "mesh", "e2ee", "messenger", "net", "jail"]),
     ("api", &["wire"]),
+    ("openpgp", &["wire", "e2ee"]),
+    ("text", &["wire", "api"]),
+    (
+        "engine",
+        &[
+            "wire",
+            "streams",
+            "mix",
+            "hub",
+            "mesh",
+            "e2ee",
+            "messenger",
+            "net",
+            "routes",
+            "jail",
+            "vault",
+            "api",
+            "openpgp",
+        ],
+    ),
+    ("cli", &["wire", "api", "text", "settings", "openpgp"]),
+    ("tui", &["wire", "api", "text"]),
+    ("web", &["wire", "api", "text"]),
     (
         "settings",
         &["wire", "streams", "hub", "mix", "e2ee", "net", "jail", "vault", "routes", "api"],
@@ -36,7 +59,6 @@ const ARROWS: &[(&str, &[&str])] = &[
             "streams",
             "mix",
             "hub",
-            "mesh",
             "e2ee",
             "messenger",
             "net",
@@ -47,6 +69,12 @@ const ARROWS: &[(&str, &[&str])] = &[
             "settings",
             "nodes",
             "api",
+            "openpgp",
+            "engine",
+            "text",
+            "cli",
+            "tui",
+            "web",
         ],
     ),
     // Development only: nobody has a normal arrow to them.
@@ -57,7 +85,11 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// What no path of normal dependencies may lead to: that a server cannot decrypt is a fact of its
 /// dependency tree.
-const UNREACHABLE: &[(&str, &[&str])] = &[("server", &["e2ee", "messenger"])];
+const UNREACHABLE: &[(&str, &[&str])] = &[
+    ("server", &["e2ee", "messenger"]),
+    ("tui", &["net", "e2ee", "messenger", "vault"]),
+    ("web", &["net", "e2ee", "messenger", "vault"]),
+];
 
 /// What no crate in `pure/` may reach: sockets, runtimes, stores, clocks of the system.
 const IMPURE: &[&str] = &[

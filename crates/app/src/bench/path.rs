@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use messenger::call::{Call, CallId};
+use messenger::request::{Call, CallId};
 use mix::path::EntryPolicy;
 use nodes::up::{Network, UpArgs};
 use routes::{CarrierEvent, OnionCarrier, OnionOptions};

@@ -35,7 +35,7 @@ pub(super) async fn run(
     with(profiles, &options, async |session| {
         let view = session.ask(GetMesh {}).await?;
         let end = if args.stay { None } else { Some(Instant::now() + args.time) };
-        let interrupted = text::stopped();
+        let interrupted = settings::stopped();
         tokio::pin!(interrupted);
         if args.stay {
             note(&format!("carrying for neighbours on {}; Ctrl-C ends it", interfaces(&view)));

@@ -73,7 +73,7 @@ impl Meeting<'_> {
     async fn run(&mut self, session: &mut ProfileSession) -> Result<(), Failure> {
         let end = Instant::now() + self.args.time;
         let mut answers = self.answers();
-        let interrupted = text::stopped();
+        let interrupted = settings::stopped();
         tokio::pin!(interrupted);
         while Instant::now() < end {
             if let Some(person) = self.look(session).await? {

@@ -12,8 +12,8 @@ pub(super) const NO_METHOD: i64 = -32_601;
 /// The params do not fit the method.
 pub(super) const PARAMS: i64 = -32_602;
 
-/// A request's id (none: a notification, which nobody answers), its call, and the answer to come; or
-/// the answer that refuses it.
+/// A request's id (none: a notification, which nobody answers), its call, and the answer to come;
+/// or the answer that refuses it.
 pub(super) fn parse(request: Value) -> Result<(Option<Value>, Call, Pending), Option<Value>> {
     let invalid = |id: Value, text: &str| Some(failed(&id, INVALID, text, None));
     let Value::Object(mut request) = request else {

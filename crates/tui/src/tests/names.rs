@@ -98,11 +98,15 @@ fn a_rename_by_others_is_a_notice_where_one_writes() {
     // It does not count as something that mallory wrote.
     assert_eq!(screen.rung.len(), 0);
     assert_eq!(text.matches("─ new ─").count(), 0, "{text}");
-    // A conversation that was never open says it when it is opened.
+    // A conversation that was never open says it when it is opened, below what was unread before.
+    let unread = message("work", 4, "mallory", "to all four", "received", 0);
+    screen.event(Event::Message { message: unread.clone() });
     renamed(&mut screen, "work", "work", "family");
-    screen.alt(KeyCode::Right);
-    screen.history(&[message("work", 1, "mallory", "hello", "received", 9)]);
-    assert!(screen.shows("* “work” is now called “family”"), "{}", screen.text());
+    screen.alt(KeyCode::Char('a'));
+    screen.history(&[message("work", 1, "mallory", "hello", "received", 9), unread]);
+    let text = screen.text();
+    assert!(text.contains("* “work” is now called “family”"), "{text}");
+    assert_eq!(text.matches("─ new ─").count(), 1, "{text}");
 }
 
 #[test]

@@ -75,7 +75,8 @@ fn in_conversation(app: &mut App, out: &mut Vec<Effect>, action: Action, id: Con
         }),
         Action::Leave => {
             let rows = vec![Row::Text(
-                "The others are told. The history stays here until you delete it.".to_owned(),
+                "The other members are told. The history stays here until you delete it."
+                    .to_owned(),
             )];
             let leave = Press::ask_and_say(Leave { conversation }, "left");
             sure(app, "Leave this conversation?", rows, "leave", leave);

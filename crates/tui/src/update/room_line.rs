@@ -25,21 +25,21 @@ pub(super) enum RoomLine {
 
 /// Every command: drives the help, and a test of the parser.
 pub(super) const COMMANDS: &[(&str, &str)] = &[
-    ("/nick NAME", "take another name"),
+    ("/nick NAME", "change your name"),
     ("/who", "list who talks here"),
     ("/link", "show a link that starts at this hour"),
     ("/export [FILE]", "write what was said to a file"),
     ("/mute NAME, /unmute NAME", "owner: hide or show a talker for everyone"),
     ("/rekey NAME...", "owner: new keys for these talkers; all other links stop working"),
-    ("/route ROUTE", "use onion, tor, tor+onion or direct from now on"),
+    ("/route ROUTE", "switch the route: onion, tor, tor+onion or direct"),
     (
         "/safety on|off",
         "on: through relays only; off: directly to the hub, which sees your address",
     ),
-    ("/circuits", "move to new Tor circuits now"),
+    ("/circuits", "switch to new Tor circuits now"),
     ("/help", "show this list"),
-    ("/quit, /exit, quit, exit", "leave when everything is stored"),
-    ("//text", "send a text that begins with a slash"),
+    ("/quit, /exit, quit, exit", "leave once everything is stored"),
+    ("//text", "send text that starts with a slash"),
 ];
 
 /// Reads one typed line.

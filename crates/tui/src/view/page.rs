@@ -70,16 +70,16 @@ fn lines(paint: &Paint<'_, '_, '_>, page: &Page, cells: usize) -> Vec<Parts> {
     for row in &page.rows {
         match row {
             Row::Text(said) => {
-                all.extend(cells::wrap(said, inner, 0).into_iter().map(|l| pad(l, Role::Text)))
+                all.extend(cells::wrap(said, inner, 0).into_iter().map(|l| pad(l, Role::Text)));
             }
             Row::Dim(said) => {
-                all.extend(cells::wrap(said, inner, 0).into_iter().map(|l| pad(l, Role::Dim)))
+                all.extend(cells::wrap(said, inner, 0).into_iter().map(|l| pad(l, Role::Dim)));
             }
             Row::Head(said) => {
-                all.extend(cells::wrap(said, inner, 0).into_iter().map(|l| pad(l, Role::Accent)))
+                all.extend(cells::wrap(said, inner, 0).into_iter().map(|l| pad(l, Role::Accent)));
             }
             Row::Words(words) => {
-                all.extend(words_in_rows(words, inner).into_iter().map(|l| pad(l, Role::Strong)))
+                all.extend(words_in_rows(words, inner).into_iter().map(|l| pad(l, Role::Strong)));
             }
             Row::Link(link) => all.extend(
                 cells::chop(link, cells).into_iter().map(|l| vec![(l, style(Role::Strong))]),
