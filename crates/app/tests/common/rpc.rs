@@ -1,4 +1,4 @@
-//! A profile driven over `hushwing rpc`, as a script drives it.
+//! A profile driven over `hushwing profile rpc`, as a script drives it.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -22,6 +22,7 @@ impl Rpc {
     pub fn create(base: &Path, profile: &str) -> Self {
         let mut init = hushwing();
         init.env("HUSHWING_HOME", base).args([
+            "profile",
             "init",
             "--profile",
             profile,
@@ -82,6 +83,12 @@ impl Rpc {
         answer["result"].clone()
     }
 
+    /// The id of the contact or group with this name.
+    pub fn conversation(&mut self, name: &str) -> String {
+        let found = self.ask("resolve", json!({ "name": name, "scope": "conversation" }));
+        found["target"]["conversation"].as_str().expect("an id").to_owned()
+    }
+
     /// Waits for an event of this process, come already or still to come.
     pub fn wait_event(&self, done: impl Fn(&Value) -> bool) -> Value {
         let event = |line: &String| {
@@ -99,7 +106,7 @@ impl Rpc {
         })
     }
 
-    /// Waits until the history of a conversation satisfies `done`, and gives it.
+    /// Waits until the history of the conversation with this id satisfies `done`, and gives it.
     pub fn wait_history(
         &mut self,
         with: &str,
@@ -113,10 +120,8 @@ impl Rpc {
             let mut after = 0;
             loop {
                 let params = json!({ "conversation": with, "after": after, "limit": 1000 });
-                let page = self.ask("history_after", params)["messages"]
-                    .as_array()
-                    .cloned()
-                    .unwrap_or_default();
+                let page = self.ask("history_after", params);
+                let page = page.as_array().cloned().expect("messages");
                 let Some(last) = page.last() else { break };
                 after = last["number"].as_i64().expect("a number");
                 all.extend(page);
@@ -147,6 +152,6 @@ impl Rpc {
 
 fn spawn(base: &Path, profile: &str) -> Process {
     let mut command = hushwing();
-    command.env("HUSHWING_HOME", base).args(["rpc", "--profile", profile]);
+    command.env("HUSHWING_HOME", base).args(["profile", "rpc", "--profile", profile]);
     Process::spawn(profile, command, Lines::default())
 }

@@ -97,7 +97,7 @@ impl Settings {
         let (delay, epoch) = (self.mean_delay.to_string(), self.epoch.to_string());
         let directory = role(
             "directory",
-            &["directory", "--epoch", &epoch, "--hops", &hops, "--mean-delay", &delay],
+            &["node", "directory", "--epoch", &epoch, "--hops", &hops, "--mean-delay", &delay],
             "",
         );
         let network = dir.path().join("directory/network").display().to_string();
@@ -107,14 +107,14 @@ impl Settings {
             .map(|n| {
                 role(
                     &format!("relay-{n}"),
-                    &[&["relay"], &admission[..]].concat(),
+                    &[&["node", "relay"], &admission[..]].concat(),
                     "rate = 10000\n",
                 )
             })
             .collect();
         let hub = role(
             "hub",
-            &[&["hub"], &admission[..]].concat(),
+            &[&["node", "hub"], &admission[..]].concat(),
             &format!("rate = 10000\n{}", self.hub),
         );
         World { settings: self, dir, directory, relays, hub, link: OnceCell::new() }

@@ -28,7 +28,7 @@ impl Person {
     /// Makes a profile; with a network if there is one.
     pub fn new(home: &Path, name: &'static str, network: Option<&World>) -> Self {
         let person = Person { name, home: home.to_owned(), passphrase: None, namespace: None };
-        let mut args = vec!["init", "--no-passphrase", "--name", name];
+        let mut args = vec!["profile", "init", "--no-passphrase", "--name", name];
         if let Some(world) = network {
             args.extend(["--network", world.link()]);
         }

@@ -5,9 +5,11 @@ use serde_json::{Value, json};
 use super::Person;
 use crate::common::{Process, SOON};
 
-/// A running `hushwing rpc`.
+/// A running `hushwing profile rpc`.
 pub struct Rpc {
     pub process: Process,
+    /// Names that were resolved so far.
+    resolved: u64,
 }
 
 impl Rpc {
@@ -16,7 +18,8 @@ impl Rpc {
     }
 
     pub fn start_with(person: &Person, more: &[&str]) -> Self {
-        Rpc { process: person.start(&[&["rpc"], more].concat()) }
+        let process = person.start(&[&["profile", "rpc"], more].concat());
+        Rpc { process, resolved: 0 }
     }
 
     pub fn write(&mut self, line: &str) {
@@ -40,6 +43,33 @@ impl Rpc {
 
     pub fn answer(&self, id: u64) -> Value {
         self.wait(&format!("answer {id}"), |v| v["id"] == id)
+    }
+
+    /// Resolves a name as a person typed it; the whole answer.
+    pub fn resolve(&mut self, name: &str) -> Value {
+        self.resolved += 1;
+        // An id that no other request of a test has.
+        let id = json!(format!("resolve {}", self.resolved));
+        let params = json!({ "name": name });
+        let request = json!({ "jsonrpc": "2.0", "id": id, "method": "resolve", "params": params });
+        self.write(&request.to_string());
+        self.wait(&format!("answer to {request}"), |v| v["id"] == id)
+    }
+
+    /// The id of the contact or group with this name.
+    pub fn conversation(&mut self, name: &str) -> Value {
+        let found = self.resolve(name);
+        let id = found["result"]["target"]["conversation"].clone();
+        assert!(id.is_string(), "{name}: {found}");
+        id
+    }
+
+    /// The id of the open room with this name.
+    pub fn room(&mut self, name: &str) -> Value {
+        let found = self.resolve(name);
+        let id = found["result"]["target"]["room"].clone();
+        assert!(id.is_string(), "{name}: {found}");
+        id
     }
 
     pub fn event(&self, name: &str, is: impl Fn(&Value) -> bool) -> Value {
