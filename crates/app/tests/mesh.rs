@@ -39,10 +39,10 @@ fn two() -> (Lab, tempfile::TempDir, [Person; 2]) {
     (lab, home, both.unwrap_or_else(|_| unreachable!("as many people as names")))
 }
 
-/// One shows themselves and opens, the other knocks.
+/// One becomes visible and accepts, the other knocks.
 fn meet(one: &Person, other: &Person) {
-    let showing = one.start(&["nearby", "--show", "--open", other.name, "--for", "60s"]);
-    let met = other.ok(&["nearby", "--knock", one.name, "--for", "60s"]);
+    let showing = one.start(&["lan", "nearby", "--show", "--open", other.name, "--for", "60s"]);
+    let met = other.ok(&["lan", "nearby", "--knock", one.name, "--for", "60s"]);
     assert!(met.lines().any(|l| l == one.name), "{met}");
     let mut showing = showing;
     assert_eq!(showing.wait(SOON).code(), Some(0), "{:?}", showing.stderr.all());
@@ -108,11 +108,11 @@ fn is_silent(rpc: &Rpc) -> bool {
 }
 
 fn near(rpc: &Rpc, name: &str) {
-    rpc.event("neighbour", |e| e["conversation"] == name && e["here"] == true);
+    rpc.event("neighbour", |e| e["label"] == name && e["here"] == true);
 }
 
-fn say(rpc: &mut Rpc, id: u64, to: &str, text: &str) {
-    rpc.ask(id, "send", &json!({ "to": to, "text": text }));
+fn say(rpc: &mut Rpc, id: u64, to: &Value, text: &str) {
+    rpc.ask(id, "send", &json!({ "conversation": to, "text": text }));
 }
 
 /// Two meet on a LAN without any route, talk, and nobody who listens learns who they are.
@@ -124,25 +124,27 @@ fn two_meet_without_any_route_and_talk() {
     let (lab, _home, [ann, ben]) = two();
     let (ann, ben) = (&ann, &ben);
     meet(ann, ben);
-    assert_eq!(ann.ok(&["verify", "ben"]), ben.ok(&["verify", "ann"]), "both see the same words");
-    assert!(ann.ok(&["contacts"]).starts_with("ben  lan"));
+    assert_eq!(ann.ok(&["contact", "verify", "ben"]), ben.ok(&["contact", "verify", "ann"]), "both see the same words");
+    let contacts = ann.json(&["contact", "list", "--json"]);
+    assert_eq!((&contacts[0]["label"], &contacts[0]["allowed_routes"]), (&json!("ben"), &json!("lan")));
 
     let capture = lab.node(0).capture();
     let (mut a, mut b) = (lan(ann), lan(ben));
     near(&a, "ben");
     near(&b, "ann");
+    let (to_ben, to_ann) = (a.conversation("ben"), b.conversation("ann"));
     let mut slowest = Duration::ZERO;
     for n in 0..20 {
         let since = Instant::now();
-        say(&mut a, n, "ben", &format!("marker-of-ann {n}"));
+        say(&mut a, n, &to_ben, &format!("marker-of-ann {n}"));
         b.event("message", |e| e["message"]["text"] == format!("marker-of-ann {n}"));
         slowest = slowest.max(since.elapsed());
     }
     assert!(slowest < Duration::from_secs(1), "{slowest:?}");
     let since = Instant::now();
     for n in 0..500 {
-        say(&mut a, 1_000 + n, "ben", &format!("from ann {n}"));
-        say(&mut b, 1_000 + n, "ann", &format!("from ben {n}"));
+        say(&mut a, 1_000 + n, &to_ben, &format!("from ann {n}"));
+        say(&mut b, 1_000 + n, &to_ann, &format!("from ben {n}"));
     }
     all_shown(&b, (0..500).map(|n| format!("from ann {n}")), LONG);
     all_shown(&a, (0..500).map(|n| format!("from ben {n}")), LONG);
@@ -190,19 +192,20 @@ fn along_a_line_a_message_travels_its_hops_and_no_further() {
         near(&running[i], names[i + 1]);
         near(&running[i + 1], names[i]);
     }
-    say(&mut running[0], 1, "finn", "too far");
-    say(&mut running[0], 2, "eva", "four hops");
+    let (finn, eva) = (running[0].conversation("finn"), running[0].conversation("eva"));
+    say(&mut running[0], 1, &finn, "too far");
+    say(&mut running[0], 2, &eva, "four hops");
     all_shown(&running[4], std::iter::once("four hops".to_owned()), LONG);
-    running[0].event("state", |e| e["conversation"] == "eva" && e["state"] == "delivered");
+    running[0].event("state", |e| e["conversation"] == eva && e["state"] == "delivered");
     // What went first and further has had all the time that the other had.
     assert!(is_silent(&running[5]));
     running[5].ask(9, "mesh", &json!({}));
-    assert_eq!(running[5].answer(9)["result"]["neighbours"][0]["name"], "eva");
+    assert_eq!(running[5].answer(9)["result"]["neighbours"][0]["label"], "eva");
     running.into_iter().for_each(|r| drop(r.end()));
 }
 
-/// Whoever is cut off and comes back brings what was said and fetches what was missed, through loss
-/// and delay.
+/// Somebody who was cut off and comes back brings what they said and fetches what they missed,
+/// through loss and delay.
 #[test]
 fn who_was_away_brings_and_fetches_over_a_bad_wifi() {
     if !can() {
@@ -226,9 +229,10 @@ fn who_was_away_brings_and_fetches_over_a_bad_wifi() {
         }
     }
     lab.cut(2);
+    let (to_cem, to_ann) = (a.conversation("cem"), c.conversation("ann"));
     for n in 0..100 {
-        say(&mut a, n, "cem", &format!("while you were away {n}"));
-        say(&mut c, n, "ann", &format!("while I was away {n}"));
+        say(&mut a, n, &to_cem, &format!("while you were away {n}"));
+        say(&mut c, n, &to_ann, &format!("while I was away {n}"));
     }
     // Ben has all that Ann said: now Ann goes, and Cem comes back.
     let end = Instant::now() + LONG;
@@ -239,7 +243,7 @@ fn who_was_away_brings_and_fetches_over_a_bad_wifi() {
         let given = a.answer(id)["result"]["neighbours"].clone();
         let given = given
             .as_array()
-            .and_then(|n| n.iter().find(|n| n["name"] == "ben"))
+            .and_then(|n| n.iter().find(|n| n["label"] == "ben"))
             .map(|n| n["given"]["boxes"].clone());
         if given.and_then(|g| g.as_u64()).unwrap_or(0) >= 100 {
             break;
@@ -274,20 +278,20 @@ fn messages_travel_on_a_stick() {
     let stick = home.path().join("stick");
     let stick = stick.to_str().expect("UTF-8");
     ann.ok(&["send", "ben", "on a stick", "--queue"]);
-    ann.ok(&["bundle", "out", stick, "--for", "ben"]);
-    ann.fails(&["bundle", "out", stick], 3, "cannot be written");
-    let read = ben.ok(&["bundle", "in", stick]);
+    ann.ok(&["lan", "bundle", "out", stick, "--for", "ben"]);
+    ann.fails(&["lan", "bundle", "out", stick], 3, "cannot be written");
+    let read = ben.ok(&["lan", "bundle", "in", stick]);
     assert!(read.contains("on a stick"), "{read}");
-    assert!(!ben.ok(&["bundle", "in", stick]).contains("on a stick"), "once");
+    assert!(!ben.ok(&["lan", "bundle", "in", stick]).contains("on a stick"), "once");
     let back = format!("{stick}-back");
-    ben.ok(&["bundle", "out", &back]);
-    ann.ok(&["bundle", "in", &back]);
+    ben.ok(&["lan", "bundle", "out", &back]);
+    ann.ok(&["lan", "bundle", "in", &back]);
     let said = ann.json(&["history", "ben", "--json"]);
     assert_eq!(said.last().expect("a message")["state"], "delivered");
     let mut half = std::fs::read(&back).expect("a bundle");
     half.truncate(half.len() - 10);
     std::fs::write(&back, half).expect("written");
-    ann.fails(&["bundle", "in", &back], 3, "ends in the middle");
+    ann.fails(&["lan", "bundle", "in", &back], 3, "ends in the middle");
 }
 
 /// The same conversation by the hub and by the LAN: each message is shown once; what only the LAN
@@ -300,15 +304,16 @@ fn mesh_and_hub_at_once_show_everything_once() {
     let ben = Person::new(home.path(), "ben", None);
     ann.befriend(&ben);
     for person in [&ann, &ben] {
-        person.ok(&["config", "set", "lan", "on"]);
-        person.ok(&["config", "set", "lan_interfaces", "lo"]);
+        person.ok(&["profile", "config", "set", "lan", "on"]);
+        person.ok(&["profile", "config", "set", "lan_interfaces", "lo"]);
     }
     let (mut a, mut b) = (Rpc::start(&ann), Rpc::start(&ben));
     near(&a, "ben");
     near(&b, "ann");
+    let (to_ben, to_ann) = (a.conversation("ben"), b.conversation("ann"));
     for n in 0..200 {
-        say(&mut a, n, "ben", &format!("both ways {n}"));
-        say(&mut b, n, "ann", &format!("and back {n}"));
+        say(&mut a, n, &to_ben, &format!("both ways {n}"));
+        say(&mut b, n, &to_ann, &format!("and back {n}"));
     }
     all_shown(&b, (0..200).map(|n| format!("both ways {n}")), LONG);
     all_shown(&a, (0..200).map(|n| format!("and back {n}")), LONG);
@@ -330,26 +335,26 @@ fn a_reader_brings_to_the_hub_what_its_author_cannot() {
     // Ann founds a group and lets both in.
     let (mut a, mut b, mut c) = (Rpc::start(&ann), Rpc::start(&ben), Rpc::start(&cem));
     a.ask(1, "create_group", &json!({ "title": "table" }));
-    a.answer(1);
+    let table = a.answer(1)["result"]["conversation"].clone();
     for (n, (rpc, name)) in [(&mut b, "ben"), (&mut c, "cem")].into_iter().enumerate() {
-        a.ask(10 + n as u64, "invite_to_group", &json!({ "group": "table", "contact": name }));
-        let token =
-            rpc.event("group_invite", |e| e["invite"]["title"] == "table")["invite"]["token"]
-                .clone();
-        rpc.ask(1, "answer_group_invite", &json!({ "token": token, "accept": true }));
-        rpc.event("opened", |e| e["conversation"] == "table");
+        let contact = a.conversation(name);
+        a.ask(10 + n as u64, "invite_to_group", &json!({ "group": table, "contact": contact }));
+        let invited = rpc.event("group_invite", |e| e["invite"]["title"] == "table");
+        let invite = &invited["invite"]["id"];
+        rpc.ask(1, "answer_group_invite", &json!({ "invite": invite, "accept": true }));
+        rpc.event("opened", |e| e["label"] == "table");
     }
     b.event("conversation", |e| e["text"].as_str().is_some_and(|t| t.contains("added cem")));
     [a, b, c].into_iter().for_each(|r| drop(r.end()));
     for person in [&ann, &ben] {
-        person.ok(&["config", "set", "lan_interfaces", "lo"]);
+        person.ok(&["profile", "config", "set", "lan_interfaces", "lo"]);
     }
     // Ann has no way to the hub, Cem none to the LAN.
     let mut a = lan(&ann);
     let b = Rpc::start_with(&ben, &["--lan", "on"]);
     let c = Rpc::start(&cem);
     near(&a, "ben");
-    say(&mut a, 1, "table", "from the cellar");
+    say(&mut a, 1, &table, "from the cellar");
     b.event("message", |e| e["message"]["text"] == "from the cellar");
     c.event("message", |e| e["message"]["text"] == "from the cellar");
     all_shown(&c, std::iter::once("from the cellar".to_owned()), SOON);
@@ -371,7 +376,8 @@ fn a_file_goes_over_the_lan_and_survives_a_kill() {
     std::fs::write(&file, &bytes).expect("written");
     let (mut a, mut b) = (lan(ann), lan(ben));
     near(&a, "ben");
-    a.ask(1, "send_file", &json!({ "to": "ben", "path": file }));
+    let to_ben = a.conversation("ben");
+    a.ask(1, "send_file", &json!({ "conversation": to_ben, "path": file }));
     let offered = b.event("file", |e| e["file"]["state"] == "offered");
     b.ask(1, "accept_file", &json!({ "transfer": offered["file"]["transfer"] }));
     b.event("file", |e| {

@@ -1,4 +1,4 @@
-//! `hushwing rpc`, and the bot that is made with it.
+//! `hushwing profile rpc`, and the bot that is made with it.
 
 mod common;
 mod person;
@@ -17,13 +17,13 @@ fn root() -> &'static Path {
 
 #[test]
 fn the_documented_schema_is_the_programs() {
-    let printed = run(["rpc", "--schema"]);
+    let printed = run(["profile", "rpc", "--schema"]);
     assert_eq!((printed.code, printed.stderr.as_str()), (0, ""));
     let documented =
         std::fs::read_to_string(root().join("docs/rpc.schema.json")).expect("docs/rpc.schema.json");
     assert!(
         printed.stdout == documented,
-        "docs/rpc.schema.json is out of date: hushwing rpc --schema > docs/rpc.schema.json"
+        "docs/rpc.schema.json is out of date: hushwing profile rpc --schema > docs/rpc.schema.json"
     );
 }
 
@@ -40,10 +40,13 @@ fn a_conversation_by_rpc() {
     b.ask(1, "accept", &json!({ "link": link }));
     b.ask(2, "status", &json!({}));
     assert_eq!(b.answer(2)["result"]["profile"], "bob");
-    assert_eq!(b.answer(1)["result"], json!({ "type": "contact", "name": "alice" }));
-    a.event("invite_used", |e| e["conversation"] == "bob");
+    let alices = b.answer(1)["result"].clone();
+    let used = a.event("invite_used", |e| e["label"] == "bob");
+    let (to_alice, to_bob) = (&alices["conversation"], &used["conversation"]);
+    assert_eq!(alices, json!({ "conversation": b.conversation("alice"), "label": "alice" }));
+    assert_eq!(*to_bob, a.conversation("bob"));
     for n in 10..20 {
-        a.ask(n, "send", &json!({ "to": "bob", "text": format!("number {n}") }));
+        a.ask(n, "send", &json!({ "conversation": to_bob, "text": format!("number {n}") }));
     }
     for n in 10..20 {
         b.event("message", |e| {
@@ -51,36 +54,54 @@ fn a_conversation_by_rpc() {
         });
     }
     // In the order of the lines.
-    b.ask(3, "history", &json!({ "conversation": "alice" }));
+    b.ask(3, "history", &json!({ "conversation": to_alice }));
     let history = b.answer(3);
-    let all = history["result"]["messages"].as_array().expect("messages").iter();
+    let all = history["result"].as_array().expect("messages").iter();
     let texts: Vec<_> =
         all.filter(|m| m["kind"] == "text").filter_map(|m| m["text"].as_str()).collect();
     assert_eq!(texts, (10..20).map(|n| format!("number {n}")).collect::<Vec<_>>());
     // A batch, a notification in it, and all that can be wrong.
+    let nobody = "0".repeat(32);
     b.write(
         &json!([
             { "jsonrpc": "2.0", "id": 30, "method": "status" },
-            { "jsonrpc": "2.0", "method": "send", "params": { "to": "alice", "text": "last words" } },
-            { "jsonrpc": "2.0", "id": 31, "method": "send", "params": { "to": "nobody", "text": "x" } },
+            {
+                "jsonrpc": "2.0",
+                "method": "send",
+                "params": { "conversation": to_alice, "text": "last words" },
+            },
+            {
+                "jsonrpc": "2.0",
+                "id": 31,
+                "method": "send",
+                "params": { "conversation": nobody, "text": "x" },
+            },
         ])
         .to_string(),
     );
     let batch = b.wait("batch", Value::is_array);
     assert_eq!(batch.as_array().map(Vec::len), Some(2));
-    assert_eq!(batch[1]["error"]["code"], 1);
-    assert_eq!(batch[1]["error"]["data"]["kind"], "local_config");
-    assert!(batch[1]["error"]["data"]["hint"].is_string());
+    let error = &batch[1]["error"];
+    assert_eq!((&error["code"], &error["data"]["kind"]), (&json!(1), &json!("local_config")));
+    assert_eq!(
+        (&error["data"]["reason"], &error["data"]["what"]),
+        (&json!("no_such"), &json!("conversation"))
+    );
+    assert_eq!(error["message"], error["data"]["text"]);
     b.write("no JSON");
     b.wait("parse error", |v| v["error"]["code"] == -32_700);
     b.ask(40, "fly", &json!({}));
     assert_eq!(b.answer(40)["error"]["code"], -32_601);
-    b.ask(41, "send", &json!({ "to": "alice" }));
+    b.ask(41, "send", &json!({ "conversation": to_alice }));
     assert_eq!(b.answer(41)["error"]["code"], -32_602);
+    // A name never stands for a conversation.
+    b.ask(42, "send", &json!({ "conversation": "alice", "text": "x" }));
+    assert_eq!(b.answer(42)["error"]["code"], -32_602);
+    assert_eq!(b.resolve("zoe")["error"]["data"]["reason"], "no_such");
     b.write(&format!("\"{}\"", "x".repeat(1 << 20)));
     b.wait("long line", |v| v["error"]["code"] == -32_600);
     // The end of input sends what is queued.
-    b.ask(50, "send", &json!({ "to": "alice", "text": "bye" }));
+    b.ask(50, "send", &json!({ "conversation": to_alice, "text": "bye" }));
     let said = b.end();
     assert!(said.iter().any(|l| l.contains("\"id\":50") && l.contains("result")), "{said:?}");
     a.event("message", |e| e["message"]["text"] == "last words");

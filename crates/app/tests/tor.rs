@@ -1,4 +1,4 @@
-//! Conversations carried over Tor: hosted rooms, hidden hubs and relays, floors. A private Tor
+//! Conversations carried over Tor: hosted rooms, hidden hubs and relays, allowed routes. A private Tor
 //! network, real processes.
 
 mod common;
@@ -112,12 +112,12 @@ fn contacts_talk_over_a_hosted_hub() {
     assert_eq!(accepted.code, 0, "{accepted:?}");
     let mut inviting = inviting;
     assert_eq!(inviting.wait(LONG).code(), Some(0), "{:?}", inviting.stderr.all());
-    assert_eq!(alice.ok(&["verify", "bob"]), bob.ok(&["verify", "alice"]));
+    assert_eq!(alice.ok(&["contact", "verify", "bob"]), bob.ok(&["contact", "verify", "alice"]));
     alice.send("bob", "over six relays");
     assert_eq!(bob.recv(1), ["alice: over six relays"]);
     // A conversation that may use Tor alone goes on; one that may use only the relays waits, and
     // says why.
-    alice.ok(&["floor", "bob", "tor"]);
+    alice.ok(&["contact", "routes", "bob", "tor"]);
     let sent = alice.send("bob", "by tor alone");
     assert_eq!(bob.recv(1), ["alice: by tor alone"]);
     let _ = sent;
@@ -237,7 +237,7 @@ fn hidden_relays_and_a_hidden_hub() {
     let start = |name: &str, role: &str, more: &[&str]| {
         let mut command = hushwing();
         command
-            .args([role, "-v", "--tor-only", "--tor-settings", &arti, "--dir", &at(name)])
+            .args(["node", role, "-v", "--tor-only", "--tor-settings", &arti, "--dir", &at(name)])
             .args(more);
         Process::spawn(name, command, Lines::default())
     };
@@ -275,7 +275,7 @@ fn hidden_relays_and_a_hidden_hub() {
     bob.leave();
 }
 
-/// Only whoever was admitted finds a restricted hub.
+/// Only holders of an admitted key find a restricted hub.
 #[test]
 fn a_restricted_host_is_found_with_a_key_only() {
     let Some(network) = tornet::shared() else { return };
@@ -396,10 +396,10 @@ fn a_folder_is_an_onion_site() {
     serving.stop();
 }
 
-/// A profile's web face as an onion service: holders of its key find it, and the passphrase opens
-/// it.
+/// The browser's front end of a profile as an onion service: holders of its key find it, and the
+/// passphrase opens it.
 #[test]
-fn a_web_face_is_found_with_its_key_and_opened_by_its_passphrase() {
+fn a_web_front_end_is_found_with_its_key_and_opened_by_its_passphrase() {
     let Some(network) = tornet::shared() else { return };
     let dir = tempfile::tempdir().expect("a directory");
     let arti = settings(&network, dir.path(), "arti");
