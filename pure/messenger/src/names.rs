@@ -9,7 +9,8 @@
 //! yesterday means another today. [`resolve`] holds against it by this argument:
 //!
 //! - A conversation *claims* a text when the text looks like its own name, its given name, or a
-//!   given name that it had before. Others can add claims. Only the user can take one away.
+//!   given name that it had before, or its tag. Others can add claims. Only the user can take one
+//!   away.
 //! - A text resolves by looks to a conversation only if no other claims it. So once it has meant
 //!   X, it never means Y: X still claims it.
 //! - The list of former names is bounded. Once it is full the given name can no longer be followed
@@ -118,7 +119,8 @@ impl<K> Named<K> {
         self.own.as_deref().unwrap_or_else(|| shown(&self.given))
     }
 
-    /// All that this conversation claims, as skeletons.
+    /// All that this conversation claims, as skeletons. Its tag is one of these: people type the
+    /// short ids that they are shown, and nobody else may take such a text as a title.
     fn claims(&self) -> BTreeMap<String, Claim> {
         let trusted = self.own.is_none() && self.formerly.len() < MAX_FORMER;
         let mut all: BTreeMap<String, Claim> =
@@ -128,6 +130,7 @@ impl<K> Named<K> {
         if let Some(own) = &self.own {
             all.insert(skeleton(own), Claim::Present);
         }
+        all.insert(skeleton(&self.tag), Claim::Present);
         all
     }
 }
@@ -189,7 +192,7 @@ impl<'a, K: Ord + Copy> Index<'a, K> {
     fn by_tag(&self, holders: &[usize], mut base: &str, tag: &str) -> Found<K> {
         let [n] = holders else { return Found::Many(self.keys(holders.iter().copied())) };
         loop {
-            if self.claims.get(base).is_some_and(|c| c.contains_key(n)) {
+            if base.is_empty() || self.claims.get(base).is_some_and(|c| c.contains_key(n)) {
                 let mut key = self.keys(std::iter::once(*n)).into_iter();
                 return key.next().map_or(Found::None, Found::One);
             }

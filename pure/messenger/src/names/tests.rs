@@ -87,6 +87,22 @@ fn a_name_that_ends_in_the_tag_of_another_fools_nobody() {
     assert_eq!(resolve(&all, "friends~a1"), Found::None);
 }
 
+//= NAME-006
+//= NAME-007
+#[test]
+fn a_tag_alone_means_its_holder_unless_something_else_is_called_so() {
+    let all = [named(1, None, "family"), named(2, Some("office"), "work")];
+    for (typed, key) in [("a1", 1), ("A1", 1), ("~a1", 1), ("a2", 2), ("~A2", 2)] {
+        assert_eq!(resolve(&all, typed), Found::One(key), "{typed}");
+    }
+    // A conversation with that title is shown with a tag, and the text alone is refused.
+    let all = [named(1, None, "family"), named(2, None, "work").renamed("A1")];
+    assert_eq!(shown(&all), ["family", "A1~a2"]);
+    assert_eq!(resolve(&all, "a1"), Found::Many(vec![1, 2]));
+    assert_eq!(resolve(&all, "family~a1"), Found::One(1));
+    assert_eq!(resolve(&all, "A1~a2"), Found::One(2));
+}
+
 //= NAME-007
 //= NAME-008
 #[test]
@@ -159,6 +175,8 @@ fn name() -> impl Strategy<Value = String> {
         Just("~"),
         Just("l"),
         Just("I"),
+        Just("a1"),
+        Just("A2"),
     ];
     let tail = prop_oneof![
         4 => Just(""),
