@@ -12,11 +12,7 @@ use serde_json::json;
 
 fn start(person: &Person) -> Process {
     let daemon = person.start(&["profile", "daemon"]);
-    assert!(
-        daemon.stderr.wait_line(0, "ready: ", SOON).is_some(),
-        "{:?}",
-        daemon.stderr.all()
-    );
+    assert!(daemon.stderr.wait_line(0, "ready: ", SOON).is_some(), "{:?}", daemon.stderr.all());
     daemon
 }
 
@@ -236,7 +232,8 @@ fn a_front_end_that_stays_starts_the_daemon_and_takes_it_along() {
         front_end.stdout.wait_for(SOON, |lines| lines.first().cloned()).expect("a link")
     };
     // Two at once: one of them starts it, and both are there.
-    let (mut first, mut other) = (front_end(Some("correct horse")), front_end(Some("correct horse")));
+    let (mut first, mut other) =
+        (front_end(Some("correct horse")), front_end(Some("correct horse")));
     link(&first);
     link(&other);
     other.signal("TERM");
@@ -261,8 +258,9 @@ fn a_daemon_on_demand_stays_while_the_settings_say_so() {
     let alice = Person::new(home.path(), "alice", None);
     alice.ok(&["profile", "config", "set", "stay", "true"]);
     let mut front_end = alice.start(&["web", "--no-open", "--listen", "127.0.0.1:0"]);
-    let said =
-        front_end.stderr.wait_for(SOON, |lines| lines.iter().find(|l| l.starts_with("press Ctrl-C")).cloned());
+    let said = front_end
+        .stderr
+        .wait_for(SOON, |lines| lines.iter().find(|l| l.starts_with("press Ctrl-C")).cloned());
     assert!(said.as_ref().is_some_and(|l| l.contains("keeps running")), "{said:?}");
     front_end.signal("TERM");
     assert_eq!(front_end.wait(SOON).code(), Some(0));

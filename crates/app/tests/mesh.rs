@@ -124,9 +124,16 @@ fn two_meet_without_any_route_and_talk() {
     let (lab, _home, [ann, ben]) = two();
     let (ann, ben) = (&ann, &ben);
     meet(ann, ben);
-    assert_eq!(ann.ok(&["contact", "verify", "ben"]), ben.ok(&["contact", "verify", "ann"]), "both see the same words");
+    assert_eq!(
+        ann.ok(&["contact", "verify", "ben"]),
+        ben.ok(&["contact", "verify", "ann"]),
+        "both see the same words"
+    );
     let contacts = ann.json(&["contact", "list", "--json"]);
-    assert_eq!((&contacts[0]["label"], &contacts[0]["allowed_routes"]), (&json!("ben"), &json!("lan")));
+    assert_eq!(
+        (&contacts[0]["label"], &contacts[0]["allowed_routes"]),
+        (&json!("ben"), &json!("lan"))
+    );
 
     let capture = lab.node(0).capture();
     let (mut a, mut b) = (lan(ann), lan(ben));

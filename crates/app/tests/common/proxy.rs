@@ -10,7 +10,7 @@ use std::time::Duration;
 pub struct Recorded {
     /// Whose proxy.
     pub to: String,
-    /// From whoever connected.
+    /// From the client.
     pub sent: Vec<u8>,
     /// From the node.
     pub received: Vec<u8>,
