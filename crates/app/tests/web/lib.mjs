@@ -115,7 +115,10 @@ export async function accessible(page, what) {
 
 /** A page that has to be scrolled sideways is broken. */
 export async function fits(page, what) {
-  const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  const over = await page.evaluate(() => {
+    const parts = [document.documentElement, ...document.querySelectorAll("main, #aside, .side")];
+    return Math.max(...parts.map((part) => part.scrollWidth - part.clientWidth));
+  });
   check(over <= 0, `${what} fits the window (${over} px too wide)`);
 }
 
