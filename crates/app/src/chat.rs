@@ -17,26 +17,26 @@ use crate::fail::OrFail as _;
 /// Reads a room link.
 ///
 /// # Errors
-/// When it is none.
+/// The text is not a room link.
 pub fn parse_link(text: &str) -> Result<JoinAs, Failure> {
     JoinAs::parse(text).map_err(|e| no_room_link(&e))
 }
 
-/// The link, wherever it stands.
+/// The link, from the arguments or from a file.
 fn link(args: &ChatArgs) -> Result<Option<String>, Failure> {
     let Some(file) = &args.link_file else { return Ok(args.link.clone()) };
     let read = std::fs::read_to_string(file).map_err(|e| {
         Failure::new(
             ErrorKind::LocalConfig,
             format!("cannot read {}: {e}", file.display()),
-            "name a file that holds the link",
+            "give a file that contains the link",
         )
     });
     read.map(Some)
 }
 
 fn full_screen(args: &ChatArgs) -> bool {
-    // Settings of one room's session have no place on a screen of many conversations.
+    // The full screen shows many conversations: settings for one room's session need line mode.
     let (tor, shaping) = (&args.tor, &args.shaping);
     let of_tor = tor.tor_engine.is_some()
         || tor.tor_settings.is_some()
@@ -58,7 +58,7 @@ fn start(link: &str, args: &ChatArgs) -> Result<Start, Failure> {
     if link.starts_with("hushwing:invite#") {
         return Ok(Start::Invite(link));
     }
-    // Wrong links and names are told before the screen is taken.
+    // Errors in links and names are reported before the full screen opens.
     parse_link(&link)?;
     args.nick.as_deref().map(|name| nick(Some(name))).transpose()?;
     let route = args.route.and_then(|route| api::Route::parse(Route::from(route).name()));
@@ -68,7 +68,7 @@ fn start(link: &str, args: &ChatArgs) -> Result<Start, Failure> {
 /// Runs a chat: on a terminal the full screen, otherwise line mode.
 ///
 /// # Errors
-/// A link or a name that is none; stdout gone.
+/// An invalid link or name; stdout closed.
 pub async fn run(profiles: &dyn Profiles, args: ChatArgs, verbose: bool) -> Result<(), Failure> {
     let text = link(&args)?;
     if full_screen(&args) {
@@ -79,14 +79,14 @@ pub async fn run(profiles: &dyn Profiles, args: ChatArgs, verbose: bool) -> Resu
         return Err(Failure::new(
             ErrorKind::LocalConfig,
             "no room link given",
-            "hushwing chat 'hushwing:room#…' — whoever runs the network has the link",
+            "run hushwing chat 'hushwing:room#…'; the network's operator has the link",
         ));
     };
     let join = parse_link(&text)?;
     let nick = nick(args.nick.as_deref())?;
     let route = args.route.map_or_else(|| Route::hidden(join.place()), Route::from);
-    // Without a directory for its state Tor gets one that goes with the process. It starts when a
-    // route needs it.
+    // Without --dir, Tor keeps its state in a directory that is deleted with the process. Tor starts
+    // when a route needs it.
     let scratch = if args.dir.is_none() { Some(settings::scratch()?) } else { None };
     let base = scratch.as_ref().map_or(args.dir.as_deref(), |s| Some(s.path()));
     let tor = base.map(|dir| args.tor.lazy(&dir.join("tor"))).transpose()?;
@@ -106,7 +106,7 @@ pub async fn run(profiles: &dyn Profiles, args: ChatArgs, verbose: bool) -> Resu
     line::run(commands, events, style).await
 }
 
-/// The full screen. Passphrases are asked for before the screen is taken.
+/// Runs the full screen. Passphrases are asked for before it opens.
 async fn show(
     profiles: &dyn Profiles,
     args: &ChatArgs,
@@ -115,7 +115,7 @@ async fn show(
     let options = cli::options(&args.at, CreatePolicy::Passphrase);
     if !profiles.exists(&options.profile).or_fail()? {
         note(
-            "Your contacts and messages are kept on this machine, locked by a passphrase. Choose one; it is not shown.",
+            "Your contacts and messages are kept on this machine, protected by a passphrase. Choose one; it is not shown.",
         );
     }
     let (client, events) = profiles.share(&options).await.or_fail()?;

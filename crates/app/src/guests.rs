@@ -1,4 +1,4 @@
-//! `hushwing guests`: a page by which browsers come into an open room.
+//! `hushwing guests`: a page that lets browsers join an open room.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -23,34 +23,35 @@ use crate::chat::parse_link;
 use crate::serve_web::no_port;
 
 const AFTER_HELP: &str = "\
-Guests need nothing but a browser. Your program talks in their place: it sees what they write, and the page tells them so.
-Guests come and go by the page; whoever holds the link of the room itself can do without it.";
+Guests need only a browser. Your program speaks for them, so it sees what they write; the page tells them that.
+Guests depend on this page; anyone with the room's own link does not.";
 
 /// Settings of `guests`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct GuestsArgs {
-    /// The room's link, or `-` to read it from stdin (keeps it out of the process list).
+    /// Room link, or `-` to read it from stdin (keeps it out of the process list).
     #[arg(value_name = "LINK|-")]
     pub link: String,
-    /// What the page calls the room.
+    /// Room name shown on the page.
     #[arg(long, value_name = "TEXT", default_value = "Open room")]
     pub title: String,
-    /// Where to listen. There is no TLS: on a LAN whoever is between reads along; beyond it prefer
-    /// --onion.
+    /// Address to listen on. There is no TLS: on a LAN anyone in between can read along; beyond it
+    /// use --onion.
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:42070")]
     pub listen: SocketAddr,
-    /// A name or address under which guests ask, as in pi.local:42070; may be given several times.
-    /// Default: what is listened on.
+    /// Host name or address that guests use, such as pi.local:42070; repeatable [default: the
+    /// address listened on].
     #[arg(long, value_name = "HOST")]
     pub host: Vec<String>,
-    /// Also as an onion service, with a new address each time.
+    /// Also serve as an onion service, with a new address each time.
     #[arg(long)]
     pub onion: bool,
-    /// How guests' messages travel from here; default: a hidden route.
+    /// Route for guests' messages [default: a hidden route].
     #[arg(long, value_enum)]
     pub route: Option<RouteArg>,
-    /// Keep the network document and the pinned entry relay here; default: nothing is kept.
+    /// Keep the network document and the pinned entry relay in this directory [default: keep
+    /// nothing].
     #[arg(long)]
     pub dir: Option<PathBuf>,
     /// Tor's own settings.
@@ -65,7 +66,7 @@ pub struct GuestsArgs {
 pub async fn run(args: GuestsArgs) -> Result<(), Failure> {
     let join = parse_link(&given_link(&args.link, "hushwing guests - <FILE")?)?;
     if matches!(join, JoinAs::Owner(_)) {
-        let hint = "give the room's own link, not its owner's: guests must not own it";
+        let hint = "use the room link, not the owner's link: guests must not own the room";
         return Err(Failure::new(ErrorKind::LocalConfig, "this is an owner's link", hint));
     }
     let stop = settings::stopped();
@@ -110,7 +111,7 @@ pub async fn run(args: GuestsArgs) -> Result<(), Failure> {
         }
     };
     eprintln!(
-        "guests come in by this address; you can see what they write, and the page tells them so. Ctrl-C ends it"
+        "guests join at this address; you can see what they write, and the page says so. Press Ctrl-C to stop"
     );
     stop.await;
     door.stop().await;
@@ -120,7 +121,7 @@ pub async fn run(args: GuestsArgs) -> Result<(), Failure> {
 /// A guest's session in the room.
 fn enter(room: &SessionOptions, nick: &str) -> web::Entered {
     let nick = Nick::new(nick)
-        .map_err(|e| Refusal::wrong(Reason::BadName, format!("this is not a name: {e}")))?;
+        .map_err(|e| Refusal::wrong(Reason::BadName, format!("invalid name: {e}")))?;
     Session::start(SessionOptions { nick, ..room.clone() })
         .map_err(|e| Refusal::new(e.kind(), Reason::NoRoute, e.to_string()))
 }

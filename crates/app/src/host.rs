@@ -27,26 +27,26 @@ const HUB_PORT: u16 = 6000;
 /// Settings of `host`.
 #[derive(Debug, Clone, Args)]
 pub struct HostArgs {
-    /// Keep keys and boxes here, so that the link stays good after a restart; default: nothing is
-    /// kept.
+    /// Keep keys and messages in this directory, so that the link survives a restart [default: keep
+    /// nothing].
     #[arg(long)]
     pub dir: Option<PathBuf>,
-    /// Your name in the room; random when not given.
+    /// Your name in the room [default: random].
     #[arg(long)]
     pub nick: Option<String>,
-    /// Only host: do not talk here. The default without a terminal.
+    /// Only host, without joining the room from here (implied without a terminal).
     #[arg(long, conflicts_with = "talk")]
     pub serve: bool,
-    /// Talk here also without a terminal.
+    /// Join the room from here even without a terminal.
     #[arg(long)]
     pub talk: bool,
-    /// Door lanes of the room: 1 for a table, up to 64 for a crowd.
+    /// Door lanes of the room: 1 for a small group, up to 64 for a crowd.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub lanes: u8,
-    /// Only these may find the service: a file with a line `descriptor:x25519:…` for each.
+    /// File that lists who may find the service, one line `descriptor:x25519:…` each.
     #[arg(long, value_name = "FILE")]
     pub authorized: Option<PathBuf>,
-    /// How the traffic of your own seat is shaped.
+    /// Traffic shaping for your own messages.
     #[command(flatten)]
     pub shaping: ShapingArgs,
     /// Tor's own settings.
@@ -85,7 +85,7 @@ pub async fn run(args: HostArgs, verbose: bool) -> Result<(), Failure> {
     if std::io::stderr().is_terminal() {
         cli::qr::show(&link);
     }
-    eprintln!("give this link to whom you want to talk with:  hushwing chat 'LINK'");
+    eprintln!("give this link to the people you want to talk to:  hushwing chat 'LINK'");
     let talk = args.talk || !args.serve && std::io::stdin().is_terminal();
     let done = if talk {
         converse(&args, &hosted, verbose).await
@@ -106,7 +106,7 @@ async fn start(args: &OnionArgs, base: &std::path::Path, lanes: u8) -> Result<Ho
         return Err(settings::tor::failure(net::tor::TorError::Stopped.into()));
     };
     let directory_door = onion.door(DIRECTORY_PORT)?;
-    // The hub is in this process: it reaches its directory on this machine.
+    // The hub runs in this process, so it reaches the directory on loopback.
     let inside = Some(std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
     let config = DirectoryConfig::default();
     let directory =
@@ -146,7 +146,7 @@ async fn start(args: &OnionArgs, base: &std::path::Path, lanes: u8) -> Result<Ho
     Ok(Hosted { onion, directory, hub, owner })
 }
 
-/// The host's own seat: through Tor, as every guest.
+/// Joins the room as its owner, through Tor like every guest.
 async fn converse(args: &HostArgs, hosted: &Hosted, verbose: bool) -> Result<(), Failure> {
     let nick = settings::nick(args.nick.as_deref())?;
     let (commands, events) = Session::start(SessionOptions {

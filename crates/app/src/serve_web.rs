@@ -1,5 +1,4 @@
-//! `hushwing web`: opens doors to the face for browsers, on this machine and behind an onion
-//! service.
+//! `hushwing web`: serves the front end for browsers, on this machine and behind an onion service.
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -22,41 +21,41 @@ use zeroize::Zeroizing;
 use crate::fail::OrFail as _;
 
 const AFTER_HELP: &str = "\
-Prints a link on stdout that lets one browser in, once. Only programs of this machine can reach it, unless --listen or --onion says
-otherwise; then a passphrase is asked for, from HUSHWING_WEB_PASSPHRASE or the terminal, and kept as a hash in the profile.
-It has the profile run in the background if nothing does yet, and ends by itself with the last face.";
+Prints a link on stdout that lets one browser log in, once. Only programs on this machine can reach it, unless --listen or --onion
+says otherwise; then browsers need a passphrase, from HUSHWING_WEB_PASSPHRASE or the terminal; the profile keeps its hash.
+It starts the profile in the background if needed; that stops with the last front end.";
 
 /// Settings of `web`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct WebArgs {
-    /// Where to listen; default: 127.0.0.1:42069, or a free port when that is taken. There is no
-    /// TLS: beyond this machine prefer --onion.
+    /// Address to listen on, without TLS: for other machines prefer --onion [default:
+    /// 127.0.0.1:42069, or a free port if that is taken].
     #[arg(long, value_name = "IP:PORT")]
     pub listen: Option<SocketAddr>,
-    /// A name or address under which browsers ask, as in pi.lan:42069; may be given several times.
-    /// Default: what is listened on.
+    /// Host name or address that browsers use, such as pi.lan:42069; repeatable [default: the
+    /// address listened on].
     #[arg(long, value_name = "HOST")]
     pub host: Vec<String>,
     /// Do not start a browser.
     #[arg(long)]
     pub no_open: bool,
-    /// Also as an onion service that only holders of a key can find: for your phone with Tor
-    /// Browser.
+    /// Also serve as an onion service that only holders of a key can find, for example from your
+    /// phone with Tor Browser.
     #[arg(long)]
     pub onion: bool,
-    /// Who may find the onion service: a file with a line `descriptor:x25519:…` for each; default:
-    /// one key, which is printed.
+    /// File that lists who may find the onion service, one line `descriptor:x25519:…` each
+    /// [default: one new key, which is printed].
     #[arg(long, value_name = "FILE", requires = "onion")]
     pub authorized: Option<PathBuf>,
-    /// Let everybody find the onion service who knows its address: Tor Browser for Android takes no
-    /// keys. The passphrase alone then keeps others out.
+    /// Let anyone who knows the address reach the onion service: Tor Browser for Android supports no
+    /// client keys. Then only the passphrase keeps others out.
     #[arg(long, requires = "onion", conflicts_with = "authorized")]
     pub unrestricted: bool,
     /// Ask for a new passphrase.
     #[arg(long)]
     pub new_passphrase: bool,
-    /// How a new profile is locked.
+    /// How a new profile is protected.
     #[command(flatten)]
     pub create: CreateArgs,
     /// Tor's own settings.
@@ -64,14 +63,14 @@ pub struct WebArgs {
     pub tor: TorArgs,
 }
 
-/// Where the face is, unless somebody else is there.
+/// The address to listen on, unless another program has taken it.
 const USUAL: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 42_069);
-/// Directory of the face in the profile's.
+/// Directory for this front end, inside the profile's.
 const DIR: &str = "web";
-/// What is kept of the passphrase.
+/// The hash of the passphrase.
 const PASSPHRASE: &str = "passphrase.json";
-/// A page that leads a browser in; only this user can read it.
+/// A page that redirects to the link; only this user can read it.
 const OPEN: &str = "open.html";
 
 /// Serves until it is stopped.
@@ -87,15 +86,14 @@ pub async fn run(profiles: &dyn Profiles, at: &ProfileArgs, args: WebArgs) -> Re
     let listener = listen(args.listen).await?;
     let address = listener.local_addr().map_err(no_port)?;
     if address.ip().is_unspecified() && args.host.is_empty() {
-        let hint =
-            "name one address of this machine, or say with --host under which names browsers ask";
+        let hint = "give one address of this machine, or use --host to list the names browsers use";
         return Err(Failure::new(ErrorKind::LocalConfig, "browsers do not ask for 0.0.0.0", hint));
     }
     let remote = args.onion || !address.ip().is_loopback();
     let known = if remote { Some(known(&state, args.new_passphrase).await?) } else { None };
     if !address.ip().is_loopback() {
         eprintln!(
-            "warning: {address} can be reached from elsewhere, without TLS: whoever is between reads along; prefer --onion"
+            "warning: {address} is reachable from other machines without TLS: anyone in between can read along; prefer --onion"
         );
     }
     let site = if args.onion { Some(behind_tor(&args, &state).await?) } else { None };
@@ -122,21 +120,21 @@ pub async fn run(profiles: &dyn Profiles, at: &ProfileArgs, args: WebArgs) -> Re
             happened = web.happened() => match happened {
                 Happened::Quit => break,
                 Happened::Stopped => {
-                    eprintln!("the profile's daemon has stopped, and the web face ends with it");
+                    eprintln!("the profile's daemon has stopped, so this stops too");
                     break;
                 }
                 Happened::LoggedIn => {
                     state.remove(OPEN).or_fail()?;
-                    eprintln!("a browser has come in; for another one:  http://{address}/#{}", web.code());
+                    eprintln!("a browser has logged in; for another one:  http://{address}/#{}", web.code());
                 }
             },
         }
     }
     door.stop().await;
-    Ok(state.remove(OPEN).or_fail()?)
+    state.remove(OPEN).or_fail()
 }
 
-/// The path that the face keeps, so that bookmarks and installed apps lead there after a restart.
+/// The site's path, which is kept so that bookmarks and installed apps still work after a restart.
 fn path(state: &StateDir) -> Result<String, Failure> {
     let secret = state.secret32("path").or_fail()?;
     Ok(data_encoding::BASE32_NOPAD.encode(&secret[..16]).to_ascii_lowercase())
@@ -146,14 +144,14 @@ fn say(web: &Web, address: SocketAddr, stays: bool) -> Result<(), Failure> {
     let code = web.code();
     out(&format!("http://{address}/#{code}"))?;
     eprintln!(
-        "open this link; it lets one browser in, within 15 minutes. Without scripts: open http://{address}/ and type {code}"
+        "open this link in one browser within 15 minutes. Without scripts: open http://{address}/ and type {code}"
     );
-    let then = if stays { "your profile goes on without it" } else { UNREACHABLE };
-    eprintln!("Ctrl-C ends the web face; {then}");
+    let then = if stays { "your profile keeps running" } else { UNREACHABLE };
+    eprintln!("press Ctrl-C to stop; {then}");
     Ok(())
 }
 
-/// A port that cannot be had.
+/// The failure to listen on a port.
 #[allow(clippy::needless_pass_by_value, reason = "used as map_err argument")]
 pub(crate) fn no_port(error: std::io::Error) -> Failure {
     let hint = "stop the program that uses the port, or choose another address with --listen";
@@ -171,8 +169,8 @@ async fn listen(asked: Option<SocketAddr>) -> Result<TcpListener, Failure> {
     }
 }
 
-/// The passphrase of the face, which is not the profile's: whoever learns it can come in, and not
-/// open a stolen disk.
+/// The passphrase for browsers. It is not the profile's: a person who learns it can log in, but
+/// cannot open a stolen disk.
 async fn known(state: &StateDir, new: bool) -> Result<Passphrase, Failure> {
     let kept =
         state.read(PASSPHRASE).or_fail()?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
@@ -181,7 +179,7 @@ async fn known(state: &StateDir, new: bool) -> Result<Passphrase, Failure> {
     }
     let asked = tokio::task::spawn_blocking(|| {
         let text =
-            passphrase::ask(passphrase::WEB_VAR, "passphrase for browsers from elsewhere", true)?;
+            passphrase::ask(passphrase::WEB_VAR, "passphrase for browsers on other devices", true)?;
         Ok::<_, Failure>(Passphrase::new(&text))
     });
     let bug =

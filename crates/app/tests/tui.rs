@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 use common::{LONG, SOON, World};
 use person::Person;
 
-/// A terminal that nobody sees, with the full screen of a person in it.
+/// A hidden terminal that shows a person's full screen.
 struct Tmux {
     server: String,
     dir: tempfile::TempDir,
 }
 
 impl Tmux {
-    /// Opens the program; what it says after its end, and its code, stay on the screen.
+    /// Opens the program. Its exit code, and what it prints at the end, stay on the screen.
     fn open(person: &Person, args: &[&str]) -> Tmux {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let server = format!("hushwing-{}-{}", std::process::id(), person.name);
@@ -69,12 +69,12 @@ impl Tmux {
         self.tmux(&[&["send-keys"], keys].concat());
     }
 
-    /// A text as it is.
+    /// Types a text, key by key.
     fn types(&self, text: &str) {
         self.tmux(&["send-keys", "-l", text]);
     }
 
-    /// A text through the terminal's clipboard.
+    /// Pastes a text from the terminal's clipboard.
     fn pastes(&self, text: &str) {
         self.tmux(&["set-buffer", text]);
         self.tmux(&["paste-buffer", "-p"]);
@@ -88,7 +88,7 @@ impl Tmux {
         self.tmux(&["capture-pane", "-p"])
     }
 
-    /// Waits until the screen is so.
+    /// Waits until the screen meets a condition.
     fn until(&self, what: &str, mut so: impl FnMut(&str) -> bool) -> String {
         let end = Instant::now() + SOON;
         loop {
@@ -97,7 +97,7 @@ impl Tmux {
                 return screen;
             }
             assert!(Instant::now() < end, "{what} does not come\n{screen}");
-            // Nothing tells when a terminal was drawn.
+            // No event tells when a terminal was drawn.
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -107,13 +107,13 @@ impl Tmux {
         self.until(text, |screen| screen.contains(text))
     }
 
-    /// Waits until the screen shows it no more.
+    /// Waits until the screen no longer shows this.
     fn hides(&self, text: &str) -> String {
         self.until(&format!("the end of {text}"), |screen| !screen.contains(text))
     }
 }
 
-/// Whether there is a terminal to test in. Without one the tests say so at home, and fail in CI.
+/// Whether tmux is missing. Then the tests are skipped with a notice; in CI they fail.
 fn no_tmux() -> bool {
     let there = Command::new("tmux").arg("-V").output().is_ok();
     if !there {
@@ -148,11 +148,11 @@ fn two_talk_one_of_them_on_the_full_screen() {
     screen.shows("● online");
     // She goes to bob by the palette.
     screen.keys(&["C-k"]);
-    screen.shows("Do anything, go anywhere");
+    screen.shows("Command palette");
     screen.types("bob");
     screen.keys(&["Enter"]);
     screen.until("bob's head", |s| {
-        s.lines().any(|l| l.contains("│ bob [") && l.contains("? unverified"))
+        s.lines().any(|l| l.contains("│ bob [") && l.contains("? not verified"))
     });
 
     // He writes; she answers, in one line and in two.
@@ -186,9 +186,9 @@ fn two_talk_one_of_them_on_the_full_screen() {
     screen.resize(100, 30);
     screen.until("both panes", |s| s.contains("Chats") && s.contains("carol: and what of me?"));
     screen.keys(&["F1"]);
-    screen.shows("How far a message of yours got");
+    screen.shows("Delivery states");
     screen.keys(&["Escape"]);
-    screen.hides("How far a message of yours got");
+    screen.hides("Delivery states");
 
     screen.types("/quit");
     screen.keys(&["Enter"]);
@@ -197,7 +197,7 @@ fn two_talk_one_of_them_on_the_full_screen() {
         after.contains("before") && !after.contains("Chats"),
         "the screen is as it was\n{after}"
     );
-    // What was read is read for the other faces as well.
+    // What was read here counts as read in the other front ends, too.
     assert_eq!(alice.ok(&["recv"]), "");
 }
 
@@ -212,7 +212,7 @@ fn from_nothing_to_the_first_message_in_three_steps() {
     let mut inviting = alice.start(&["invite", "--wait"]);
     let link = inviting.stdout.wait_for(SOON, |l| l.first().cloned()).expect("a link");
 
-    // A profile that does not exist yet, with a passphrase that nobody has to be asked for.
+    // A profile that does not exist yet; its passphrase comes from the environment.
     let dave = Person {
         name: "dave",
         home: home.path().to_owned(),
@@ -226,10 +226,10 @@ fn from_nothing_to_the_first_message_in_three_steps() {
     step();
     screen.types("Dave");
     screen.keys(&["Enter"]);
-    screen.shows("Whom do you want to talk with?");
+    screen.shows("Who do you want to talk to?");
     step();
     screen.pastes(&link);
-    screen.shows("Use an invite");
+    screen.shows("Accept an invite");
     screen.keys(&["Enter"]);
     screen.until("alice's head", |s| s.lines().any(|l| l.contains("│ alice [")));
     step();

@@ -1,4 +1,4 @@
-//! The face for browsers, driven through Debian's chromium. The stories themselves are in
+//! The front end for browsers, driven through Debian's chromium. The stories themselves are in
 //! `tests/web`, in the browser's language.
 
 mod common;
@@ -10,7 +10,7 @@ use std::process::Command;
 use common::{Chat, LONG, Lines, Process, SOON, World};
 use person::Person;
 
-/// Starts the face of a profile: the process, and the link that it prints.
+/// Starts `hushwing web` for a profile; returns the process and the link that it prints.
 fn start(person: &Person) -> (Process, String) {
     let web = person.start(&["web", "--no-open", "--listen", "127.0.0.1:0", "--no-passphrase"]);
     let link = web.stdout.wait_for(SOON, |lines| lines.first().cloned());
@@ -50,9 +50,9 @@ fn two_people_in_two_browsers() {
     let person =
         |name| Person { name, home: home.path().to_owned(), passphrase: None, namespace: None };
     let (alice, bob) = (person("alice"), person("bob"));
-    alice.ok(&["init", "--no-passphrase", "--network", world.link()]);
-    alice.ok(&["config", "set", "floor", "anywhere"]);
-    // Bob has nothing yet: the face makes his profile.
+    alice.ok(&["profile", "init", "--no-passphrase", "--network", world.link()]);
+    alice.ok(&["profile", "config", "set", "floor", "anywhere"]);
+    // Bob has nothing yet: his profile is created when he opens the browser.
     let ((mut alices, alices_link), (mut bobs, bobs_link)) = (start(&alice), start(&bob));
 
     let mut node = Command::new("node");
@@ -67,15 +67,15 @@ fn two_people_in_two_browsers() {
     assert!(status.success(), "{said}\n{:?}\nalice: {:?}", node.stderr.all(), alices.stderr.all());
     assert!(said.ends_with("ok  the end"), "{said}");
 
-    // "End this web face" ends it, and with the last face the daemon that it had started.
+    // "Stop Hushwing in the browser" stops it, and with the last front end the daemon.
     assert_eq!(alices.wait(SOON).code(), Some(0), "{:?}", alices.stderr.all());
     assert_eq!(bobs.wait(SOON).code(), Some(0), "{:?}", bobs.stderr.all());
     for person in [&alice, &bob] {
         person.expect_no_daemon();
     }
-    // What was said there is what the command line shows.
+    // The command line shows what was written in the browser.
     assert!(bob.ok(&["history", "alice"]).contains("Hello Alice, here is Bob"));
-    // Files that were handed over do not stay once they are sent.
+    // Uploads are deleted once they are sent.
     let left: Vec<_> =
         std::fs::read_dir(home.path().join("bob/outgoing")).into_iter().flatten().collect();
     assert!(left.len() <= 1, "{left:?}");
@@ -118,7 +118,7 @@ fn a_guest_of_an_open_room_needs_nothing_but_a_browser() {
         "{said}\n{:?}",
         node.stderr.all()
     );
-    // Whoever leaves the page leaves the room.
+    // A guest who leaves the page leaves the room.
     chat.expect("dora's leave", SOON, |e| e["event"] == "left" && e["name"] == "dora");
     host.signal("TERM");
     assert_eq!(host.wait(SOON).code(), Some(0), "{:?}", host.stderr.all());

@@ -7,7 +7,7 @@ const emil = await somebody("emil", { javaScriptEnabled: false, viewport: { widt
 try {
   for (const guest of [dora, emil]) {
     await guest.page.goto(process.env.PAGE);
-    check((await guest.page.locator("body").innerText()).includes("sees what you write"), "a guest is told before anything else");
+    check((await guest.page.locator("body").innerText()).includes("can see what you write"), "a guest is told before anything else");
     if (guest === dora) await accessible(guest.page, "the guests' entrance");
     await guest.page.fill("#nick", guest.name);
     await guest.page.getByRole("button", { name: "Join as a guest" }).click();

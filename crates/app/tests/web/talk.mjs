@@ -40,7 +40,8 @@ export async function chat(alice, bob) {
   told("both ways, without a reload");
 
   await say(bob.page, "one\ntwo");
-  same(await message(alice.page, "one").locator(".text").innerText(), "one\ntwo", "lines stay lines");
+  await said(alice.page, "two");
+  same(await message(alice.page, "two").locator(".text").innerText(), "one\ntwo", "lines stay lines");
 
   await act(alice.page, "here is Bob", "👍");
   await message(bob.page, "here is Bob").locator(".reaction", { hasText: "👍 1" }).waitFor();
