@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::call::{Answer, Call};
 use crate::event::Event;
 use crate::refusal::Refusal;
-use crate::request::{Flush, GetStatus, Request};
+use crate::request::{Answer, Call, Flush, GetStatus, Request};
 use crate::words::LanMode;
 
 /// A running profile: in this process, or in the daemon's.

@@ -2,8 +2,8 @@
 //!
 //! # In this crate
 //! - `id`: how programs name conversations, members, messages; their short forms for people
-//! - `request`: what front ends ask, one type each, with the type of its reply; `call`: requests on
-//!   their way, and as JSON
+//! - `request`: what front ends ask, one type each, with the type of its reply; `request::call`:
+//!   requests on their way, and as JSON
 //! - `views`, `event`, `words`: what replies and events are about
 //! - `refusal`: why a request was refused; `failure`: how a command ends badly
 //! - `client`: the handle that front ends hold, and how they come by one
@@ -19,7 +19,6 @@
 //! - A request's reply has one type, known when it compiles.
 //! - No sentence here names a command, key or button of one front end.
 
-mod call;
 mod client;
 mod event;
 mod failure;
@@ -34,7 +33,6 @@ mod room_log;
 mod views;
 mod words;
 
-pub use self::call::{Answer, Call, MethodSchema, Pending, ReadError, Written};
 pub use self::client::{Client, Opening, ProfileOptions, Profiles, Unlock, Working};
 pub use self::event::Event;
 pub use self::failure::{Failure, kind_of};

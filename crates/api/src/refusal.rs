@@ -218,7 +218,7 @@ impl Refusal {
             Thing::Person => "person",
             Thing::Setting => "setting",
         };
-        Refusal::wrong(Reason::NoSuch { what }, format!("there is no such {word}"))
+        Refusal::wrong(Reason::NoSuch { what }, format!("{word} not found"))
     }
 
     /// The engine or the daemon has stopped before it answered.

@@ -1,5 +1,6 @@
 //! What front ends ask: one type per request, each with the type of its reply.
 
+mod call;
 mod conversations;
 mod lan;
 mod messages;
@@ -10,12 +11,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use self::call::{Answer, Call, MethodSchema, Pending, ReadError, Written};
 pub use self::conversations::*;
 pub use self::lan::*;
 pub use self::messages::*;
 pub use self::profile::*;
 pub use self::rooms::*;
-use crate::call::{Answer, Call};
 
 /// Something that a front end asks of the engine.
 pub trait Request: Serialize + DeserializeOwned + JsonSchema + Send + 'static {
@@ -48,8 +49,8 @@ macro_rules! requests {
             type Reply = $reply;
             const METHOD: &'static str = $method;
 
-            fn with_answer(self, answer: $crate::call::Answer<$reply>) -> $crate::call::Call {
-                $crate::call::Call::$name(self, answer)
+            fn with_answer(self, answer: $crate::request::Answer<$reply>) -> $crate::request::Call {
+                $crate::request::Call::$name(self, answer)
             }
         }
 

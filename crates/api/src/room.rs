@@ -33,7 +33,8 @@ pub enum RoomCommand {
     Leave,
 }
 
-/// What a room's session tells front ends. All text is already neutralised: it can be printed as it is.
+/// What a room's session tells front ends. All text is already neutralised: it can be printed as it
+/// is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum RoomEvent {

@@ -15,6 +15,7 @@ use crate::run::Engine;
 /// Boxes of a file that one transaction takes.
 const AT_A_TIME: usize = 256;
 
+#[allow(clippy::needless_pass_by_value, reason = "used as map_err argument")]
 fn cannot_write(error: std::io::Error) -> Refusal {
     disk("the file cannot be written", &error)
 }
@@ -73,8 +74,8 @@ impl Engine {
         Ok(taken)
     }
 
-    /// From now on boxes go into files, or come from them: what is queued is sealed, what is awaited
-    /// is asked for.
+    /// From now on boxes go into files, or come from them: what is queued is sealed, what is
+    /// awaited is asked for.
     fn begin_bundling(&mut self) {
         self.near.bundling = true;
         self.after();

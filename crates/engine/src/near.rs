@@ -7,6 +7,8 @@
 //!         └─► neither ──► waits
 //! ```
 
+mod errands;
+
 use std::collections::{HashMap, HashSet};
 
 use api::{Answer, Event, Opened, Refusal};
@@ -25,6 +27,7 @@ use vault::{CarriedTable, Vault};
 use wire::Timestamp;
 use wire::hub::PutOutcome;
 
+use self::errands::Errand;
 use crate::carriers::Carriers;
 use crate::core::Core;
 use crate::id::Shared;
@@ -32,11 +35,6 @@ use crate::refuse::Refuse;
 
 /// LAN events that one transaction takes at most.
 const BATCH: usize = 64;
-/// How long a box that came by the LAN waits before its reader looks whether the hub lacks it, ms:
-/// its author may be faster.
-const OWE_AFTER_MS: u64 = 10_000;
-/// Boxes that the hub is asked about at a time.
-const LOOK_AT: u32 = 16;
 /// Boxes that came from a file, not from a neighbour.
 const FROM_A_FILE: Account = Account([0xff; 16]);
 
@@ -46,13 +44,6 @@ struct Open {
     call: Call,
     /// Whether the hub is asked, too.
     at_hub: bool,
-}
-
-/// What a reader does for a hub: it looks for boxes that came by the LAN, and brings those that are
-/// missing.
-enum Errand {
-    Look(PlaceId, Vec<BoxId>),
-    Bring(PlaceId, BoxId),
 }
 
 /// A profile's part in the mesh.
@@ -238,19 +229,6 @@ impl Near {
             });
             core.tell_refusal(done);
         }
-    }
-
-    /// The hub of this place may lack these.
-    fn owe(&mut self, core: &mut Core, place: PlaceId, ids: &[BoxId]) {
-        let Some((network, _)) = core.messenger.place(place).filter(|(n, _)| !n.is_lan()) else {
-            return;
-        };
-        let name = name_of(network);
-        let done = carrying(&core.vault, |table| {
-            ids.iter().try_for_each(|id| table.owe(&name, id)).map_err(mesh::Error::from)
-        });
-        core.tell_refusal(done);
-        self.errand_at = self.errand_at.min(core.now().plus_millis(OWE_AFTER_MS));
     }
 
     /// Which way a place's requests can go now.
@@ -467,7 +445,7 @@ impl Near {
             for event in gossip {
                 match event {
                     LanEvent::Up { link, known, dialled } => {
-                        node.link_up(step, link, known, dialled)
+                        node.link_up(step, link, known, dialled);
                     }
                     LanEvent::Message(link, message) => node.on_message(step, link, message)?,
                     LanEvent::Sent(link) => node.sent(step, link),
@@ -506,79 +484,6 @@ impl Near {
             self.errand_at = Timestamp::MAX;
             self.run_errands(core, carriers);
         }
-    }
-
-    /// Looks, at each hub in reach, for boxes that came by the LAN.
-    fn run_errands(&mut self, core: &mut Core, carriers: &mut Carriers) {
-        let mut seen = HashSet::new();
-        let hubs: Vec<(PlaceId, [u8; 32])> = core
-            .messenger
-            .places()
-            .into_iter()
-            .filter(|p| self.reaches.get(p) == Some(&Reach::Hub))
-            .filter_map(|p| Some((p, name_of(core.messenger.place(p)?.0))))
-            .filter(|(_, name)| seen.insert(*name))
-            .collect();
-        for (place, name) in hubs {
-            let owed = carrying(&core.vault, |table| {
-                table.owed(&name, LOOK_AT).map_err(mesh::Error::from)
-            });
-            let Some(owed) = owed.ok().filter(|owed| !owed.is_empty()) else { continue };
-            self.errand(carriers, place, Call::Look(owed.clone()), Errand::Look(place, owed));
-        }
-    }
-
-    fn errand(&mut self, carriers: &mut Carriers, place: PlaceId, call: Call, errand: Errand) {
-        let id = CallId(self.next_errand);
-        self.next_errand += 1;
-        self.errands.insert(id, errand);
-        carriers.call(place, id, call);
-    }
-
-    /// An answer of a hub to an errand; false when it is one for the messenger.
-    pub(crate) fn errand_answered(
-        &mut self,
-        core: &mut Core,
-        carriers: &mut Carriers,
-        id: CallId,
-        present: Option<&[VerifiedBox]>,
-        outcome: Option<PutOutcome>,
-    ) -> bool {
-        let Some(errand) = self.errands.remove(&id) else { return false };
-        match (errand, present, outcome) {
-            (Errand::Look(place, ids), Some(present), _) => {
-                let there: Vec<BoxId> = present.iter().map(VerifiedBox::id).collect();
-                let missing: Vec<BoxId> =
-                    ids.into_iter().filter(|id| !there.contains(id)).collect();
-                Self::settle(core, place, &there);
-                let carried = self
-                    .gossip(core, carriers, |node, step| node.look(step.store, &missing))
-                    .unwrap_or_default();
-                for content in carried {
-                    let bring = Errand::Bring(place, content.id());
-                    self.errand(carriers, place, Call::Put(content.into_sealed()), bring);
-                }
-            }
-            (Errand::Bring(place, id), _, Some(outcome))
-                if outcome.is_stored() || outcome == PutOutcome::Taken =>
-            {
-                Self::settle(core, place, &[id]);
-            }
-            _ => {}
-        }
-        if self.errands.is_empty() {
-            self.errand_at = self.errand_at.min(core.now().plus_millis(OWE_AFTER_MS));
-        }
-        true
-    }
-
-    fn settle(core: &mut Core, place: PlaceId, ids: &[BoxId]) {
-        let Some(name) = core.messenger.place(place).map(|(network, _)| name_of(network)) else {
-            return;
-        };
-        let done =
-            carrying(&core.vault, |table| table.settle(&name, ids).map_err(mesh::Error::from));
-        core.tell_refusal(done);
     }
 
     /// Contacts come and go: whom we may meet.

@@ -198,7 +198,7 @@ fn knock(core: &Core, near: &Near, key: &str) -> Result<(), Refusal> {
     let key = data_encoding::HEXLOWER_PERMISSIVE.decode(key.as_bytes()).ok();
     let what = Value::Key;
     let key: [u8; 32] = key.and_then(|k| k.try_into().ok()).ok_or_else(|| {
-        Refusal::wrong(Reason::BadValue { what }, "this is not a key to knock at")
+        Refusal::wrong(Reason::BadValue { what }, "invalid key of a person nearby")
     })?;
     let name = core.read(|m, store| m.name(store))?;
     near.lan.as_ref().ok_or_else(lan_is_off)?.knock(NodeId::new(key), name);

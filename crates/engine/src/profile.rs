@@ -188,7 +188,8 @@ impl Engines {
         Ok((Client::new(calls.clone(), Some(task)), calls, rest))
     }
 
-    /// Tor for a profile; its state is in the profile, or in a directory that goes with the process.
+    /// Tor for a profile; its state is in the profile, or in a directory that goes with the
+    /// process.
     fn tor(
         &self,
         profile: &Profile,
@@ -328,7 +329,7 @@ impl Profiles for Engines {
     fn create(&self, options: &ProfileOptions) -> Result<PathBuf, Refusal> {
         if self.exists(&options.profile)? {
             let reason = Reason::Profile { obstacle: Obstacle::Exists };
-            let text = format!("the profile {} exists already", options.profile);
+            let text = format!("the profile {} already exists", options.profile);
             return Err(Refusal::wrong(reason, text));
         }
         let create = ProfileOptions { create: true, ..options.clone() };

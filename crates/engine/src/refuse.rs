@@ -103,11 +103,11 @@ impl Refuse for routes::Error {
 /// A link that is not one.
 pub(crate) fn bad_link(what: Value, error: &e2ee::Error) -> Refusal {
     let name = match what {
-        Value::InviteLink => "an invite",
-        Value::RoomLink => "a room link",
-        _ => "a link of a network",
+        Value::InviteLink => "invite",
+        Value::RoomLink => "room link",
+        _ => "network link",
     };
-    Refusal::new(error.kind(), Reason::BadValue { what }, format!("this is not {name}: {error}"))
+    Refusal::new(error.kind(), Reason::BadValue { what }, format!("invalid {name}: {error}"))
 }
 
 /// A file or directory on this machine that cannot be used.

@@ -456,7 +456,7 @@ fn nick_of(name: Option<&str>) -> Result<Nick, Refusal> {
     let Some(name) = name.map(str::trim).filter(|n| !n.is_empty()) else {
         return Ok(Nick::random(&mut rand::rng()));
     };
-    Nick::new(name).map_err(|e| Refusal::wrong(Reason::BadName, format!("this is not a name: {e}")))
+    Nick::new(name).map_err(|e| Refusal::wrong(Reason::BadName, format!("invalid name: {e}")))
 }
 
 /// A route that was asked for, as far as the settings allow it.
@@ -471,6 +471,6 @@ fn allowed(core: &Core, route: api::Route) -> Result<Route, Refusal> {
 fn named_route(core: &Core, name: &str) -> Result<Route, Refusal> {
     let route = api::Route::parse(name);
     let what = Value::Route;
-    let none = || Refusal::wrong(Reason::BadValue { what }, "there is no such route");
+    let none = || Refusal::wrong(Reason::BadValue { what }, "unknown route");
     allowed(core, route.ok_or_else(none)?)
 }

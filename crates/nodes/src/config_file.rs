@@ -8,10 +8,10 @@ use wire::ErrorKind;
 
 use crate::OrFail;
 
-/// Settings from a file, or the defaults without one.
+/// Reads settings from a file, or returns the defaults without one.
 ///
 /// # Errors
-/// A file that cannot be read or says something wrong.
+/// A file that cannot be read or has an invalid setting.
 pub(crate) fn load<T: Default + for<'de> Deserialize<'de>>(
     file: Option<&Path>,
 ) -> Result<T, Failure> {
@@ -20,7 +20,7 @@ pub(crate) fn load<T: Default + for<'de> Deserialize<'de>>(
         Failure::new(
             ErrorKind::LocalConfig,
             format!("cannot read {}: {e}", path.display()),
-            "name an existing settings file with --config",
+            "use --config with an existing settings file",
         )
     })?;
     server::config::parse(&text).or_fail()

@@ -1,4 +1,4 @@
-//! What each role may reach, taken away from it before it starts a thread.
+//! Confinement of each role, which happens before it starts a thread.
 
 use std::path::{Path, PathBuf};
 
@@ -15,11 +15,11 @@ use crate::relay::RelayArgs;
 use crate::up::UpArgs;
 use crate::{OrFail, config_file, network};
 
-/// Confines a directory. Call it before the runtime is built, as all of these: landlock reaches only
-/// threads that are started afterwards.
+/// Confines a directory. Like all functions here, call it before the runtime is built: landlock
+/// reaches only threads that are started afterwards.
 ///
 /// # Errors
-/// No directory to write; with `require`, a kernel that lacks a part.
+/// A state directory that cannot be written; with `require`, a kernel without landlock or seccomp.
 pub fn directory(args: &DirectoryArgs) -> Result<(), Failure> {
     if args.print_config {
         return Ok(());
@@ -27,10 +27,11 @@ pub fn directory(args: &DirectoryArgs) -> Result<(), Failure> {
     role(args.sandbox, &args.dir, args.config.as_deref(), None, &args.onion)
 }
 
-/// Confines a relay. Where its network is is read here, so that the files need not stay readable.
+/// Confines a relay, after reading the files that `--network` and `--token` name: they need not
+/// stay readable.
 ///
 /// # Errors
-/// As [`directory`]; a wrong setting; where to find the network, when that is wrong.
+/// As [`directory`]; an invalid setting, network pointer or token.
 pub fn relay(args: &mut RelayArgs) -> Result<(), Failure> {
     if args.print_config {
         return Ok(());
@@ -40,7 +41,7 @@ pub fn relay(args: &mut RelayArgs) -> Result<(), Failure> {
     role(args.sandbox, &args.dir, args.config.as_deref(), Some(&mut args.network), &args.onion)
 }
 
-/// Confines a hub, as [`relay`] does a relay.
+/// Confines a hub in the same way as [`relay`].
 ///
 /// # Errors
 /// As [`relay`].
@@ -52,8 +53,8 @@ pub fn hub(args: &mut HubArgs) -> Result<(), Failure> {
     role(args.sandbox, &args.dir, args.config.as_deref(), Some(&mut args.network), &args.onion)
 }
 
-/// Confines a whole network in one process. The directory that is returned, when nothing is kept,
-/// goes when it is dropped: drop it after everything else.
+/// Confines a whole network in one process. If nothing is kept, it returns the temporary directory,
+/// which is removed when it is dropped: drop it after everything else.
 ///
 /// # Errors
 /// As [`directory`].
@@ -121,8 +122,8 @@ fn confine(how: SandboxArg, policy: &Policy) -> Result<(), Failure> {
         if how == SandboxArg::Require {
             return Err(Failure::new(
                 ErrorKind::LocalConfig,
-                format!("cannot be confined: {missing}"),
-                "--sandbox on goes on without, with a warning; or use a newer kernel",
+                format!("cannot confine this process: {missing}"),
+                "use --sandbox on to continue with a warning, or a newer kernel",
             ));
         }
         eprintln!("warning: {missing}");

@@ -1,4 +1,4 @@
-//! `hushwing directory`.
+//! `hushwing node directory`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,34 +16,34 @@ use crate::onion::OnionArgs;
 /// Port of a directory's onion service.
 const PORT: u16 = 5999;
 
-/// Settings of `directory`.
+/// Arguments of `node directory`.
 #[derive(Debug, Clone, Args)]
 pub struct DirectoryArgs {
-    /// Keys and state; `network` and `token` are written here for relays and hubs.
+    /// Directory for keys and state, and for the files `network` and `token`.
     #[arg(long, default_value = "hushwing-directory")]
     pub dir: PathBuf,
     /// Settings file.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Print a commented settings file and stop.
+    /// Print a commented settings file and exit.
     #[arg(long)]
     pub print_config: bool,
-    /// Where to listen.
+    /// Address to listen on.
     #[arg(long, value_name = "IP:PORT")]
     pub listen: Option<SocketAddr>,
-    /// Length of an epoch, seconds.
+    /// Length of an epoch, in seconds.
     #[arg(long, value_name = "S")]
     pub epoch: Option<u64>,
     /// Relays on each path.
     #[arg(long)]
     pub hops: Option<u8>,
-    /// Mean of the random delay at each hop, ms.
+    /// Mean random delay at each hop, in milliseconds.
     #[arg(long, value_name = "MS")]
     pub mean_delay: Option<u32>,
-    /// Cover traffic of clients.
+    /// Cover traffic of the clients.
     #[arg(long, value_enum)]
     pub cover: Option<CoverArg>,
-    /// Confine this process by landlock and seccomp: to its --dir and to harmless system calls.
+    /// Confine this process with landlock and seccomp to its --dir and harmless system calls.
     #[arg(long, value_enum, value_name = "HOW", default_value_t = SandboxArg::On)]
     pub sandbox: SandboxArg,
     /// Tor.
@@ -54,7 +54,7 @@ pub struct DirectoryArgs {
 /// Runs a directory until it is stopped.
 ///
 /// # Errors
-/// Settings, port, state directory.
+/// An invalid setting, a port in use, a state directory that cannot be written.
 pub async fn run(args: DirectoryArgs) -> Result<(), Failure> {
     if args.print_config {
         print!("{DIRECTORY_EXAMPLE}");
@@ -83,7 +83,7 @@ pub async fn run(args: DirectoryArgs) -> Result<(), Failure> {
     let listen = (!args.onion.tor_only).then_some(config.listen);
     let directory = Directory::start_with(&args.dir, &config, listen, door).await.or_fail()?;
     eprintln!(
-        "directory is up; {}/network and {}/token are for relays and hubs",
+        "directory is up; give {}/network and {}/token to relays and hubs",
         args.dir.display(),
         args.dir.display()
     );
@@ -94,7 +94,7 @@ pub async fn run(args: DirectoryArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A cover level as settings files of directories have it.
+/// A cover level in the words of a directory's settings file.
 pub(crate) fn cover(arg: CoverArg) -> Cover {
     match arg {
         CoverArg::Off => Cover::Off,

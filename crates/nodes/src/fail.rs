@@ -1,11 +1,11 @@
-//! Errors of services, of confinement and of keys as failures of a command.
+//! Converts errors of services, confinement and keys to failures of a command.
 
 use api::Failure;
 use wire::ErrorKind;
 
-/// What to do about an error, as the operator of a node.
+/// Adds a hint for the operator of a node to an error.
 pub trait OrFail<T> {
-    /// The value, or the failure that ends the command.
+    /// Returns the value, or the failure that ends the command.
     ///
     /// # Errors
     /// The error with a hint.
@@ -22,12 +22,12 @@ impl<T> OrFail<T> for Result<T, server::Error> {
                 server::Error::StateDir(error) => error.hint(),
                 _ => match error.kind() {
                     ErrorKind::LocalConfig => {
-                        "see the command's --help, or --print-config for a commented settings file"
+                        "see --help of the command, or --print-config for a commented settings file"
                     }
                     ErrorKind::LocalStorage => {
-                        "check that the --dir can be written and is used by one process only"
+                        "check that --dir can be written, and that no other process uses it"
                     }
-                    _ => "please report this with the output of -vv",
+                    _ => "report this with the output of -vv",
                 },
             };
             Failure::new(error.kind(), error, hint)

@@ -1,4 +1,4 @@
-//! `hushwing hub`.
+//! `hushwing node hub`.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -19,30 +19,30 @@ use crate::{OrFail, config_file, network};
 
 /// Port of a hub's onion service.
 const HUB_PORT: u16 = 6000;
-/// Where the hub's onion service speaks HTTP, if the hub does.
+/// Port for HTTP of the hub's onion service, if the hub serves HTTP.
 const HTTP_PORT: u16 = 80;
 
-/// Where a node is reached, for its operator's console.
+/// Addresses of a node, for its operator's console.
 pub(crate) fn addresses(node: &server::Node) -> String {
     node.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
 }
 
-/// Settings of `hub`.
+/// Arguments of `node hub`.
 #[derive(Debug, Clone, Args)]
 pub struct HubArgs {
-    /// Keys, state and boxes.
+    /// Directory for keys, state and boxes.
     #[arg(long, default_value = "hushwing-hub")]
     pub dir: PathBuf,
     /// Settings file.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Print a commented settings file and stop.
+    /// Print a commented settings file and exit.
     #[arg(long)]
     pub print_config: bool,
-    /// Where to listen.
+    /// Address to listen on.
     #[arg(long, value_name = "IP:PORT")]
     pub listen: Option<SocketAddr>,
-    /// Answer HTTP there too: /ping, /onion, /boxes, /metrics. No TLS: keep it on 127.0.0.1, or
+    /// Also serve HTTP here: /ping, /onion, /boxes, /metrics. No TLS: keep it on 127.0.0.1 or
     /// behind an onion service.
     #[arg(long, value_name = "IP:PORT")]
     pub http: Option<SocketAddr>,
@@ -52,7 +52,7 @@ pub struct HubArgs {
     /// The network.
     #[command(flatten)]
     pub network: NetworkArgs,
-    /// Confine this process by landlock and seccomp: to its --dir and to harmless system calls.
+    /// Confine this process with landlock and seccomp to its --dir and harmless system calls.
     #[arg(long, value_enum, value_name = "HOW", default_value_t = SandboxArg::On)]
     pub sandbox: SandboxArg,
     /// Tor.
@@ -63,7 +63,7 @@ pub struct HubArgs {
 /// Runs a hub until it is stopped.
 ///
 /// # Errors
-/// Settings, port, state directory, store.
+/// An invalid setting, a port in use, a state directory or store that cannot be opened.
 pub async fn run(args: HubArgs) -> Result<(), Failure> {
     if args.print_config {
         print!("{HUB_EXAMPLE}");
@@ -133,7 +133,8 @@ pub async fn run(args: HubArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes `http-key` (members) and `http-key-guest` into the hub's directory, as HTTP wants them.
+/// Writes `http-key` (members) and `http-key-guest` into the hub's directory, as text for an
+/// `Authorization` header.
 fn write_http_keys(dir: &Path, hub: &HubRole) -> Result<(), Failure> {
     let state = StateDir::open(dir).or_fail()?;
     for (name, access) in [("http-key", hub.member), ("http-key-guest", hub.guest)] {

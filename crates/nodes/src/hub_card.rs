@@ -1,4 +1,4 @@
-//! The address card of a hub, by which rooms are made on it.
+//! The address card of a hub, with which rooms are created on it.
 
 use std::path::Path;
 
@@ -8,23 +8,23 @@ use minicbor::{Decode, Encode};
 use wire::id::AccessKey;
 use wire::{ErrorKind, NodeId};
 
-/// What a room's maker must know of a hub: who it is and the key of an access class. Secret: the
-/// key admits.
+/// What is needed to create a room on a hub: its id and the key of an access class. Secret: the key
+/// admits to the hub.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct HubCard {
-    /// Its identity.
+    /// The hub's identity.
     #[n(0)]
     pub id: NodeId,
-    /// An access key.
+    /// Key of the access class.
     #[n(1)]
     pub access: AccessKey,
 }
 
-/// Textual scheme of a hub card.
+/// Beginning of a hub card's text.
 const CARD_SCHEME: &str = "hushwing:hub#";
 
 impl HubCard {
-    /// The text that the hub writes into its state directory.
+    /// The text that the hub writes into its `--dir`.
     #[must_use]
     pub fn to_text(self) -> String {
         format!("{CARD_SCHEME}{}", BASE64URL_NOPAD.encode(&wire::encode(&self)))
@@ -33,7 +33,7 @@ impl HubCard {
     /// Reads a card from a file.
     ///
     /// # Errors
-    /// When the file is not there or holds something else.
+    /// A file that cannot be read or does not contain a card.
     pub fn read(path: &Path) -> Result<HubCard, Failure> {
         let fail = |e: &dyn std::fmt::Display| {
             Failure::new(

@@ -1,14 +1,15 @@
-//! The roles of a network as commands: settings from a file and the command line, start, stop on a
-//! signal.
+//! The roles of a network as commands: settings from a file and the command line, start, and stop
+//! on a signal.
 //!
 //! # In this crate
 //! - [`up`]: a whole network in one process
-//! - [`directory`], [`relay`], [`hub`]: each role alone; [`network`]: where a node finds its network
-//! - [`primary`]: a network whose relays live for a while only; its network document as JSON
-//! - [`room`]: a room on a network that runs elsewhere
-//! - [`onion`]: the onion service of a role; [`onion_site`]: static folders as onion services
-//! - [`confine`]: what each role may reach, taken away from it before it starts a thread
-//! - [`OrFail`]: errors of services as failures of a command
+//! - [`directory`], [`relay`], [`hub`]: each role alone; [`network`]: where a node finds its
+//!   network
+//! - [`primary`]: a network with short-lived relays; its network document as JSON
+//! - [`room`]: creates a room on a network that runs elsewhere
+//! - [`onion`]: the onion service of a role; [`onion_site`]: static directories as onion services
+//! - [`confine`]: confinement of each role, before it starts a thread
+//! - [`OrFail`]: converts errors of services to failures of a command
 //!
 //! # Not in this crate
 //! The services themselves: `server`. Commands that talk in a room or serve a profile's pages, and
@@ -16,8 +17,8 @@
 //!
 //! # Invariants
 //! - stdout is data: a link, a pointer, a document. Everything else goes to stderr.
-//! - A wrong setting is told before a socket is opened.
-//! - Secret files are made mode 0600, and never replace a file that a person named.
+//! - An invalid setting is reported before a socket is opened.
+//! - Secret files have mode 0600, and never replace a file that a person named.
 
 mod config_file;
 pub mod confine;

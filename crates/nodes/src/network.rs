@@ -1,4 +1,4 @@
-//! Reading `--network` and `--token`: the text itself, or a file that may not be there yet.
+//! Reads `--network` and `--token`: the text itself, or a file that may not exist yet.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,21 +8,21 @@ use settings::NetworkArgs;
 use wire::id::AdmissionToken;
 use wire::{ErrorKind, NetworkPointer};
 
-/// How often a file that is not there yet is looked for.
+/// How often to look for a file that does not exist yet.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// The network and the token that admits to it. Files are waited for, so that nodes may start
+/// Reads the network and the token that admits to it. It waits for files, so that nodes can start
 /// before their directory.
 ///
 /// # Errors
-/// When a flag is missing or holds something else.
+/// A missing option, or one with something else in it.
 pub async fn read(args: &NetworkArgs) -> Result<(NetworkPointer, AdmissionToken), Failure> {
     let missing = |flag: &str| {
         Failure::new(
             ErrorKind::LocalConfig,
             format!("--{flag} is missing"),
             format!(
-                "a directory writes the file `{flag}` into its --dir: give its path or its content"
+                "use the path or the contents of the file `{flag}`, which a directory writes into its --dir"
             ),
         )
     };
@@ -31,8 +31,8 @@ pub async fn read(args: &NetworkArgs) -> Result<(NetworkPointer, AdmissionToken)
     Ok((pointer(network).await?, admission(token).await?))
 }
 
-/// Puts the text in place of each file, as soon as it is there: afterwards no file needs to be
-/// readable.
+/// Replaces each file name by the file's text, as soon as it exists: afterwards the files need not
+/// be readable.
 ///
 /// # Errors
 /// As [`read`].
@@ -43,10 +43,10 @@ pub async fn load(args: &mut NetworkArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A network pointer, from its text or a file.
+/// Reads a network pointer from its text or a file.
 ///
 /// # Errors
-/// When it is neither.
+/// A text that is not a pointer, nor the name of a file with one.
 pub async fn pointer(text: &str) -> Result<NetworkPointer, Failure> {
     let text = if text.starts_with(wire::pointer::SCHEME) {
         text.to_owned()
@@ -56,8 +56,8 @@ pub async fn pointer(text: &str) -> Result<NetworkPointer, Failure> {
     text.parse().map_err(|e| {
         Failure::new(
             ErrorKind::LocalConfig,
-            format!("this is no network pointer: {e}"),
-            "it begins with hushwing:net# and is in the directory's file `network`",
+            format!("invalid network pointer: {e}"),
+            "a network pointer starts with hushwing:net#; the directory writes it to its file `network`",
         )
     })
 }
@@ -73,13 +73,13 @@ async fn admission(text: &str) -> Result<AdmissionToken, Failure> {
     decode(&wait_for(text).await?).ok_or_else(|| {
         Failure::new(
             ErrorKind::LocalConfig,
-            "this is no admission token",
-            "it is 64 hexadecimal digits, in the directory's file `token`",
+            "invalid admission token",
+            "a token is 64 hexadecimal digits; the directory writes it to its file `token`",
         )
     })
 }
 
-/// A small file's text, as soon as the file is there and has a whole line's worth.
+/// Reads a small file as soon as it exists and contains a whole line.
 async fn wait_for(path: &str) -> Result<String, Failure> {
     let path = Path::new(path);
     // Listening only when there is something to wait for: before that a signal ends the program as
@@ -92,7 +92,7 @@ async fn wait_for(path: &str) -> Result<String, Failure> {
                 return Err(Failure::new(
                     ErrorKind::LocalConfig,
                     format!("cannot read {}: {e}", path.display()),
-                    "give the text itself or a readable file",
+                    "use the text itself or a readable file",
                 ));
             }
             _ => {}
@@ -105,7 +105,7 @@ async fn wait_for(path: &str) -> Result<String, Failure> {
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
             () = stop => {
-                return Err(Failure::other("stopped while waiting", "start the directory, then this again"));
+                return Err(Failure::other("stopped while waiting", "start the directory, then try again"));
             }
         }
     }

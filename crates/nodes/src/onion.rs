@@ -1,4 +1,4 @@
-//! The onion service of a role: its key, where it is kept, and its doors.
+//! The onion service of a role: its key, where that is kept, and its ports.
 
 use std::path::{Path, PathBuf};
 
@@ -16,9 +16,9 @@ use zeroize::Zeroizing;
 
 use crate::OrFail;
 
-/// Directory of the onion key inside a role's own.
+/// Subdirectory of a role's `--dir` with the onion key.
 const KEY_DIR: &str = "onion";
-/// Directory of Tor's state inside a role's own.
+/// Subdirectory of a role's `--dir` with Tor's state.
 const TOR_DIR: &str = "tor";
 
 /// A role behind Tor.
@@ -28,15 +28,15 @@ pub struct OnionArgs {
     /// Publish an onion service, and reach other nodes that have only an onion address.
     #[arg(long)]
     pub tor: bool,
-    /// As --tor, with no other address: nothing listens on this machine, and everything goes out
-    /// through Tor.
+    /// Like --tor, without any other address: nothing listens on this machine, and everything goes
+    /// out through Tor.
     #[arg(long)]
     pub tor_only: bool,
-    /// A new onion address at each start; nothing of it is kept.
+    /// Use a new onion address at each start, and keep nothing of it.
     #[arg(long)]
     pub ephemeral: bool,
-    /// Only these may find the service: a file with a line `descriptor:x25519:…` for each
-    /// (`hushwing tor key` makes them).
+    /// Let only these clients find the service: a file with a line `descriptor:x25519:…` for each
+    /// (`hushwing tor key` creates them).
     #[arg(long, value_name = "FILE")]
     pub authorized: Option<PathBuf>,
     /// Tor's own settings.
@@ -44,19 +44,19 @@ pub struct OnionArgs {
     pub settings: TorArgs,
 }
 
-/// Paths beyond a role's own directory.
+/// Paths outside a role's `--dir`.
 pub struct Needs {
-    /// To be read.
+    /// Paths to read.
     pub read: Vec<PathBuf>,
-    /// To be run.
+    /// Programs to run.
     pub exec: Vec<PathBuf>,
 }
 
 /// A role's onion service while it runs.
 pub struct Onion {
-    /// Tor below it.
+    /// The Tor that publishes it.
     pub tor: Tor,
-    /// The service; dropping it takes it away.
+    /// The service, which ends when this is dropped.
     pub service: OnionService,
 }
 
@@ -67,10 +67,10 @@ impl OnionArgs {
         self.tor || self.tor_only
     }
 
-    /// What of the disk Tor needs besides the role's own directory.
+    /// Paths that Tor needs besides the role's `--dir`.
     ///
     /// # Errors
-    /// A settings file that cannot be read or says something wrong.
+    /// A settings file that cannot be read or has an invalid setting.
     pub fn needs(&self, dir: &Path) -> Result<Needs, Failure> {
         let settings = self.settings.settings(&dir.join(TOR_DIR))?;
         let mut read: Vec<PathBuf> =
@@ -94,10 +94,10 @@ impl OnionArgs {
         Ok(Needs { read, exec })
     }
 
-    /// Starts Tor and publishes a service with these ports, if that is wanted.
+    /// Starts Tor and publishes a service with these ports, if the command line asks for one.
     ///
     /// # Errors
-    /// Settings, the key's passphrase, Tor.
+    /// Invalid settings, a wrong passphrase for the key, Tor's errors.
     pub async fn start(&self, dir: &Path, ports: &[u16]) -> Result<Option<Onion>, Failure> {
         if !self.wanted() {
             return Ok(None);
@@ -111,7 +111,7 @@ impl OnionArgs {
         Ok(Some(Onion { tor, service }))
     }
 
-    /// How the role reaches others.
+    /// The dialer with which the role reaches other nodes.
     #[must_use]
     pub fn dialer(&self, onion: Option<&Onion>) -> Dialer {
         match onion {
@@ -121,7 +121,7 @@ impl OnionArgs {
         }
     }
 
-    /// The seed of the service's identity: drawn anew, or kept under a passphrase
+    /// The seed of the service's identity: a new one, or one that is kept under a passphrase
     /// (`HUSHWING_PASSPHRASE`) or a key file.
     fn seed(&self, state: &StateDir) -> Result<Zeroizing<[u8; 32]>, Failure> {
         if self.ephemeral {
@@ -131,10 +131,10 @@ impl OnionArgs {
     }
 }
 
-/// The seed that is kept in `dir`, or a new one that is kept there from now on.
+/// Reads the seed that is kept in `dir`, or draws a new one and keeps it there.
 ///
 /// # Errors
-/// A wrong passphrase, a damaged file, the disk.
+/// A wrong passphrase, a damaged file, a disk error.
 pub fn kept_seed(dir: &Path) -> Result<Zeroizing<[u8; 32]>, Failure> {
     let passphrase = std::env::var("HUSHWING_PASSPHRASE").ok().filter(|p| !p.is_empty());
     let unlock = passphrase.map_or(Unlock::KeyFile, Unlock::passphrase);
@@ -150,23 +150,24 @@ pub fn kept_seed(dir: &Path) -> Result<Zeroizing<[u8; 32]>, Failure> {
 }
 
 impl Onion {
-    /// The door of one port.
+    /// Takes the connections of one port.
     ///
     /// # Errors
-    /// When it was taken already.
+    /// A port that was taken already.
     pub fn door(&mut self, port: u16) -> Result<OnionDoor, Failure> {
         let incoming = self.service.take(port).ok_or_else(no_such_port)?;
         Ok(OnionDoor { address: self.service.address(port), incoming, service: None })
     }
 }
 
-/// Who may find a restricted service, from a file.
+/// Reads from a file which clients may find a restricted service.
 ///
 /// # Errors
-/// A file that cannot be read, names nobody, or holds something else.
+/// A file that cannot be read, is empty, or contains something else.
 pub fn authorized(path: &Path) -> Result<Vec<ClientPublicKey>, Failure> {
     let wrong = |text: String| {
-        let hint = "one line for each client: descriptor:x25519:… as `hushwing tor key` prints it";
+        let hint =
+            "write one line for each client: descriptor:x25519:…, as `hushwing tor key` prints it";
         Failure::new(ErrorKind::LocalConfig, text, hint)
     };
     let text = std::fs::read_to_string(path)
@@ -176,26 +177,30 @@ pub fn authorized(path: &Path) -> Result<Vec<ClientPublicKey>, Failure> {
         .map(|l| l.parse().map_err(|e| wrong(format!("{}: {e}", path.display()))))
         .collect::<Result<_, _>>()?;
     // An empty list would open the service to everybody.
-    if keys.is_empty() { Err(wrong(format!("{} admits nobody", path.display()))) } else { Ok(keys) }
+    if keys.is_empty() {
+        Err(wrong(format!("{} names no client", path.display())))
+    } else {
+        Ok(keys)
+    }
 }
 
-/// Port that browsers take.
+/// Port that browsers use by default.
 const WEB_PORT: u16 = 80;
 
-/// What browsers find behind an onion service.
+/// A site for browsers behind an onion service.
 pub struct Site {
     /// `NAME.onion`.
     pub name: OnionName,
-    /// Whoever comes.
+    /// Incoming connections.
     pub streams: OnionStreams,
-    /// The service; dropping it takes the site away.
+    /// The service, which ends when this is dropped.
     pub service: OnionService,
 }
 
-/// Publishes a site; `clients` alone may find it, if there are any.
+/// Publishes a site, which only `clients` can find, if there are any.
 ///
 /// # Errors
-/// What Tor refuses.
+/// Tor's errors.
 pub async fn site(
     tor: &Tor,
     seed: Zeroizing<[u8; 32]>,
@@ -209,13 +214,17 @@ pub async fn site(
 }
 
 fn no_such_port() -> Failure {
-    Failure::new(ErrorKind::Bug, "the onion service has no such port", "please report this")
+    Failure::new(
+        ErrorKind::Bug,
+        "the onion service does not have this port",
+        "report this as a bug",
+    )
 }
 
-/// A service with a fresh key for one role alone, which ends with it.
+/// Publishes a service with a fresh key for one role; it ends with that role.
 ///
 /// # Errors
-/// What Tor refuses.
+/// Tor's errors.
 pub async fn ephemeral_door(tor: &Tor, port: u16) -> Result<OnionDoor, net::Error> {
     let settings = ServiceSettings {
         seed: Zeroizing::new(rand::random()),

@@ -1,4 +1,4 @@
-//! `hushwing onion-site`: static folders as onion services.
+//! `hushwing onion-site`: static directories as onion services.
 
 mod emit;
 mod sites;
@@ -21,28 +21,27 @@ const AFTER_HELP: &str = "\
 Each site has a key of its own in --state, under its name: the same name gives the same address, for ever.
 Whoever has that folder can be you. Prints DIR, a tab and the address of each site on stdout, once it can be found.";
 
-/// Settings of `onion-site`.
+/// Arguments of `onion-site`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct OnionSiteArgs {
-    /// Folders to serve, one site each. NAME=DIR names the site; otherwise it is called as its
-    /// folder.
+    /// Directories to serve, one site each; NAME=DIR names the site [default name: the
+    /// directory's].
     #[arg(required = true, value_name = "[NAME=]DIR")]
     pub dirs: Vec<String>,
-    /// Keys of the sites, and Tor's state.
+    /// Directory for the sites' keys and Tor's state.
     #[arg(long, value_name = "DIR", default_value = "hushwing-sites")]
     pub state: PathBuf,
-    /// Port that visitors name; 80 is what browsers take.
+    /// Port in the visitors' URL; browsers use 80 by default.
     #[arg(long, default_value_t = 80, value_parser = clap::value_parser!(u16).range(1..))]
     pub port: u16,
-    /// Show folders without an index.html as a list.
+    /// List directories that have no index.html.
     #[arg(long)]
     pub list: bool,
-    /// Serve nothing: write a configuration of tor and nginx for the same addresses into this
-    /// folder.
+    /// Do not serve: write configuration of tor and nginx for the same addresses to this directory.
     #[arg(long, value_name = "DIR")]
     pub emit_config: Option<PathBuf>,
-    /// First of the ports of this machine at which nginx will be asked (with --emit-config).
+    /// First local port for nginx (with --emit-config).
     #[arg(long, value_name = "PORT", default_value_t = 8080, requires = "emit_config",
           value_parser = clap::value_parser!(u16).range(1..))]
     pub local_port: u16,
@@ -51,10 +50,10 @@ pub struct OnionSiteArgs {
     pub tor: TorArgs,
 }
 
-/// Serves the folders until it is stopped, or writes a configuration for others to do so.
+/// Serves the directories until it is stopped, or writes a configuration for tor and nginx.
 ///
 /// # Errors
-/// Folders, names, state directory, Tor.
+/// An invalid directory or name, a state directory that cannot be written, Tor's errors.
 pub async fn run(args: OnionSiteArgs) -> Result<(), Failure> {
     let state = StateDir::open(&args.state).or_fail()?;
     let sites = sites::open(&args.dirs, args.list, &state)?;
@@ -73,7 +72,7 @@ pub async fn run(args: OnionSiteArgs) -> Result<(), Failure> {
     }
 }
 
-/// Never returns while all is well.
+/// Returns only if a site has ended.
 async fn serve(sites: Vec<NamedSite>, running: &Tor, port: u16) -> Result<(), Failure> {
     let mut publishing = JoinSet::new();
     for site in sites {

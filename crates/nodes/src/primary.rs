@@ -1,4 +1,4 @@
-//! `hushwing primary`: a network whose relays live for a while only.
+//! `hushwing primary`: a network with short-lived relays.
 
 mod enroll;
 mod payload;
@@ -32,21 +32,22 @@ use crate::onion::ephemeral_door;
 const DIRECTORY_PORT: u16 = 5999;
 const RELAY_PORT: u16 = 5001;
 const HUB_PORT: u16 = 6000;
-/// How long new relays may take until the document lists them.
+/// How long to wait until the document lists new relays.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Relays go on for the longest way of a packet and this.
+/// Old relays keep running for the longest time a packet can take, plus this.
 const MARGIN: Duration = Duration::from_secs(2);
-/// Length of an epoch, s: the keys of the hub, and of relays in a long cycle, change with it.
+/// Length of an epoch, in seconds: the keys of the hub, and of relays in a long cycle, change with
+/// it.
 const EPOCH_S: u64 = 600;
 
-/// `primary`: runs it, or one of its helpers.
+/// Arguments of `primary`, which runs a network or one of its helpers.
 #[derive(Debug, Clone, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct PrimaryArgs {
-    /// A helper.
+    /// The helper to run instead.
     #[command(subcommand)]
     pub command: Option<PrimaryCommand>,
-    /// Settings of the network.
+    /// Options of the network.
     #[command(flatten)]
     pub run: PrimaryRunArgs,
 }
@@ -54,54 +55,54 @@ pub struct PrimaryArgs {
 /// The helpers of `primary`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum PrimaryCommand {
-    /// Make a client key, and print its public half for whoever runs the network.
+    /// Create a client key and print its public half for the network's operator.
     Enroll {
-        /// Where the secret half goes, mode 0600.
+        /// Write the secret half to this new file (mode 0600).
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Fetch, unseal and verify the network document, and print it as JSON: the lock-cycle payload.
+    /// Fetch, unseal and verify the network document, and print it as JSON.
     Payload {
         /// The room's link.
         link: String,
-        /// Your client key, in a network whose document goes to enrolled clients only.
+        /// Your client key, for networks that admit only enrolled clients.
         #[arg(long, value_name = "FILE")]
         key: Option<PathBuf>,
         /// Tor's own settings.
         #[command(flatten)]
         tor: TorArgs,
     },
-    /// Show it all at work: payload, a message, a cycle, another message; nothing is left behind.
+    /// Demonstrate it: payload, a message, a cycle, another message; leaves nothing behind.
     Demo,
 }
 
-/// Settings of a network with a pool of ephemeral relays.
+/// Options of a network with a pool of short-lived relays.
 #[derive(Debug, Clone, Args)]
 pub struct PrimaryRunArgs {
-    /// Relays at one time, each with its own keys.
+    /// Number of relays at a time, each with its own keys.
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub nodes: u8,
-    /// After this time new relays come and the old ones go: 90s, 10m, 1h.
+    /// Replace all relays after this time, such as 90s, 10m or 1h.
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
     pub cycle: Duration,
-    /// Relays on each path; default 3, or all when there are fewer.
+    /// Relays on each path [default: 3, or all if there are fewer].
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=11))]
     pub hops: Option<u8>,
-    /// Mean of the random delay at each hop, ms.
+    /// Mean random delay at each hop, in milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 50)]
     pub mean_delay: u32,
     /// Cover traffic of the clients.
     #[arg(long, value_enum, default_value_t = CoverArg::Off)]
     pub cover: CoverArg,
-    /// Give the network document to these clients only, sealed to their keys: public halves, or
-    /// files of them. Repeatable.
+    /// Give the network document only to these clients, sealed to their keys: public halves, or
+    /// files of them; repeatable.
     #[arg(long, value_name = "FILE|KEY", num_args = 1..)]
     pub enrolled: Vec<String>,
-    /// Keep the directory's and the hub's keys and boxes here, so that links stay good after a
-    /// restart; default: nothing is kept. Relays keep nothing in any case.
+    /// Keep the directory's and the hub's keys and boxes here, so that links survive a restart
+    /// [default: keep nothing]. Relays keep nothing in any case.
     #[arg(long)]
     pub dir: Option<PathBuf>,
-    /// Where all of it listens.
+    /// Address that every role listens on.
     #[arg(long, default_value = "127.0.0.1")]
     pub host: IpAddr,
     /// Port of the hub; 0 lets the system choose.
@@ -110,8 +111,8 @@ pub struct PrimaryRunArgs {
     /// Port of the directory; 0 lets the system choose.
     #[arg(long, default_value_t = 0)]
     pub directory_port: u16,
-    /// Each role is an onion service of its own and has no other address; the relays' are new at
-    /// each cycle.
+    /// Run each role as its own onion service with no other address; relays get new ones at each
+    /// cycle.
     #[arg(long)]
     pub tor: bool,
     /// Tor's own settings.
@@ -119,8 +120,8 @@ pub struct PrimaryRunArgs {
     pub tor_settings: TorArgs,
 }
 
-/// Runs it, or one of its helpers. The demo is handed in: it needs clients, and there are none in
-/// this crate.
+/// Runs a network or one of its helpers. The demo is a parameter: it needs clients, and this crate
+/// has none.
 ///
 /// # Errors
 /// See [`Primary::start`] and the helpers.
@@ -148,14 +149,14 @@ pub struct Primary {
     directory: Arc<Directory>,
     hub: HubRole,
     owner: OwnerLink,
-    /// Tor below all roles, if they are onion services.
+    /// The Tor that publishes all roles, if they are onion services.
     tor: Option<Tor>,
     cycles: mpsc::Sender<CycleNow>,
     stop: oneshot::Sender<()>,
     turning: JoinHandle<()>,
-    /// Erased with the network, when nothing is to be kept.
+    /// Erased with the network, if nothing is kept.
     _scratch: Option<Scratch>,
-    /// Around all that is to be erased: after a crash the next start removes it.
+    /// Contains all that is to be erased: after a crash the next start removes it.
     _around: jail::Scratch,
 }
 
@@ -240,19 +241,19 @@ impl Primary {
         })
     }
 
-    /// The link that people join by.
+    /// The room link with which people join.
     #[must_use]
     pub fn link(&self) -> String {
         self.owner.link().to_text().to_string()
     }
 
-    /// Tor below all roles, if they are onion services.
+    /// The Tor that publishes all roles, if they are onion services.
     #[must_use]
     pub fn tor(&self) -> Option<&Tor> {
         self.tor.as_ref()
     }
 
-    /// The network document, as a client with this key gets it.
+    /// Fetches the network document as a client with this key does.
     ///
     /// # Errors
     /// A key that is not enrolled; no connection.
@@ -261,18 +262,18 @@ impl Primary {
         payload::fetch_any(&dialer, self.owner.link().place(), key).await
     }
 
-    /// A cycle now; returns when the old relays are gone.
+    /// Runs a cycle now, and returns when the old relays have stopped.
     ///
     /// # Errors
-    /// When the new relays did not come up: the old ones stay.
+    /// The new relays did not start; the old ones stay.
     pub async fn cycle(&self) -> Result<(), Failure> {
         let (done, told) = oneshot::channel();
-        let ended = || Failure::new(ErrorKind::Bug, "the pool has ended", "please report this");
+        let ended = || Failure::new(ErrorKind::Bug, "the pool has stopped", "report this as a bug");
         self.cycles.send(done).await.map_err(|_| ended())?;
         told.await.map_err(|_| ended())?.or_fail()
     }
 
-    /// Stops everything; relays, and what was not to be kept, are erased.
+    /// Stops everything, and erases the relays and all that is not to be kept.
     pub async fn stop(mut self) {
         let _ = self.stop.send(());
         let _ = self.turning.await;
@@ -281,7 +282,7 @@ impl Primary {
     }
 }
 
-/// Cycles until it is stopped, by the clock and when asked.
+/// Runs cycles until it is stopped, by the clock and on request.
 async fn turn<F, Made>(
     mut pool: Pool<F>,
     every: Duration,
@@ -309,10 +310,10 @@ async fn turn<F, Made>(
         };
         match &done {
             Ok(()) => eprintln!(
-                "cycle {number}: {} new relays; the old ones are gone and erased",
+                "cycle {number}: {} new relays; the old ones have stopped and are erased",
                 pool.nodes().len()
             ),
-            Err(error) => eprintln!("cycle {number} failed, the relays stay: {error}"),
+            Err(error) => eprintln!("cycle {number} failed, the old relays stay: {error}"),
         }
         if let Some(who) = who {
             let _ = who.send(done);
@@ -331,7 +332,7 @@ fn relay(
     async move { server::relay::start(hidden(config, tor.as_ref(), RELAY_PORT).await?).await }
 }
 
-/// With Tor: a node that has an onion address of its own and no other.
+/// With Tor: a node that has its own onion address and no other.
 async fn hidden(config: NodeConfig, tor: Option<&Tor>, port: u16) -> Result<NodeConfig, Error> {
     let Some(tor) = tor else { return Ok(config) };
     let onion = Some(ephemeral_door(tor, port).await?);
@@ -363,13 +364,13 @@ fn node_config(
     }
 }
 
-/// The directory's settings, and how long old relays go on.
+/// The directory's settings, and how long old relays keep running.
 fn settings(args: &PrimaryRunArgs) -> Result<(DirectoryConfig, Duration), Failure> {
     let wrong = |text: String, hint: String| Failure::new(ErrorKind::LocalConfig, text, hint);
     let hops = args.hops.unwrap_or_else(|| args.nodes.min(3));
     if hops > args.nodes {
         return Err(wrong(
-            format!("--hops {hops} needs at least {hops} relays, there are {}", args.nodes),
+            format!("--hops {hops} needs at least {hops} relays, but there are {}", args.nodes),
             format!("add --nodes {hops}"),
         ));
     }
@@ -379,7 +380,7 @@ fn settings(args: &PrimaryRunArgs) -> Result<(DirectoryConfig, Duration), Failur
     if args.cycle < grace * 2 {
         return Err(wrong(
             format!("--cycle must be at least {} s with these delays and hops", (grace * 2).as_secs() + 1),
-            "old relays go on until what is under way has passed; give a longer --cycle or a shorter --mean-delay"
+            "choose a longer --cycle or a shorter --mean-delay: old relays must finish what is in transit"
                 .to_owned(),
         ));
     }
@@ -415,21 +416,21 @@ async fn serve(args: PrimaryRunArgs) -> Result<(), Failure> {
         .map(|d| d.address.to_string())
         .unwrap_or_default();
     eprintln!(
-        "directory {directory}, hub {}, {} relays that live for {} s",
+        "directory {directory}, hub {}, {} relays, replaced every {} s",
         crate::hub::addresses(&primary.hub.node),
         args.nodes,
         args.cycle.as_secs()
     );
     if let Some(dir) = &args.dir {
         eprintln!(
-            "more relays, of other owners, join with {0}/directory/network and {0}/directory/token; the owner's link is in {0}",
+            "relays of other owners can join with {0}/directory/network and {0}/directory/token; the owner's link is in {0}",
             dir.display()
         );
     }
     if !args.enrolled.is_empty() {
-        eprintln!("the network document is for enrolled clients only: they give --key FILE");
+        eprintln!("only enrolled clients get the network document: they use --key FILE");
     }
-    eprintln!("give this link to whom you want to talk with:  hushwing chat 'LINK'");
+    eprintln!("give this link to the people you want to talk to:  hushwing chat 'LINK'");
     println!("{}", primary.link());
     stop.await;
     eprintln!("stopping");
@@ -437,9 +438,9 @@ async fn serve(args: PrimaryRunArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A time such as `90s`, `10m` or `1h`; a bare number is seconds.
+/// Parses a time such as `90s`, `10m` or `1h`; a number alone means seconds.
 fn duration(text: &str) -> Result<Duration, String> {
-    let bad = || "a time is a number and s, m or h, as in 90s, 10m, 1h".to_owned();
+    let bad = || "use a number and s, m or h, such as 90s, 10m or 1h".to_owned();
     let digits = text.trim_end_matches(['s', 'm', 'h']);
     let unit = match &text[digits.len()..] {
         "" | "s" => 1,
@@ -454,7 +455,7 @@ fn duration(text: &str) -> Result<Duration, String> {
         .filter(|n| *n > 0)
         .ok_or_else(bad)?;
     if seconds > 24 * 3_600 {
-        Err("at most 24h".to_owned())
+        Err("use at most 24h".to_owned())
     } else {
         Ok(Duration::from_secs(seconds))
     }

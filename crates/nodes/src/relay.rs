@@ -1,4 +1,4 @@
-//! `hushwing relay`.
+//! `hushwing node relay`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,19 +17,19 @@ use crate::{OrFail, config_file, network};
 /// Port of a relay's onion service.
 const RELAY_PORT: u16 = 5001;
 
-/// Settings of `relay`.
+/// Arguments of `node relay`.
 #[derive(Debug, Clone, Args)]
 pub struct RelayArgs {
-    /// Keys and state.
+    /// Directory for keys and state.
     #[arg(long, default_value = "hushwing-relay")]
     pub dir: PathBuf,
     /// Settings file.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Print a commented settings file and stop.
+    /// Print a commented settings file and exit.
     #[arg(long)]
     pub print_config: bool,
-    /// Where to listen.
+    /// Address to listen on.
     #[arg(long, value_name = "IP:PORT")]
     pub listen: Option<SocketAddr>,
     /// Region tag.
@@ -38,7 +38,7 @@ pub struct RelayArgs {
     /// The network.
     #[command(flatten)]
     pub network: NetworkArgs,
-    /// Confine this process by landlock and seccomp: to its --dir and to harmless system calls.
+    /// Confine this process with landlock and seccomp to its --dir and harmless system calls.
     #[arg(long, value_enum, value_name = "HOW", default_value_t = SandboxArg::On)]
     pub sandbox: SandboxArg,
     /// Tor.
@@ -49,7 +49,7 @@ pub struct RelayArgs {
 /// Runs a relay until it is stopped.
 ///
 /// # Errors
-/// Settings, port, state directory.
+/// An invalid setting, a port in use, a state directory that cannot be written.
 pub async fn run(args: RelayArgs) -> Result<(), Failure> {
     if args.print_config {
         print!("{RELAY_EXAMPLE}");
@@ -93,7 +93,7 @@ pub async fn run(args: RelayArgs) -> Result<(), Failure> {
             }
             Some(()) = rotate.recv() => {
                 node.rotate_keys().await;
-                eprintln!("keys of the coming epochs are new");
+                eprintln!("made new keys for the coming epochs");
             }
         }
     }
@@ -102,7 +102,7 @@ pub async fn run(args: RelayArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A message for each SIGHUP: new keys, please.
+/// Sends a message for each SIGHUP, which asks for new keys.
 fn rotations() -> tokio::sync::mpsc::Receiver<()> {
     let (tx, rx) = tokio::sync::mpsc::channel(1);
     #[cfg(unix)]

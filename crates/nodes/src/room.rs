@@ -1,4 +1,4 @@
-//! `hushwing room`: a room on a network that runs elsewhere.
+//! `hushwing room`: creates a room on a network that runs elsewhere.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -11,27 +11,27 @@ use wire::ErrorKind;
 use crate::hub_card::HubCard;
 use crate::{network, up};
 
-/// Settings of `room`.
+/// Arguments of `room`.
 #[derive(Debug, Clone, Args)]
 pub struct RoomArgs {
-    /// The network pointer `hushwing:net#…`, or a file that holds it.
+    /// Network pointer `hushwing:net#…`, or a file that contains it.
     #[arg(long, value_name = "POINTER|FILE")]
     pub network: String,
-    /// The hub's address card: a `hub` file that a hub writes into its --dir.
+    /// The hub's address card: the file `hub` or `hub-guest` that a hub writes into its --dir.
     #[arg(long, value_name = "FILE")]
     pub hub: PathBuf,
-    /// Write the owner's link (mutes, re-keying) to this file, mode 0600.
+    /// Write the owner's link (for mutes and re-keying) to this new file (mode 0600).
     #[arg(long, value_name = "FILE")]
     pub owner_link: Option<PathBuf>,
-    /// Door lanes: 1 for a table, up to 64 for a crowd.
+    /// Door lanes: 1 for a small group, up to 64 for a crowd.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub lanes: u8,
 }
 
-/// Makes a room, prints its link, and writes the owner's link if asked.
+/// Creates a room, prints its link, and writes the owner's link if asked.
 ///
 /// # Errors
-/// A pointer or card that is none; a file that exists already.
+/// An invalid pointer or card; a file that already exists.
 pub async fn run(args: RoomArgs) -> Result<(), Failure> {
     let pointer = network::pointer(&args.network).await?;
     let card = HubCard::read(&args.hub)?;
@@ -52,7 +52,7 @@ pub async fn run(args: RoomArgs) -> Result<(), Failure> {
                 Failure::new(
                     ErrorKind::LocalStorage,
                     format!("cannot write {}: {e}", path.display()),
-                    "name a file that does not exist yet",
+                    "choose a file that does not exist yet",
                 )
             },
         )?;

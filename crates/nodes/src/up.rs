@@ -19,31 +19,32 @@ use crate::OrFail;
 /// File of the owner's link in the directory given by `--dir`.
 const OWNER_LINK: &str = "owner-link";
 
-/// Settings of `up`.
+/// Arguments of `up`.
 #[derive(Debug, Clone, Args)]
 pub struct UpArgs {
     /// Number of relays.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub relays: u8,
-    /// Relays on each path; default 3, or all when there are fewer.
+    /// Relays on each path [default: 3, or all if there are fewer].
     #[arg(long, alias = "k", value_parser = clap::value_parser!(u8).range(1..=11))]
     pub hops: Option<u8>,
-    /// Draw the path length: after --hops relays go on with this probability, up to all relays.
+    /// Random path length: after --hops relays, add another with this probability, up to all
+    /// relays.
     #[arg(long, value_name = "P", default_value_t = 0.0)]
     pub forward_probability: f64,
-    /// Mean of the random delay at each hop, ms.
+    /// Mean random delay at each hop, in milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 50)]
     pub mean_delay: u32,
     /// Cover traffic of the clients.
     #[arg(long, value_enum, default_value_t = CoverArg::Off)]
     pub cover: CoverArg,
-    /// Keep keys and boxes here, so that links stay good after a restart; default: nothing is kept.
+    /// Keep keys and boxes here, so that links survive a restart [default: keep nothing].
     #[arg(long)]
     pub dir: Option<PathBuf>,
-    /// Where all of it listens.
+    /// Address that every role listens on.
     #[arg(long, default_value = "127.0.0.1")]
     pub host: std::net::IpAddr,
-    /// Port of the first relay; the others follow.
+    /// Port of the first relay; the others use the ports after it.
     #[arg(long, default_value_t = 5001)]
     pub relay_port: u16,
     /// Port of the hub.
@@ -52,23 +53,23 @@ pub struct UpArgs {
     /// Port of the directory.
     #[arg(long, default_value_t = 5999)]
     pub directory_port: u16,
-    /// Length of an epoch, seconds.
+    /// Length of an epoch, in seconds.
     #[arg(long, value_name = "S", default_value_t = 1200)]
     pub epoch: u64,
-    /// Door lanes of the room: 1 for a table, up to 64 for a crowd.
+    /// Door lanes of the room: 1 for a small group, up to 64 for a crowd.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub lanes: u8,
-    /// Confine this process by landlock and seccomp.
+    /// Confine this process with landlock and seccomp.
     #[arg(long, value_enum, value_name = "HOW", default_value_t = SandboxArg::Off)]
     pub sandbox: SandboxArg,
-    /// A temporary directory that was made before, for what is not kept.
+    /// A temporary directory that was created earlier, for what is not kept.
     #[arg(skip)]
     pub scratch: Option<PathBuf>,
 }
 
 impl UpArgs {
-    /// A network that keeps nothing, on ports of this machine that the system chooses: for demos,
-    /// measurements and tests.
+    /// A network that keeps nothing, on local ports that the system chooses: for demos, benchmarks
+    /// and tests.
     #[must_use]
     pub fn ephemeral() -> Self {
         UpArgs {
@@ -97,7 +98,7 @@ pub struct Network {
     hub: HubRole,
     /// The room's owner link: mutes, re-keying.
     pub owner: OwnerLink,
-    /// Deleted with the network, when nothing is to be kept.
+    /// Deleted with the network, if nothing is kept.
     _scratch: Option<jail::Scratch>,
 }
 
@@ -105,14 +106,17 @@ impl Network {
     /// Starts directory, relays and hub, and returns when clients can use them.
     ///
     /// # Errors
-    /// Settings, ports, state directory.
+    /// An invalid setting, a port in use, a state directory that cannot be written.
     pub async fn start(args: &UpArgs) -> Result<Network, Failure> {
         let (base, scratch) = base(args.dir.as_deref().or(args.scratch.as_deref()))?;
         let hops = args.hops.unwrap_or_else(|| args.relays.min(3));
         if hops > args.relays {
             return Err(Failure::new(
                 ErrorKind::LocalConfig,
-                format!("--hops {hops} needs at least {hops} relays, there are {}", args.relays),
+                format!(
+                    "--hops {hops} needs at least {hops} relays, but there are {}",
+                    args.relays
+                ),
                 format!("add --relays {hops}"),
             ));
         }
@@ -150,8 +154,8 @@ impl Network {
             let port = args.relay_port.checked_add(step).ok_or_else(|| {
                 Failure::new(
                     ErrorKind::LocalConfig,
-                    "there is no such port",
-                    "give a lower --relay-port",
+                    "the relays' ports go beyond 65535",
+                    "choose a lower --relay-port",
                 )
             })?;
             relays.push(
@@ -174,13 +178,13 @@ impl Network {
         Ok(Network { directory, relays, hub, owner, _scratch: scratch })
     }
 
-    /// The link that people join by.
+    /// The room link with which people join.
     #[must_use]
     pub fn link(&self) -> String {
         self.owner.link().to_text().to_string()
     }
 
-    /// Packets that all nodes took in so far.
+    /// Number of packets that all nodes have received so far.
     #[must_use]
     pub fn packets(&self) -> u64 {
         let nodes = self.relays.iter().chain([&self.hub.node]);
@@ -228,9 +232,9 @@ pub async fn run(args: UpArgs) -> Result<(), Failure> {
                 dir.join(OWNER_LINK).display()
             );
         }
-        None => eprintln!("nothing is kept: give --dir to have the same link after a restart"),
+        None => eprintln!("nothing is kept: use --dir to keep the same link after a restart"),
     }
-    eprintln!("give this link to whom you want to talk with:  hushwing chat 'LINK'");
+    eprintln!("give this link to the people you want to talk to:  hushwing chat 'LINK'");
     println!("{}", network.link());
     stop.await;
     eprintln!("stopping");
@@ -238,10 +242,11 @@ pub async fn run(args: UpArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The state directory: the one that is named, or a private one that goes with the process.
+/// Opens the state directory from the command line, or creates a private one that ends with the
+/// process.
 ///
 /// # Errors
-/// A directory that cannot be made.
+/// A directory that cannot be created.
 pub fn base(dir: Option<&Path>) -> Result<(PathBuf, Option<jail::Scratch>), Failure> {
     if let Some(dir) = dir {
         StateDir::open(dir).or_fail()?;
@@ -251,7 +256,7 @@ pub fn base(dir: Option<&Path>) -> Result<(PathBuf, Option<jail::Scratch>), Fail
     Ok((scratch.path().to_owned(), Some(scratch)))
 }
 
-/// The room of an earlier run, or a new one.
+/// Reads the room of an earlier run, or creates one.
 ///
 /// # Errors
 /// A damaged file, settings out of range.
@@ -263,8 +268,8 @@ pub fn room(base: &Path, place: NetworkPlace, lanes: u8) -> Result<OwnerLink, Fa
         return kept.ok_or_else(|| {
             Failure::new(
                 ErrorKind::LocalStorage,
-                "the kept owner-link is damaged",
-                "remove it from --dir to begin a new room",
+                "the saved owner link is damaged",
+                "remove the file `owner-link` from --dir to start a new room",
             )
         });
     }
@@ -273,7 +278,7 @@ pub fn room(base: &Path, place: NetworkPlace, lanes: u8) -> Result<OwnerLink, Fa
     Ok(owner)
 }
 
-/// A new room that starts at the current hour.
+/// Creates a room that starts at the current hour.
 ///
 /// # Errors
 /// Settings out of range.
@@ -285,5 +290,5 @@ pub fn new_room(place: NetworkPlace, lanes: u8) -> Result<OwnerLink, Failure> {
         let (owner, keys) = Owner::create(&mut rand::rng(), place, settings, hour)?;
         owner.link_now(&keys)
     };
-    made().map_err(|e: e2ee::Error| Failure::new(e.kind(), e, "lanes lie between 1 and 64"))
+    made().map_err(|e: e2ee::Error| Failure::new(e.kind(), e, "lanes must be between 1 and 64"))
 }

@@ -1,5 +1,5 @@
-//! The same sites by a tor and an nginx of the person's own: everything for them in one folder,
-//! nothing anywhere else.
+//! The same sites with the person's own tor and nginx: writes everything for them into one
+//! directory, and nothing anywhere else.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -15,11 +15,11 @@ use super::OnionSiteArgs;
 use super::sites::{NamedSite, apart};
 use crate::OrFail;
 
-/// What tor's own key files begin with: 29 letters and three zero bytes.
+/// Beginning of tor's own key files: 29 letters and three zero bytes.
 const SECRET_HEADER: &[u8; 32] = b"== ed25519v1-secret: type0 ==\0\0\0";
 const PUBLIC_HEADER: &[u8; 32] = b"== ed25519v1-public: type0 ==\0\0\0";
 
-/// Writes `torrc.snippet`, `nginx.conf`, `README` and a folder of keys for each site into `out`.
+/// Writes `torrc.snippet`, `nginx.conf`, `README` and a directory of keys for each site into `out`.
 /// The same sites and keys give the same files.
 pub(super) fn write(out: &Path, sites: &[NamedSite], args: &OnionSiteArgs) -> Result<(), Failure> {
     let folder = StateDir::open(out).or_fail()?;
@@ -28,7 +28,7 @@ pub(super) fn write(out: &Path, sites: &[NamedSite], args: &OnionSiteArgs) -> Re
         Failure::new(
             ErrorKind::LocalStorage,
             text,
-            "name a folder that this user can write with --emit-config",
+            "use --emit-config with a directory that you can write",
         )
     })?;
     for site in sites {
@@ -44,8 +44,8 @@ pub(super) fn write(out: &Path, sites: &[NamedSite], args: &OnionSiteArgs) -> Re
             || {
                 Failure::new(
                     ErrorKind::LocalConfig,
-                    "there is no such port",
-                    "give a lower --local-port",
+                    "the ports go beyond 65535",
+                    "choose a lower --local-port",
                 )
             },
         )?;
@@ -65,8 +65,8 @@ pub(super) fn write(out: &Path, sites: &[NamedSite], args: &OnionSiteArgs) -> Re
     Ok(())
 }
 
-/// Tor's three files of an onion service. Tor keeps keys expanded, as RFC 8032 does before it
-/// signs.
+/// Writes tor's three files of an onion service. Tor keeps keys expanded, as RFC 8032 does before
+/// signing.
 fn write_keys(dir: &StateDir, site: &NamedSite) -> Result<(), Failure> {
     let mut expanded = Zeroizing::new([0_u8; 64]);
     expanded.copy_from_slice(&Sha512::digest(site.seed.as_ref()));
@@ -154,14 +154,13 @@ fn readme(sites: &[NamedSite], port: u16) -> String {
     text
 }
 
-/// A path that means the same in both configurations, whatever their quoting rules.
+/// Checks that a path means the same in both configurations, whose quoting rules differ.
 fn plain(path: &Path) -> Result<String, Failure> {
     let text = path
         .to_str()
         .filter(|text| !text.chars().any(|c| c.is_control() || "\"'\\$#;{}".contains(c)));
     text.map(ToOwned::to_owned).ok_or_else(|| {
-        let text =
-            format!("{} cannot be written into a configuration", PathBuf::from(path).display());
+        let text = format!("{} cannot be used in a configuration", PathBuf::from(path).display());
         Failure::new(
             ErrorKind::LocalConfig,
             text,

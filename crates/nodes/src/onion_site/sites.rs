@@ -10,16 +10,16 @@ use zeroize::Zeroizing;
 
 use crate::OrFail;
 
-/// Sites that one process serves.
+/// Most sites of one process.
 const MAX_SITES: usize = 64;
-/// Letters of a name, which is also a folder of the state directory.
+/// Longest name, which is also a subdirectory of the state directory.
 const MAX_NAME: usize = 64;
 
-/// A folder, its name, and the seed of its onion key.
+/// A directory to serve, its name, and the seed of its onion key.
 pub(super) struct NamedSite {
-    /// As the person wrote it.
+    /// The directory as the person typed it.
     pub(super) given: String,
-    /// What its key is kept under.
+    /// The name under which its key is kept.
     pub(super) name: String,
     pub(super) site: Site,
     pub(super) seed: Zeroizing<[u8; 32]>,
@@ -31,7 +31,7 @@ impl NamedSite {
     }
 }
 
-/// Opens all of them. A site that is new here gets a key.
+/// Opens all sites. A new site gets a key.
 pub(super) fn open(
     dirs: &[String],
     list: bool,
@@ -40,25 +40,25 @@ pub(super) fn open(
     let wrong = |text: String, hint: &str| Failure::new(ErrorKind::LocalConfig, text, hint);
     if dirs.len() > MAX_SITES {
         return Err(wrong(
-            format!("{} sites are too many", dirs.len()),
-            "64 fit into one process: start another",
+            format!("{} sites are too many for one process", dirs.len()),
+            "serve up to 64 here, and start another process for the rest",
         ));
     }
     let mut found: Vec<(String, String, Site)> = Vec::new();
     for text in dirs {
         let (name, dir) = split(text);
         let site = Site::open(&dir, list).map_err(|e| {
-            wrong(e.to_string(), "name a folder that exists and that this user may read")
+            wrong(e.to_string(), "choose a directory that exists and that you can read")
         })?;
         let name = name
             .or_else(|| Some(site.root().file_name()?.to_str()?.to_owned()))
             .filter(|name| is_name(name));
         let hint = "name the site: NAME=DIR, with letters, digits, - and _ and . in NAME";
         let name =
-            name.ok_or_else(|| wrong(format!("{text} has no name that a site can have"), hint))?;
+            name.ok_or_else(|| wrong(format!("{text} is not usable as a site's name"), hint))?;
         // Folders on a disk that does not tell case apart must stay two.
         if found.iter().any(|(_, other, _)| other.eq_ignore_ascii_case(&name)) {
-            let hint = "give one of them another name: NAME=DIR";
+            let hint = "choose another name for one of them: NAME=DIR";
             return Err(wrong(format!("two sites are called {name}"), hint));
         }
         found.push((dir.display().to_string(), name, site));
@@ -74,21 +74,21 @@ pub(super) fn open(
     keyed.collect()
 }
 
-/// Refuses to serve a folder that holds keys, or lies among them.
+/// Refuses to serve a directory that contains the keys or is among them.
 pub(super) fn apart(site: &Site, keys: &Path, option: &str) -> Result<(), Failure> {
     let keys = keys.canonicalize().map_err(|e| {
         let text = format!("cannot read {}: {e}", keys.display());
-        Failure::new(ErrorKind::LocalStorage, text, format!("name another folder with {option}"))
+        Failure::new(ErrorKind::LocalStorage, text, format!("use {option} with another directory"))
     })?;
     if keys.starts_with(site.root()) || site.root().starts_with(&keys) {
-        let text = format!("{} would be served with the sites' keys in it", site.root().display());
-        let hint = format!("name a folder outside of all sites with {option}");
+        let text = format!("{} contains the sites' keys, or is among them", site.root().display());
+        let hint = format!("use {option} with a directory outside all sites");
         return Err(Failure::new(ErrorKind::LocalConfig, text, hint));
     }
     Ok(())
 }
 
-/// `NAME=DIR`, unless what stands before the `=` belongs to a path.
+/// Splits `NAME=DIR`, unless the part before `=` belongs to a path.
 fn split(text: &str) -> (Option<String>, PathBuf) {
     match text.split_once('=') {
         Some((name, dir)) if is_name(name) && !Path::new(text).exists() => {

@@ -1,4 +1,4 @@
-//! Client keys: made, and read from files of public halves.
+//! Client keys: creates them, and reads files of public halves.
 
 use std::io::Write;
 use std::path::Path;
@@ -8,16 +8,16 @@ use mix::directory::EnrolmentKey;
 use mix::directory::sealed::PUBLIC_SCHEME;
 use wire::ErrorKind;
 
-/// Longest file of public halves that is read, bytes.
+/// Longest file of public halves that is read, in bytes.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
 
-/// Makes a client key and prints its public half.
+/// Creates a client key and prints its public half.
 ///
 /// # Errors
 /// A file that exists already or cannot be written.
 pub(super) fn run(out: &Path) -> Result<(), Failure> {
     let key = EnrolmentKey::generate(&mut rand::rng())
-        .map_err(|e| Failure::new(ErrorKind::Bug, e, "please report this"))?;
+        .map_err(|e| Failure::new(ErrorKind::Bug, e, "report this as a bug"))?;
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -26,21 +26,21 @@ pub(super) fn run(out: &Path) -> Result<(), Failure> {
         Failure::new(
             ErrorKind::LocalStorage,
             format!("cannot write {}: {e}", out.display()),
-            "name a file that does not exist yet with --out",
+            "use --out with a file that does not exist yet",
         )
     })?;
     eprintln!(
-        "the secret half is in {}; give this public half to whoever runs the network:",
+        "the secret half is in {}; give this public half to the operator of the network:",
         out.display()
     );
     println!("{}", key.public().to_text());
     Ok(())
 }
 
-/// Public halves from the command line: each is one, or a file with one a line.
+/// Reads public halves from the command line: each text is one, or a file with one per line.
 ///
 /// # Errors
-/// A file that cannot be read, or holds none.
+/// A file that cannot be read or contains none.
 pub(super) fn read(given: &[String]) -> Result<Vec<String>, Failure> {
     let mut keys = Vec::new();
     for one in given {
@@ -52,7 +52,7 @@ pub(super) fn read(given: &[String]) -> Result<Vec<String>, Failure> {
             Failure::new(
                 ErrorKind::LocalConfig,
                 format!("no client keys in {one}: {why}"),
-                "give what `hushwing primary enroll` printed, or a file of such lines",
+                "use what `hushwing primary enroll` printed, or a file of such lines",
             )
         };
         let file = std::fs::File::open(one).map_err(|e| bad(e.to_string()))?;

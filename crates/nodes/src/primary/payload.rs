@@ -1,4 +1,4 @@
-//! The network document as a person or a script reads it: fetched once, unsealed, verified.
+//! The network document for people and scripts: fetched once, unsealed and verified.
 
 use api::Failure;
 use data_encoding::HEXLOWER;
@@ -20,9 +20,9 @@ struct Payload {
     epoch_ms: u64,
     published_ms: u64,
     valid_until_ms: u64,
-    /// By which two clients compare what they were given.
+    /// Hash by which two clients compare what they got.
     hash: String,
-    /// Whether it came sealed to our key.
+    /// Whether it was sealed to our key.
     sealed: bool,
     tally: bool,
     min_relays: u8,
@@ -49,10 +49,10 @@ struct PayloadKey {
     fingerprint: String,
 }
 
-/// The document of a room's network, as JSON.
+/// Fetches the document of a room's network, as JSON.
 ///
 /// # Errors
-/// A wrong link; no directory that gives a good document to this key.
+/// An invalid link; no directory that gives a valid document to this key.
 pub(super) async fn payload(
     link: &str,
     key: Option<&EnrolmentKey>,
@@ -63,16 +63,16 @@ pub(super) async fn payload(
     fetch_any(&dialer, &place, key).await
 }
 
-/// As [`payload`], by a dialer that is there.
+/// Does the same as [`payload`] with an existing dialer.
 ///
 /// # Errors
-/// No directory that gives a good document to this key.
+/// No directory that gives a valid document to this key.
 pub(super) async fn fetch_any(
     dialer: &Dialer,
     place: &NetworkPlace,
     key: Option<&EnrolmentKey>,
 ) -> Result<serde_json::Value, Failure> {
-    let mut why = "the link names none".to_owned();
+    let mut why = "the link names no directory".to_owned();
     for directory in &place.directories {
         match fetch_document(dialer, directory, &place.network, key).await {
             Ok(document) => {
@@ -84,7 +84,7 @@ pub(super) async fn fetch_any(
     Err(Failure::new(
         ErrorKind::Network,
         format!("no network document from the directory: {why}"),
-        "is the network running, and your key enrolled? `hushwing primary enroll` makes a key",
+        "check that the network is running and that your key is enrolled; `hushwing primary enroll` creates one",
     ))
 }
 

@@ -1,4 +1,5 @@
-//! Lists to choose from that belong to no one conversation: the palette, searches, invites, colours.
+//! Lists to choose from that belong to no one conversation: the palette, searches, invites,
+//! colours.
 
 use api::{InviteState, InviteView, Knock, MessageView, PersonView, Search};
 use text::{Format, date_time};

@@ -8,8 +8,13 @@ use std::pin::Pin;
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
+use super::Request;
+use super::conversations::*;
+use super::lan::*;
+use super::messages::*;
+use super::profile::*;
+use super::rooms::*;
 use crate::refusal::Refusal;
-use crate::request::*;
 
 /// The place for an answer of this type. Dropped unanswered, it reads as a refusal.
 pub struct Answer<T>(oneshot::Sender<Result<T, Refusal>>);
