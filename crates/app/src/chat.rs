@@ -85,8 +85,8 @@ pub async fn run(profiles: &dyn Profiles, args: ChatArgs, verbose: bool) -> Resu
     let join = parse_link(&text)?;
     let nick = nick(args.nick.as_deref())?;
     let route = args.route.map_or_else(|| Route::hidden(join.place()), Route::from);
-    // Without --dir, Tor keeps its state in a directory that is deleted with the process. Tor starts
-    // when a route needs it.
+    // Without --dir, Tor keeps its state in a directory that is deleted with the process. Tor
+    // starts when a route needs it.
     let scratch = if args.dir.is_none() { Some(settings::scratch()?) } else { None };
     let base = scratch.as_ref().map_or(args.dir.as_deref(), |s| Some(s.path()));
     let tor = base.map(|dir| args.tor.lazy(&dir.join("tor"))).transpose()?;

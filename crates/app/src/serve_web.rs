@@ -48,8 +48,8 @@ pub struct WebArgs {
     /// [default: one new key, which is printed].
     #[arg(long, value_name = "FILE", requires = "onion")]
     pub authorized: Option<PathBuf>,
-    /// Let anyone who knows the address reach the onion service: Tor Browser for Android supports no
-    /// client keys. Then only the passphrase keeps others out.
+    /// Let anyone who knows the address reach the onion service: Tor Browser for Android supports
+    /// no client keys. Then only the passphrase keeps others out.
     #[arg(long, requires = "onion", conflicts_with = "authorized")]
     pub unrestricted: bool,
     /// Ask for a new passphrase.
