@@ -4,20 +4,19 @@
 //! - [`CoverArg`], [`RouteArg`], [`ShapingArgs`], [`NetworkArgs`], …: what several commands take,
 //!   and what it becomes in the crates below
 //! - [`ProfileArgs`], [`On`], [`CreateArgs`]: which profile a command is for, and whether it may
-//!   make one
-//! - [`tor`]: Tor as a person sets it up: options, a settings file, and what is shown while it
-//!   starts
+//!   create one
+//! - [`tor`]: Tor as a person sets it up: options, a settings file, progress while it starts
 //! - [`passphrase`]: passphrases from the environment, the terminal or stdin
 //! - [`room_place`], [`nick`], [`client_key`]: what a person was given or types, checked, with a
-//!   hint when it is wrong
-//! - [`scratch`], [`small_runtime`], [`stopped`]: what every command needs of the process
+//!   hint if it is invalid
+//! - [`scratch`], [`small_runtime`], [`stopped`]: what every command needs from its process
 //!
 //! # Not in this crate
-//! Arguments of one command alone: they stand beside its `run`. Settings of a profile: `vault`;
-//! settings files of nodes: `server`. The engine, which is handed what it needs of this.
+//! Arguments of one command, which are beside its `run`. Settings of a profile: `vault`; settings
+//! files of nodes: `server`. The engine, which gets what it needs from here as parameters.
 //!
 //! # Invariants
-//! - Whatever is wrong ends as a [`api::Failure`] with a hint that names the option or the file.
+//! - Every error is an [`api::Failure`] with a hint that names the option or the file.
 //! - A passphrase is never an argument, and its text is erased when it is dropped.
 
 mod client_key;

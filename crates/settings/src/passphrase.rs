@@ -6,23 +6,23 @@ use api::Failure;
 use wire::ErrorKind;
 use zeroize::Zeroizing;
 
-/// The variable of a profile's passphrase.
+/// Environment variable with a profile's passphrase.
 pub const PROFILE_VAR: &str = "HUSHWING_PASSPHRASE";
-/// The variable of a backup's passphrase.
+/// Environment variable with a backup's passphrase.
 pub const BACKUP_VAR: &str = "HUSHWING_BACKUP_PASSPHRASE";
-/// The variable of an OpenPGP key's passphrase.
+/// Environment variable with an OpenPGP key's passphrase.
 pub const PGP_VAR: &str = "HUSHWING_PGP_PASSPHRASE";
-/// The variable of the passphrase for browsers.
+/// Environment variable with the passphrase for browsers on other devices.
 pub const WEB_VAR: &str = "HUSHWING_WEB_PASSPHRASE";
 
-/// Longest line that is read from stdin, bytes.
+/// Longest line that is read from stdin, in bytes.
 const MAX_LINE: u64 = 4_096;
 
-/// A passphrase: from the environment, else from the terminal; asked twice when it is a new one.
-/// Blocks while a person types.
+/// Gets a passphrase from the environment, or asks on the terminal, twice for a new one. Blocks
+/// while a person types.
 ///
 /// # Errors
-/// No terminal; two that differ; an empty one.
+/// No terminal; two different passphrases; an empty one.
 pub fn ask(variable: &str, what: &str, new: bool) -> Result<Zeroizing<String>, Failure> {
     if let Ok(text) = std::env::var(variable) {
         return Ok(Zeroizing::new(text));
@@ -32,7 +32,7 @@ pub fn ask(variable: &str, what: &str, new: bool) -> Result<Zeroizing<String>, F
             ErrorKind::LocalConfig,
             format!("no passphrase: {e}"),
             format!(
-                "run it on a terminal, set {variable}, or make the profile with --no-passphrase"
+                "run it in a terminal, set {variable}, or create the profile with --no-passphrase"
             ),
         )
     };
@@ -41,25 +41,22 @@ pub fn ask(variable: &str, what: &str, new: bool) -> Result<Zeroizing<String>, F
         let again =
             Zeroizing::new(rpassword::prompt_password(format!("{what}, again: ")).map_err(none)?);
         if again != first {
-            let hint = "type the same one twice";
+            let hint = "type the same passphrase twice";
             return Err(Failure::new(ErrorKind::LocalConfig, "the two passphrases differ", hint));
         }
     }
     if first.is_empty() {
-        let hint = "think of a sentence; or use --no-passphrase and know what that means";
-        return Err(Failure::new(
-            ErrorKind::LocalConfig,
-            "an empty passphrase protects nothing",
-            hint,
-        ));
+        let hint = "choose a sentence, or use --no-passphrase, which protects nothing from anyone who can read your files";
+        return Err(Failure::new(ErrorKind::LocalConfig, "the passphrase is empty", hint));
     }
     Ok(first)
 }
 
-/// The first line of stdin, where the program that starts a daemon hands over the passphrase.
+/// Reads the passphrase from the first line of stdin, where the program that starts a daemon
+/// passes it on.
 ///
 /// # Errors
-/// When no line comes, or an empty one.
+/// No line, or an empty one.
 pub fn from_stdin() -> Result<Zeroizing<String>, Failure> {
     first_line(std::io::stdin())
 }
@@ -68,8 +65,8 @@ fn first_line(input: impl Read) -> Result<Zeroizing<String>, Failure> {
     let mut line = Zeroizing::new(String::with_capacity(1_024));
     let read = BufReader::new(input.take(MAX_LINE)).read_line(&mut line);
     if read.is_err() || line.trim_end_matches('\n').is_empty() {
-        let hint = "start the profile with `hushwing daemon`, which asks for it";
-        return Err(Failure::new(ErrorKind::LocalConfig, "no passphrase came", hint));
+        let hint = "start the profile with `hushwing profile daemon`, which asks for it";
+        return Err(Failure::new(ErrorKind::LocalConfig, "no passphrase on stdin", hint));
     }
     while line.ends_with('\n') {
         line.pop();

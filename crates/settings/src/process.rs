@@ -1,14 +1,14 @@
-//! What every command needs of the process.
+//! What every command needs from its process.
 
 use api::Failure;
 use jail::Scratch;
 use tokio::runtime::{Builder, Runtime};
 use wire::ErrorKind;
 
-/// A private temporary directory that is gone when it is dropped.
+/// Creates a private temporary directory, which is removed when it is dropped.
 ///
 /// # Errors
-/// No place for it.
+/// No directory in which it could be created.
 pub fn scratch() -> Result<Scratch, Failure> {
     Scratch::new().map_err(|error| {
         let hint = error.hint();
@@ -16,21 +16,21 @@ pub fn scratch() -> Result<Scratch, Failure> {
     })
 }
 
-/// A runtime in this thread, for what comes before the process is confined: it starts no thread.
+/// Creates a runtime in this thread, for use before the process is confined: it starts no thread.
 ///
 /// # Errors
-/// What the system refuses.
+/// The system refuses.
 pub fn small_runtime() -> Result<Runtime, Failure> {
     Builder::new_current_thread().enable_all().build().map_err(no_threads)
 }
 
-/// What to say when there is no runtime.
+/// The failure for a runtime that cannot be created.
 #[allow(clippy::needless_pass_by_value, reason = "used as map_err argument")]
 #[must_use]
 pub fn no_threads(error: std::io::Error) -> Failure {
     Failure::new(
         ErrorKind::Bug,
-        format!("the system gives no threads: {error}"),
+        format!("cannot start threads: {error}"),
         "check the limits of this user (ulimit -u)",
     )
 }

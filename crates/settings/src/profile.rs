@@ -1,25 +1,25 @@
-//! Which profile a command is for, and what commands of a profile share.
+//! Which profile a command is for, and options that several such commands share.
 
 use std::time::Duration;
 
 use clap::Args;
 use vault::config::LanUse;
 
-/// A command with the profile that it is for.
+/// The arguments of a command, and the profile that it is for.
 #[derive(Debug, Clone, Args)]
 pub struct On<T: Args> {
-    /// Its own arguments.
+    /// The command's own arguments.
     #[command(flatten)]
     pub args: T,
-    /// Which profile.
+    /// The profile to use.
     #[command(flatten)]
     pub at: ProfileArgs,
 }
 
-/// Which profile a command is for.
+/// The profile that a command is for.
 #[derive(Debug, Clone, Args)]
 pub struct ProfileArgs {
-    /// The profile: contacts, groups and history of their own.
+    /// Profile to use; each has its own contacts, groups and history.
     #[arg(
         long,
         value_name = "NAME",
@@ -28,16 +28,16 @@ pub struct ProfileArgs {
         default_value = "default"
     )]
     pub profile: String,
-    /// Whether to look for neighbours on the local network; default: as the profile's settings say.
+    /// Use the local network [default: the profile's settings].
     #[arg(long, value_name = "off|on|only", env = "HUSHWING_LAN", hide_env_values = true, value_parser = lan_use)]
     pub lan: Option<LanUse>,
-    /// Use the local network and nothing else: the same as --lan only.
+    /// Use only the local network, like --lan only.
     #[arg(long, conflicts_with = "lan")]
     pub lan_only: bool,
 }
 
 impl ProfileArgs {
-    /// What the command line says about the local network.
+    /// How the command line says to use the local network, if it does.
     #[must_use]
     pub const fn lan_use(&self) -> Option<LanUse> {
         if self.lan_only { Some(LanUse::Only) } else { self.lan }
@@ -45,42 +45,42 @@ impl ProfileArgs {
 }
 
 fn lan_use(word: &str) -> Result<LanUse, String> {
-    LanUse::parse(word).ok_or_else(|| "off, on or only".to_owned())
+    LanUse::parse(word).ok_or_else(|| "use off, on or only".to_owned())
 }
 
-/// For commands that may make the profile.
+/// An option of commands that create the profile if it does not exist.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct CreateArgs {
-    /// Lock a new profile with a key file instead of a passphrase: whoever can read your files can
-    /// read it.
+    /// Protect a new profile with a key file instead of a passphrase: anyone who can read your
+    /// files can then read it.
     #[arg(long)]
     pub no_passphrase: bool,
 }
 
-/// How long to wait for the network.
+/// An option of commands that wait for the network.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct PatienceArgs {
-    /// How long to wait until it is done, as in 30s or 5m.
+    /// How long to wait for completion, such as 30s or 5m.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
     pub timeout: Duration,
 }
 
-/// For commands that print lists.
+/// An option of commands that print lists.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct ListArgs {
-    /// Print JSON, one object a line.
+    /// Print JSON, one object per line.
     #[arg(long)]
     pub json: bool,
 }
 
-/// Whether a command may make the profile, and how it is locked then.
+/// Whether a command may create the profile, and how to protect it then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CreatePolicy {
-    /// It must be there.
+    /// The profile must exist.
     Never,
-    /// Locked by a passphrase, if there is a way to ask for one.
+    /// Create it with a passphrase, if there is a way to ask for one.
     Passphrase,
-    /// Locked by a key file.
+    /// Create it with a key file.
     KeyFile,
 }
 
@@ -90,17 +90,17 @@ impl From<CreateArgs> for CreatePolicy {
     }
 }
 
-/// A time with its unit, as in 90s or 12h; a bare number is seconds.
+/// Parses a time with its unit, such as 90s or 12h; a number alone means seconds.
 ///
 /// # Errors
-/// A text that is no time, in words for `clap`.
+/// A text that is not a time, in words for `clap`.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let bare = text.parse::<u64>().ok().and_then(|s| s.checked_mul(1_000)).filter(|ms| *ms > 0);
     let ms = bare
         .filter(|ms| *ms <= vault::units::MAX_DURATION_MS)
         .or_else(|| vault::units::parse_duration(text));
     ms.map(Duration::from_millis)
-        .ok_or_else(|| "a number and a unit, as in 90s, 15m, 12h, 30d or 4w".to_owned())
+        .ok_or_else(|| "use a number and a unit, such as 90s, 15m, 12h, 30d or 4w".to_owned())
 }
 
 #[cfg(test)]

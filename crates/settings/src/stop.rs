@@ -2,9 +2,9 @@
 
 use std::future::Future;
 
-/// Ends on Ctrl+C or SIGTERM: once is enough. It listens from the call on, not from its first poll:
-/// call it before anything says that the program is up, and keep it, for a signal that comes
-/// between two listeners is lost.
+/// Completes on the first Ctrl+C or SIGTERM. It listens from the call on, not from its first poll:
+/// call it before anything reports that the program is ready, and keep it, because a signal that
+/// arrives between two listeners is lost.
 pub fn stopped() -> impl Future<Output = ()> {
     #[cfg(unix)]
     let signals = {
@@ -31,7 +31,7 @@ async fn next(signal: &mut Option<tokio::signal::unix::Signal>) {
         Some(signal) => {
             signal.recv().await;
         }
-        // The system has no such signal to give.
+        // The signal could not be registered: wait for the other one.
         None => std::future::pending().await,
     }
 }

@@ -1,4 +1,4 @@
-//! Tor as a person sets it up: flags, a settings file, and what is shown while it starts.
+//! Tor as a person sets it up: options, a settings file, and progress while it starts.
 
 mod file;
 
@@ -17,17 +17,17 @@ use zeroize::Zeroizing;
 
 pub use self::file::{EXAMPLE, TorFile};
 
-/// The variable that names a settings file when no flag does.
+/// Environment variable that names a settings file if no option does.
 pub const SETTINGS_VAR: &str = "HUSHWING_TOR_SETTINGS";
 
-/// Who speaks Tor, on the command line.
+/// Which Tor to use, on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum EngineArg {
     /// The Tor inside this program.
     Arti,
-    /// A tor that runs on this machine.
+    /// A tor that is running on this machine.
     System,
-    /// A tor that this program starts for itself, and stops.
+    /// A tor that this program starts for itself and stops at the end.
     Private,
 }
 
@@ -41,32 +41,32 @@ impl From<EngineArg> for EngineKind {
     }
 }
 
-/// How Tor is used. All of it may stand in a settings file as well: `hushwing tor settings`.
+/// How Tor is used. A settings file can say all of it, too: `hushwing tor settings`.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Tor")]
 pub struct TorArgs {
-    /// Who speaks Tor.
+    /// Which Tor to use.
     #[arg(long, value_enum, value_name = "ENGINE")]
     pub tor_engine: Option<EngineArg>,
-    /// Settings file of Tor; default: HUSHWING_TOR_SETTINGS.
+    /// Settings file for Tor [default: HUSHWING_TOR_SETTINGS].
     #[arg(long, value_name = "FILE")]
     pub tor_settings: Option<PathBuf>,
-    /// SOCKS port of a running tor; default: the first of 9050 to 9054 that answers.
+    /// SOCKS port of a running tor [default: the first of 9050 to 9054 that answers].
     #[arg(long, value_name = "IP:PORT")]
     pub tor_socks: Option<SocketAddr>,
-    /// Control port of a running tor; default: 127.0.0.1:9051.
+    /// Control port of a running tor [default: 127.0.0.1:9051].
     #[arg(long, value_name = "IP:PORT")]
     pub tor_control: Option<SocketAddr>,
-    /// A bridge line; may be given several times.
+    /// Bridge line; repeatable.
     #[arg(long, value_name = "LINE")]
     pub bridge: Vec<String>,
-    /// File with a key for a restricted onion service.
+    /// File with a key for a restricted onion service; repeatable.
     #[arg(long, value_name = "FILE")]
     pub onion_key: Vec<PathBuf>,
 }
 
 impl TorArgs {
-    /// The settings file that is used, if one is.
+    /// The settings file to use, if any.
     #[must_use]
     pub fn file(&self) -> Option<PathBuf> {
         let named =
@@ -74,10 +74,10 @@ impl TorArgs {
         named.filter(|path| !path.as_os_str().is_empty())
     }
 
-    /// The settings, with state in `dir`.
+    /// The settings, with Tor's state in `dir`.
     ///
     /// # Errors
-    /// A settings file that cannot be read or says something wrong.
+    /// A settings file that cannot be read or has an invalid setting.
     pub fn settings(&self, dir: &Path) -> Result<TorSettings, Failure> {
         let mut settings = match self.file() {
             Some(path) => TorFile::load(&path)?.settings(dir),
@@ -86,7 +86,7 @@ impl TorArgs {
         if let Some(engine) = self.tor_engine {
             settings.engine = engine.into();
         }
-        // Naming a port of a running tor says that it is the one to be used.
+        // The port of a running tor means: use that one.
         if self.tor_engine.is_none() && (self.tor_socks.is_some() || self.tor_control.is_some()) {
             settings.engine = EngineKind::System;
         }
@@ -99,11 +99,11 @@ impl TorArgs {
         Ok(settings)
     }
 
-    /// Starts Tor, and waits until it is connected, showing how far it is. Keys for restricted
-    /// services are handed to it.
+    /// Starts Tor with the keys for restricted services, and waits until it is connected, showing
+    /// its progress.
     ///
     /// # Errors
-    /// Settings, files, and what stops Tor.
+    /// Invalid settings or files, and whatever stops Tor.
     pub async fn start(&self, dir: &Path) -> Result<Tor, Failure> {
         let tor = Tor::start(self.settings(dir)?).await.map_err(failure)?;
         ready(&tor).await?;
@@ -114,7 +114,7 @@ impl TorArgs {
     /// Prepares Tor, which starts when something first goes through it.
     ///
     /// # Errors
-    /// Settings and files.
+    /// Invalid settings or files.
     pub fn lazy(&self, dir: &Path) -> Result<Tor, Failure> {
         let tor = Tor::lazy(self.settings(dir)?);
         if !self.onion_key.is_empty() {
@@ -131,8 +131,8 @@ impl TorArgs {
         Ok(tor)
     }
 
-    /// A dialer that leads to a place: through Tor when it has onion addresses only. Tor's state
-    /// goes with what comes along.
+    /// A dialer for a place: through Tor if the place has only onion addresses. Keep the directory
+    /// that is returned with it as long as the dialer: it holds Tor's state.
     ///
     /// # Errors
     /// As [`TorArgs::start`].
@@ -162,7 +162,7 @@ impl TorArgs {
                 Failure::new(
                     ErrorKind::LocalConfig,
                     text,
-                    "name the file with the key that you were given",
+                    "use the file with the key that you were given",
                 )
             })?;
             text.parse().map_err(|e: TorError| failure(e.into()))
@@ -171,11 +171,11 @@ impl TorArgs {
     }
 }
 
-/// Tor for a profile, which starts when something first goes through it. A settings `file` says the
-/// rest; its state is in `dir`.
+/// Prepares Tor for a profile: it starts when something first goes through it. Its state is in
+/// `dir`, and further settings may be in `file`.
 ///
 /// # Errors
-/// A settings file that cannot be read or says something wrong.
+/// A settings file that cannot be read or has an invalid setting.
 pub fn for_profile(engine: TorEngine, file: Option<PathBuf>, dir: &Path) -> Result<Tor, Failure> {
     let tor_engine = match engine {
         // The settings file may name another one.
@@ -186,10 +186,10 @@ pub fn for_profile(engine: TorEngine, file: Option<PathBuf>, dir: &Path) -> Resu
     TorArgs { tor_engine, tor_settings: file, ..TorArgs::default() }.lazy(dir)
 }
 
-/// Waits until Tor is connected; shows per cent on a terminal, and lines elsewhere.
+/// Waits until Tor is connected, with a progress bar on a terminal and lines elsewhere.
 ///
 /// # Errors
-/// When it never will be.
+/// Tor stopped, cannot connect, or the user pressed Ctrl+C.
 pub async fn ready(tor: &Tor) -> Result<(), Failure> {
     let mut status = tor.status();
     let bar = std::io::stderr().is_terminal().then(|| {
@@ -228,40 +228,40 @@ pub async fn ready(tor: &Tor) -> Result<(), Failure> {
             }
             changed = status.changed() => if changed.is_err() { return Err(failure(TorError::Stopped.into())) },
             () = &mut stop => {
-                return Err(Failure::new(ErrorKind::Network, "stopped before Tor was connected", "is the machine online?"));
+                return Err(Failure::new(ErrorKind::Network, "stopped before Tor was connected", "check that the machine is online"));
             }
         }
     }
 }
 
-/// Publishes an onion service and says so.
+/// Publishes an onion service and says so on stderr.
 ///
 /// # Errors
-/// What Tor refuses.
+/// Tor's errors.
 pub async fn publish(tor: &Tor, service: ServiceSettings) -> Result<OnionService, Failure> {
     eprintln!("publishing the onion service");
     tor.publish(service).await.map_err(failure)
 }
 
-/// A failure from Tor, with Tor's hint.
+/// Converts an error of Tor, with its hint.
 pub fn failure(error: net::Error) -> Failure {
     match error {
         net::Error::Tor(tor) => Failure::new(tor.kind(), tor, tor.hint()),
-        other => Failure::new(other.kind(), other, "is the machine connected?"),
+        other => Failure::new(other.kind(), other, "check that the machine is online"),
     }
 }
 
-/// Makes a key for a restricted onion service: the secret half goes into a new file, the public
-/// half comes back.
+/// Creates a key for a restricted onion service, writes its secret half to a new file, and returns
+/// the public half.
 ///
 /// # Errors
-/// A name that is none; a file that cannot be made.
+/// An invalid onion address; a file that exists or cannot be written.
 pub fn make_client_key(onion: &str, out: &Path) -> Result<String, Failure> {
     let name: OnionName = onion.trim().parse().map_err(|_| {
         Failure::new(
             ErrorKind::LocalConfig,
-            "this is no onion name",
-            "56 letters and digits, and .onion",
+            "invalid onion address",
+            "an onion address is 56 letters and digits, and .onion",
         )
     })?;
     let key = ClientKey::new(name, Zeroizing::new(rand::random()));
@@ -273,7 +273,7 @@ pub fn make_client_key(onion: &str, out: &Path) -> Result<String, Failure> {
     let written = options.open(out).and_then(|mut f| f.write_all(key.to_text().as_bytes()));
     written.map_err(|e| {
         let text = format!("cannot write {}: {e}", out.display());
-        Failure::new(ErrorKind::LocalStorage, text, "name a file that does not exist yet")
+        Failure::new(ErrorKind::LocalStorage, text, "choose a file that does not exist yet")
     })?;
     Ok(public.to_string())
 }

@@ -20,20 +20,20 @@ pub enum CoverArg {
 pub enum EntryArg {
     /// The same entry relay for 30 days.
     Pinned,
-    /// Another at each connection (trials only: a pinned entry protects better).
+    /// A different one for each connection (for trials only: a pinned entry protects better).
     Random,
 }
 
 /// Route on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RouteArg {
-    /// Through the relays: hides who talks to whom, and when.
+    /// Through the relays: hides who talks to whom, and with cover traffic also when.
     Onion,
-    /// TLS straight to the hub: hides content only; the hub sees your IP address.
+    /// TLS directly to the hub: hides only content; the hub sees your IP address.
     Direct,
     /// Through Tor to the hub: hides where you are.
     Tor,
-    /// Through Tor to the first relay, and on through the relays.
+    /// Through Tor to the first relay, then through the relays.
     #[value(name = "tor+onion")]
     TorOnion,
 }
@@ -41,11 +41,11 @@ pub enum RouteArg {
 /// Confinement on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SandboxArg {
-    /// As far as the kernel can; a warning says what it cannot.
+    /// As far as the kernel supports it, with a warning about the rest.
     On,
     /// Not at all.
     Off,
-    /// Whole, or do not start.
+    /// Fully, or refuse to start.
     Require,
 }
 
@@ -54,11 +54,11 @@ pub enum SandboxArg {
 pub enum SizesArg {
     /// All boxes have 2048 bytes.
     Uniform,
-    /// 512, 1024, 2048 or 4096 bytes: fewer bytes, and a rough length of each message shows.
+    /// 512, 1024, 2048 or 4096 bytes: saves traffic, but reveals roughly how long each message is.
     Ladder,
 }
 
-/// A span of time on the command line, or off.
+/// A range of times on the command line, or `off`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SpanArg(pub Option<Span>);
 
@@ -67,7 +67,7 @@ impl std::str::FromStr for SpanArg {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let span = vault::config::span_or_off(text)
-            .ok_or("not `off`, nor two times such as 0.5s-3s, the shorter first")?;
+            .ok_or("use `off` or a range such as 0.5s-3s, with the shorter time first")?;
         Ok(SpanArg(span.and_then(|(from, to)| Span::new(from, to))))
     }
 }
@@ -78,12 +78,12 @@ pub struct ShapingArgs {
     /// Sizes of boxes, on the routes direct and tor.
     #[arg(long, value_enum, value_name = "SIZES", default_value_t = SizesArg::Uniform)]
     pub box_sizes: SizesArg,
-    /// A random wait before each box leaves, on the routes direct and tor: off, or from-to as in
+    /// Random delay before each box leaves, on the routes direct and tor: `off` or a range such as
     /// 0.5s-3s.
     #[arg(long, value_name = "SPAN", default_value = "off")]
     pub send_delay: SpanArg,
-    /// Dummy boxes after a random time without a box, on the routes direct and tor: off, or from-to
-    /// as in 30s-60s.
+    /// Dummy boxes after a random idle time, on the routes direct and tor: `off` or a range such as
+    /// 30s-60s.
     #[arg(long, value_name = "SPAN", default_value = "off")]
     pub dummies: SpanArg,
 }
@@ -91,11 +91,10 @@ pub struct ShapingArgs {
 /// Where a node finds its network.
 #[derive(Debug, Clone, Args)]
 pub struct NetworkArgs {
-    /// The network pointer `hushwing:net#…`, or a file that holds it (waited for until it is
-    /// there).
+    /// Network pointer `hushwing:net#…`, or a file that contains it (waits until the file exists).
     #[arg(long, value_name = "POINTER|FILE")]
     pub network: Option<String>,
-    /// The admission token, or a file that holds it.
+    /// Admission token, or a file that contains it.
     #[arg(long, value_name = "TOKEN|FILE")]
     pub token: Option<String>,
 }

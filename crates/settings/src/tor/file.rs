@@ -9,10 +9,10 @@ use net::tor::{EngineKind, PluggableTransport, TorSettings, Vanguards};
 use serde::Deserialize;
 use wire::ErrorKind;
 
-/// The commented file, all defaults.
+/// The commented file, with all defaults.
 pub const EXAMPLE: &str = include_str!("tor.toml");
 
-/// What stands in the file. Field meanings: [`EXAMPLE`].
+/// The contents of the file. [`EXAMPLE`] explains the fields.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[allow(missing_docs, reason = "the commented file says what each is")]
@@ -87,16 +87,16 @@ impl TorFile {
     /// Reads a file.
     ///
     /// # Errors
-    /// When it is not there or says something wrong, with the line.
+    /// A file that cannot be read or has an invalid setting, with its line.
     pub fn load(path: &Path) -> Result<TorFile, Failure> {
         let hint = "`hushwing tor settings` prints a commented file";
         let wrong = |text: String| Failure::new(ErrorKind::LocalConfig, text, hint);
         let text = std::fs::read_to_string(path)
             .map_err(|e| wrong(format!("cannot read {}: {e}", path.display())))?;
-        toml::from_str(&text).map_err(|e| wrong(format!("settings of Tor: {e}")))
+        toml::from_str(&text).map_err(|e| wrong(format!("invalid Tor settings: {e}")))
     }
 
-    /// As the engine takes them, with state in `dir`.
+    /// Converts them for the engine, with Tor's state in `dir`.
     #[must_use]
     pub fn settings(self, dir: &Path) -> TorSettings {
         TorSettings {
