@@ -22,7 +22,7 @@ pub enum Error {
     #[error("there is no {0}")]
     Missing(&'static str),
     /// A file or directory is there already.
-    #[error("there is {0} already")]
+    #[error("{0} already exists")]
     Exists(&'static str),
     /// The passphrase does not open it. The file has not been touched.
     #[error("wrong passphrase")]
@@ -40,7 +40,7 @@ pub enum Error {
     #[error("{0} is damaged")]
     Damaged(&'static str),
     /// The file ends before its end.
-    #[error("the backup is cut short")]
+    #[error("the backup is truncated")]
     Truncated,
     /// Some other file.
     #[error("this file is not a backup")]
@@ -141,18 +141,18 @@ impl Error {
                 "check Caps Lock and the keyboard layout; nobody can reset a passphrase"
             }
             Error::WrongKeyFile => "put back the vault.key that was made with this profile",
-            Error::LockedBy(_) => "unlock it in that way",
+            Error::LockedBy(_) => "unlock it with that",
             Error::EmptyPassphrase => "type a passphrase of several words, or use a key file",
             Error::Damaged(_) => {
                 "restore a backup into a new profile; the damaged file is left as it is"
             }
             Error::Truncated => "copy the backup again from where it was made",
-            Error::NotABackup => "give the file that `backup` wrote",
+            Error::NotABackup => "use the file that `hushwing profile backup` wrote",
             Error::Newer { .. } => "install the newer version of this program",
             Error::InUse => "close the other window, or choose another profile",
             Error::NotEmpty => "restore into a new profile",
-            Error::BadName => "for example `work` or `anna-2`",
-            Error::NoHome => "set HUSHWING_HOME to a directory of yours",
+            Error::BadName => "choose a name such as `work` or `anna-2`",
+            Error::NoHome => "set HUSHWING_HOME to a directory you own",
             Error::Config { .. } | Error::UnknownKey { .. } => {
                 "the comments in config.toml say what each setting takes"
             }
