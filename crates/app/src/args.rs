@@ -15,35 +15,35 @@ use settings::{CoverArg, EntryArg, On, ProfileArgs, RouteArg, ShapingArgs, TorAr
 use crate::serve_web::WebArgs;
 
 const AFTER_HELP: &str = "\
-`hushwing COMMAND --help` says more. Put links in quotes: a shell takes # for a comment.
+Every command has its own --help. Quote links: the shell treats # as the start of a comment.
 
 Exit codes:
   0  done
-  1  something else went wrong
-  2  the command line is wrong
-  3  a setting, link or name is wrong
-  4  the disk refuses or holds something unreadable
+  1  other failure
+  2  invalid command line
+  3  invalid setting, link or name
+  4  disk error, or unreadable data on disk
   5  no connection
-  6  a relay, hub or peer broke the protocol
-  7  the other side needs another version
-  70 a mistake of this program";
+  6  a relay, hub or peer violated the protocol
+  7  incompatible version on the other side
+  70 internal error (a bug)";
 
-/// Private talk that nobody sees happening: no account, no phone number, no name on any server.
+/// Anonymous messenger: no account, no phone number, no name on any server.
 #[derive(Debug, Parser)]
 #[command(name = "hushwing", version, after_help = AFTER_HELP, max_term_width = 100)]
 pub struct Cli {
-    /// What to do; without it hushwing asks.
+    /// What to do; if omitted, hushwing asks.
     #[command(subcommand)]
     pub command: Option<Command>,
 
-    /// Print what happens on stderr: paths, packet sizes. Twice for more.
+    /// Log to stderr what happens, such as paths and packet sizes (repeat for more).
     #[arg(short, long, action = clap::ArgAction::Count, global = true, alias = "debug")]
     pub verbose: u8,
 }
 
 impl Cli {
     /// The command line with the commands of its help under headings, which `clap` cannot do for
-    /// subcommands by itself.
+    /// subcommands.
     #[must_use]
     pub fn with_headings() -> clap::Command {
         let command = Cli::command();
@@ -56,7 +56,7 @@ impl Cli {
 
 /// The commands, a line each, under their headings.
 fn headed(command: &clap::Command) -> String {
-    let width = 12;
+    let width = 13;
     let mut text = String::new();
     for (heading, names) in cli::HEADINGS {
         text.push_str(&format!("\n{heading}:\n"));
@@ -72,21 +72,21 @@ fn headed(command: &clap::Command) -> String {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run a whole network on this machine. Prints the link of a room.
+    /// Run a whole network on this machine and print a room link.
     #[command(alias = "server")]
     Up(UpArgs),
-    /// Open your conversations on a full screen, or enter a room.
+    /// Open your conversations in this terminal, or join a room.
     Chat(ChatArgs),
-    /// See it at work on this machine: a network, two talkers, and you.
+    /// Try it out: a network on this machine, two scripted talkers, and you.
     Demo(DemoArgs),
-    /// Open your messenger in a browser.
+    /// Open your conversations in a browser.
     Web(On<WebArgs>),
     #[allow(missing_docs, reason = "its commands are listed here, each with its own text")]
     #[command(flatten)]
     Profile(cli::Commands),
-    /// Find what is broken on the way to a room.
+    /// Diagnose the connection to a room.
     Doctor(DoctorArgs),
-    /// Run one node of a network: a relay, a hub or a directory.
+    /// Run one part of a network: a relay, a hub or a directory.
     #[command(subcommand)]
     Node(NodeCommand),
     #[allow(missing_docs, reason = "the new spelling says what it is")]
@@ -98,32 +98,32 @@ pub enum Command {
     #[allow(missing_docs, reason = "the new spelling says what it is")]
     #[command(hide = true)]
     Hub(HubArgs),
-    /// Host a room behind an onion service of Tor, without a network. Prints its link.
+    /// Host a room behind a Tor onion service and print its link.
     Host(crate::host::HostArgs),
-    /// Let people who have only a browser into an open room, as your guests.
+    /// Let people join an open room from a browser, as your guests.
     Guests(crate::guests::GuestsArgs),
-    /// Look after Tor: settings, keys for restricted onion services, whether it connects.
+    /// Manage Tor: settings, keys for restricted onion services, connection check.
     Tor(TorCommandArgs),
     /// Serve static folders as onion services.
     OnionSite(OnionSiteArgs),
-    /// Run a network whose relays live for a while only and are renewed at each cycle.
+    /// Run a network with short-lived relays, all replaced in every cycle.
     Primary(PrimaryArgs),
-    /// Send a packet through a network with tallies, and verify which nodes processed it.
+    /// Send a packet through a network and verify which nodes processed it.
     Trace(crate::trace::TraceArgs),
-    /// Make a room on a network, and print its link.
+    /// Create a room on a network and print its link.
     Room(RoomArgs),
-    /// Measure whole paths on this machine.
+    /// Run benchmarks on this machine.
     Bench(BenchArgs),
-    /// Print the SHA-256 of this program, and compare it with what it should be.
+    /// Print the SHA-256 of this program and compare it with the expected one.
     SelfCheck(SelfCheckArgs),
-    /// Print a shell's completion script.
+    /// Print the completion script for a shell.
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
     },
     /// Write the man pages into a directory.
     Man {
-        /// The directory.
+        /// Output directory, which must exist.
         dir: PathBuf,
     },
 }
@@ -133,7 +133,7 @@ pub enum Command {
 pub enum NodeCommand {
     /// Run a relay (a mix).
     Relay(RelayArgs),
-    /// Run a hub: it stores boxes for a while.
+    /// Run a hub: it stores encrypted messages until they expire.
     Hub(HubArgs),
     /// Run a directory: it admits relays and hubs, and signs the network document.
     Directory(DirectoryArgs),
@@ -142,23 +142,21 @@ pub enum NodeCommand {
 /// Settings of `chat`.
 #[derive(Debug, Clone, Args)]
 pub struct ChatArgs {
-    /// The room's link, or an invite's; without one a terminal shows all your conversations.
+    /// Room link or invite link; without one, shows all your conversations.
     pub link: Option<String>,
-    /// Line mode, for a room: also used without a terminal, with --json, and with settings of one
-    /// room's own.
+    /// Line mode for a room (implied without a terminal, by --json and by settings for one room).
     #[arg(long)]
     pub plain: bool,
-    /// Read the link from this file (keeps it out of the process list).
+    /// Read the link from this file, which keeps it out of the process list.
     #[arg(long, value_name = "FILE", conflicts_with = "link")]
     pub link_file: Option<PathBuf>,
-    /// Your name in this room; random when not given.
+    /// Your name in this room [default: random].
     #[arg(long)]
     pub nick: Option<String>,
-    /// How messages travel; default: through the relays, or through Tor when the link has onion
-    /// addresses only.
+    /// Route for messages [default: onion, or tor if the link has only onion addresses].
     #[arg(long, value_enum)]
     pub route: Option<RouteArg>,
-    /// Cover traffic; default: what the network says.
+    /// Cover traffic [default: the network's setting].
     #[arg(long, value_enum)]
     pub cover: Option<CoverArg>,
     /// How the entry relay is chosen.
@@ -166,19 +164,20 @@ pub struct ChatArgs {
     pub entry: EntryArg,
     #[command(flatten)]
     pub shaping: ShapingArgs,
-    /// Keep the network document and the pinned entry relay here; default: nothing is kept.
+    /// Keep the network document and the pinned entry relay in this directory [default: keep
+    /// nothing].
     #[arg(long)]
     pub dir: Option<PathBuf>,
-    /// Your client key, in a network whose document goes to enrolled clients only.
+    /// Your client key, for networks that admit only enrolled clients.
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
-    /// Write states of sent messages to stderr.
+    /// Print delivery states of sent messages to stderr.
     #[arg(long)]
     pub states: bool,
-    /// Write every event as a line of JSON to stdout.
+    /// Print every event to stdout as one line of JSON.
     #[arg(long)]
     pub json: bool,
-    /// Whose conversations the full screen shows.
+    /// Profile to open.
     #[command(flatten)]
     pub at: ProfileArgs,
     /// Tor's own settings.
@@ -189,10 +188,10 @@ pub struct ChatArgs {
 /// Settings of `demo`.
 #[derive(Debug, Clone, Args)]
 pub struct DemoArgs {
-    /// Messages that each scripted talker says.
+    /// Messages that each scripted talker sends.
     #[arg(long, default_value_t = 5)]
     pub messages: u32,
-    /// Mean of the random delay at each hop, ms.
+    /// Mean of the random delay at each hop, in milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 20)]
     pub mean_delay: u32,
 }
@@ -203,19 +202,19 @@ pub struct DoctorArgs {
     /// The room's link.
     #[arg(required_unless_present = "lan")]
     pub link: Option<String>,
-    /// Look at the local network: whether neighbours can hear and reach this device.
+    /// Check the local network: can neighbours hear and reach this device?
     #[arg(long)]
     pub lan: bool,
-    /// The interfaces for that, as in wlan0; default: all that have private addresses only.
+    /// Interface to check, such as wlan0; repeatable [default: all with only private addresses].
     #[arg(long, value_name = "NAME", requires = "lan")]
     pub interface: Vec<String>,
-    /// Your client key, in a network whose document goes to enrolled clients only.
+    /// Your client key, for networks that admit only enrolled clients.
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
-    /// Report as JSON.
+    /// Print JSON.
     #[arg(long)]
     pub json: bool,
-    /// Look through Tor, as the routes tor and tor+onion do.
+    /// Check through Tor, as the routes tor and tor+onion do.
     #[arg(long)]
     pub through_tor: bool,
     /// Tor's own settings.
@@ -234,10 +233,9 @@ pub struct TorCommandArgs {
 /// What `tor` does.
 #[derive(Debug, Clone, Subcommand)]
 pub enum TorWhat {
-    /// Print a commented settings file: save it, and name it with --tor-settings or
-    /// HUSHWING_TOR_SETTINGS.
+    /// Print a commented settings file, to be used with --tor-settings or HUSHWING_TOR_SETTINGS.
     Settings,
-    /// Connect, say how that went, and stop.
+    /// Check whether Tor connects.
     Check {
         /// Tor's own settings.
         #[command(flatten)]
@@ -246,12 +244,11 @@ pub enum TorWhat {
         #[arg(long)]
         json: bool,
     },
-    /// Make a key for a restricted onion service: the secret half into a file, the public half on
-    /// stdout, for its owner.
+    /// Create a key for a restricted onion service and print its public half, for the owner.
     Key {
-        /// The service: NAME.onion.
+        /// The onion service, such as NAME.onion.
         onion: String,
-        /// Where the secret half goes; a new file, mode 0600.
+        /// Write the secret half to this new file (mode 0600).
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
@@ -260,13 +257,13 @@ pub enum TorWhat {
 /// Settings of `self-check`.
 #[derive(Debug, Clone, Args)]
 pub struct SelfCheckArgs {
-    /// Write it to this file, as `sha256sum` does.
+    /// Write the checksum to this file, in the format of `sha256sum`.
     #[arg(long, value_name = "FILE", conflicts_with = "against")]
     pub write: Option<PathBuf>,
-    /// Compare with this file; default: HUSHWING_SHA256, or `hushwing.sha256` beside the program.
+    /// Compare with this file [default: HUSHWING_SHA256, or `hushwing.sha256` beside the program].
     #[arg(long, value_name = "FILE")]
     pub against: Option<PathBuf>,
-    /// Report as JSON.
+    /// Print JSON.
     #[arg(long)]
     pub json: bool,
 }
@@ -282,16 +279,16 @@ pub struct BenchArgs {
 /// What `bench` measures.
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub enum BenchWhat {
-    /// TLS in → unwrap → TLS out, no delay: packets per second.
+    /// Relay: TLS in, unwrap, TLS out, without delays; packets per second.
     Relay {
-        /// Packets to push through.
+        /// Packets to send through it.
         #[arg(long, default_value_t = 20_000)]
         packets: u32,
         /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Durable puts per second, and one put to many watchers.
+    /// Hub: durable puts per second, and one put to many watchers.
     Hub {
         /// Boxes to put.
         #[arg(long, default_value_t = 40_000)]
@@ -303,8 +300,7 @@ pub enum BenchWhat {
         #[arg(long)]
         json: bool,
     },
-    /// Private conversations of 2, 10 and 100, without a network: messages per second; a vault of
-    /// 10,000 messages.
+    /// Encryption: messages per second in groups of 2, 10 and 100, without a network.
     Messages {
         /// Messages to send in each.
         #[arg(long, default_value_t = 1_000)]
@@ -313,7 +309,7 @@ pub enum BenchWhat {
         #[arg(long)]
         json: bool,
     },
-    /// Client → relays → hub → relays → watcher, delays off: latency.
+    /// Latency from a client through relays and hub to a reader, without delays.
     Path {
         /// Messages to send, one after another.
         #[arg(long, default_value_t = 1_000)]

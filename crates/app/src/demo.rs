@@ -25,7 +25,7 @@ const PACE: Duration = Duration::from_millis(800);
 
 const OPENINGS: [&str; 5] = [
     "Has anybody seen us talking?",
-    "Each relay knows the one before and the one after, nobody knows both ends.",
+    "Each relay knows only the one before and the one after; nobody knows both ends.",
     "Every packet has the same size, and the keys change with the epoch.",
     "The hub stores boxes whose addresses only we can compute.",
     "Quiet as an owl.",
@@ -97,7 +97,7 @@ pub async fn run(args: DemoArgs, verbose: bool) -> Result<(), Failure> {
         Err(Failure::new(
             ErrorKind::Bug,
             "not every message arrived exactly once",
-            "run it with -v and report what it says",
+            "run it again with -v and report the output",
         ))
     }
 }
@@ -221,7 +221,7 @@ fn report(tally: &Tally, packets: u64) {
     let at =
         |part: usize| stored.get(stored.len().saturating_sub(1) * part / 100).copied().unwrap_or(0);
     eprintln!(
-        "what travelled: {} messages said, {} heard, {} shown twice",
+        "messages: {} sent, {} received, {} shown twice",
         tally.said, tally.heard, tally.twice
     );
     let shortest = tally.paths.iter().min().copied().unwrap_or(0);

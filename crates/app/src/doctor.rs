@@ -79,12 +79,12 @@ pub async fn run(args: DoctorArgs) -> Result<(), Failure> {
         Some(broken) if broken.piece.starts_with(LAN) => Err(Failure::new(
             ErrorKind::Network,
             format!("{} is broken: {}", broken.piece, broken.detail),
-            "let the firewall pass UDP port 54545 and TCP ports from 45454 on; guest networks keep devices apart",
+            "allow UDP port 54545 and TCP ports from 45454 on in the firewall; guest networks often keep devices apart",
         )),
         Some(broken) => Err(Failure::new(
             ErrorKind::Network,
             format!("{} is broken: {}", broken.piece, broken.detail),
-            "whoever runs that piece can restart it; it needs no start order",
+            "its operator can restart it, in any order",
         )),
     }
 }
@@ -99,7 +99,7 @@ async fn local_network(names: &[String], report: &mut Report) {
         Ok(found) if some => {
             Ok(found.iter().map(|i| i.name.as_str()).collect::<Vec<_>>().join(", "))
         }
-        Ok(_) => Err("no interface that may be used has an address".to_owned()),
+        Ok(_) => Err("no allowed interface has an address".to_owned()),
         Err(error) => Err(error.clone()),
     };
     report.add(format!("{LAN} interfaces"), since, told);
@@ -110,18 +110,17 @@ async fn local_network(names: &[String], report: &mut Report) {
             Heard::Yes => {
                 Ok("is heard on its own interface; other devices may still drop it".to_owned())
             }
-            Heard::No => {
-                Err("goes out and does not come in: a firewall drops UDP port 54545".to_owned())
-            }
+            Heard::No => Err("sent but not received: a firewall drops UDP port 54545".to_owned()),
             Heard::CannotSend => {
-                Err("cannot be sent: a firewall refuses it, or the interface has none".to_owned())
+                Err("cannot be sent: a firewall blocks it, or the interface has no multicast"
+                    .to_owned())
             }
         };
         report.add(format!("{LAN} {}: multicast", interface.name), since, heard);
         let reached = if tcp {
-            Ok("can be connected to".to_owned())
+            Ok("accepts connections".to_owned())
         } else {
-            Err("cannot be connected to".to_owned())
+            Err("accepts no connections".to_owned())
         };
         report.add(format!("{LAN} {}: TCP", interface.name), since, reached);
     }
@@ -162,7 +161,9 @@ async fn network(args: &DoctorArgs, link: &str, report: &mut Report) -> Result<(
             };
             let reached = match dialer.pick(&node.addresses) {
                 Some(address) => knock(&dialer, address, node.id).await,
-                None => Err("has no address that this route reaches (--through-tor?)".to_owned()),
+                None => {
+                    Err("has no address that this route can reach; try --through-tor".to_owned())
+                }
             };
             report.add(format!("{what} {} ({})", n + 1, node.id.short()), since, reached);
         }
@@ -175,9 +176,9 @@ async fn network(args: &DoctorArgs, link: &str, report: &mut Report) -> Result<(
         };
         let enough = report.add("relays", since, enough);
         let there = if document.node(&place.hub).is_some() {
-            Ok("is in the document".to_owned())
+            Ok("in the network document".to_owned())
         } else {
-            Err("is not in the document: it is down, or was never admitted".to_owned())
+            Err("not in the network document: it is down or was never admitted".to_owned())
         };
         if report.add("the room's hub", since, there) && enough {
             let since = Instant::now();
@@ -223,7 +224,7 @@ async fn echo(
         key,
     });
     carrier.probe();
-    let mut last = "no answer came back".to_owned();
+    let mut last = "no answer".to_owned();
     let answered = async {
         loop {
             match carrier.next().await {

@@ -23,8 +23,8 @@ use crate::chat::parse_link;
 use crate::serve_web::no_port;
 
 const AFTER_HELP: &str = "\
-Guests need only a browser. Your program speaks for them, so it sees what they write; the page tells them that.
-Guests depend on this page; anyone with the room's own link does not.";
+Guests need only a browser. Your program speaks for them, so it sees what they write; the page
+tells them that. Guests depend on this page; anyone with the room's own link does not.";
 
 /// Settings of `guests`.
 #[derive(Debug, Clone, Args)]

@@ -10,69 +10,83 @@ use crate::args::{Cli, Command};
 
 const QUESTION: &str = "\
 What do you want to do?
-  1  demo       see it at work on this machine
-  2  up         run a whole network here (also: server)
-  3  chat       talk in a room
-  4  relay      run a relay (also: node)
-  5  web        open your messenger in a browser
-Mode? (demo/up/chat/relay/web): ";
+  1  Open my conversations in the browser
+  2  Open my conversations in this terminal
+  3  Use a link that somebody gave me
+  4  See a demo on this machine
+  5  Run a network on this machine
+Number (1 to 5): ";
 
-/// Asks until a command is clear.
+/// Asks until a command is clear. Besides the numbers it understands the names of the commands that
+/// they stand for, and those of earlier versions.
 ///
 /// # Errors
-/// When input ends or says something else.
+/// When input ends, or the answer is none of these.
 pub async fn command() -> Result<Command, Failure> {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    let answer = ask(&mut lines, QUESTION).await?;
-    let words: Vec<String> = match answer.to_ascii_lowercase().as_str() {
-        "1" | "demo" => vec!["demo".into()],
-        "2" | "up" | "server" => {
-            let port = ask(&mut lines, "Hub port [6000]: ").await?;
-            let port = if port.is_empty() { "6000".into() } else { port };
-            vec!["up".into(), "--hub-port".into(), port]
+    let answer = loop {
+        let answer = ask(&mut lines, QUESTION).await?.to_ascii_lowercase();
+        if !answer.is_empty() {
+            break answer;
         }
-        "3" | "chat" | "client" => {
-            let link = ask(&mut lines, "Room link [your own conversations]: ").await?;
-            if link.is_empty() { vec!["chat".into()] } else { vec!["chat".into(), link] }
-        }
-        "4" | "relay" | "node" => relay(&mut lines).await?,
-        "5" | "web" => vec!["web".into()],
+    };
+    let words = match answer.as_str() {
+        "1" | "web" => vec!["web".to_owned()],
+        "2" => vec!["chat".to_owned()],
+        "3" => link(&mut lines, "Link: ").await?,
+        "chat" | "client" => link(&mut lines, "Room link [open my conversations]: ").await?,
+        "4" | "demo" => vec!["demo".to_owned()],
+        "5" | "up" | "server" => up(&mut lines).await?,
+        "relay" | "node" => relay(&mut lines).await?,
         other => {
+            let other = e2ee::sanitize(other, e2ee::Newlines::Fold);
             return Err(Failure::new(
                 wire::ErrorKind::LocalConfig,
-                format!("Invalid mode: {}", e2ee::sanitize(other, e2ee::Newlines::Fold)),
-                "one of demo, up, chat, relay, web; `hushwing --help` lists all commands",
+                format!("invalid choice: {other}"),
+                "choose a number from 1 to 5; `hushwing --help` lists all commands",
             ));
         }
     };
-    let parsed =
-        Cli::try_parse_from(std::iter::once("hushwing".to_owned()).chain(words)).map_err(|e| {
-            Failure::new(
-                wire::ErrorKind::LocalConfig,
-                e.to_string().trim(),
-                "`hushwing --help` lists all commands",
-            )
-        })?;
-    parsed.command.ok_or_else(|| Failure::other("nothing to do", "hushwing --help"))
+    let parsed = Cli::try_parse_from(std::iter::once("hushwing".to_owned()).chain(words));
+    let parsed = parsed.map_err(|e| not_given(e.to_string().trim()))?;
+    parsed.command.ok_or_else(|| not_given("no command"))
+}
+
+/// A link is typed here rather than on a command line, so it needs no quotes. Without one the
+/// conversations open.
+async fn link(lines: &mut Lines<BufReader<Stdin>>, question: &str) -> Result<Vec<String>, Failure> {
+    let link = ask(lines, question).await?;
+    let link = link.trim_matches(['\'', '"']).to_owned();
+    // After `--`, so that nothing that somebody sent is taken for an option.
+    let link = (!link.is_empty()).then(|| ["--".to_owned(), link]);
+    Ok(std::iter::once("chat".to_owned()).chain(link.into_iter().flatten()).collect())
+}
+
+async fn up(lines: &mut Lines<BufReader<Stdin>>) -> Result<Vec<String>, Failure> {
+    let port = ask_or(lines, "Hub port [6000]: ", "6000").await?;
+    Ok(["up", "--hub-port", &port].map(str::to_owned).to_vec())
 }
 
 async fn relay(lines: &mut Lines<BufReader<Stdin>>) -> Result<Vec<String>, Failure> {
-    let port = ask(lines, "Enter port [5001, 5002, 5003]: ").await?;
-    let port = if port.is_empty() { "5001".into() } else { port };
-    let network = ask(lines, "Network pointer or file [hushwing-directory/network]: ").await?;
-    let token = ask(lines, "Admission token or file [hushwing-directory/token]: ").await?;
-    let or = |text: String, default: &str| if text.is_empty() { default.to_owned() } else { text };
-    Ok(vec![
-        "relay".into(),
-        "--listen".into(),
-        format!("127.0.0.1:{port}"),
-        "--dir".into(),
-        format!("hushwing-relay-{port}"),
-        "--network".into(),
-        or(network, "hushwing-directory/network"),
-        "--token".into(),
-        or(token, "hushwing-directory/token"),
-    ])
+    const NETWORK: &str = "hushwing-directory/network";
+    const TOKEN: &str = "hushwing-directory/token";
+    let port = ask_or(lines, "Port [5001]: ", "5001").await?;
+    let network = format!("Network pointer or file [{NETWORK}]: ");
+    let network = ask_or(lines, &network, NETWORK).await?;
+    let token = ask_or(lines, &format!("Admission token or file [{TOKEN}]: "), TOKEN).await?;
+    let (listen, dir) = (format!("127.0.0.1:{port}"), format!("hushwing-relay-{port}"));
+    let words =
+        ["node", "relay", "--listen", &listen, "--dir", &dir, "--network", &network, "--token"];
+    Ok(words.into_iter().chain([token.as_str()]).map(str::to_owned).collect())
+}
+
+async fn ask_or(
+    lines: &mut Lines<BufReader<Stdin>>,
+    question: &str,
+    default: &str,
+) -> Result<String, Failure> {
+    let answer = ask(lines, question).await?;
+    Ok(if answer.is_empty() { default.to_owned() } else { answer })
 }
 
 async fn ask(lines: &mut Lines<BufReader<Stdin>>, question: &str) -> Result<String, Failure> {
@@ -85,10 +99,10 @@ async fn ask(lines: &mut Lines<BufReader<Stdin>>, question: &str) -> Result<Stri
     }
     match lines.next_line().await {
         Ok(Some(line)) => Ok(line.trim().to_owned()),
-        _ => Err(Failure::new(
-            wire::ErrorKind::LocalConfig,
-            "no command given",
-            "`hushwing --help` lists all commands",
-        )),
+        _ => Err(not_given("no command given")),
     }
+}
+
+fn not_given(what: &str) -> Failure {
+    Failure::new(wire::ErrorKind::LocalConfig, what, "`hushwing --help` lists all commands")
 }

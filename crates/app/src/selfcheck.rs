@@ -58,7 +58,7 @@ pub fn run(args: &SelfCheckArgs) -> Result<(), Failure> {
                 Failure::new(
                     ErrorKind::LocalStorage,
                     format!("cannot write {}: {e}", file.display()),
-                    "name another file",
+                    "choose another file",
                 )
             })?;
             None
@@ -79,9 +79,9 @@ pub fn run(args: &SelfCheckArgs) -> Result<(), Failure> {
     };
     std::io::stdout().write_all(text.as_bytes()).map_err(Failure::stdout)?;
     match compared {
-        Some(Ok(())) => eprintln!("this program is the one that it should be"),
+        Some(Ok(())) => eprintln!("this program matches its checksum"),
         None if args.write.is_none() => {
-            eprintln!("there is nothing to compare with: give --against, or --write a file");
+            eprintln!("nothing to compare with: use --against FILE, or --write FILE to create one");
         }
         _ => {}
     }
@@ -145,21 +145,21 @@ fn compare(program: &Path, sum: &str, list: &Path) -> Result<(), Failure> {
     if let Err(e) = File::open(list).and_then(|f| f.take(MAX_LIST).read_to_string(&mut text)) {
         return refuse(
             format!("cannot read {}: {e}", list.display()),
-            "it says what this program should be: put it back, or make a new one with `hushwing self-check --write`",
+            "restore this checksum file, or create a new one with `hushwing self-check --write FILE`",
         );
     }
     match expected(&text, &name(program)) {
         Some(expected) if expected.eq_ignore_ascii_case(sum) => Ok(()),
         Some(_) => refuse(
             format!(
-                "this program is not the one that {} names: it was altered, or updated without the file",
+                "this program does not match {}: it was altered, or updated without the checksum file",
                 list.display()
             ),
-            "do not use it; fetch both anew from where you trust. After an update of your own: hushwing self-check --write FILE",
+            "do not use it: download both again from a source you trust. If you updated it yourself, run `hushwing self-check --write FILE`",
         ),
         None => refuse(
             format!("{} does not name this program", list.display()),
-            "it holds lines as `sha256sum` writes them: 64 hexadecimal digits, two spaces, the program's name",
+            "it must contain lines as `sha256sum` writes them: 64 hexadecimal digits, two spaces, the name of the program",
         ),
     }
 }

@@ -21,8 +21,9 @@ use zeroize::Zeroizing;
 use crate::fail::OrFail as _;
 
 const AFTER_HELP: &str = "\
-Prints a link on stdout that lets one browser log in, once. Only programs on this machine can reach it, unless --listen or --onion
-says otherwise; then browsers need a passphrase, from HUSHWING_WEB_PASSPHRASE or the terminal; the profile keeps its hash.
+Prints a link on stdout that lets one browser log in, once. Without --listen or --onion, only
+programs on this machine can reach it. With them, browsers need a passphrase, which comes from
+HUSHWING_WEB_PASSPHRASE or the terminal; the profile keeps its hash.
 It starts the profile in the background if needed; that stops with the last front end.";
 
 /// Settings of `web`.

@@ -22,13 +22,13 @@ use api::Failure;
 /// Settings of `trace`.
 #[derive(Debug, Clone, Args)]
 pub struct TraceArgs {
-    /// The room's link: sends a packet. Or a receipt: verifies it offline.
+    /// Room link, to send a packet; or a receipt, to verify it offline.
     #[arg(value_name = "LINK|FILE")]
     pub what: String,
-    /// Write the receipt to this file, mode 0600: it names the packet's way.
+    /// Write the receipt to this file (mode 0600): it names the packet's path.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Your client key, in a network whose document goes to enrolled clients only.
+    /// Your client key, for networks that admit only enrolled clients.
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
     /// Print JSON.
@@ -44,7 +44,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Longest receipt that is read, bytes.
 const MAX_FILE: u64 = 64 * 1024;
 
-/// A receipt as a file: hexadecimal text, so that others can compute it anew.
+/// A receipt as a file: hexadecimal text, so that others can compute it again.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ReceiptFile {
@@ -129,8 +129,8 @@ pub async fn run(args: TraceArgs) -> Result<(), Failure> {
         }
         receipt
     } else if args.out.is_some() {
-        let text = "a receipt that is read from a file is not written to another";
-        return Err(Failure::new(ErrorKind::LocalConfig, text, "leave --out away, or give a link"));
+        let text = "a receipt read from a file is not written to another";
+        return Err(Failure::new(ErrorKind::LocalConfig, text, "leave out --out, or give a link"));
     } else {
         read(Path::new(&args.what))?
     };
@@ -142,7 +142,7 @@ pub async fn run(args: TraceArgs) -> Result<(), Failure> {
         Err(fault) => Err(Failure::new(
             fault.kind(),
             format!("the packet was not processed as planned: {fault}"),
-            "a node of the path, or whoever had the receipt, did not keep to the document; trace again, over other relays",
+            "a node on the path did not follow the network document, or somebody changed the receipt; trace again to use other relays",
         )),
     }
 }
@@ -164,7 +164,7 @@ async fn send(args: &TraceArgs) -> Result<Receipt, Failure> {
         key,
     });
     carrier.trace();
-    let mut last = "no answer came back".to_owned();
+    let mut last = "timed out".to_owned();
     let traced = async {
         loop {
             match carrier.next().await {
@@ -180,12 +180,12 @@ async fn send(args: &TraceArgs) -> Result<Receipt, Failure> {
         Ok(None) => Err(Failure::new(
             ErrorKind::Unsupported,
             "packets of this network carry no tally",
-            "`hushwing primary` runs networks that do, and so does a directory with tally = true",
+            "use a network run by `hushwing primary`, or set `tally = true` on its directory",
         )),
         Err(_) => Err(Failure::new(
             ErrorKind::Network,
             format!("no answer: {last}"),
-            "`hushwing doctor LINK` finds the broken piece",
+            "run `hushwing doctor LINK` to find what is broken",
         )),
     }
 }
@@ -200,7 +200,7 @@ fn write(path: &Path, file: &ReceiptFile) -> Result<(), Failure> {
         Failure::new(
             ErrorKind::LocalStorage,
             format!("cannot write {}: {e}", path.display()),
-            "name a file that does not exist yet with --out",
+            "choose a file that does not exist yet",
         )
     })
 }
@@ -210,13 +210,13 @@ fn read(path: &Path) -> Result<Receipt, Failure> {
         Failure::new(
             ErrorKind::LocalConfig,
             format!("no receipt in {}: {why}", path.display()),
-            "give a room link, or a file that `hushwing trace LINK --out FILE` wrote",
+            "give a room link, or a file written by `hushwing trace LINK --out FILE`",
         )
     };
     let file = std::fs::File::open(path).map_err(|e| bad(e.to_string()))?;
     let parsed: ReceiptFile = serde_json::from_reader(std::io::Read::take(file, MAX_FILE))
         .map_err(|e| bad(e.to_string()))?;
-    parsed.receipt().ok_or_else(|| bad("a part of it has not its form".to_owned()))
+    parsed.receipt().ok_or_else(|| bad("a field has an invalid format".to_owned()))
 }
 
 fn lines(receipt: &Receipt, told: &Result<Vec<Tally>, Fault>) -> String {

@@ -2,31 +2,11 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
 use common::{Finished, Lines, Process, SOON, World, free_port, hushwing, run, run_with_input};
-
-const COMMANDS: [&str; 18] = [
-    "up",
-    "chat",
-    "demo",
-    "doctor",
-    "directory",
-    "relay",
-    "hub",
-    "host",
-    "tor",
-    "onion-site",
-    "guests",
-    "primary",
-    "trace",
-    "room",
-    "bench",
-    "self-check",
-    "completions",
-    "man",
-];
 
 /// An error is one sentence, a hint and a documented code.
 fn assert_fails(ended: &Finished, code: i32, says: &[&str]) {
@@ -43,33 +23,67 @@ fn text(path: &Path) -> String {
     path.display().to_string()
 }
 
+/// The commands that a help text lists: those of the root stand under headings.
+fn listed(help: &str, path: &[&str]) -> Vec<String> {
+    let lines = help.lines();
+    let lines: Vec<&str> = if path.is_empty() {
+        lines
+            .skip_while(|l| !l.starts_with("Start here"))
+            .take_while(|l| *l != "Options:")
+            .collect()
+    } else {
+        lines.skip_while(|l| *l != "Commands:").skip(1).take_while(|l| !l.is_empty()).collect()
+    };
+    let name = |line: &&str| Some(line.strip_prefix("  ")?.split(' ').next()?.to_owned());
+    lines.iter().filter_map(name).filter(|name| !name.is_empty() && name != "help").collect()
+}
+
+/// The help of a command and of all below it, each a snapshot: `help-group-create`.
+fn snapshots_of(path: &[&str], names: &mut BTreeSet<String>) {
+    let help = run(path.iter().copied().chain(["--help"]));
+    assert_eq!(help.code, 0, "{path:?}: {help:?}");
+    for line in help.stdout.lines() {
+        assert!(line.chars().count() <= 100, "{path:?}: {line}");
+    }
+    let name = std::iter::once("help").chain(path.iter().copied()).collect::<Vec<_>>().join("-");
+    insta::assert_snapshot!(name.clone(), help.stdout);
+    names.insert(format!("cli__{name}.snap"));
+    for child in listed(&help.stdout, path) {
+        snapshots_of(&[path, &[child.as_str()]].concat(), names);
+    }
+}
+
 #[test]
 fn help_of_all_commands() {
-    let help = run(["--help"]);
-    assert_eq!(help.code, 0);
-    insta::assert_snapshot!("help", help.stdout);
-    for command in COMMANDS {
-        let help = run([command, "--help"]);
-        assert_eq!(help.code, 0);
-        insta::assert_snapshot!(format!("help-{command}"), help.stdout);
+    let mut names = BTreeSet::new();
+    snapshots_of(&[], &mut names);
+    assert!(names.len() > 60, "{names:?}");
+    // No snapshot is left of a command that is gone.
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots");
+    for entry in std::fs::read_dir(dir).expect("the snapshots") {
+        let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
+        assert!(!name.contains("__help") || names.contains(&name), "{name} is of no command");
     }
-    for helper in ["enroll", "payload", "demo"] {
-        let help = run(["primary", helper, "--help"]);
-        assert_eq!(help.code, 0);
-        insta::assert_snapshot!(format!("help-primary-{helper}"), help.stdout);
+}
+
+#[test]
+fn the_root_help_is_a_short_list_without_old_spellings() {
+    let help = run(["--help"]).stdout;
+    assert!(help.lines().count() <= 65, "{help}");
+    let listed = listed(&help, &[]);
+    assert!(listed.len() <= 32, "{listed:?}");
+    for old in ["contacts", "init", "floor", "relay", "hub", "directory", "rpc", "edit"] {
+        assert!(!listed.iter().any(|name| name == old), "{old}: {listed:?}");
     }
-    // What is listed is what there is.
-    let listed =
-        help.stdout.lines().skip_while(|l| *l != "Commands:").skip(1).take_while(|l| !l.is_empty());
-    for line in listed.filter(|l| !l.starts_with("   ")) {
-        let command = line.split_whitespace().next().unwrap_or_default();
-        // Those of a profile are in `profile_cli`.
-        let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots");
-        let elsewhere = dir.join(format!("profile_cli__help-{command}.snap")).exists();
-        assert!(
-            command == "help" || elsewhere || COMMANDS.contains(&command),
-            "{command} has no snapshot"
-        );
+}
+
+#[test]
+fn old_spellings_of_roles_still_work_and_say_the_new_one() {
+    for role in ["directory", "relay", "hub"] {
+        let (old, new) = (run([role, "--print-config"]), run(["node", role, "--print-config"]));
+        assert_eq!((old.code, &old.stdout), (0, &new.stdout));
+        let note = format!("note: `hushwing {role}` is now `hushwing node {role}`\n");
+        assert_eq!((old.stderr.as_str(), new.stderr.as_str()), (note.as_str(), ""));
     }
 }
 
@@ -79,7 +93,7 @@ fn wrong_command_lines_end_with_2() {
         &["fly"][..],
         &["chat", "--nick"],
         &["up", "--relays", "0"],
-        &["relay", "--listen", "here"],
+        &["node", "relay", "--listen", "here"],
     ] {
         let ended = run(args);
         assert_eq!(ended.code, 2, "{ended:?}");
@@ -89,28 +103,50 @@ fn wrong_command_lines_end_with_2() {
 
 #[test]
 fn without_a_command_it_asks() {
-    let empty = run_with_input([""; 0], "");
-    insta::assert_snapshot!("question", empty.stderr);
-    assert_fails(&empty, 3, &["demo", "chat", "relay"]);
-    assert_fails(&run_with_input([""; 0], "fly\n"), 3, &["Invalid mode: fly"]);
-    assert_fails(
-        &run_with_input([""; 0], "chat\nhushwing:room#nothing\n"),
-        3,
-        &["Room link", "no room link"],
-    );
-    let escape = run_with_input([""; 0], "\x1b[31mred\n");
-    assert_fails(&escape, 3, &["Invalid mode: "]);
+    let typed = |lines: &str| run_with_input([""; 0], lines);
+    let ended = typed("");
+    insta::assert_snapshot!("question", ended.stderr);
+    assert_fails(&ended, 3, &["browser", "terminal", "link", "demo", "network"]);
+    assert_fails(&typed("fly\n"), 3, &["invalid choice: fly", "1 to 5"]);
+    let escape = typed("\x1b[31mred\n");
+    assert_fails(&escape, 3, &["invalid choice: "]);
     assert!(!escape.stderr.contains('\x1b'), "{escape:?}");
-    let demo = run_with_input([""; 0], "1\n");
+    // An empty line asks again.
+    let demo = typed("\n4\n");
     assert_eq!(demo.code, 0, "{demo:?}");
+    assert_eq!(demo.stderr.matches("What do you want to do?").count(), 2, "{demo:?}");
     assert!(demo.stderr.contains("0 shown twice"), "{demo:?}");
+}
+
+#[test]
+fn what_it_asks_for_is_taken_as_typed() {
+    let typed = |lines: &str| run_with_input([""; 0], lines);
+    // A link needs no quotes here, and may have them; it is never an option.
+    for link in ["hushwing:room#nothing", "'hushwing:room#nothing'", "--help"] {
+        assert_fails(&typed(&format!("3\n{link}\n")), 3, &["Link: ", "invalid room link"]);
+    }
+    // Without one, the conversations: these need a terminal.
+    assert_fails(&typed("3\n\n"), 3, &["no room link given"]);
+    assert_fails(&typed("2\n"), 3, &["no room link given"]);
+    // Words of earlier versions.
+    for word in ["chat", "client"] {
+        let ended = typed(&format!("{word}\nhushwing:room#nothing\n"));
+        assert_fails(&ended, 3, &["Room link", "invalid room link"]);
+    }
+    for word in ["up", "server", "5"] {
+        assert_fails(&typed(&format!("{word}\nnone\n")), 3, &["Hub port", "none"]);
+    }
+    for word in ["relay", "node", "NODE"] {
+        let ended = typed(&format!("{word}\nnone\n\n\n"));
+        assert_fails(&ended, 3, &["Port", "Network pointer", "Admission token", "none"]);
+    }
 }
 
 #[test]
 fn a_wrong_link_or_name() {
     for link in ["nonsense", "hushwing:room#", "hushwing:room#AAAA", "hushwing:net#AAAA", ""] {
-        assert_fails(&run(["chat", link]), 3, &["this is no room link", "quote it"]);
-        assert_fails(&run(["doctor", link]), 3, &["this is no room link"]);
+        assert_fails(&run(["chat", link]), 3, &["invalid room link", "quote it"]);
+        assert_fails(&run(["doctor", link]), 3, &["invalid room link"]);
     }
     assert_fails(&run(["chat"]), 3, &["no room link given"]);
     assert_fails(&run(["chat", "--link-file", "/nowhere/at/all"]), 3, &["cannot read"]);
@@ -122,7 +158,8 @@ fn a_taken_port_is_named_with_a_remedy() {
     let port = holder.local_addr().expect("an address").port().to_string();
     let dir = tempfile::tempdir().expect("a temporary directory");
     let listen = format!("127.0.0.1:{port}");
-    let directory = run(["directory", "--dir", &text(&dir.path().join("d")), "--listen", &listen]);
+    let directory =
+        run(["node", "directory", "--dir", &text(&dir.path().join("d")), "--listen", &listen]);
     assert_fails(&directory, 3, &[&port, "in use", "--listen"]);
     let up = run(["up", "--directory-port", &port, "--hub-port", "0", "--relay-port", "0"]);
     assert_fails(&up, 3, &[&port, "in use", "port"]);
@@ -132,8 +169,14 @@ fn a_taken_port_is_named_with_a_remedy() {
 fn a_wrong_address() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     // 192.0.2.0/24 belongs to no machine (RFC 5737).
-    let ended =
-        run(["directory", "--dir", &text(&dir.path().join("d")), "--listen", "192.0.2.1:7777"]);
+    let ended = run([
+        "node",
+        "directory",
+        "--dir",
+        &text(&dir.path().join("d")),
+        "--listen",
+        "192.0.2.1:7777",
+    ]);
     assert_fails(&ended, 3, &["not one of this machine", "--listen"]);
 }
 
@@ -142,7 +185,7 @@ fn a_settings_file() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let file = dir.path().join("settings.toml");
     for role in ["directory", "relay", "hub"] {
-        let printed = run([role, "--print-config"]);
+        let printed = run(["node", role, "--print-config"]);
         assert_eq!((printed.code, printed.stderr.as_str()), (0, ""));
         insta::assert_snapshot!(format!("print-config-{role}"), printed.stdout);
         std::fs::write(
@@ -150,16 +193,17 @@ fn a_settings_file() {
             "# a comment\n\nlisten = \"127.0.0.1:0\"\nlissen = \"127.0.0.1:0\"\n",
         )
         .expect("a file");
-        let ended = run([role, "--config", &text(&file), "--dir", &text(&dir.path().join(role))]);
+        let ended =
+            run(["node", role, "--config", &text(&file), "--dir", &text(&dir.path().join(role))]);
         assert_fails(&ended, 3, &["lissen", "line 4"]);
-        assert_fails(&run([role, "--config", "/nowhere/at/all"]), 3, &["cannot read"]);
+        assert_fails(&run(["node", role, "--config", "/nowhere/at/all"]), 3, &["cannot read"]);
     }
 }
 
 #[test]
 fn a_printed_settings_file_starts_the_role() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let printed = run(["directory", "--print-config"]).stdout;
+    let printed = run(["node", "directory", "--print-config"]).stdout;
     // All settings switched on, at their defaults.
     let on = |l: &str| match l.strip_prefix('#') {
         Some(rest)
@@ -176,7 +220,7 @@ fn a_printed_settings_file_starts_the_role() {
     let mut command = hushwing();
     let listen = format!("127.0.0.1:{}", free_port());
     command
-        .args(["directory", "--config", &text(&file), "--listen", &listen, "--dir"])
+        .args(["node", "directory", "--config", &text(&file), "--listen", &listen, "--dir"])
         .arg(dir.path().join("d"));
     let mut directory = Process::spawn("directory", command, Lines::default());
     assert!(
@@ -209,7 +253,7 @@ fn the_demo_without_a_terminal() {
     assert_eq!(demo.code, 0, "{demo:?}");
     assert_eq!(demo.stdout.lines().count(), 6, "{demo:?}");
     for part in [
-        "6 messages said, 6 heard, 0 shown twice",
+        "messages: 6 sent, 6 received, 0 shown twice",
         "path lengths 3 to 3 relays",
         "until stored: median",
     ] {
@@ -233,7 +277,7 @@ fn a_chat_in_a_pipe() {
     let carol = run_with_input(["chat", world.link(), "--nick", "carol", "--states"], said);
     assert_eq!(carol.code, 0, "{carol:?}");
     assert!(carol.stderr.contains("message 1: stored after"), "{carol:?}");
-    assert!(carol.stderr.contains("no command /nosuch"), "{carol:?}");
+    assert!(carol.stderr.contains("unknown command /nosuch"), "{carol:?}");
     // Carol saw Bob's line, perhaps: nothing else may be on her stdout.
     assert!(["", "bob: hello\n"].contains(&carol.stdout.as_str()), "{carol:?}");
     let expected = [
@@ -255,7 +299,7 @@ fn names_that_play_tricks() {
     let world = World::new().start();
     for bad in ["", "\u{202e}evil", "line\nbreak", "x".repeat(200).as_str()] {
         let ended = run_with_input(["chat", world.link(), "--nick", bad], "hello\n");
-        assert_fails(&ended, 3, &["this is no name"]);
+        assert_fails(&ended, 3, &["invalid name"]);
         assert!(!ended.stderr.contains('\u{202e}'), "{ended:?}");
     }
 }
@@ -317,7 +361,7 @@ fn logs_in_a_pipe_have_no_colours() {
     let listen = format!("127.0.0.1:{}", free_port());
     command
         .env_remove("NO_COLOR")
-        .args(["directory", "-vv", "--listen", &listen, "--dir"])
+        .args(["node", "directory", "-vv", "--listen", &listen, "--dir"])
         .arg(dir.path().join("d"));
     let mut directory = Process::spawn("directory", command, Lines::default());
     assert!(directory.stderr.wait_line(0, "document published", SOON).is_some());
@@ -401,7 +445,7 @@ fn a_stranger_is_never_listed() {
     let mut world = World::new().relays(3).start();
     let listen = format!("127.0.0.1:{}", free_port());
     let mut command = hushwing();
-    command.args(["relay", "--listen", &listen, "--token", &"0".repeat(64), "--network"]);
+    command.args(["node", "relay", "--listen", &listen, "--token", &"0".repeat(64), "--network"]);
     command
         .arg(world.path().join("directory/network"))
         .arg("--dir")

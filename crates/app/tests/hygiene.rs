@@ -173,6 +173,7 @@ fn confines() -> bool {
     let directory = Temp::new();
     let state = directory.0.path().join("d").display().to_string();
     let mut process = directory.start(&[
+        "node",
         "directory",
         "--sandbox",
         "require",
@@ -240,6 +241,7 @@ fn a_confined_role_waits_for_its_network_and_then_no_longer_needs_the_file() {
     let at = |name: &str| temp.0.path().join(name).display().to_string();
     let port = free_port();
     let relay = temp.start(&[
+        "node",
         "relay",
         "--dir",
         &at("relay"),
@@ -252,7 +254,8 @@ fn a_confined_role_waits_for_its_network_and_then_no_longer_needs_the_file() {
     ]);
     assert!(relay.stderr.wait_line(0, "waiting for", SOON).is_some());
     let listen = format!("127.0.0.1:{port}");
-    let mut directory = temp.start(&["directory", "--dir", &at("directory"), "--listen", &listen]);
+    let mut directory =
+        temp.start(&["node", "directory", "--dir", &at("directory"), "--listen", &listen]);
     assert!(
         relay.stderr.wait_line(0, "admitted by the directory", SOON).is_some(),
         "{:?}",
@@ -263,6 +266,7 @@ fn a_confined_role_waits_for_its_network_and_then_no_longer_needs_the_file() {
     directory.stop();
     // One that waits ends by one signal as well, and says that it has not begun.
     let mut waiting = temp.start(&[
+        "node",
         "hub",
         "--dir",
         &at("hub"),
@@ -319,7 +323,7 @@ fn without_lockable_memory_there_is_a_warning_and_no_failure() {
     }
     assert!(stderr.contains("cannot be locked") && stderr.contains("ulimit -l"), "{stderr}");
     // Where there is enough, nothing is said.
-    let plain = alice.run(&["contacts"]);
+    let plain = alice.run(&["contact", "list"]);
     assert!(!plain.stderr.contains("cannot be locked"), "{plain:?}");
 }
 
@@ -353,12 +357,12 @@ fn an_altered_program_refuses_to_start() {
         assert!(checked.status.success(), "{checked:?}");
     }
     assert_eq!(run(&["self-check"]).0, Some(0));
-    assert_eq!(run(&["relay", "--print-config"]).0, Some(0), "it starts");
+    assert_eq!(run(&["node", "relay", "--print-config"]).0, Some(0), "it starts");
     // One byte more at its end, and it still runs, but not with us.
     let mut altered = std::fs::OpenOptions::new().append(true).open(&program).expect("the copy");
     std::io::Write::write_all(&mut altered, b"!").expect("written");
     drop(altered);
-    let (code, out, err) = run(&["relay", "--print-config"]);
+    let (code, out, err) = run(&["node", "relay", "--print-config"]);
     assert_eq!((code, out.as_str()), (Some(4), ""), "{err}");
     assert!(err.contains("altered") && err.contains("hint: "), "{err}");
     let (code, out, _) = run(&["self-check", "--json"]);
@@ -367,10 +371,10 @@ fn an_altered_program_refuses_to_start() {
     assert_eq!(report["matches"], false);
     // A file that is named must be there.
     std::fs::remove_file(&list).expect("removed");
-    assert_eq!(run(&["relay", "--print-config"]).0, Some(0), "nothing to compare with");
+    assert_eq!(run(&["node", "relay", "--print-config"]).0, Some(0), "nothing to compare with");
     let mut named = Command::new(&program);
     let named = named
-        .args(["relay", "--print-config"])
+        .args(["node", "relay", "--print-config"])
         .env("HUSHWING_SHA256", &list)
         .output()
         .expect("it starts");

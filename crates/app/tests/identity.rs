@@ -71,9 +71,9 @@ fn a_contact_is_bound_to_the_key_that_signed_their_statement() {
     bob.fails(
         &["identity", "pgp-sign", "alice", "--key", &secret, "--out", &file],
         3,
-        "is there already",
+        "already exists",
     );
-    bob.fails(&["identity", "pgp-sign", "alice", "--key", &cert], 3, "no secret OpenPGP key");
+    bob.fails(&["identity", "pgp-sign", "alice", "--key", &cert], 3, "not a secret OpenPGP key");
 
     // Altered; by another key; for another contact; alice's own, given back; and things that are no
     // signature.
@@ -85,7 +85,7 @@ fn a_contact_is_bound_to_the_key_that_signed_their_statement() {
     refuses(&alice, "carol", &signed, &cert, 6, "not this contact's");
     let own = alice.ok(&["identity", "pgp-sign", "bob", "--key", &secret]);
     refuses(&alice, "bob", &own, &cert, 6, "your own statement");
-    refuses(&alice, "bob", "hello", &cert, 3, "no clear-signed text");
+    refuses(&alice, "bob", "hello", &cert, 3, "not a clear-signed text");
     refuses(&alice, "bob", &signed, &secret, 3, "this is a secret key");
     refuses(&alice, "bob", &signed, &file, 3, "no OpenPGP key");
     alice.fails(
@@ -104,7 +104,9 @@ fn a_contact_is_bound_to_the_key_that_signed_their_statement() {
         format!("{fingerprint}\n")
     );
     let mark = format!("pgp:{fingerprint}");
-    assert!(alice.ok(&["contacts"]).lines().any(|l| l.starts_with("bob  ") && l.contains(&mark)));
+    assert!(
+        alice.ok(&["contact", "list"]).lines().any(|l| l.starts_with("bob  ") && l.contains(&mark))
+    );
     assert_eq!(alice.ok(&["identity", "list"]), format!("bob  {mark}\n"));
     let listed = alice.json(&["identity", "list", "--json"]);
     assert_eq!((listed.len(), listed[0]["fingerprint"].as_str()), (1, Some(fingerprint.as_str())));
@@ -113,17 +115,17 @@ fn a_contact_is_bound_to_the_key_that_signed_their_statement() {
     );
 
     // Words that differ take it away; so does forgetting.
-    alice.ok(&["verify", "bob", "--no"]);
+    alice.ok(&["contact", "verify", "bob", "--no"]);
     assert_eq!(alice.ok(&["identity", "list"]), "");
     alice.ok(&["identity", "pgp-verify", "bob", &file, "--cert", &cert, "--json"]);
     alice.ok(&["identity", "forget", "bob"]);
-    assert!(!alice.ok(&["contacts"]).contains("pgp:"));
+    assert!(!alice.ok(&["contact", "list"]).contains("pgp:"));
     alice.fails(&["identity", "forget", "bob"], 3, "bound to no OpenPGP key");
 
     // Another invite is another conversation, with other keys: what was signed for the first is
     // worth nothing there.
-    alice.ok(&["name", "bob", "bob before"]);
-    bob.ok(&["name", "alice", "alice before"]);
+    alice.ok(&["contact", "name", "bob", "bob before"]);
+    bob.ok(&["contact", "name", "alice", "alice before"]);
     alice.befriend(&bob);
     refuses(&alice, "bob", &signed, &cert, 6, "not this contact's");
 }

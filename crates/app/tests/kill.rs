@@ -36,6 +36,7 @@ fn a_thousand_messages_through_kill_9_on_both_sides() {
     let invite = alice.ask("invite", json!({ "network": world.link() }));
     bob.ask("accept", json!({ "link": invite["link"] }));
     alice.wait_event(|e| e["event"] == "opened");
+    let (to_bob, to_alice) = (alice.conversation("bob"), bob.conversation("alice"));
 
     let mut rng = rand::rngs::SmallRng::seed_from_u64(7);
     let mut deaths = 0;
@@ -43,12 +44,13 @@ fn a_thousand_messages_through_kill_9_on_both_sides() {
     for n in 0..MESSAGES {
         let text = format!("message {n}");
         // What was answered is kept; a request that dies unanswered may or may not have been.
-        alice.ask("send", json!({ "to": "bob", "text": text }));
+        alice.ask("send", json!({ "conversation": to_bob, "text": text }));
         said.push(text);
         if rng.next_u32().is_multiple_of(PER_DEATH) {
             // At any moment of what goes on just then: encrypting, committing, putting,
             // acknowledging.
-            alice.request("send", json!({ "to": "bob", "text": format!("perhaps {n}") }));
+            let perhaps = format!("perhaps {n}");
+            alice.request("send", json!({ "conversation": to_bob, "text": perhaps }));
             alice.crash();
             deaths += 1;
         }
@@ -60,10 +62,10 @@ fn a_thousand_messages_through_kill_9_on_both_sides() {
     assert!(deaths > 20, "{deaths} deaths show little");
     let sure =
         |all: &[Value]| texts(all).iter().filter(|t| t.starts_with("message")).count() == MESSAGES;
-    let heard = bob.wait_history("alice", LONG, sure);
+    let heard = bob.wait_history(&to_alice, LONG, sure);
     let delivered =
         |all: &[Value]| all.iter().filter(|m| m["you"] == true).all(|m| m["state"] == "delivered");
-    let kept = alice.wait_history("bob", LONG, delivered);
+    let kept = alice.wait_history(&to_bob, LONG, delivered);
     // Everything that is in one history is in the other: once, and in the order in which it was
     // said.
     assert_eq!(difference(&texts(&heard), &texts(&kept)), None);

@@ -235,6 +235,7 @@ fn a_hub_answers_http_and_logs_nobody() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let mut command = hushwing();
     command.args([
+        "node",
         "hub",
         "-vv",
         "--listen",

@@ -3,20 +3,8 @@
 mod common;
 mod person;
 
-use common::{SOON, World, run};
+use common::{SOON, World};
 use person::Person;
-
-const COMMANDS: &[&str] = &[
-    "init", "invite", "invites", "revoke", "accept", "contacts", "groups", "members", "verify",
-    "name", "floor", "timer", "leave", "forget", "send", "recv", "talk", "history", "search",
-    "edit", "delete", "react", "cancel", "why", "group", "identity", "files", "fetch", "refuse",
-    "export", "backup", "restore", "mesh", "nearby", "bundle", "config", "wipe", "daemon", "rpc",
-    "web",
-];
-const IDENTITY_COMMANDS: &[&str] =
-    &["statement", "pgp-sign", "pgp-verify", "pgp-key", "list", "forget"];
-const GROUP_COMMANDS: &[&str] =
-    &["create", "invite", "invites", "join", "remove", "rename", "rekey", "restart"];
 
 /// A network with two who know each other.
 fn two() -> (World, tempfile::TempDir, Person, Person) {
@@ -28,40 +16,69 @@ fn two() -> (World, tempfile::TempDir, Person, Person) {
     (world, home, alice, bob)
 }
 
+/// Its lines of `contact list` or `group list`: label, short id, allowed routes, what else is
+/// known.
+fn listed(person: &Person, noun: &str) -> Vec<[String; 4]> {
+    let lines = person.ok(&[noun, "list"]);
+    let parts = |line: &str| line.splitn(4, "  ").map(str::to_owned).collect::<Vec<_>>();
+    lines.lines().map(|line| parts(line).try_into().expect("four parts")).collect()
+}
+
+/// The only one of these, which must have this label and these allowed routes: what else is known.
+#[track_caller]
+fn only(person: &Person, noun: &str, label: &str, routes: &str) -> String {
+    let [[shown, id, allowed, marks]] = listed(person, noun).try_into().expect("one");
+    assert_eq!((shown.as_str(), id.len(), allowed.as_str()), (label, 7, routes));
+    marks
+}
+
 #[test]
-fn help_of_all_commands_of_a_profile() {
-    for command in COMMANDS {
-        let help = run([command, "--help"]);
-        assert_eq!(help.code, 0);
-        insta::assert_snapshot!(format!("help-{command}"), help.stdout);
+fn old_spellings_still_work_and_say_the_new_one() {
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let alice = Person::new(home.path(), "alice", None);
+    for (old, new) in [
+        (&["contacts"][..], "contact list"),
+        (&["groups"], "group list"),
+        (&["invites"], "invite list"),
+        (&["files"], "file list"),
+        (&["config", "show"], "profile config"),
+    ] {
+        let words: Vec<&str> =
+            new.split(' ').chain(old.get(1..).unwrap_or_default().iter().copied()).collect();
+        let (before, now) = (alice.run(old), alice.run(&words));
+        assert_eq!((before.code, &before.stdout), (0, &now.stdout), "{before:?}");
+        let note = format!("note: `hushwing {}` is now `hushwing {new}`\n", old[0]);
+        assert!(before.stderr.contains(&note), "{before:?}");
+        assert!(!now.stderr.contains("note: "), "{now:?}");
     }
-    for command in GROUP_COMMANDS {
-        let help = run(["group", command, "--help"]);
-        assert_eq!(help.code, 0);
-        insta::assert_snapshot!(format!("help-group-{command}"), help.stdout);
-    }
-    for command in IDENTITY_COMMANDS {
-        let help = run(["identity", command, "--help"]);
-        assert_eq!(help.code, 0);
-        insta::assert_snapshot!(format!("help-identity-{command}"), help.stdout);
-    }
+    let refused = alice.fails(&["floor", "bob"], 3, "bob");
+    assert!(
+        refused.stderr.contains(
+            "note: `hushwing floor` is now `hushwing contact routes`, for groups `hushwing group routes`"
+        ),
+        "{refused:?}"
+    );
 }
 
 #[test]
 fn two_people_talk() {
     let (_world, _home, alice, bob) = two();
-    assert!(alice.ok(&["contacts"]).starts_with("bob  hidden  (unverified"));
-    assert!(bob.ok(&["contacts"]).starts_with("alice  hidden  (unverified"));
+    assert!(only(&alice, "contact", "bob", "hidden").starts_with("(not verified"));
+    assert!(only(&bob, "contact", "alice", "hidden").starts_with("(not verified"));
 
     // Both see the same ten words.
-    let words = alice.ok(&["verify", "bob"]);
+    let words = alice.ok(&["contact", "verify", "bob"]);
     assert_eq!(words.split_whitespace().count(), 10, "{words}");
-    assert_eq!(bob.ok(&["verify", "alice", "--yes"]), words);
-    assert!(bob.ok(&["contacts"]).contains("(verified"));
-    assert_eq!(bob.json(&["contacts", "--json"])[0]["verified"], true);
-    bob.ok(&["verify", "alice", "--no"]);
-    assert!(bob.ok(&["contacts"]).contains("(unverified"));
-    assert!(alice.ok(&["members", "bob"]).contains("alice (you)"));
+    assert_eq!(bob.ok(&["contact", "verify", "alice", "--yes"]), words);
+    assert!(only(&bob, "contact", "alice", "hidden").starts_with("(verified"));
+    assert_eq!(bob.json(&["contact", "list", "--json"])[0]["verified"], true);
+    bob.ok(&["contact", "verify", "alice", "--no"]);
+    assert!(only(&bob, "contact", "alice", "hidden").starts_with("(not verified"));
+    let members = alice.ok(&["group", "members", "bob"]);
+    assert!(
+        members.lines().any(|l| l.starts_with("alice  ") && l.ends_with("  (you)")),
+        "{members}"
+    );
 
     // Both ways; a text has as many lines as it likes, and is seen once.
     let first = alice.send("bob", "hello bob");
@@ -83,17 +100,23 @@ fn two_people_talk() {
     assert_eq!(alice.ok(&["search", "nothing", "of", "this"]), "");
 
     // A name of one's own for somebody.
-    alice.ok(&["name", "bob", "robert"]);
-    alice.ok(&["floor", "robert", "onion"]);
-    assert!(alice.ok(&["contacts"]).starts_with("robert  onion"));
-    alice.fails(&["floor", "robert", "basement"], 3, "hidden, onion");
-    alice.fails(&["send", "bob", "hi"], 3, "nobody here is called bob");
-    alice.ok(&["timer", "robert", "1d"]);
-    assert!(alice.ok(&["contacts"]).contains("disappear after 1d"));
-    alice.fails(&["forget", "robert"], 3, "--yes");
-    alice.ok(&["leave", "robert"]);
-    alice.ok(&["forget", "robert", "--yes"]);
-    assert_eq!(alice.ok(&["contacts"]), "");
+    alice.ok(&["contact", "name", "bob", "robert"]);
+    alice.ok(&["contact", "routes", "robert", "onion"]);
+    assert_eq!(only(&alice, "contact", "robert", "onion"), "(not verified, title or nick: bob)");
+    let refused = alice.run(&["contact", "routes", "robert", "basement"]);
+    assert!(refused.code == 2 && refused.stderr.contains("hidden, onion"), "{refused:?}");
+    //= NAME-008
+    let renamed = alice.fails(&["send", "bob", "hi"], 3, "bob");
+    let [[_, id, ..]] = listed(&alice, "contact").try_into().expect("one");
+    assert!(renamed.stderr.contains(&format!("\n  {id}  robert\n")), "{renamed:?}");
+    assert_eq!(alice.json(&["send", &id, "by id", "--queue", "--json"])[0]["state"], "queued");
+    alice.fails(&["send", "carol", "hi"], 3, "nothing here is called “carol”");
+    alice.ok(&["contact", "timer", "robert", "1d"]);
+    assert!(only(&alice, "contact", "robert", "onion").contains("messages disappear after 1 day"));
+    alice.fails(&["contact", "forget", "robert"], 3, "--yes");
+    alice.ok(&["contact", "leave", "robert"]);
+    alice.ok(&["contact", "forget", "robert", "--yes"]);
+    assert_eq!(alice.ok(&["contact", "list"]), "");
 }
 
 #[test]
@@ -102,9 +125,9 @@ fn messages_are_changed() {
     let one = alice.send("bob", "hello Bob");
     let two = alice.send("bob", "a secret");
     assert_eq!(bob.recv(2), ["alice: hello Bob", "alice: a secret"]);
-    alice.ok(&["edit", &one[..6], "hello bob"]);
-    alice.ok(&["delete", &two]);
-    bob.ok(&["react", &one, "👍"]);
+    alice.ok(&["message", "edit", &one[..6], "hello bob"]);
+    alice.ok(&["message", "delete", &two]);
+    bob.ok(&["message", "react", &one, "👍"]);
     // Whatever changes earlier messages comes before a later one.
     alice.send("bob", "done");
     assert_eq!(bob.recv(1), ["alice: done"]);
@@ -122,9 +145,17 @@ fn messages_are_changed() {
     let reacted = reactions.iter().find(|m| m["id"] == one.as_str()).expect("the message");
     assert_eq!(reacted["reactions"][0]["emoji"], "👍");
     assert!(alice.ok(&["history", "bob"]).contains("hello bob (edited) [bob: 👍]"));
-    bob.ok(&["react", &one, "👍", "--remove"]);
-    alice.fails(&["edit", "abc", "x"], 3, "4 digits");
-    alice.fails(&["edit", "ffffffffffff", "x"], 3, "no message has such an id");
+    bob.ok(&["message", "react", &one, "👍", "--remove"]);
+    alice.fails(&["message", "edit", &one[..3], "x"], 3, "message not found");
+    alice.fails(&["message", "edit", "ffffffffffff", "x"], 3, "message not found: ffffffffffff");
+    // The short id, as `history` shows it; one wrong letter names nothing.
+    let shown = alice.ok(&["history", "bob"]);
+    let line = shown.lines().find(|l| l.contains(" alice: done")).expect("the message");
+    let short = line.split(' ').nth(2).expect("an id").to_owned();
+    let wrong = format!("{}{}", if short.starts_with('x') { 'y' } else { 'x' }, &short[1..]);
+    alice.fails(&["message", "edit", &wrong, "x"], 3, "message not found");
+    alice.ok(&["message", "edit", &short, "done!"]);
+    assert!(alice.ok(&["history", "bob"]).contains(" alice: done! (edited)"));
 }
 
 #[test]
@@ -143,12 +174,12 @@ fn what_cannot_leave_says_why() {
     let queued = alice.json(&["send", "bob", "queued", "--queue", "--json"]);
     let id = queued[0]["id"].as_str().expect("an id");
     assert_eq!(queued[0]["state"], "queued");
-    let why = alice.ok(&["why", id, "--timeout", "1s"]);
+    let why = alice.ok(&["message", "why", id, "--timeout", "1s"]);
     assert!(!why.trim().is_empty() && !why.contains("it is delivered"), "{why}");
-    alice.ok(&["cancel", id]);
+    alice.ok(&["message", "cancel", id]);
     let history = alice.json(&["history", "bob", "--json"]);
     assert_eq!(history.iter().find(|m| m["id"] == id).expect("the message")["state"], "cancelled");
-    alice.fails(&["recv", "--count", "1", "--wait", "1s"], 5, "0 of 1 messages came");
+    alice.fails(&["recv", "--count", "1", "--wait", "1s"], 5, "received 0 of 1 messages");
     // What stayed in the queue leaves when there is a way; what was taken back does not.
     for n in 1..=3 {
         world.relay(n).restart();
@@ -169,19 +200,16 @@ fn a_file_goes_over() {
     assert!(line.starts_with("alice: (file) picture.bin, 49 KiB, fetch "), "{line}");
     let transfer = line.rsplit(' ').next().expect("an id");
     let to = home.path().join("got");
-    let path = bob.ok(&["fetch", transfer, "--to", &to.display().to_string()]);
+    let path = bob.ok(&["file", "fetch", transfer, "--to", &to.display().to_string()]);
     assert_eq!(std::fs::read(path.trim()).expect("the file"), bytes);
-    assert!(
-        bob.ok(&["files"]).contains("  picture.bin  49 KiB  from alice  done"),
-        "{}",
-        bob.ok(&["files"])
-    );
+    let files = bob.ok(&["file", "list"]);
+    assert!(files.contains("  picture.bin  49 KiB  from alice  done"), "{files}");
     alice.fails(&["send", "bob", "--file", "/nowhere/at/all"], 3, "cannot be read");
-    bob.fails(&["fetch", "ffffffff"], 3, "no file has such an id");
+    bob.fails(&["file", "fetch", "ffffffff"], 3, "file transfer not found: ffffffff");
     alice.ok(&["send", "bob", "--file", &file.display().to_string()]);
     let line = bob.recv(1).remove(0);
-    bob.ok(&["refuse", line.rsplit(' ').next().expect("an id")]);
-    assert!(bob.json(&["files", "--json"]).iter().any(|f| f["state"] == "cancelled"));
+    bob.ok(&["file", "refuse", line.rsplit(' ').next().expect("an id")]);
+    assert!(bob.json(&["file", "list", "--json"]).iter().any(|f| f["state"] == "cancelled"));
 }
 
 #[test]
@@ -192,15 +220,19 @@ fn an_export_is_whole_private_and_overwrites_nothing() {
     for format in ["txt", "jsonl", "html"] {
         let file = home.path().join(format!("out.{format}"));
         let name = file.display().to_string();
-        bob.ok(&["export", "alice", "--format", format, "--out", &name]);
+        bob.ok(&["message", "export", "alice", "--format", format, "--out", &name]);
         let text = std::fs::read_to_string(&file).expect("the export");
         let mode = std::os::unix::fs::PermissionsExt::mode(
             &file.metadata().expect("the export").permissions(),
         );
         assert_eq!(mode & 0o777, 0o600);
-        assert_eq!(bob.ok(&["export", "alice", "--format", format]), text);
-        bob.fails(&["export", "alice", "--format", format, "--out", &name], 3, "is there already");
-        bob.ok(&["export", "alice", "--format", format, "--out", &name, "--force"]);
+        assert_eq!(bob.ok(&["message", "export", "alice", "--format", format]), text);
+        bob.fails(
+            &["message", "export", "alice", "--format", format, "--out", &name],
+            3,
+            "already exists",
+        );
+        bob.ok(&["message", "export", "alice", "--format", format, "--out", &name, "--force"]);
         match format {
             "html" => {
                 assert!(
@@ -210,16 +242,15 @@ fn an_export_is_whole_private_and_overwrites_nothing() {
                 assert!(!text.contains("<script"), "{text}");
             }
             "jsonl" => text.lines().for_each(|l| {
-                assert_eq!(
-                    serde_json::from_str::<serde_json::Value>(l).expect("JSON")["conversation"],
-                    "alice"
-                );
+                let message: serde_json::Value = serde_json::from_str(l).expect("JSON");
+                assert_eq!(message["label"], "alice");
+                assert_eq!(message["conversation"].as_str().map(str::len), Some(32));
             }),
             _ => assert!(text.contains("alice: <script>"), "{text}"),
         }
     }
-    bob.fails(&["export", "alice", "--out", "/nowhere/at/all"], 4, "cannot write");
-    bob.fails(&["export", "carol"], 3, "nobody here is called carol");
+    bob.fails(&["message", "export", "alice", "--out", "/nowhere/at/all"], 4, "cannot write");
+    bob.fails(&["message", "export", "carol"], 3, "nothing here is called “carol”");
 }
 
 #[test]
@@ -230,18 +261,19 @@ fn a_group_of_two() {
     let _ = bob.ok(&["recv"]);
     let invites = bob.json(&["group", "invites", "--json"]);
     assert_eq!(
-        (invites[0]["title"].as_str(), invites[0]["from"].as_str()),
+        (invites[0]["title"].as_str(), invites[0]["from"]["label"].as_str()),
         (Some("Owls"), Some("alice"))
     );
     let mut letting_in = alice.start(&["recv", "--follow"]);
-    bob.ok(&["group", "join", &invites[0]["token"].as_str().expect("a token")[..8]]);
+    bob.ok(&["group", "join", &invites[0]["id"].as_str().expect("an id")[..8]]);
     // Alice lets him in while `join` still runs, or later.
-    let is_in = (0..20)
-        .any(|_| !bob.ok(&["groups"]).is_empty() || !bob.ok(&["recv", "--wait", "1s"]).is_empty());
+    let is_in = (0..20).any(|_| {
+        !bob.ok(&["group", "list"]).is_empty() || !bob.ok(&["recv", "--wait", "1s"]).is_empty()
+    });
     assert!(is_in, "{:?}", letting_in.stderr.all());
     letting_in.signal("INT");
     assert_eq!(letting_in.wait(SOON).code(), Some(0));
-    assert!(bob.ok(&["groups"]).starts_with("Owls  hidden  (2 members"), "{}", bob.ok(&["groups"]));
+    assert!(only(&bob, "group", "Owls", "hidden").starts_with("(2 members"));
     alice.send("Owls", "who?");
     assert_eq!(bob.recv(1), ["Owls/alice: who?"]);
     bob.send("Owls", "me");
@@ -249,8 +281,8 @@ fn a_group_of_two() {
     alice.ok(&["group", "rekey", "Owls"]);
     alice.ok(&["group", "rename", "Owls", "Barn owls"]);
     alice.ok(&["group", "remove", "Barn owls", "bob"]);
-    assert!(!alice.ok(&["members", "Barn owls"]).contains("bob"));
-    bob.fails(&["group", "join", "ffffffff"], 3, "no invitation has such an id");
+    assert!(!alice.ok(&["group", "members", "Barn owls"]).contains("bob"));
+    bob.fails(&["group", "join", "ffffffff"], 3, "invitation not found: ffffffff");
 }
 
 #[test]
@@ -277,7 +309,7 @@ fn talk_in_a_pipe() {
     assert_eq!(talking.wait(SOON).code(), Some(0), "{:?}", talking.stderr.all());
     assert_eq!(talking.stdout.all(), ["alice: two", "    lines"]);
     let told = talking.stderr.all().join("\n");
-    for part in ["/nosuch", "alice (unverified)", "/safety on|off"] {
+    for part in ["/nosuch", "alice  (not verified)", "/safety on|off"] {
         assert!(told.contains(part), "{part}: {told}");
     }
     assert!(std::fs::read_to_string(file).expect("the export").contains("two\nlines"));
@@ -287,7 +319,7 @@ fn talk_in_a_pipe() {
 fn settings_are_shown_and_changed() {
     let home = tempfile::tempdir().expect("a temporary directory");
     let alice = Person::new(home.path(), "alice", None);
-    let defaults = alice.ok(&["config", "show", "--defaults"]);
+    let defaults = alice.ok(&["profile", "config", "show", "--defaults"]);
     for line in [
         "route = \"onion\"",
         "send_delay = \"off\"",
@@ -297,12 +329,12 @@ fn settings_are_shown_and_changed() {
     ] {
         assert!(defaults.lines().any(|l| l == line), "{line}");
     }
-    alice.ok(&["config", "set", "send_delay", "0.5s-3s"]);
-    let shown = alice.ok(&["config", "show"]);
+    alice.ok(&["profile", "config", "set", "send_delay", "0.5s-3s"]);
+    let shown = alice.ok(&["profile", "config", "show"]);
     assert!(shown.contains("send_delay = \"0.5s-3s\"") && shown.contains("# "), "{shown}");
-    alice.fails(&["config", "set", "rout", "tor"], 3, "route");
-    alice.fails(&["config", "set", "route", "pigeon"], 3, "onion");
-    assert_eq!(alice.ok(&["config", "show"]), shown);
+    alice.fails(&["profile", "config", "set", "rout", "tor"], 3, "route");
+    alice.fails(&["profile", "config", "set", "route", "pigeon"], 3, "onion");
+    assert_eq!(alice.ok(&["profile", "config", "show"]), shown);
 }
 
 #[test]
@@ -310,13 +342,13 @@ fn one_process_for_a_profile() {
     let world = World::new().start();
     let home = tempfile::tempdir().expect("a temporary directory");
     let alice = Person::new(home.path(), "alice", Some(&world));
-    let mut following = alice.start(&["rpc"]);
+    let mut following = alice.start(&["profile", "rpc"]);
     following.write("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\"}\n");
     assert!(following.stdout.wait_line(0, "\"id\":1", SOON).is_some());
-    alice.fails(&["contacts"], 3, "in use by another process");
+    alice.fails(&["contact", "list"], 3, "in use by another process");
     following.close_stdin();
     assert_eq!(following.wait(SOON).code(), Some(0));
-    alice.ok(&["contacts"]);
+    alice.ok(&["contact", "list"]);
 }
 
 #[test]
@@ -328,20 +360,20 @@ fn a_passphrase_and_a_backup() {
         passphrase,
         namespace: None,
     };
-    alice(None).fails(&["contacts"], 3, "there is no profile alice");
-    alice(Some("correct horse")).ok(&["init", "--name", "alice"]);
-    alice(Some("correct horse")).fails(&["init"], 3, "there already");
-    alice(Some("correct horse")).ok(&["contacts"]);
-    alice(Some("battery staple")).fails(&["contacts"], 3, "wrong passphrase");
+    alice(None).fails(&["contact", "list"], 3, "there is no profile alice");
+    alice(Some("correct horse")).ok(&["profile", "init", "--name", "alice"]);
+    alice(Some("correct horse")).fails(&["profile", "init"], 3, "already exists");
+    alice(Some("correct horse")).ok(&["contact", "list"]);
+    alice(Some("battery staple")).fails(&["contact", "list"], 3, "wrong passphrase");
     let file = home.path().join("backup").display().to_string();
-    alice(Some("correct horse")).ok(&["backup", &file]);
-    alice(Some("correct horse")).fails(&["wipe"], 3, "--yes");
-    alice(Some("correct horse")).ok(&["wipe", "--yes"]);
-    alice(Some("correct horse")).fails(&["contacts"], 3, "there is no profile");
-    alice(Some("battery staple")).fails(&["restore", &file], 3, "wrong passphrase");
-    alice(Some("battery staple")).ok(&["wipe", "--yes"]);
-    alice(Some("correct horse")).ok(&["restore", &file]);
-    alice(Some("correct horse")).ok(&["contacts"]);
+    alice(Some("correct horse")).ok(&["profile", "backup", &file]);
+    alice(Some("correct horse")).fails(&["profile", "wipe"], 3, "--yes");
+    alice(Some("correct horse")).ok(&["profile", "wipe", "--yes"]);
+    alice(Some("correct horse")).fails(&["contact", "list"], 3, "there is no profile");
+    alice(Some("battery staple")).fails(&["profile", "restore", &file], 3, "wrong passphrase");
+    alice(Some("battery staple")).ok(&["profile", "wipe", "--yes"]);
+    alice(Some("correct horse")).ok(&["profile", "restore", &file]);
+    alice(Some("correct horse")).ok(&["contact", "list"]);
 }
 
 #[test]
@@ -351,9 +383,9 @@ fn an_invite_that_nobody_waits_for() {
     let alice = Person::new(home.path(), "alice", Some(&world));
     let bob = Person::new(home.path(), "bob", None);
     bob.fails(&["invite"], 3, "--network");
-    bob.fails(&["accept", "hushwing:nonsense"], 3, "this is no invite");
+    bob.fails(&["accept", "hushwing:nonsense"], 3, "invalid invite: ");
     let link = alice.ok(&["invite", "--as", "robert", "--name-for-me", "al", "--expires", "1h"]);
-    let listed = alice.json(&["invites", "--json"]);
+    let listed = alice.json(&["invite", "list", "--json"]);
     assert_eq!(
         (listed[0]["state"].as_str(), listed[0]["link"].as_str()),
         (Some("open"), Some(link.trim()))
@@ -361,16 +393,16 @@ fn an_invite_that_nobody_waits_for() {
     assert_eq!(bob.ok(&["accept", link.trim()]), "al\n");
     bob.send("al", "here I am");
     assert_eq!(alice.recv(1), ["robert: here I am"]);
-    // Taken back.
+    // Revoked.
     let link = alice.ok(&["invite"]);
     let open = alice
-        .json(&["invites", "--json"])
+        .json(&["invite", "list", "--json"])
         .into_iter()
         .find(|i| i["state"] == "open")
         .expect("an invite");
-    alice.ok(&["revoke", &open["id"].as_str().expect("an id")[..8]]);
-    let states = alice.json(&["invites", "--json"]);
+    alice.ok(&["invite", "revoke", &open["id"].as_str().expect("an id")[..8]]);
+    let states = alice.json(&["invite", "list", "--json"]);
     assert!(states.iter().any(|i| i["id"] == open["id"] && i["state"] == "revoked"), "{states:?}");
-    alice.fails(&["revoke", open["id"].as_str().expect("an id")], 3, "over already");
+    alice.fails(&["invite", "revoke", open["id"].as_str().expect("an id")], 3, "already ended");
     bob.fails(&["accept", link.trim()], 3, "taken back");
 }

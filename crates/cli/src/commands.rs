@@ -29,13 +29,13 @@ pub enum Commands {
     Accept(On<AcceptArgs>),
     /// Send a message or a file.
     Send(On<SendArgs>),
-    /// Talk with a contact or group, live.
+    /// Talk to a contact or group, line by line.
     Talk(On<TalkArgs>),
     /// Print new messages.
     Recv(On<RecvArgs>),
     /// Print the history of a conversation.
     History(On<HistoryArgs>),
-    /// Find messages that contain all these words.
+    /// Find messages by the words in them.
     Search(On<SearchArgs>),
     /// Edit, delete, react to, cancel or export messages.
     #[command(subcommand)]
@@ -52,10 +52,10 @@ pub enum Commands {
     /// Link contacts to their OpenPGP keys.
     #[command(subcommand)]
     Identity(IdentityCommand),
-    /// Use the local network: neighbours, people nearby, bundles.
+    /// Use the local network, without internet: people nearby, neighbours, bundles.
     #[command(subcommand)]
     Lan(LanCommand),
-    /// Create, back up and manage your profile.
+    /// Create, configure, back up, restore or delete a profile.
     #[command(subcommand)]
     Profile(ProfileCommand),
     #[allow(missing_docs, reason = "each old spelling says what it is")]
@@ -65,15 +65,12 @@ pub enum Commands {
 
 /// Headings of the root help, with the commands under each, those of other crates too.
 pub const HEADINGS: &[(&str, &[&str])] = &[
-    ("Start here", &["demo", "chat", "web", "doctor"]),
-    ("Talk", &["send", "talk", "recv", "history", "search", "message", "file"]),
+    ("Start here", &["web", "chat", "demo"]),
+    ("Talk", &["send", "recv", "talk", "history", "search", "message", "file"]),
     ("People and groups", &["invite", "accept", "contact", "group", "identity", "lan"]),
     ("Your profile", &["profile"]),
-    ("This program", &["self-check", "completions", "man"]),
-    (
-        "Run a node",
-        &["up", "host", "room", "guests", "node", "primary", "onion-site", "tor", "trace", "bench"],
-    ),
+    ("Run a network", &["up", "node", "primary", "room", "host", "guests", "onion-site", "tor"]),
+    ("Check and set up", &["doctor", "trace", "bench", "self-check", "completions", "man"]),
 ];
 
 /// Does what the command line asks.

@@ -23,9 +23,9 @@ pub enum ContactCommand {
     Routes(On<RoutesArgs>),
     /// Set disappearing messages with a contact.
     Timer(On<TimerArgs>),
-    /// Leave the conversation with a contact; they are told.
+    /// Leave the conversation with a contact and tell them.
     Leave(On<LeaveArgs>),
-    /// Delete a contact and the history from this profile.
+    /// Delete a contact and their history from this profile.
     Forget(On<ForgetArgs>),
 }
 

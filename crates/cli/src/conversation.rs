@@ -16,7 +16,7 @@ use crate::session::{AFTERWARDS, SharedProfiles, existing, with};
 /// Arguments of `members`.
 #[derive(Debug, Clone, Args)]
 pub struct MembersArgs {
-    /// The group.
+    /// Name or id of the group.
     #[arg(value_name = "NAME")]
     pub conversation: String,
     /// Print JSON, one object per line.
@@ -27,13 +27,13 @@ pub struct MembersArgs {
 /// Arguments of `name`.
 #[derive(Debug, Clone, Args)]
 pub struct NameArgs {
-    /// The name now.
+    /// The current name, or the id.
     #[arg(value_name = "WHO")]
     pub who: String,
-    /// Your name for it.
+    /// Your own name for it.
     #[arg(value_name = "NEW", required_unless_present = "clear")]
     pub new: Option<String>,
-    /// Remove your name: the title or nick that others chose is shown again.
+    /// Remove your own name, so that the title or nick is shown again.
     #[arg(long, conflicts_with = "new")]
     pub clear: bool,
 }
@@ -41,7 +41,7 @@ pub struct NameArgs {
 /// Arguments of `routes`.
 #[derive(Debug, Clone, Args)]
 pub struct RoutesArgs {
-    /// The contact or group.
+    /// Name or id.
     #[arg(value_name = "NAME")]
     pub name: String,
     /// The routes to allow; `hidden` is all but a direct connection [default: print what is
@@ -53,7 +53,7 @@ pub struct RoutesArgs {
 /// Arguments of `timer`.
 #[derive(Debug, Clone, Args)]
 pub struct TimerArgs {
-    /// The contact or group.
+    /// Name or id.
     #[arg(value_name = "NAME")]
     pub name: String,
     /// Time such as 10m, 1d or 4w, or `off` to keep messages.
@@ -67,7 +67,7 @@ pub struct TimerArgs {
 /// Arguments of `leave`.
 #[derive(Debug, Clone, Args)]
 pub struct LeaveArgs {
-    /// The contact or group.
+    /// Name or id.
     #[arg(value_name = "NAME")]
     pub name: String,
     /// How long to wait.
@@ -78,7 +78,7 @@ pub struct LeaveArgs {
 /// Arguments of `forget`.
 #[derive(Debug, Clone, Args)]
 pub struct ForgetArgs {
-    /// The contact or group.
+    /// Name or id.
     #[arg(value_name = "NAME")]
     pub name: String,
     /// Confirm: this cannot be undone.

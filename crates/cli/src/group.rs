@@ -44,7 +44,7 @@ pub enum GroupCommand {
     Routes(On<RoutesArgs>),
     /// Set disappearing messages in a group.
     Timer(On<TimerArgs>),
-    /// Leave a group; the others are told.
+    /// Leave a group and tell its members.
     Leave(On<LeaveArgs>),
     /// Delete a group and its history from this profile.
     Forget(On<ForgetArgs>),

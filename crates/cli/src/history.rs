@@ -27,7 +27,7 @@ pub struct HistoryArgs {
 /// Arguments of `search`.
 #[derive(Debug, Clone, Args)]
 pub struct SearchArgs {
-    /// The words.
+    /// Words to search for; messages must contain all of them.
     #[arg(required = true)]
     pub words: Vec<String>,
     /// Only messages of this contact or group.

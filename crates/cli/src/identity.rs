@@ -28,7 +28,7 @@ pub enum IdentityCommand {
     PgpKey(PgpKeyArgs),
     /// List the contacts that are linked to a key.
     List(On<ListArgs>),
-    /// Unlink a contact from its OpenPGP key.
+    /// Unlink a contact from their OpenPGP key.
     Forget(On<IdentityForgetArgs>),
 }
 

@@ -17,7 +17,7 @@ use crate::session::{SharedProfiles, existing};
 /// Commands about the local network.
 #[derive(Debug, Clone, Subcommand)]
 pub enum LanCommand {
-    /// Show neighbours and what this profile carries; or stay and carry.
+    /// List neighbours and carried messages, or keep carrying messages for others.
     Mesh(On<MeshArgs>),
     /// Meet people: be visible, see who is there, knock, answer.
     Nearby(On<NearbyArgs>),

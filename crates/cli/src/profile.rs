@@ -21,7 +21,7 @@ use crate::session::{SharedProfiles, existing, options, with};
 pub enum ProfileCommand {
     /// Create a profile: your contacts, groups and messages, protected by a passphrase.
     Init(On<InitArgs>),
-    /// Show how the profile and its connections stand.
+    /// Show the state of the profile and its connections.
     Status(On<StatusArgs>),
     /// Show or change the profile's settings.
     #[command(subcommand)]
@@ -84,7 +84,7 @@ pub struct RestoreArgs {
 /// Commands about settings.
 #[derive(Debug, Clone, Subcommand)]
 pub enum ConfigCommand {
-    /// Print the settings, with what each means.
+    /// Print all settings, each with an explanation.
     Show(On<ShowConfigArgs>),
     /// Change one setting; comments in the file stay.
     Set(On<SetConfigArgs>),
@@ -101,9 +101,9 @@ pub struct ShowConfigArgs {
 /// Arguments of `profile config set`.
 #[derive(Debug, Clone, Args)]
 pub struct SetConfigArgs {
-    /// Which, such as `send_delay`.
+    /// Setting, such as `send_delay`.
     pub key: String,
-    /// Its new value, without quotes.
+    /// New value, without quotes.
     pub value: String,
 }
 

@@ -106,7 +106,7 @@ async fn a_noun_finds_only_its_kind() {
     let (bob, choir) = (FakeConversation::contact(1, "bob"), FakeConversation::group(2, "choir"));
     let fake = Fake::new([bob.clone(), choir.clone()]);
     let (_, text) = run(&fake, &["contact", "leave", "choir"]).await.unwrap_err();
-    assert!(text.contains("no such conversation"), "{text}");
+    assert!(text.contains("conversation not found"), "{text}");
     run(&fake, &["group", "leave", "choir"]).await.unwrap();
     run(&fake, &["contact", "leave", "bob"]).await.unwrap();
     // The old spelling knew no kinds.
