@@ -29,7 +29,7 @@ pub fn hint(refusal: &Refusal) -> String {
         Reason::TorOff => {
             "switch it on with `hushwing profile config set tor arti`, and start the profile again"
         }
-        Reason::NotNow => "try again later; nothing was changed",
+        Reason::NotNow => "nothing was changed",
         Reason::NotYours => "ask the owner of the room, or the creator of the group",
         Reason::InviteOver => "ask for a new invite",
         Reason::NoAnswer => {

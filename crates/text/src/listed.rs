@@ -79,11 +79,12 @@ impl Listed for FileView {
 /// [`Reason::NoSuch`], or [`Reason::Ambiguous`] with what it could be in the text.
 pub fn meant<T: Listed>(typed: &str, all: impl IntoIterator<Item = T>) -> Result<T, Refusal> {
     let none = || Refusal::no_such(T::THING);
+    let unknown = || Refusal { text: format!("{}: {}", none().text, printable(typed)), ..none() };
     if typed == LAST {
         return all.into_iter().last().ok_or_else(none);
     }
     let mut fits: Vec<T> = all.into_iter().filter(|one| one.is_meant_by(typed)).collect();
-    let one = fits.pop().ok_or_else(none)?;
+    let one = fits.pop().ok_or_else(unknown)?;
     if fits.is_empty() {
         return Ok(one);
     }
@@ -120,8 +121,10 @@ mod tests {
         assert!(matches!(refusal.reason, Reason::Ambiguous { .. }), "{refusal:?}");
         assert!(refusal.text.contains("choir") && refusal.text.contains("band"), "{refusal}");
         assert!(!refusal.text.contains("club"), "{refusal}");
-        assert_eq!(title("ffff"), Err(Refusal::no_such(Thing::GroupInvite)));
-        assert_eq!(title(""), Err(Refusal::no_such(Thing::GroupInvite)));
+        let refusal = title("ffff\x1b").unwrap_err();
+        assert_eq!(refusal.reason, Reason::NoSuch { what: Thing::GroupInvite });
+        assert_eq!(refusal.text, "invitation not found: ffff\u{fffd}");
+        assert!(title("").is_err());
         assert!(meant::<GroupInviteView>(LAST, []).is_err());
     }
 }

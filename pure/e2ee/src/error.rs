@@ -7,7 +7,7 @@ use wire::ErrorKind;
 #[non_exhaustive]
 pub enum Error {
     /// The text does not start like a room link.
-    #[error("not a room link")]
+    #[error("it does not start with hushwing:room#")]
     NotALink,
     /// An owner's link was given where a member's link is needed.
     #[error("this is the owner's link of a room, which is not for sharing")]
@@ -88,7 +88,7 @@ pub enum Error {
     #[error("the group is full")]
     GroupFull,
     /// The text does not start like an invite.
-    #[error("not an invite")]
+    #[error("it does not start with hushwing:invite#")]
     NotAnInvite,
     /// The invite has expired.
     #[error("the invite has expired")]
