@@ -166,7 +166,6 @@ mod tests {
         ]);
         let files = [
             file("pure/wire/src/lib.rs", "pub fn f() {}\n"),
-            file("crates/app/src/tui/view.rs", "use server::Node;\n"),
             file("docs/spec/wire.md", "**WIRE-001** Rule.\n"),
             file("pure/wire/src/long.rs", &"//\n".repeat(601)),
             file("pure/wire/src/wide.rs", &format!("//{}\n", " word".repeat(30))),
@@ -178,7 +177,6 @@ mod tests {
         let says = [
             "must not reach `tokio`",
             "In this crate",
-            "front end",
             "cited by no test",
             "601 lines",
             "152 columns",

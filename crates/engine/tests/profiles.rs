@@ -6,7 +6,7 @@ use std::time::Duration;
 use api::*;
 use clap::Parser;
 use engine::{Engines, PassphraseFor, Surroundings, TorSetup};
-use net::tor::Tor;
+use net::tor::{Tor, TorSettings};
 use nodes::up::{Network, UpArgs};
 use tokio::sync::mpsc::Receiver;
 use zeroize::Zeroizing;
@@ -29,8 +29,9 @@ fn no_passphrase(_: PassphraseFor) -> Result<Zeroizing<String>, Refusal> {
     panic!("these profiles have key files")
 }
 
-fn no_tor(_: &TorSetup<'_>) -> Result<Tor, Refusal> {
-    panic!("these profiles use no Tor")
+/// Tor that nothing ever goes through.
+fn idle_tor(setup: &TorSetup<'_>) -> Result<Tor, Refusal> {
+    Ok(Tor::lazy(TorSettings::new(setup.state.to_owned())))
 }
 
 fn no_daemon(_: &ProfileOptions) -> std::process::Command {
@@ -50,7 +51,7 @@ impl Person {
         let engines = Engines::new(Surroundings {
             base: Some(base.to_owned()),
             passphrase: no_passphrase,
-            tor: no_tor,
+            tor: idle_tor,
             daemon: no_daemon,
             stopped: || Box::pin(std::future::pending()),
         });

@@ -50,8 +50,7 @@ impl Certificate {
         }
         let none = |_| Error::BadKey("is not an OpenPGP key");
         let (mut all, _) = SignedPublicKey::from_reader_many(bytes).map_err(none)?;
-        let key =
-            all.next().ok_or_else(|| Error::BadKey("is not an OpenPGP key"))?.map_err(none)?;
+        let key = all.next().ok_or(Error::BadKey("is not an OpenPGP key"))?.map_err(none)?;
         if all.next().is_some() {
             return Err(Error::BadKey("holds more than one OpenPGP key"));
         }

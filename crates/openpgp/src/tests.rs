@@ -118,7 +118,7 @@ fn what_is_no_signature_or_no_key_is_told_apart() {
     ] {
         let refused = refused(junk, &bob.public);
         assert_eq!(refused.kind(), ErrorKind::LocalConfig);
-        assert!(refused.to_string().contains("no clear-signed text"), "{refused:?}");
+        assert!(refused.to_string().contains("not a clear-signed text"), "{refused:?}");
     }
     for junk in ["", "hello", &bob.public[..200], &good, &"x".repeat(MAX_KEY + 1)] {
         assert_eq!(refused(&good, junk).kind(), ErrorKind::LocalConfig);
