@@ -18,8 +18,9 @@ use self::sites::NamedSite;
 use crate::OrFail;
 
 const AFTER_HELP: &str = "\
-Each site has a key of its own in --state, under its name: the same name gives the same address, for ever.
-Whoever has that folder can be you. Prints DIR, a tab and the address of each site on stdout, once it can be found.";
+Each site has its own key in --state, under its name: the same name always gives the same address.
+Anyone who has that directory can impersonate your sites.
+Prints DIR, a tab and the address of each site on stdout, as soon as it can be found.";
 
 /// Arguments of `onion-site`.
 #[derive(Debug, Clone, Args)]

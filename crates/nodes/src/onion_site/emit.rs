@@ -90,7 +90,7 @@ fn server_block(site: &NamedSite, port: u16, list: bool) -> Result<String, Failu
         r#"
 # {site_name}
 server {{
-    # Whoever asks for another name is no visitor of this site.
+    # Requests for another name are not for this site.
     listen 127.0.0.1:{port} default_server;
     access_log off;
     return 444;
@@ -136,15 +136,15 @@ fn readme(sites: &[NamedSite], port: u16) -> String {
          ============================\n\n\
          torrc.snippet  lines for tor's torrc, or for a file that torrc includes with %include\n\
          nginx.conf     servers for nginx's http block: include it there, or put it into conf.d\n\
-         onion/         the sites' keys: whoever has one can be that site\n\n\
-         Nothing of this system was changed. To put it to use, as root:\n\n\
-         1. Give onion/ and what is in it to tor's user, for that user alone (on Debian: chown -R debian-tor onion).\n\
-         \u{20}  That user must be able to reach it: it may not lie below a folder that is closed to it.\n\
+         onion/         the sites' keys: anyone who has one can impersonate that site\n\n\
+         Nothing on this system was changed. To use it, as root:\n\n\
+         1. Give onion/ and its contents to tor's user, and to nobody else (on Debian: chown -R debian-tor onion).\n\
+         \u{20}  That user must be able to reach it: all directories above it must be open to that user.\n\
          2. Add the lines of torrc.snippet, check with `tor --verify-config`, and reload tor.\n\
-         3. Let nginx's user read the sites' folders, include nginx.conf, check with `nginx -t`, and reload nginx.\n\n\
-         To undo it, take the lines out again, reload, and delete this folder.\n\
+         3. Let nginx's user read the sites' directories, include nginx.conf, check with `nginx -t`, and reload nginx.\n\n\
+         To undo it, remove the lines again, reload, and delete this directory.\n\
          Do not let hushwing and tor publish one address at the same time.\n\
-         nginx tells its name in the header Server, and the time in Date; `hushwing onion-site` tells neither.\n\n\
+         nginx sends its name in the header Server and the time in Date; `hushwing onion-site` sends neither.\n\n\
          Sites\n\n",
     );
     for site in sites {
