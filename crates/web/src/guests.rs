@@ -112,7 +112,9 @@ impl Guests {
             _ => PageError::wrong("cannot join the room"),
         })?;
         // No profile holds this room: the id is never looked at.
-        let log = RoomLog::new(RoomId::new([0; 16]), self.title.clone(), false, self.route);
+        let mut log = RoomLog::new(RoomId::new([0; 16]), self.title.clone(), false, self.route);
+        // The page is shown before the room has answered.
+        nick.clone_into(&mut log.view.you);
         let log = Arc::new(Mutex::new(log));
         let news = follow(events, log.clone(), commands.downgrade());
         let used = Mutex::new(Instant::now());

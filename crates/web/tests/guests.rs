@@ -73,6 +73,18 @@ async fn a_guest_is_told_who_sees_what_then_talks_and_leaves() {
 }
 
 #[tokio::test]
+async fn a_guest_sees_their_name_before_the_room_has_answered() {
+    let (commands, _asked) = mpsc::channel(8);
+    let silent = move |_: &str| -> Entered { Ok((commands.clone(), mpsc::channel(8).1)) };
+    let guests = Guests::new("Workshop".to_owned(), Route::Onion, silent);
+    let mut guest = Browser::new(guest_router(guests, vec!["127.0.0.1:42069".to_owned()]));
+    let entered = guest.post("/enter", &[("nick", " dora ")]).await;
+    guest.keep(&entered);
+    let room = guest.get("/").await;
+    assert!(room.text.contains("placeholder=\"Message to everyone, as dora\""), "{}", room.text);
+}
+
+#[tokio::test]
 async fn a_full_page_starts_no_further_session() {
     let (guest, started) = page();
     for n in 0..32 {

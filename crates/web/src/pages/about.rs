@@ -288,7 +288,7 @@ pub(super) async fn why(
     let why = cx.ask(GetWhy { conversation: c.id, message: id(&message)? }).await?;
     let main = html! {
         (heading("Why it is not delivered yet"))
-        p role="status" { (why.text.as_deref().unwrap_or("It is delivered.")) }
+        p role="status" { (why.text.as_deref().unwrap_or("This message was delivered.")) }
         p { a.button href=(place) { "Back to " (c.label) } }
     };
     cx.page(&PageParts { title: "Why", here: Here::At(place), main, aside: None })

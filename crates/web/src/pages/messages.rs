@@ -19,10 +19,10 @@ const QUOTE: usize = 80;
 /// How far a message of one's own can get: a mark for each state, and what it means.
 pub(super) const STATES: &[(MessageState, &str, &str)] = &[
     (MessageState::Queued, "◌", "waiting on this device"),
-    (MessageState::Sent, "↑", "sent"),
+    (MessageState::Sent, "↑", "sent, no answer yet"),
     (MessageState::Stored, "✓", "stored at the hub, encrypted"),
     (MessageState::Delivered, "✓✓", "delivered to all recipients"),
-    (MessageState::Read, "✓✓", "read"),
+    (MessageState::Read, "✓✓", "read by all recipients"),
     (MessageState::Cancelled, "×", "cancelled before it left"),
 ];
 

@@ -27,6 +27,11 @@ pub(super) async fn room(cx: PageContext, Path(id): Path<String>) -> PageResult 
         cx.ask(MarkRoomSeen { room: r.id, up_to: r.newest }).await?;
     }
     let draft = cx.draft(place);
+    // The name is known once the session is in the room.
+    let to_everyone = match r.you.as_str() {
+        "" => "Message to everyone with the link".to_owned(),
+        you => format!("Message to everyone with the link, as {you}"),
+    };
     let main = html! {
         div.head {
             a.back href="./" aria-label="Back to the list" { "‹" }
@@ -47,9 +52,7 @@ pub(super) async fn room(cx: PageContext, Path(id): Path<String>) -> PageResult 
                 (cx.token())
                 label.vh for="text" { "Message to everyone in this room" }
                 textarea #text name="text" rows="2" maxlength="65536" required data-keep=(place)
-                    placeholder=(format!("Message to everyone with the link, as {}", r.you)) {
-                    (draft)
-                }
+                    placeholder=(to_everyone) { (draft) }
                 button { "Send" }
             }
         }
