@@ -178,3 +178,34 @@ async fn an_upload_is_offered_where_its_page_was_and_stays_only_if_it_is() {
     let left = std::fs::read_dir(site.dir.path().join("outgoing")).unwrap().count();
     assert_eq!(left, 1);
 }
+
+#[tokio::test]
+async fn an_upload_stays_in_its_own_directory_whatever_it_is_called() {
+    const KIND: &str = "multipart/form-data; boundary=frontier";
+    let site = Site::new(with_bob());
+    let browser = site.browser().await;
+    let id = conversation_id(1);
+    let page = browser.get(&format!("c/{id}")).await;
+    let token = between(&page.text, "name=\"t\" value=\"", "\"");
+    let outgoing = site.dir.path().join("outgoing");
+    for (given, kept) in [
+        ("../../../etc/passwd", "passwd"),
+        ("..", "file"),
+        ("/etc/cron.d/job", "job"),
+        ("a/..", "file"),
+        ("C:\\Users\\me\\b.txt", "b.txt"),
+        (".bashrc", "bashrc"),
+        ("tab\there.txt", "tabhere.txt"),
+        ("next\u{85}line.txt", "nextline.txt"),
+    ] {
+        let body = multipart(&[("t", None, token), ("file", Some(given), given)]);
+        let sent = browser.post_as(&format!("c/{id}/file"), KIND, body).await;
+        assert_eq!(sent.location, format!("{BASE}c/{id}#end"), "{given:?}: {}", sent.text);
+        let asked = site.asked("send_file").pop().unwrap();
+        let path = Path::new(asked["path"].as_str().unwrap()).to_owned();
+        let inside: Vec<_> = path.strip_prefix(&outgoing).unwrap().iter().collect();
+        assert_eq!(inside.len(), 2, "{given:?}: {path:?}");
+        assert_eq!(inside[1], kept, "{given:?}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), given);
+    }
+}
