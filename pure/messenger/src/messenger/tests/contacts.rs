@@ -268,6 +268,34 @@ fn a_file_is_offered_accepted_and_fetched_through_restarts() {
     assert_eq!(world.history(bob, b).last().unwrap().message.text, "holiday.jpg");
 }
 
+/// A name from an upload or a disk can hold anything; what is offered holds no path and nothing
+/// that changes how a screen shows it.
+//= FILE-003
+#[test]
+fn a_hostile_file_name_is_harmless_before_it_leaves() {
+    let mut world = World::new();
+    let (alice, bob) = (world.person("alice"), world.person("bob"));
+    let (a, _) = world.befriend(alice, bob);
+    for (given, safe) in [
+        ("../../etc/passwd", "passwd"),
+        ("..", "file"),
+        ("a/..", "file"),
+        ("..\\..\\autoexec.bat", "autoexec.bat"),
+        ("red\u{1b}[31m.txt", "red␛[31m.txt"),
+        ("two\r\nlines\u{7}.txt", "two lines␇.txt"),
+        ("cod\u{202e}txt.exe", "codtxt.exe"),
+    ] {
+        let (name, path) = (given.to_owned(), "x".to_owned());
+        let file = crate::transfer::NewFile { name, size: 1, sha256: [7; 32], path };
+        let now = world.now;
+        let person = world.of(alice);
+        let mut step = crate::Step { now, rng: &mut person.rng, store: &person.store, via: "" };
+        let (_, transfer) = person.messenger.send_file(&mut step, a, &file).unwrap();
+        assert_eq!(person.messenger.transfer(transfer).unwrap().name, safe, "{given:?}");
+        assert_eq!(world.history(alice, a).last().unwrap().message.text, safe, "{given:?}");
+    }
+}
+
 #[test]
 fn a_stranger_can_neither_read_nor_post() {
     let mut world = World::new();
