@@ -229,7 +229,8 @@ fn a_front_end_that_stays_starts_the_daemon_and_takes_it_along() {
     assert!(wrong.stderr.all().join("\n").contains("hint: "), "{:?}", wrong.stderr.all());
 
     let link = |front_end: &Process| {
-        front_end.stdout.wait_for(SOON, |lines| lines.first().cloned()).expect("a link")
+        let first = front_end.stdout.wait_for(SOON, |lines| lines.first().cloned());
+        first.unwrap_or_else(|| panic!("no link: {:?}", front_end.stderr.all()))
     };
     // Two at once: one of them starts it, and both are there.
     let (mut first, mut other) =

@@ -199,6 +199,7 @@ fn without_an_own_name_the_swapped_title_bears_a_tag() {
     story.is_refused("work", "renamed", &[(work.clone(), label.as_str())]);
 
     // A title that only looks like the other one is shown with a tag, too.
+    let kin = story.mallory.conversation("kin");
     story.mallory_renames("kin", FAMILY_LOOKALIKE);
     let lookalike = story.label(&family);
     assert!(lookalike.starts_with(&format!("{FAMILY_LOOKALIKE}~")), "{lookalike}");
@@ -213,7 +214,6 @@ fn without_an_own_name_the_swapped_title_bears_a_tag() {
 
     // Each of them is reached as it is shown, and by the short id in its tag.
     story.alice.ok(&["send", &lookalike, "to the family"]);
-    let kin = story.mallory.conversation(FAMILY_LOOKALIKE);
     story.mallory.event("message", |e| {
         e["message"]["text"] == "to the family" && e["message"]["conversation"] == kin
     });
