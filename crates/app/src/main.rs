@@ -184,8 +184,9 @@ const OURS: &[&str] = &[
     "web",
 ];
 
-/// Warnings and errors by default; `-v` what happens, `-vv` everything that this program says. Never to stdout.
-/// Other people's crates do not log: what they would say of addresses nobody here checks.
+/// Warnings and errors by default; `-v` what happens, `-vv` everything that this program says.
+/// Never to stdout. Other people's crates do not log: what they would say of addresses nobody here
+/// checks.
 fn init_logging(verbose: u8) {
     let level = match verbose {
         0 => "warn",

@@ -126,7 +126,7 @@ fn talker(
     key: &Arc<EnrolmentKey>,
     tor: Option<&Tor>,
 ) -> Result<Talker, Failure> {
-    Ok(Session::start(SessionOptions {
+    Session::start(SessionOptions {
         join: join.clone(),
         nick: Nick::new(name).map_err(bug)?,
         route: if tor.is_some() { Route::TorOnion } else { Route::Onion },
@@ -137,7 +137,7 @@ fn talker(
         tor: tor.cloned(),
         key: Some(key.clone()),
     })
-    .or_fail()?)
+    .or_fail()
 }
 
 /// One says it; returns when the other has heard it.

@@ -96,7 +96,7 @@ fn a_contact_is_bound_to_the_key_that_signed_their_statement() {
     alice.fails(
         &["identity", "pgp-verify", "dave", &file, "--cert", &cert],
         3,
-        "nobody here is called dave",
+        "nothing here is called “dave”",
     );
 
     assert_eq!(

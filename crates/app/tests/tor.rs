@@ -1,5 +1,5 @@
-//! Conversations carried over Tor: hosted rooms, hidden hubs and relays, allowed routes. A private Tor
-//! network, real processes.
+//! Conversations carried over Tor: hosted rooms, hidden hubs and relays, allowed routes. A private
+//! Tor network, real processes.
 
 mod common;
 mod person;

@@ -85,7 +85,7 @@ pub fn enter(policy: &Policy) -> Result<Confined, Error> {
     match landlock {
         None => missing.push(Missing::Landlock),
         Some(abi) if abi < 4 && matches!(policy.network, Network::Ports { .. }) => {
-            missing.push(Missing::Ports)
+            missing.push(Missing::Ports);
         }
         Some(_) => {}
     }

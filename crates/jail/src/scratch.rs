@@ -245,7 +245,7 @@ mod tests {
         std::fs::write(victim.join(LOCK), b"").unwrap();
         std::fs::write(victim.join("file"), b"x").unwrap();
         let mode = |path: &Path, mode| {
-            std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap()
+            std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
         };
         mode(&victim, 0o700);
         // A link with our name to a directory that looks like ours.

@@ -108,7 +108,7 @@ fn does_what_a_role_does(base: &Path, home: &Path) {
     opened.write_all_at(b"B", 2).unwrap();
     opened.sync_all().and_then(|()| opened.set_len(3)).unwrap();
     assert_eq!(std::fs::read(home.join("box")).unwrap(), b"a B");
-    assert_eq!(std::fs::read_dir(&home).unwrap().count(), 3);
+    assert_eq!(std::fs::read_dir(home).unwrap().count(), 3);
     assert_eq!(std::fs::read(base.join("settings")).unwrap(), b"settings");
     std::fs::remove_file(home.join("box"))
         .and_then(|()| std::fs::remove_dir(home.join("boxes")))

@@ -150,9 +150,9 @@ fn listen(address: SocketAddr, hops: Option<u32>) -> std::io::Result<TcpListener
         // Accepted sockets inherit it.
         let socket = socket2::SockRef::from(&socket);
         if address.is_ipv4() {
-            socket.set_ttl_v4(hops)?
+            socket.set_ttl_v4(hops)?;
         } else {
-            socket.set_unicast_hops_v6(hops)?
+            socket.set_unicast_hops_v6(hops)?;
         }
     }
     // So that a restart does not wait for the last connections' TIME_WAIT. On Windows the option

@@ -431,7 +431,7 @@ fn a_sender_that_cannot_be_a_neighbour_is_not_heard() {
     let lab = Lab::bridge(2);
     let (mut alice, mut bob) = (Puppet::on(lab.node(0), 1), Puppet::on(lab.node(1), 2));
     let ip = |node: &Node, args: &str| {
-        assert!(node.command("ip").args(args.split(' ')).status().unwrap().success())
+        assert!(node.command("ip").args(args.split(' ')).status().unwrap().success());
     };
     ip(lab.node(1), "route add 203.0.113.0/24 dev eth0");
     bob.does("open");

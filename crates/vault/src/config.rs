@@ -289,25 +289,25 @@ impl Config {
             "cover" => self.cover = one_of(key, Cover::parse(text()?), Cover::WORDS)?,
             "box_sizes" => self.box_sizes = one_of(key, BoxSizes::parse(text()?), BoxSizes::WORDS)?,
             "send_delay" => {
-                self.send_delay = one_of(key, span_or_off(text()?), &["off", "0.5s-3s"])?
+                self.send_delay = one_of(key, span_or_off(text()?), &["off", "0.5s-3s"])?;
             }
             "dummies" => self.dummies = one_of(key, span_or_off(text()?), &["off", "30s-60s"])?,
             "entry" => self.entry = one_of(key, Entry::parse(text()?), Entry::WORDS)?,
             "tor" => self.tor = one_of(key, TorEngine::parse(text()?), TorEngine::WORDS)?,
             "lan" => self.lan = one_of(key, LanUse::parse(text()?), LanUse::WORDS)?,
             "lan_interfaces" => {
-                self.lan_interfaces = one_of(key, interfaces(text()?), &["private", "wlan0 eth0"])?
+                self.lan_interfaces = one_of(key, interfaces(text()?), &["private", "wlan0 eth0"])?;
             }
             "floor" => self.floor = one_of(key, Floor::parse(text()?), Floor::WORDS)?,
             "accept_files" => {
-                self.accept_files = one_of(key, AcceptFiles::parse(text()?), AcceptFiles::WORDS)?
+                self.accept_files = one_of(key, AcceptFiles::parse(text()?), AcceptFiles::WORDS)?;
             }
             "keep" => {
-                self.keep = one_of(key, Keep::parse(text()?), &["forever", "session", "30d"])?
+                self.keep = one_of(key, Keep::parse(text()?), &["forever", "session", "30d"])?;
             }
             "file_limit" => {
                 self.file_limit =
-                    one_of(key, units::parse_size(text()?), &["512KiB", "100MiB", "2GiB"])?
+                    one_of(key, units::parse_size(text()?), &["512KiB", "100MiB", "2GiB"])?;
             }
             "theme" => self.theme = one_of(key, Theme::parse(text()?), Theme::WORDS)?,
             "mouse" => self.mouse = switch()?,

@@ -41,7 +41,7 @@ fn reconcile(c: &mut Criterion) {
         let (bytes, steps) = run(&a, &b);
         println!("reconcile {count} boxes, {} differ: {bytes} B in {steps} steps", 2 * differ);
         c.bench_with_input(BenchmarkId::new("reconcile", count), &(), |bench, ()| {
-            bench.iter(|| run(&a, &b))
+            bench.iter(|| run(&a, &b));
         });
         c.bench_with_input(BenchmarkId::new("snapshot", count), &(), |bench, ()| {
             bench.iter(|| Snapshot::new(common.iter().copied()));

@@ -407,7 +407,7 @@ impl OnionClient {
         let body = opened.as_deref().and_then(|o| envelope::open(o).ok());
         match (pending.what, body) {
             (SurbFor::Loop, Some(_)) => {
-                self.stats.loops_back = self.stats.loops_back.saturating_add(1)
+                self.stats.loops_back = self.stats.loops_back.saturating_add(1);
             }
             (SurbFor::Request(handle), Some(body)) => {
                 if let Some(flight) = self.forget(handle) {

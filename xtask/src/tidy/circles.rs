@@ -18,6 +18,10 @@ use super::{File, Offence, is_test, is_test_file};
 const KNOWN: &[(&str, &[&str])] = &[
     ("crates/net", &["error", "tor", "transport"]),
     ("crates/server", &["hub", "node"]),
+    (
+        "crates/web",
+        &["assets", "error", "files", "form", "forms", "guard", "live", "login", "pages", "site"],
+    ),
     ("pure/e2ee", &["link", "mls", "ratchet"]),
     ("pure/messenger", &["conversation", "sealed", "transfer"]),
 ];

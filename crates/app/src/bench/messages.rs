@@ -117,7 +117,7 @@ impl Person {
                     puts.push(id);
                 }
                 Call::Get(ids) | Call::Look(ids) if ids.iter().any(|i| hub.0.contains_key(i)) => {
-                    gets.push((id, ids))
+                    gets.push((id, ids));
                 }
                 Call::Look(_) => gets.push((id, Vec::new())),
                 Call::Get(ids) => waiting.push_back((id, Call::Get(ids))),

@@ -288,10 +288,10 @@ fn of_two_links_with_one_contact_both_ends_keep_the_same() {
         let dials = |w: &mut World, link: u64, by_first: bool| {
             w.links.insert(link, (0, 1));
             w.at(0, |n, s, _| {
-                n.link_up(s, LinkId(link), known(1, Standing::Contact, true), by_first)
+                n.link_up(s, LinkId(link), known(1, Standing::Contact, true), by_first);
             });
             w.at(1, |n, s, _| {
-                n.link_up(s, LinkId(link), known(0, Standing::Contact, false), !by_first)
+                n.link_up(s, LinkId(link), known(0, Standing::Contact, false), !by_first);
             });
         };
         dials(&mut w, 1_001, !first_dials_later);
