@@ -87,11 +87,11 @@ fn a_contact_is_bound_to_the_key_that_signed_their_statement() {
     refuses(&alice, "bob", &own, &cert, 6, "your own statement");
     refuses(&alice, "bob", "hello", &cert, 3, "not a clear-signed text");
     refuses(&alice, "bob", &signed, &secret, 3, "this is a secret key");
-    refuses(&alice, "bob", &signed, &file, 3, "no OpenPGP key");
+    refuses(&alice, "bob", &signed, &file, 3, "not an OpenPGP key");
     alice.fails(
         &["identity", "pgp-verify", "bob", "/nowhere", "--cert", &cert],
         3,
-        "cannot be read",
+        "cannot read /nowhere",
     );
     alice.fails(
         &["identity", "pgp-verify", "dave", &file, "--cert", &cert],
@@ -120,7 +120,7 @@ fn a_contact_is_bound_to_the_key_that_signed_their_statement() {
     alice.ok(&["identity", "pgp-verify", "bob", &file, "--cert", &cert, "--json"]);
     alice.ok(&["identity", "forget", "bob"]);
     assert!(!alice.ok(&["contact", "list"]).contains("pgp:"));
-    alice.fails(&["identity", "forget", "bob"], 3, "bound to no OpenPGP key");
+    alice.fails(&["identity", "forget", "bob"], 3, "not bound to an OpenPGP key");
 
     // Another invite is another conversation, with other keys: what was signed for the first is
     // worth nothing there.

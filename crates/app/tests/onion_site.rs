@@ -190,7 +190,7 @@ fn what_is_no_site_is_refused_with_a_hint() {
         (&["nowhere"][..], "nowhere"),
         (&["blog/index.html"], "index.html"),
         (&["blog", "other/blog"], "two sites are called blog"),
-        (&["a $ b"], "has no name"),
+        (&["a $ b"], "not usable as a site's name"),
     ] {
         let ended = sites.emit("out", dirs);
         assert_eq!(ended.code, 3, "{ended:?}");
