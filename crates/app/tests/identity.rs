@@ -124,10 +124,11 @@ fn a_contact_is_bound_to_the_key_that_signed_their_statement() {
 
     // Another invite is another conversation, with other keys: what was signed for the first is
     // worth nothing there.
-    alice.ok(&["contact", "name", "bob", "bob before"]);
-    bob.ok(&["contact", "name", "alice", "alice before"]);
-    alice.befriend(&bob);
-    refuses(&alice, "bob", &signed, &cert, 6, "not this contact's");
+    let link = alice.ok(&["invite", "--as", "bob again"]);
+    bob.ok(&["accept", link.trim(), "--as", "alice again"]);
+    bob.send("alice again", "me again");
+    assert_eq!(alice.recv(1), ["bob again: me again"]);
+    refuses(&alice, "bob again", &signed, &cert, 6, "not this contact's");
 }
 
 #[test]
