@@ -222,7 +222,7 @@ impl Rooms {
                     // Written before rooms had ids: the key holds the name.
                     rest.clone_into(&mut saved.name);
                     let id = new_id();
-                    let moved = forget(core, &key).and_then(|()| remember(core, id, &saved));
+                    let moved = rename_key(core, &key, id, &saved);
                     core.tell_refusal(moved);
                     id
                 }
@@ -442,6 +442,15 @@ fn key_of(id: RoomId) -> String {
 fn remember(core: &mut Core, id: RoomId, saved: &Remembered) -> Result<(), Refusal> {
     let value = Zeroizing::new(serde_json::to_vec(saved).unwrap_or_default());
     core.step(|_, s| Ok(s.store.put(Space::Setting, key_of(id).as_bytes(), &value)?))
+}
+
+/// Gives a room that was written before rooms had ids a key of today, in one transaction.
+fn rename_key(core: &mut Core, old: &[u8], id: RoomId, saved: &Remembered) -> Result<(), Refusal> {
+    let value = Zeroizing::new(serde_json::to_vec(saved).unwrap_or_default());
+    core.step(|_, s| {
+        s.store.remove(Space::Setting, old)?;
+        Ok(s.store.put(Space::Setting, key_of(id).as_bytes(), &value)?)
+    })
 }
 
 fn forget(core: &mut Core, key: &[u8]) -> Result<(), Refusal> {
