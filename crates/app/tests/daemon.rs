@@ -276,3 +276,29 @@ fn a_daemon_on_demand_stays_while_the_settings_say_so() {
     rpc.end();
     alice.expect_no_daemon();
 }
+
+/// A daemon of another release that is still running: it is named, and nothing is misread.
+#[test]
+fn a_daemon_of_another_version_is_told_in_plain_words() {
+    use std::io::{BufRead, BufReader, Write};
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let alice = Person::new(home.path(), "alice", None);
+    let socket = home.path().join("alice/daemon.sock");
+    // The second says nothing and hangs up, as those did that had no versions yet.
+    for (answer, says) in [("{\"hushwing_protocol\":99}\n", "version 99"), ("", "version 0")] {
+        let listener = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
+        let other = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a front end");
+            let mut first = String::new();
+            BufReader::new(&stream).read_line(&mut first).expect("its first line");
+            stream.write_all(answer.as_bytes()).expect("an answer");
+            first
+        });
+        alice.fails(&["contact", "list"], 7, says);
+        let first: serde_json::Value =
+            serde_json::from_str(&other.join().expect("a daemon")).expect("a line of JSON");
+        assert_eq!(first["hushwing_protocol"], 2);
+        std::fs::remove_file(&socket).expect("its socket goes");
+    }
+    assert_eq!(alice.ok(&["contact", "list"]), "", "without it the profile runs as ever");
+}
