@@ -22,15 +22,18 @@ pub(crate) fn profiles() -> Arc<dyn Profiles> {
 }
 
 fn ask(wanted: PassphraseFor) -> Result<Zeroizing<String>, Refusal> {
-    let (variable, what, new) = match wanted {
-        PassphraseFor::Profile { new } => (PROFILE_VAR, "passphrase", new),
-        PassphraseFor::Backup { new } => (BACKUP_VAR, "passphrase of the backup", new),
+    let asked = match wanted {
+        PassphraseFor::Profile { new } => passphrase::ask(PROFILE_VAR, "passphrase", new),
+        PassphraseFor::HandedOver => passphrase::from_stdin(),
+        PassphraseFor::Backup { new } => {
+            passphrase::ask(BACKUP_VAR, "passphrase of the backup", new)
+        }
     };
     let none = |failure: Failure| {
         let reason = Reason::Profile { obstacle: Obstacle::NoPassphrase };
         Refusal::wrong(reason, failure.text())
     };
-    passphrase::ask(variable, what, new).map_err(none)
+    asked.map_err(none)
 }
 
 fn tor(setup: &TorSetup<'_>) -> Result<Tor, Refusal> {

@@ -25,7 +25,7 @@ impl Engine {
             Call::ResolveTalker(r, a) => a.send(self.rooms.resolve_talker(&r)),
             Call::Invite(r, a) => self.invite(r, a),
             Call::ListInvites(_, a) => a.send(Ok(self.invites())),
-            Call::Accept(r, a) => self.accept_invite(r, a),
+            Call::Accept(r, a) => self.accept(&r.link, r.name, a),
             Call::ListConversations(_, a) => a.send(self.conversations()),
             Call::ListMembers(r, a) => a.send(self.core.member_views(r.conversation.other())),
             Call::GetSafetyWords(r, a) => a.send(self.core.safety_words(r.conversation)),

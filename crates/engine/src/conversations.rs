@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use api::{
-    Accept, AcceptFile, Answer, ConversationKind, ConversationView, CreateGroup, Done, Event,
-    FileView, GetHistory, GetHistoryAfter, GetWhy, GroupInviteView, IdentityView,
-    Invite as InviteRequest, InviteView, MemberId, MessageView, Opened, Queued, Reason, Refusal,
-    ResolveMember, RestartGroup, SafetyWordsView, Search, SendText, StatementView, Target, Thing,
-    Value, VerifyIdentity, WhyView,
+    AcceptFile, Answer, ConversationKind, ConversationView, CreateGroup, Done, Event, FileView,
+    GetHistory, GetHistoryAfter, GetWhy, GroupInviteView, IdentityView, Invite as InviteRequest,
+    InviteView, MemberId, MessageView, Opened, Queued, Reason, Refusal, ResolveMember,
+    RestartGroup, SafetyWordsView, Search, SendText, StatementView, Target, Thing, Value,
+    VerifyIdentity, WhyView,
 };
 use e2ee::id::ConversationId;
 use e2ee::{Invite, NetworkPlace};
@@ -240,10 +240,6 @@ impl Engine {
             Ok(id) => drop(self.inviting.insert(id, answer)),
             Err(refusal) => answer.send(Err(refusal)),
         }
-    }
-
-    pub(crate) fn accept_invite(&mut self, request: Accept, answer: Answer<Opened>) {
-        self.accept(&request.link, request.name, answer);
     }
 
     pub(crate) fn accept(&mut self, link: &str, name: Option<String>, answer: Answer<Opened>) {

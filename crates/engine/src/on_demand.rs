@@ -92,20 +92,6 @@ fn wait_until_ready(child: &mut Child) -> Result<(), Refusal> {
     Err(Refusal::new(kind, Reason::Stopped, "the daemon ended without a word"))
 }
 
-/// The first line of stdin, where a front end hands over the passphrase.
-pub(crate) fn from_stdin() -> Result<Zeroizing<String>, Refusal> {
-    let mut line = Zeroizing::new(String::with_capacity(1_024));
-    let read = BufReader::new(std::io::stdin().take(4_096)).read_line(&mut line);
-    if read.is_err() || line.trim_end_matches('\n').is_empty() {
-        let reason = Reason::Profile { obstacle: Obstacle::NoPassphrase };
-        return Err(Refusal::wrong(reason, "no passphrase came"));
-    }
-    while line.ends_with('\n') {
-        line.pop();
-    }
-    Ok(line)
-}
-
 /// From now on this process belongs to no terminal and to no front end: what it would say goes
 /// nowhere.
 pub(crate) fn detach() {

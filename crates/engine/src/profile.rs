@@ -36,6 +36,8 @@ pub enum PassphraseFor {
         /// Whether the person chooses it now.
         new: bool,
     },
+    /// The profile's own, which the front end that started this process hands over on stdin.
+    HandedOver,
     /// That of a backup; chosen now if `new`.
     Backup {
         /// Whether the person chooses it now.
@@ -221,7 +223,9 @@ impl Engines {
             Unlock::Ask => {
                 vault::Unlock::Passphrase((self.around.passphrase)(PassphraseFor::Profile { new })?)
             }
-            Unlock::Stdin => vault::Unlock::Passphrase(on_demand::from_stdin()?),
+            Unlock::Stdin => {
+                vault::Unlock::Passphrase((self.around.passphrase)(PassphraseFor::HandedOver)?)
+            }
         })
     }
 
