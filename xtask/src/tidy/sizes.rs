@@ -13,25 +13,18 @@ const FUNCTION_LINES: usize = 70;
 /// How many of a hundred functions must be that short.
 const SHORT_PER_CENT: usize = 98;
 
-/// Files that are too long today. The list may only shrink: one that is short enough, or is not
-/// there any more, is an offence here.
-const LONG_FILES: &[&str] = &[];
-
-/// What to do about an entry that is no longer needed.
-const SHRINK: &str = "take it from LONG_FILES in xtask/src/tidy/sizes.rs";
-
 /// Folders of development tools, which are no product.
 const TOOLS: &[&str] = &["crates/tornet/", "crates/lanlab/"];
 
 pub(super) fn check(files: &[File]) -> Vec<Offence> {
-    check_with(files, LONG_FILES)
-}
-
-fn check_with(files: &[File], long_files: &[&str]) -> Vec<Offence> {
     let mut offences = Vec::new();
     let mut functions = Vec::new();
     for file in files.iter().filter(|f| f.is_rust()) {
-        offences.extend(length(file, long_files.contains(&file.path.as_str())));
+        let lines = file.text.lines().count();
+        if lines > FILE_LINES {
+            let what = format!("{lines} lines; {FILE_LINES} are enough");
+            offences.push(Offence::new(&file.path, lines, what));
+        }
         if is_product(&file.path) {
             match measure(file) {
                 Ok(found) => functions.extend(found),
@@ -39,21 +32,8 @@ fn check_with(files: &[File], long_files: &[&str]) -> Vec<Offence> {
             }
         }
     }
-    for path in long_files.iter().filter(|path| files.iter().all(|f| f.path != **path)) {
-        offences.push(Offence::new(*path, 1, format!("not there any more: {SHRINK}")));
-    }
     offences.extend(long_functions(functions));
     offences
-}
-
-fn length(file: &File, may_be_long: bool) -> Option<Offence> {
-    let lines = file.text.lines().count();
-    let what = match (lines > FILE_LINES, may_be_long) {
-        (true, false) => format!("{lines} lines; {FILE_LINES} are enough"),
-        (false, true) => format!("short enough with {lines} lines: {SHRINK}"),
-        _ => return None,
-    };
-    Some(Offence::new(&file.path, lines, what))
 }
 
 /// Code that ships: no test, bench, example or tool.
@@ -159,7 +139,7 @@ mod tests {
     use super::*;
 
     fn says(path: &str, text: &str) -> Vec<String> {
-        check_with(&[file(path, text)], &[]).iter().map(ToString::to_string).collect()
+        check(&[file(path, text)]).iter().map(ToString::to_string).collect()
     }
 
     fn function(lines: usize) -> String {
@@ -174,18 +154,6 @@ mod tests {
             ["crates/net/src/a.rs:601: 601 lines; 600 are enough"]
         );
         assert_eq!(says("docs/long.md", &"x\n".repeat(601)), [""; 0]);
-    }
-
-    #[test]
-    fn a_file_on_the_list_may_be_long_until_it_is_short() {
-        let says = |lines: usize| -> Vec<String> {
-            let files = [file("crates/net/src/a.rs", &"//\n".repeat(lines))];
-            let offences = check_with(&files, &["crates/net/src/a.rs"]);
-            offences.iter().map(ToString::to_string).collect()
-        };
-        assert_eq!(says(601), [""; 0]);
-        assert!(says(600)[0].contains("short enough with 600 lines: take it from LONG_FILES"));
-        assert!(check_with(&[], &["crates/net/src/a.rs"])[0].what.contains("not there any more"));
     }
 
     #[test]
