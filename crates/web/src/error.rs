@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use maud::html;
 use wire::ErrorKind;
 
-use crate::pages;
+use crate::layout;
 
 /// Why there is no page.
 #[derive(Debug, thiserror::Error)]
@@ -133,7 +133,7 @@ impl IntoResponse for PageError {
             p role="alert" { (text) }
             p { "Hint: " (hint) }
         };
-        (status, pages::bare("That did not work", &body)).into_response()
+        (status, layout::bare("That did not work", &body)).into_response()
     }
 }
 

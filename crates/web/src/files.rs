@@ -18,13 +18,12 @@ use tokio_util::io::ReaderStream;
 
 use crate::error::PageError;
 use crate::form::{TOKEN, is_ours, not_ours};
-use crate::login::Visitor;
+use crate::outgoing::OUTGOING;
 use crate::place::Place;
 use crate::session::secret;
 use crate::site::Web;
+use crate::visitor::Visitor;
 
-/// Where uploads wait, in the profile's directory. They are deleted once they are sent.
-pub(crate) const OUTGOING: &str = "outgoing";
 /// Files of one form.
 const AT_ONCE: usize = 16;
 /// Longest name that is kept, bytes.
@@ -36,21 +35,6 @@ pub(crate) fn routes() -> Router<Arc<Web>> {
     Router::new()
         .route("/c/{id}/file", post(upload).layer(DefaultBodyLimit::disable()))
         .route("/files/{transfer}/get", get(download))
-}
-
-/// Deletes an upload that was sent, or will not be.
-pub(crate) fn tidy(outgoing: &FilePath, file: &FileView) {
-    let over = matches!(file.state, FileState::Done | FileState::Failed | FileState::Cancelled);
-    let path = file
-        .path
-        .as_deref()
-        .map(FilePath::new)
-        .filter(|p| file.ours && over && p.starts_with(outgoing));
-    if let Some(path) = path {
-        let _ = std::fs::remove_file(path);
-        // Each lies in a directory of its own, so that it can keep its name.
-        let _ = path.parent().map(std::fs::remove_dir);
-    }
 }
 
 /// The last part of a file's name, as it may stand in a directory here. The engine cleans it for

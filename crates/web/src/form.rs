@@ -8,9 +8,12 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use subtle::ConstantTimeEq;
 
 use crate::error::PageError;
-use crate::login::Visitor;
 use crate::session::Session;
 use crate::site::Web;
+use crate::visitor::Visitor;
+
+/// Largest form, bytes: a text of 64 KiB in which each byte is escaped, and the rest.
+pub(crate) const MAX_FORM: usize = 256 * 1024;
 
 /// Name of the field with the proof.
 pub(crate) const TOKEN: &str = "t";

@@ -20,11 +20,10 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use tokio::sync::{mpsc, watch};
 
 use crate::error::{PageError, not_found};
-use crate::form::{Fields, TOKEN, is_ours, not_ours};
+use crate::form::{Fields, MAX_FORM, TOKEN, is_ours, not_ours};
 use crate::guard::{Hosts, guard};
 use crate::session::{COOKIE_NAME, cookie, key_of, secret};
-use crate::site::MAX_FORM;
-use crate::{assets, pages};
+use crate::{assets, layout};
 
 /// Guests at one time; further ones are asked to come later.
 const GUESTS: usize = 32;

@@ -2,13 +2,14 @@
 //! events for browsers that run them.
 //!
 //! # In this crate
-//! - `site`: the whole of it as one router, and the profile behind it
-//! - `login`: who may log in: one-time codes, a passphrase; `session`: what is known of a browser
+//! - `router`: every path; `site`: the profile behind them
+//! - `logins`: who may log in, with one-time codes or a passphrase; `login`: how; `session`,
+//!   `visitor`: what is known of a browser
 //! - `guard`: which requests are looked at at all
 //! - `place`: where a conversation or room is, by its id
-//! - `pages`: what is shown; `forms`: what forms do; `form`: their fields; `files`: uploads and
-//!   downloads
-//! - `live`: tells open pages that something happened
+//! - `pages`: what is shown, in the `layout` of all pages; `forms`: what forms do; `form`: their
+//!   fields; `files`: uploads and downloads; `outgoing`: uploads that wait
+//! - `live`: what open pages are told; `events`: how
 //! - `guests`: a page for guests of one open room
 //! - `error`: how a request ends badly, and what to do about each refusal
 //! - `assets`: style, script and icon, compiled in
@@ -26,18 +27,25 @@
 
 mod assets;
 mod error;
+mod events;
 mod files;
 mod form;
 mod forms;
 mod guard;
 mod guests;
+mod layout;
 mod live;
 mod login;
+mod logins;
+mod outgoing;
 mod pages;
 mod place;
+mod router;
 mod session;
 mod site;
+mod visitor;
 
 pub use self::guests::{Entered, Guests, router as guest_router};
-pub use self::login::{Logins, Passphrase};
-pub use self::site::{Happened, Web, router};
+pub use self::logins::{Happened, Logins, Passphrase};
+pub use self::router::router;
+pub use self::site::Web;

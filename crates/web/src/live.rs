@@ -2,30 +2,19 @@
 //! it shows is made in one place. Notices and knocks are kept for pages that open later.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use api::{Event, KnockId, MessageKind, MessageState};
-use axum::extract::State;
-use axum::response::sse::{Event as Sse, KeepAlive};
-use axum::response::{IntoResponse, Response, Sse as Stream};
-use futures::stream;
 use serde::Serialize;
 use tokio::sync::{broadcast, mpsc};
 
-use crate::error::PageError;
-use crate::files;
-use crate::login::Visitor;
-use crate::site::Web;
+use crate::outgoing;
 
 /// Words that a page may be behind; then it is told to fetch everything.
 const BEHIND: usize = 256;
 /// Pages that listen at one time.
 const LISTENERS: usize = 128;
-/// How often an open page is told that the server is still there.
-const ALIVE: Duration = Duration::from_secs(20);
 /// Notices that are kept for pages to come; the oldest goes.
 const NOTICES: usize = 8;
 /// People who knock at one time; the oldest goes.
@@ -77,7 +66,7 @@ impl Live {
         tokio::spawn(async move {
             while let Some(event) = events.recv().await {
                 if let Event::File { file } = &event {
-                    files::tidy(&outgoing, file);
+                    outgoing::tidy(&outgoing, file);
                 }
                 note(&mut recent.lock().unwrap_or_else(PoisonError::into_inner), &event);
                 let line = serde_json::to_string(&word(&event)).unwrap_or_default();
@@ -86,6 +75,11 @@ impl Live {
             }
             ended.notify_one();
         });
+    }
+
+    /// The words from now on, for one more page; none when too many listen.
+    pub(crate) fn listen(&self) -> Option<broadcast::Receiver<String>> {
+        (self.words.receiver_count() < LISTENERS).then(|| self.words.subscribe())
     }
 
     /// Waits until the engine has stopped.
@@ -176,25 +170,6 @@ fn is_news(event: &Event) -> bool {
 
 fn word(event: &Event) -> Word {
     Word { news: is_news(event), text: said(event) }
-}
-
-/// `GET events`: server-sent events, for one page.
-pub(crate) async fn events(
-    State(web): State<Arc<Web>>,
-    _in: Visitor,
-) -> Result<Response, PageError> {
-    if web.live.words.receiver_count() >= LISTENERS {
-        return Err(PageError::wrong("too many pages are open"));
-    }
-    let words = stream::unfold(web.live.words.subscribe(), |mut words| async move {
-        let line = match words.recv().await {
-            Ok(line) => line,
-            Err(broadcast::error::RecvError::Lagged(_)) => "{}".to_owned(),
-            Err(broadcast::error::RecvError::Closed) => return None,
-        };
-        Some((Ok::<_, Infallible>(Sse::default().data(line)), words))
-    });
-    Ok(Stream::new(words).keep_alive(KeepAlive::new().interval(ALIVE)).into_response())
 }
 
 #[cfg(test)]

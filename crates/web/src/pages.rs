@@ -20,8 +20,7 @@ use axum::Router;
 use axum::response::Html;
 use axum::routing::get;
 
-pub(crate) use self::context::{PageContext, THEMES, theme_of};
-pub(crate) use self::frame::bare;
+pub(crate) use self::context::PageContext;
 pub(crate) use self::lists::home;
 pub(crate) use self::login::{login, login_page};
 pub(crate) use self::messages::lines;

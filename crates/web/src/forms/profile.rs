@@ -11,6 +11,7 @@ use axum::response::{Html, IntoResponse, Redirect};
 use super::{FormResult, tell};
 use crate::error::PageError;
 use crate::form::Sent;
+use crate::layout;
 use crate::login::set_cookie;
 use crate::pages::{self, PageContext};
 use crate::site::Web;
@@ -40,7 +41,7 @@ pub(super) async fn set(State(web): State<Arc<Web>>, form: Sent) -> FormResult {
 
 /// The theme is this browser's own: it keeps it in a cookie.
 pub(super) async fn theme(State(web): State<Arc<Web>>, form: Sent) -> FormResult {
-    let known = pages::THEMES.iter().find(|(name, _)| *name == form.fields.get("theme"));
+    let known = layout::THEMES.iter().find(|(name, _)| *name == form.fields.get("theme"));
     let (theme, _) = known.ok_or_else(|| PageError::wrong("unknown theme"))?;
     let cookie =
         format!("theme={theme}; Path={}; HttpOnly; SameSite=Strict; Max-Age=31536000", web.base);
@@ -80,5 +81,5 @@ pub(super) async fn quit(State(web): State<Arc<Web>>, _form: Sent) -> FormResult
         h1 { "Hushwing has stopped serving this browser" }
         p { "You can close this window." }
     };
-    Ok((StatusCode::OK, pages::bare("Stopped", &body)).into_response())
+    Ok((StatusCode::OK, layout::bare("Stopped", &body)).into_response())
 }

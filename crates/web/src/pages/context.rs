@@ -14,25 +14,10 @@ use maud::{Markup, html};
 
 use crate::error::PageError;
 use crate::form::TOKEN;
-use crate::login::Visitor;
 use crate::place::Place;
-use crate::session::{Session, cookie};
+use crate::session::Session;
 use crate::site::Web;
-
-/// Themes, with their names: the system's choice, and four more.
-pub(crate) const THEMES: &[(&str, &str)] = &[
-    ("auto", "System"),
-    ("light", "Light"),
-    ("dark", "Dark"),
-    ("nord", "Nord"),
-    ("black", "High contrast"),
-];
-
-/// The theme that a browser keeps in a cookie.
-pub(crate) fn theme_of(headers: &HeaderMap) -> String {
-    let kept = cookie(headers, "theme").unwrap_or("auto");
-    THEMES.iter().find(|(name, _)| *name == kept).map_or("auto", |(name, _)| name).to_owned()
-}
+use crate::visitor::Visitor;
 
 /// A request for a page of somebody who is logged in, with what every page shows.
 pub(crate) struct PageContext {

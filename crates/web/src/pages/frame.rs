@@ -4,6 +4,7 @@ use axum::response::Html;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{PageContext, PageResult, lists};
+use crate::layout::head;
 use crate::place::Place;
 
 /// What a page shows in its places.
@@ -23,37 +24,6 @@ pub(super) enum Here {
     Home,
     At(Place),
     Other,
-}
-
-fn head(title: &str, base: Option<&str>) -> Markup {
-    html! {
-        head {
-            meta charset="utf-8";
-            meta name="viewport"
-                content="width=device-width, initial-scale=1, viewport-fit=cover";
-            meta name="color-scheme" content="light dark";
-            title { (title) }
-            @if let Some(base) = base {
-                base href=(base);
-                link rel="manifest" href="manifest.webmanifest" crossorigin="use-credentials";
-            }
-            link rel="stylesheet" href="/a/app.css";
-            link rel="icon" type="image/svg+xml" href="/a/icon.svg";
-            script type="module" src="/a/app.js" {}
-        }
-    }
-}
-
-/// A page with nothing of the profile on it.
-pub(crate) fn bare(title: &str, body: &Markup) -> Html<String> {
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" data-theme="auto" {
-            (head(&format!("{title} – Hushwing"), None))
-            body.bare { main { (body) } }
-        }
-    };
-    Html(page.into_string())
 }
 
 impl PageContext {

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::Html;
 use maud::html;
 
-use super::bare;
+use crate::layout::bare;
 use crate::site::Web;
 
 /// `GET /`

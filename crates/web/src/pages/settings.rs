@@ -5,7 +5,8 @@ use maud::{Markup, html};
 
 use super::frame::{Here, PageParts};
 use super::parts::{heading, link_box, qr};
-use super::{PageContext, PageResult, THEMES, about, messages};
+use super::{PageContext, PageResult, about, messages};
+use crate::layout::THEMES;
 use crate::place::Place;
 
 /// `GET settings`
