@@ -7,18 +7,16 @@
 //! Names are for people: `/mute NAME` finds the talker in the newest list of who talks here, and
 //! hands the engine an id. That list is asked for whenever people come, go or take another name.
 
-mod typed;
+mod talkers;
 
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use api::{Failure, MessageState, RoomCommand, RoomEvent, TalkerView};
-use text::colours;
+use text::{ROOM_COMMANDS, RoomLine, colours, room_line};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::{mpsc, watch};
-
-use self::typed::{COMMANDS, Typed, parse};
 
 /// How the line mode prints.
 #[derive(Debug, Clone, Copy)]
@@ -113,7 +111,7 @@ struct Reader {
 impl Reader {
     async fn run<R: tokio::io::AsyncBufRead + Unpin>(self, mut lines: tokio::io::Lines<R>) {
         while let Ok(Some(line)) = lines.next_line().await {
-            let (command, asked) = self.understand(parse(&line));
+            let (command, asked) = self.understand(room_line(&line));
             let leaving = matches!(command, Some(RoomCommand::Leave));
             if let Some(command) = command
                 && self.commands.send(command).await.is_err()
@@ -129,25 +127,30 @@ impl Reader {
     }
 
     /// What to tell the engine, and what the screen.
-    fn understand(&self, typed: Typed) -> (Option<RoomCommand>, Asked) {
+    fn understand(&self, typed: RoomLine) -> (Option<RoomCommand>, Asked) {
         let found = match typed {
-            Typed::Blank => return (None, Asked::Nothing),
-            Typed::Help => return (None, Asked::Help),
-            Typed::Export(file) => return (None, Asked::Export(file)),
-            Typed::Unknown(word) => {
+            RoomLine::Blank => return (None, Asked::Nothing),
+            RoomLine::Help => return (None, Asked::Help),
+            RoomLine::Export(file) => return (None, Asked::Export(file)),
+            RoomLine::Unknown(word) => {
                 let word = text::printable(&word);
                 let note = format!("unknown command /{word}; /help lists all commands");
                 return (None, Asked::Note(note));
             }
-            Typed::Command(command) => {
-                if matches!(command, RoomCommand::Who) {
-                    self.show_who.store(true, Ordering::Relaxed);
-                }
-                Ok(command)
+            RoomLine::Who => {
+                self.show_who.store(true, Ordering::Relaxed);
+                Ok(RoomCommand::Who)
             }
-            Typed::Mute(name) => self.talker(&name).map(RoomCommand::Mute),
-            Typed::Unmute(name) => self.talker(&name).map(RoomCommand::Unmute),
-            Typed::Rekey(names) => {
+            RoomLine::Say(text) => Ok(RoomCommand::Say(text)),
+            RoomLine::Nick(name) => Ok(RoomCommand::Nick(name)),
+            RoomLine::Link => Ok(RoomCommand::Link),
+            RoomLine::Route(route) => Ok(RoomCommand::Route(route)),
+            RoomLine::Safety(on) => Ok(RoomCommand::Safety(on)),
+            RoomLine::Circuits => Ok(RoomCommand::Renew),
+            RoomLine::Quit => Ok(RoomCommand::Leave),
+            RoomLine::Mute(name) => self.talker(&name).map(RoomCommand::Mute),
+            RoomLine::Unmute(name) => self.talker(&name).map(RoomCommand::Unmute),
+            RoomLine::Rekey(names) => {
                 let keep: Result<Vec<_>, _> = names.iter().map(|name| self.talker(name)).collect();
                 keep.map(RoomCommand::Rekey)
             }
@@ -159,7 +162,7 @@ impl Reader {
     }
 
     fn talker(&self, typed: &str) -> Result<api::TalkerId, String> {
-        typed::talker(&self.people.borrow(), typed)
+        talkers::talker(&self.people.borrow(), typed)
     }
 }
 
@@ -267,7 +270,7 @@ impl Screen {
             let here = people.iter().filter(|p| !p.left).count();
             self.note(&format!("Talking here ({here}); readers announce nothing:"));
             for person in &people {
-                self.note(&format!("  {}", typed::line_of(person)));
+                self.note(&format!("  {}", talkers::line_of(person)));
             }
         }
         self.people.send_replace(people);
@@ -275,7 +278,7 @@ impl Screen {
     }
 
     fn help(&self) {
-        for (command, what) in COMMANDS {
+        for (command, what) in ROOM_COMMANDS {
             self.note(&format!("  {command:<26} {what}"));
         }
     }

@@ -4,7 +4,7 @@
 //! - `message`: messages and files as lines of text
 //! - `units`: sizes, dates and durations in words, and durations as people type them
 //! - `listed`: a typed id, or `last`, among the things of a list
-//! - `typed`: what a line typed into a conversation means
+//! - `typed`, `room_line`: what a line typed into a conversation or an open room means
 //! - `export`: a conversation or room as text, lines of JSON, or a page of HTML
 //! - `hint`: what to do about a refusal, in the command line's words
 //! - `terminal`: stdout for data, stderr for notes, colours
@@ -21,6 +21,7 @@ mod export;
 mod hint;
 mod listed;
 mod message;
+mod room_line;
 mod terminal;
 mod typed;
 mod units;
@@ -29,6 +30,7 @@ pub use self::export::{Asked, Entry, ExportError, Format, Pages, Source, one, to
 pub use self::hint::{OrFail, failure, hint};
 pub use self::listed::{LAST, Listed, meant};
 pub use self::message::{dated, dated_line, file, indented, said};
+pub use self::room_line::{ROOM_COMMANDS, RoomLine, room_line};
 pub use self::terminal::{UNREACHABLE, colours, json, note, out, printable};
 pub use self::typed::{COMMANDS, Typed, parse, read_stdin};
 pub use self::units::{bytes, date_time, duration, timer, timer_seconds};

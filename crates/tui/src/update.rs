@@ -17,7 +17,6 @@ mod open;
 mod pages;
 
 mod press;
-mod room_line;
 mod rooms;
 mod say;
 mod settings;

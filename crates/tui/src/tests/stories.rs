@@ -57,7 +57,7 @@ fn a_message_here_does_not_ring_but_in_an_unfocused_window_it_does() {
     assert_eq!(screen.waiting::<MarkSeen>(), 1, "nobody looked");
     screen.input(Input::Terminal(TerminalEvent::FocusGained));
     assert_eq!(screen.last(), wants(&seen("bob", 31)));
-    // Whoever wants no bell has none.
+    // No bell for those who want none.
     screen.app.prefs.notify = false;
     screen.event(Event::Message { message: message("carol", 32, "carol", "three", "received", 0) });
     assert_eq!(screen.rung.len(), 1);

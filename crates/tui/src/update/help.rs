@@ -2,7 +2,7 @@
 
 use api::Route;
 
-use super::{pages, room_line};
+use super::pages;
 use crate::dialog::{Page, Row};
 use crate::keys;
 use crate::log::{LEGEND, letter, mark, travels};
@@ -43,6 +43,6 @@ pub(super) fn page() -> Page {
     rows.extend(text::COMMANDS.iter().map(|(usage, what)| pair(usage, what)));
     rows.push(Row::Blank);
     rows.push(head("Typed commands in open rooms"));
-    rows.extend(room_line::COMMANDS.iter().map(|(usage, what)| pair(usage, what)));
+    rows.extend(text::ROOM_COMMANDS.iter().map(|(usage, what)| pair(usage, what)));
     Page::new(TITLE, rows, vec![pages::close("close")])
 }

@@ -2,11 +2,10 @@
 
 use api::{
     AllowedRoutes, ConversationId, Delete, Edit, FileState, MessageId, Reason, Refusal, RekeyRoom,
-    RenewRoomCircuits, Request, RoomId, Say, SendText, SetRoomNick, Thing,
+    RenewRoomCircuits, Request, RoomId, Route, Say, SendText, SetRoomNick, Thing,
 };
-use text::{Format, Listed, Typed, meant, timer_seconds};
+use text::{Format, Listed, RoomLine, Typed, meant, room_line, timer_seconds};
 
-use super::room_line::{self, RoomLine};
 use super::{act, conversation, files, messages, rooms, typing};
 use crate::ask;
 use crate::dialog::field;
@@ -47,7 +46,7 @@ pub(super) fn enter(app: &mut App, out: &mut Vec<Effect>) {
             in_conversation(app, out, id, typed, reply_to);
         }
         (Place::Room(id), _) => {
-            let typed = if several { RoomLine::Say(text) } else { room_line::parse(&text) };
+            let typed = if several { RoomLine::Say(text) } else { room_line(&text) };
             in_room(app, out, id, typed);
         }
     }
@@ -251,6 +250,9 @@ fn in_room(app: &mut App, out: &mut Vec<Effect>, room: RoomId, typed: RoomLine) 
         RoomLine::Unmute(name) => mute(app, out, room, &name, false),
         RoomLine::Rekey(names) => rekey(app, out, room, &names),
         RoomLine::Route(route) => rooms::set_route(out, room, route),
+        RoomLine::Safety(on) => {
+            rooms::set_route(out, room, if on { Route::Onion } else { Route::Direct });
+        }
         RoomLine::Circuits => ask::ask_and_say(out, RenewRoomCircuits { room }, "new circuits"),
         RoomLine::Export(file) => export(app, out, file, Format::Txt),
         RoomLine::Help => act::act(app, out, Action::Help, None),

@@ -4,8 +4,8 @@ use api::Route;
 
 /// What a typed line means.
 #[derive(Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "COMMANDS says what each does")]
-pub(super) enum RoomLine {
+#[allow(missing_docs, reason = "ROOM_COMMANDS says what each does")]
+pub enum RoomLine {
     Blank,
     Say(String),
     Nick(String),
@@ -15,6 +15,8 @@ pub(super) enum RoomLine {
     Unmute(String),
     Rekey(Vec<String>),
     Route(Route),
+    /// On: hidden routes only. Off: any.
+    Safety(bool),
     Circuits,
     Export(Option<String>),
     Help,
@@ -24,18 +26,15 @@ pub(super) enum RoomLine {
 }
 
 /// Every command: drives the help, and a test of the parser.
-pub(super) const COMMANDS: &[(&str, &str)] = &[
+pub const ROOM_COMMANDS: &[(&str, &str)] = &[
     ("/nick NAME", "change your name"),
     ("/who", "list who talks here"),
     ("/link", "show a link that starts at this hour"),
-    ("/export [FILE]", "write what was said to a file"),
+    ("/export [FILE]", "write what you have seen to a file"),
     ("/mute NAME, /unmute NAME", "owner: hide or show a talker for everyone"),
     ("/rekey NAME...", "owner: new keys for these talkers; all other links stop working"),
     ("/route ROUTE", "switch the route: onion, tor, tor+onion or direct"),
-    (
-        "/safety on|off",
-        "on: through relays only; off: directly to the hub, which sees your address",
-    ),
+    ("/safety on|off", "on: hidden routes only; off: directly to the hub, which sees your address"),
     ("/circuits", "switch to new Tor circuits now"),
     ("/help", "show this list"),
     ("/quit, /exit, quit, exit", "leave once everything is stored"),
@@ -44,7 +43,8 @@ pub(super) const COMMANDS: &[(&str, &str)] = &[
 
 /// Reads one typed line.
 #[must_use]
-pub(super) fn parse(line: &str) -> RoomLine {
+pub fn room_line(line: &str) -> RoomLine {
+    let line = line.trim_end_matches(['\r', '\n']);
     let trimmed = line.trim();
     if trimmed.is_empty() {
         return RoomLine::Blank;
@@ -72,11 +72,7 @@ pub(super) fn parse(line: &str) -> RoomLine {
             Some(route) if route != Route::Lan => RoomLine::Route(route),
             _ => RoomLine::Unknown(word.to_owned()),
         },
-        ("safety", false) => match rest {
-            "on" => RoomLine::Route(Route::Onion),
-            "off" => RoomLine::Route(Route::Direct),
-            _ => RoomLine::Unknown(word.to_owned()),
-        },
+        ("safety", _) if matches!(rest, "on" | "off") => RoomLine::Safety(rest == "on"),
         ("circuits", _) => RoomLine::Circuits,
         ("export", _) => RoomLine::Export(Some(named()).filter(|f| !f.is_empty())),
         ("help" | "?", _) => RoomLine::Help,
@@ -90,7 +86,7 @@ mod tests {
 
     #[test]
     fn every_listed_command_is_understood() {
-        for (usage, _) in COMMANDS {
+        for (usage, _) in ROOM_COMMANDS {
             for one in usage.split(", ") {
                 let line = one
                     .replace("NAME...", "x")
@@ -98,18 +94,29 @@ mod tests {
                     .replace(" [FILE]", "")
                     .replace("ROUTE", "tor+onion")
                     .replace("on|off", "off");
-                assert!(!matches!(parse(&line), RoomLine::Unknown(_) | RoomLine::Blank), "{one}");
+                assert!(
+                    !matches!(room_line(&line), RoomLine::Unknown(_) | RoomLine::Blank),
+                    "{one}"
+                );
             }
         }
     }
 
     #[test]
     fn what_is_no_command_is_said_or_unknown() {
-        assert_eq!(parse("hello there"), RoomLine::Say("hello there".into()));
-        assert_eq!(parse("//etc"), RoomLine::Say("/etc".into()));
-        assert_eq!(parse("  "), RoomLine::Blank);
+        assert_eq!(room_line("hello there"), RoomLine::Say("hello there".into()));
+        assert_eq!(room_line("//etc"), RoomLine::Say("/etc".into()));
+        assert_eq!(room_line("  indented\n"), RoomLine::Say("  indented".into()));
+        assert_eq!(room_line(" \r\n"), RoomLine::Blank);
+        for quit in ["quit", "EXIT", "/quit", " /Exit "] {
+            assert_eq!(room_line(quit), RoomLine::Quit, "{quit}");
+        }
+        assert_eq!(room_line("/nick bob 42"), RoomLine::Nick("bob 42".into()));
+        assert_eq!(room_line("/mute bob 42"), RoomLine::Mute("bob 42".into()));
+        assert_eq!(room_line("/rekey a b"), RoomLine::Rekey(vec!["a".into(), "b".into()]));
+        assert_eq!(room_line("/export"), RoomLine::Export(None));
         for wrong in ["/nick", "/mute", "/route lan", "/route", "/safety maybe", "/wat 1"] {
-            assert!(matches!(parse(wrong), RoomLine::Unknown(_)), "{wrong}");
+            assert!(matches!(room_line(wrong), RoomLine::Unknown(_)), "{wrong}");
         }
     }
 }
