@@ -103,7 +103,7 @@ pub enum RoomEvent {
     },
     /// Answer to [`RoomCommand::Link`].
     Link {
-        /// The link. Whoever holds it reads everything since this hour.
+        /// The link. Anyone who holds it can read everything since this hour.
         link: String,
     },
     /// Something to know, in words.

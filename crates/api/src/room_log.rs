@@ -1,4 +1,4 @@
-//! What an open room looks like from inside: who talks there, and what was said, for faces that
+//! What an open room looks like from inside: who talks there, and what was said, for front ends that
 //! come later.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -20,7 +20,7 @@ pub struct RoomLog {
     unseen: BTreeSet<u64>,
     /// Our messages: the session's number → the line's.
     ours: HashMap<u64, u64>,
-    /// Lines of ours that have no number of the session's yet.
+    /// Our lines that have no number of the session's yet.
     unnumbered: VecDeque<u64>,
 }
 
@@ -168,7 +168,7 @@ impl RoomLog {
         line
     }
 
-    /// A message of ours got further; its line, if it is still here.
+    /// Our message got further; its line, if it is still here.
     fn state(&mut self, message: u64, state: MessageState) -> Option<RoomLineView> {
         if !self.ours.contains_key(&message) {
             let line = self.unnumbered.pop_front()?;

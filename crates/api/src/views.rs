@@ -31,7 +31,7 @@ pub struct Status {
     pub stays: bool,
 }
 
-/// An open room. Whoever holds its link reads what is said there.
+/// An open room. Anyone who holds its link can read what is said there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RoomView {
     /// Its id.
@@ -203,7 +203,7 @@ pub struct InviteView {
     pub id: InviteId,
     /// The link.
     pub link: String,
-    /// What this profile will call whoever uses it.
+    /// What this profile will call the person who uses it.
     pub name: Option<String>,
     /// How it stands.
     pub state: InviteState,

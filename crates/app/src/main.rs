@@ -1,8 +1,8 @@
-//! The `hushwing` program: every role and every face of Hushwing.
+//! The `hushwing` program: every role and every front end of Hushwing.
 //!
 //! # In this crate
 //! - `cli`: the command line and the line mode; `roles`: nodes that talk or serve pages, too
-//! - `tui`: the full-screen face of a profile
+//! - `tui`: the full-screen front end of a profile
 //! - `engine`: drives the room over the network; front ends see its `Command` and `Event` only
 //! - `demo`, `doctor`, `bench`: shows, finds and measures; `selfcheck`: is this the program it
 //!   should be

@@ -1,6 +1,6 @@
 //! `hushwing self-check`: whether this program is, byte by byte, the one that it should be.
 //!
-//! It finds damage, and an exchange by somebody who did not think of it. Whoever can write the
+//! It finds damage, and an exchange by somebody who did not think of it. Anyone who can write the
 //! program *and* the file that it is compared with changes both; and an altered program need not
 //! ask. The threat model says so.
 

@@ -331,7 +331,7 @@ fn on_a_terminal(line: &str, colour: bool) -> Option<String> {
         command.env("NO_COLOR", "1")
     };
     let mut process = Process::spawn("script", command, Lines::default());
-    // Whoever types waits until the room is open.
+    // The person who types waits until the room is open.
     process.stdout.wait_line(0, "Type your messages", SOON).expect("a prompt");
     process.write("hello from a terminal\r");
     process.write("/quit\r");

@@ -271,7 +271,7 @@ fn gpg_reads_what_we_make_and_we_read_what_gpg_makes() {
         if name == "sub" {
             gpg.ok(&["--quick-add-key", &theirs, "ed25519", "sign", "1y"], "");
         }
-        // Others' signatures on a key are no business of ours.
+        // Others' signatures on a key are not our business.
         gpg.ok(&["-u", &fingerprint, "--quick-sign-key", &theirs], "");
         let cert = home.path().join(format!("{name}.asc")).display().to_string();
         gpg.ok(&["--armor", "--output", &cert, "--export", &theirs], "");

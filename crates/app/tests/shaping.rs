@@ -78,7 +78,7 @@ fn classes(
     alone
 }
 
-/// The link of whoever puts most.
+/// The busiest writer's link.
 fn talker(recorder: &Recorder) -> Recorded {
     let all = recorder.connections().into_iter().filter(|c| c.to == "hub");
     all.max_by_key(|c| long_batches(&c.sent).values().sum::<usize>()).expect("somebody talks")
@@ -122,7 +122,7 @@ fn messages_of_1_to_4000_bytes_have_four_sizes_on_the_ladder_and_one_without() {
         }
         alice.leave();
         reader.leave();
-        // Whoever is on the onion route gets all of it as well.
+        // Users of the onion route get all of it as well.
         let late = world.chat_with("late", &["--route", "onion"]);
         for text in &texts {
             late.expect_message("alice", text, SOON);

@@ -57,7 +57,7 @@ fn a_client_waits_for_relays() {
 #[test]
 fn a_client_that_starts_first_of_all_converges() {
     let mut world = World::new().start();
-    // The link must be made while they run; after that everything starts anew, the clients first.
+    // The link must be made while they run; after that everything starts again, the clients first.
     world.link();
     world.stop();
     let mut alice = world.chat("alice");

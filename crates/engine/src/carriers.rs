@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use api::{DocumentView, NetworkView};
+use e2ee::Floor;
 use e2ee::NetworkPlace;
-use e2ee::mls::Floor;
 use hub::shaping::Span;
 use messenger::event::PlaceId;
 use messenger::request::{Call, CallId};
@@ -280,13 +280,13 @@ impl Carriers {
         }
     }
 
-    /// The messenger is loaded anew: answers to its old requests mean nothing.
+    /// The messenger is loaded again: answers to its old requests mean nothing.
     pub(crate) fn cancel_all(&mut self) {
         let open: Vec<CallId> = self.calls.keys().copied().collect();
         open.into_iter().for_each(|id| self.cancel(id));
     }
 
-    /// Places are numbered anew; carriers go on.
+    /// Places are numbered again; carriers go on.
     pub(crate) fn forget_places(&mut self) {
         self.by_place.clear();
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use api::{ConversationRef, Event, Reason, Refusal, Target};
+use e2ee::Floor;
 use e2ee::id::ConversationId;
-use e2ee::mls::Floor;
 use messenger::names::{self, Named};
 use messenger::store::Store;
 use messenger::{Messenger, Settings, Step};

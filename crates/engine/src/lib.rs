@@ -41,4 +41,4 @@ mod views;
 mod words;
 
 pub use self::profile::{Engines, PassphraseFor, Surroundings, TorSetup};
-pub use self::session::{JoinAs, Session, SessionOptions, new_room};
+pub use self::session::{JoinAs, Session, SessionOptions};

@@ -61,7 +61,7 @@ pub(crate) struct Near {
     names: HashMap<Account, NearWho>,
     /// Contacts that were told to be near.
     told: HashSet<Account>,
-    /// Who waits for the answer to our knock, and what they want to call whoever opens.
+    /// Who waits for the answer to our knock, and what they want to call the person who opens.
     pub(crate) knocking: Option<(Answer<Opened>, Option<String>)>,
     /// Invites for those who knocked, until they are ready.
     pub(crate) welcoming: HashMap<MessageId, u64>,
@@ -125,7 +125,7 @@ impl Near {
         self.names.get(&account).copied()
     }
 
-    /// Places are numbered anew, and so are requests.
+    /// Places are numbered again, and so are requests.
     pub(crate) fn forget(&mut self) {
         for id in self.open.keys() {
             self.node.unwatch(WatchId(id.0));

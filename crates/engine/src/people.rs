@@ -13,8 +13,8 @@ use api::{
     AcceptKnock, Answer, CarriedView, Done, Event, KnockId, MeshView, NeighbourView, Opened,
     PersonView, Reason, Refusal, RefuseKnock, Thing, Value,
 };
+use e2ee::Floor;
 use e2ee::id::MessageId;
-use e2ee::mls::Floor;
 use e2ee::{Invite, NetworkPlace, Nick};
 use mesh::Standing;
 use messenger::NearWho;

@@ -16,7 +16,7 @@ use api::{
     Refusal, RekeyRoom, ResolveTalker, RoomCommand, RoomEvent, RoomId, RoomLog, RoomView,
     SetRoomNick, SetRoomRoute, TalkerId, TalkerView, Target, Thing, Value,
 };
-use e2ee::{NetworkPlace, Nick};
+use e2ee::{NetworkPlace, Nick, OwnerLink};
 use messenger::names::{self, Named};
 use messenger::store::Space;
 use rand::Rng;
@@ -29,7 +29,7 @@ use zeroize::Zeroizing;
 use crate::carriers::Carriers;
 use crate::core::{Core, resolve};
 use crate::refuse::{OrRefuse, bad_link, tor_is_off};
-use crate::session::{JoinAs, Session, SessionOptions, new_room};
+use crate::session::{JoinAs, Session, SessionOptions};
 use crate::words;
 
 /// Rooms that a profile may be in at a time: each has connections of its own.
@@ -272,7 +272,10 @@ impl Rooms {
         place: NetworkPlace,
         request: CreateRoom,
     ) -> Result<RoomView, Refusal> {
-        let link = new_room(place, 1).map_err(|e| bad_link(Value::NetworkLink, &e))?.to_text();
+        let now = net::Clock::start().now();
+        let link = OwnerLink::create(&mut rand::rng(), place, 1, now)
+            .map_err(|e| bad_link(Value::NetworkLink, &e))?
+            .to_text();
         let (name, nick) = (request.name, request.nick);
         self.join(core, carriers, JoinRoom { link: link.to_string(), name, nick, route: None })
     }

@@ -291,7 +291,7 @@ impl Engine {
         }
     }
 
-    /// Tells front ends what happened, and whoever waits for it.
+    /// Tells front ends what happened, and the requests that wait for it.
     fn on_happened(&mut self, happened: Happened) {
         // A conversation that has just come, or got another name, is shown by it from now on.
         self.core.update_names(&self.rooms.named());

@@ -14,8 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use api::{MessageState, RoomCommand, RoomEvent, TalkerId, TalkerView};
-use e2ee::TalkerKey;
-use e2ee::{NetworkPlace, Newlines, Nick, Owner, OwnerLink, RoomLink, RoomSettings, sanitize};
+use e2ee::{NetworkPlace, Newlines, Nick, OwnerLink, RoomLink, TalkerKey, sanitize};
 use messenger::request::{Call, CallId};
 use messenger::room::{self, Output, Room};
 use mix::directory::EnrolmentKey;
@@ -446,20 +445,6 @@ impl Session {
         }
         self.tell(RoomEvent::State { message, state, after_ms }).await;
     }
-}
-
-/// Makes a room at a place, which starts at the current hour: its owner's link. Door lanes: 1 for a
-/// table, up to 64 for a crowd.
-///
-/// # Errors
-/// Lanes out of range.
-pub fn new_room(place: NetworkPlace, lanes: u8) -> Result<OwnerLink, e2ee::Error> {
-    let defaults = RoomSettings::default();
-    let settings = RoomSettings::new(defaults.hour_s(), lanes, defaults.pow_bits())?;
-    let now: Timestamp = net::Clock::start().now();
-    let (owner, keys) =
-        Owner::create(&mut rand::rng(), place, settings, now.period(settings.hour_ms()))?;
-    owner.link_now(&keys)
 }
 
 /// The key of a talker; refused when two talkers share what the id shows of it.

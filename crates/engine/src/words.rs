@@ -1,7 +1,7 @@
 //! Choices of the crates below as front ends know them, and back.
 
 use api::{AllowedRoutes, FileState, InviteState, LanMode, MessageKind, MessageState, Route};
-use e2ee::mls::Floor;
+use e2ee::Floor;
 use messenger::store::{Kind, State};
 use vault::config::LanUse;
 

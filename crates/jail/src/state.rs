@@ -63,7 +63,7 @@ impl StateDir {
         Ok(Some(bytes))
     }
 
-    /// Replaces the file: whoever reads sees the old bytes or the new ones, never a part.
+    /// Replaces the file: a reader sees the old bytes or the new ones, never a part.
     ///
     /// # Errors
     /// [`Error::State`].

@@ -24,13 +24,13 @@ pub enum Error {
         port: u16,
     },
     /// The address to listen on is not one of this machine's.
-    #[error("the address to listen on is not one of this machine")]
+    #[error("this machine does not have the address to listen on")]
     NotOurAddress,
     /// The system refused to listen.
     #[error("cannot listen: {0}")]
     Listen(io::ErrorKind),
     /// Nobody listens at the other end.
-    #[error("connection refused: nobody listens there")]
+    #[error("connection refused")]
     Refused,
     /// There is no route to the other end.
     #[error("no route to the other side")]
@@ -42,10 +42,10 @@ pub enum Error {
     #[error("the handshake did not finish in time")]
     HandshakeTimeout,
     /// The other side closed during the handshake: it is full, or something else listens there.
-    #[error("closed during the handshake: the other side is full or is no Hushwing node")]
+    #[error("closed during the handshake: the node is full, or it does not run Hushwing")]
     HandshakeClosed,
     /// The other end does not hold the expected key (`LINK-002`).
-    #[error("another key than the expected one answered")]
+    #[error("the node answered with a different key")]
     WrongKey,
     /// The other side does not speak this protocol: TLS 1.3, X25519MLKEM768, raw Ed25519 keys, the
     /// ALPN name.
@@ -55,7 +55,7 @@ pub enum Error {
     #[error(transparent)]
     Frame(#[from] wire::Error),
     /// The link ended in the middle of a frame.
-    #[error("the link ended in the middle of a frame")]
+    #[error("the connection ended in the middle of a frame")]
     Truncated,
     /// A frame that had begun did not arrive in time (`LINK-006`).
     #[error("a frame did not arrive in time")]
@@ -64,7 +64,7 @@ pub enum Error {
     #[error("no frame came for too long")]
     IdleTimeout,
     /// The other side does not read (`LINK-008`).
-    #[error("the other side takes no data")]
+    #[error("the other side stopped reading")]
     WriteTimeout,
     /// The link broke without a goodbye, or was used after it ended.
     #[error("the link broke")]
@@ -74,7 +74,7 @@ pub enum Error {
     Io(io::ErrorKind),
     /// Tor failed.
     #[error(transparent)]
-    Tor(#[from] crate::tor::TorError),
+    Tor(#[from] crate::tor_error::TorError),
     /// The configuration of TLS is wrong, which is a bug.
     #[error("internal: {0}")]
     Bug(&'static str),

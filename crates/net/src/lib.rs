@@ -44,6 +44,7 @@
 mod backoff;
 mod clock;
 mod decoder;
+mod dialer;
 mod error;
 mod identity;
 pub mod lan;
@@ -56,10 +57,12 @@ mod queue;
 mod reader;
 mod tls;
 pub mod tor;
+mod tor_error;
 mod transport;
 mod writer;
 
 pub use clock::Clock;
+pub use dialer::Dialer;
 pub use error::{Error, Result};
 pub use identity::Identity;
 pub use limits::{LinkLimits, ListenerLimits};
@@ -69,5 +72,5 @@ pub use outbound::{DownReason, Outbound, OutboundConfig, OutboundSender, Status}
 pub use queue::Full;
 pub use reader::LinkReader;
 pub use tls::ALPN;
-pub use transport::{Dialer, Transport};
+pub use transport::Transport;
 pub use writer::LinkWriter;

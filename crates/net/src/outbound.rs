@@ -88,7 +88,7 @@ pub enum DownReason {
     TimedOut,
     /// Somebody else answers.
     WrongKey,
-    /// Whoever answers speaks something else, or broke the protocol.
+    /// The other end speaks something else, or broke the protocol.
     Protocol,
     /// The other side closed, or the connection broke.
     Closed,

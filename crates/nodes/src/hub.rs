@@ -8,7 +8,7 @@ use clap::Args;
 use data_encoding::HEXLOWER;
 use jail::StateDir;
 use server::config::{self, HUB_EXAMPLE, HubConfig};
-use server::http::{HttpFace, HttpSettings};
+use server::http::{HttpService, HttpSettings};
 use server::{HubRole, NodeConfig};
 use settings::{NetworkArgs, SandboxArg};
 use wire::document::Role;
@@ -103,17 +103,17 @@ pub async fn run(args: HubArgs) -> Result<(), Failure> {
         addresses(&hub.node),
         args.dir.display()
     );
-    let face = match http.listen {
-        Some(_) => Some(HttpFace::start(http, hub.handle()).await.or_fail()?),
+    let service = match http.listen {
+        Some(_) => Some(HttpService::start(http, hub.handle()).await.or_fail()?),
         None => None,
     };
-    if let Some(address) = face.as_ref().and_then(|face| face.address) {
+    if let Some(address) = service.as_ref().and_then(|service| service.address) {
         write_http_keys(&args.dir, &hub)?;
         eprintln!("HTTP at http://{address}/; its keys are in {}", args.dir.display());
     }
-    if let (Some(face), Some(onion)) = (&face, &mut onion) {
-        face.set_onion(Some(onion.service.name()));
-        face.serve_onion(onion.door(HTTP_PORT)?.incoming);
+    if let (Some(service), Some(onion)) = (&service, &mut onion) {
+        service.set_onion(Some(onion.service.name()));
+        service.serve_onion(onion.door(HTTP_PORT)?.incoming);
     }
     let mut told = false;
     loop {
@@ -125,8 +125,8 @@ pub async fn run(args: HubArgs) -> Result<(), Failure> {
             }
         }
     }
-    if let Some(face) = face {
-        face.stop().await;
+    if let Some(service) = service {
+        service.stop().await;
     }
     hub.stop().await;
     drop(onion);

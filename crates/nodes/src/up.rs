@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use api::Failure;
 use clap::Args;
-use e2ee::{NetworkPlace, Owner, OwnerLink, RoomSettings};
+use e2ee::{NetworkPlace, OwnerLink};
 use jail::StateDir;
 use net::Clock;
 use server::config::{DirectoryConfig, HubConfig};
@@ -283,12 +283,6 @@ pub fn room(base: &Path, place: NetworkPlace, lanes: u8) -> Result<OwnerLink, Fa
 /// # Errors
 /// Settings out of range.
 pub fn new_room(place: NetworkPlace, lanes: u8) -> Result<OwnerLink, Failure> {
-    let made = || {
-        let defaults = RoomSettings::default();
-        let settings = RoomSettings::new(defaults.hour_s(), lanes, defaults.pow_bits())?;
-        let hour = Clock::start().now().period(settings.hour_ms());
-        let (owner, keys) = Owner::create(&mut rand::rng(), place, settings, hour)?;
-        owner.link_now(&keys)
-    };
-    made().map_err(|e: e2ee::Error| Failure::new(e.kind(), e, "lanes must be between 1 and 64"))
+    OwnerLink::create(&mut rand::rng(), place, lanes, Clock::start().now())
+        .map_err(|e| Failure::new(e.kind(), e, "lanes must be between 1 and 64"))
 }

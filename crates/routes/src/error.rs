@@ -33,7 +33,7 @@ pub enum Error {
     #[error("has no document yet")]
     NoDocument,
     /// The network seals its document, and no client key was given.
-    #[error("the network document is for enrolled clients: give your key with --key")]
+    #[error("only enrolled clients get the network document: give your key with --key")]
     NotEnrolled,
     /// The network seals its document, and not to this client key.
     #[error("does not know this client key")]
@@ -61,7 +61,7 @@ impl Error {
             Error::TorMissing => "take another route, or switch Tor on",
             Error::Dir(_) => "check that the --dir can be written and is used by one process only",
             Error::NotEnrolled | Error::UnknownKey | Error::KeyFile(_) => {
-                "`hushwing primary enroll` makes a key; whoever runs the network must enrol it"
+                "`hushwing primary enroll` makes a key; the network's operator must enrol it"
             }
             _ => "is the network running?",
         }

@@ -364,7 +364,7 @@ impl Task {
             to
         };
         if let Some((spot, new)) = heard.shown {
-            // Whoever is remembered no more cannot be knocked at either.
+            // A person who is forgotten cannot be knocked at either.
             if self.addresses.len() >= MAX_ADDRESSES {
                 self.people();
             }
@@ -397,7 +397,7 @@ impl Task {
         Instant::now() + Duration::from_millis(next.millis_since(now))
     }
 
-    /// Looks at the interfaces; true when they have changed and all is opened anew.
+    /// Looks at the interfaces; true when they have changed and all is opened again.
     async fn rescan(&mut self) -> bool {
         let found = net::lan::interfaces(&self.allowed).unwrap_or_default();
         if found == self.interfaces && self.beacons.is_some() {

@@ -80,7 +80,7 @@ impl Shaper {
         self.idle.restart(self.clock.now(), &mut rand::rng());
     }
 
-    /// The link is there: whatever is to leave is pushed anew.
+    /// The link is there: whatever is to leave is pushed again.
     pub(crate) fn link_up(&mut self) {
         self.up = true;
         self.departures.retain(|_| false);

@@ -22,34 +22,14 @@ use wire::{Frame, RequestId, Tally};
 use self::cover::Cover;
 use crate::Error;
 use crate::config::HubConfig;
-use crate::node::{Deliver, Input, Node, NodeConfig, NodeStats};
+use crate::inbox::{Deliver, HubInput};
+use crate::node::{Input, Node, NodeConfig, NodeStats};
 use crate::store::{FjallStore, StoreConfig};
 
 /// Requests that may wait for the hub's thread.
 const QUEUE: usize = 8192;
 /// Requests that share one durable commit.
 const BATCH: usize = 512;
-
-/// What the hub's thread is asked.
-pub(crate) enum HubInput {
-    Direct {
-        link: u64,
-        id: RequestId,
-        request: Request,
-        to: mpsc::Sender<Frame>,
-    },
-    Onion {
-        epoch: u32,
-        surb: Option<Surb>,
-        data: Vec<u8>,
-        tally: Option<Tally>,
-    },
-    Gone {
-        link: u64,
-    },
-    /// The geometry, as a document tells it.
-    Geometry(sphinx::Geometry),
-}
 
 /// Counters of a hub.
 #[derive(Debug, Default)]
@@ -70,12 +50,12 @@ pub struct HubStats {
     pub open_gets: AtomicU64,
 }
 
-/// What another face of a running hub works with. It does not keep the hub alive. `Debug` prints
+/// What another way into a running hub works with. It does not keep the hub alive. `Debug` prints
 /// the type's name.
 #[derive(Clone)]
 pub struct HubHandle {
     inputs: mpsc::WeakSender<HubInput>,
-    /// The guests' key, for a face that takes strangers in as guests.
+    /// The guests' key, for a way in that takes strangers in as guests.
     pub(crate) guest: AccessKey,
     pub(crate) hub: Arc<HubStats>,
     pub(crate) node: Arc<NodeStats>,
@@ -201,7 +181,7 @@ impl HubRole {
         Ok(HubRole { node, member, guest, stats, inputs, thread: Some(ended) })
     }
 
-    /// What another face of this hub works with.
+    /// A handle for another way into this hub.
     #[must_use]
     pub fn handle(&self) -> HubHandle {
         HubHandle {

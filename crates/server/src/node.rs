@@ -18,8 +18,8 @@ use wire::document::{Processing, Region, Role};
 use wire::id::AdmissionToken;
 use wire::{Address, BootId, NetworkPointer, NodeId};
 
+pub(crate) use self::core::Input;
 pub use self::core::NodeStats;
-pub(crate) use self::core::{Deliver, Input};
 pub(crate) use self::serve::next_link;
 use crate::Error;
 use crate::accept::accept;

@@ -9,7 +9,7 @@ use common::{Client, Reply, ask};
 use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
 use serde_json::{Value, json};
 use server::config::{HubConfig, MetricsAccess};
-use server::http::{HttpFace, HttpSettings};
+use server::http::{HttpService, HttpSettings};
 use server::{HubRole, NodeConfig};
 use streams::WriteCapability;
 use tempfile::TempDir;
@@ -18,10 +18,10 @@ use wire::hub::BoxBytes;
 use wire::id::{AccessKey, AdmissionToken};
 use wire::{DirectoryPointer, NetworkId, NetworkPointer, NodeId, OnionName};
 
-/// A hub with a face, and no network around it: what HTTP does needs none.
+/// A hub with a service, and no network around it: what HTTP does needs none.
 struct World {
     hub: HubRole,
-    face: HttpFace,
+    service: HttpService,
     at: SocketAddr,
     member: String,
     _dir: TempDir,
@@ -64,10 +64,10 @@ impl World {
         let hub = HubRole::start(node, &config).await.unwrap();
         let mut settings = HttpSettings::new(&config).unwrap();
         limit(&mut settings);
-        let face = HttpFace::start(settings, hub.handle()).await.unwrap();
-        let at = face.address.unwrap();
+        let service = HttpService::start(settings, hub.handle()).await.unwrap();
+        let at = service.address.unwrap();
         let member = bearer(&hub.member);
-        World { hub, face, at, member, _dir: dir }
+        World { hub, service, at, member, _dir: dir }
     }
 
     async fn put(&self, body: &Value) -> Reply {
@@ -81,7 +81,7 @@ impl World {
     }
 
     async fn stop(mut self) {
-        self.face.stop().await;
+        self.service.stop().await;
         self.hub.stop().await;
     }
 }
@@ -404,7 +404,7 @@ async fn everybody_may_ask_whether_it_is_there() {
     let none = ask(world.at, "GET /onion", &[], b"").await;
     assert_eq!((none.status, none.json()), (404, json!({ "onion": null })));
     let name = OnionName::from_key([5; 32]);
-    world.face.set_onion(Some(name));
+    world.service.set_onion(Some(name));
     let told = ask(world.at, "GET /onion", &[], b"").await;
     assert_eq!((told.status, told.json()), (200, json!({ "onion": name.to_string() })));
 
@@ -509,7 +509,7 @@ async fn counters_are_for_this_machine() {
 async fn an_onion_services_streams_are_served_and_see_no_counters() {
     let world = World::start(|_| ()).await;
     let (streams, incoming) = tokio::sync::mpsc::channel(4);
-    world.face.serve_onion(incoming);
+    world.service.serve_onion(incoming);
     let status = async |line: &str| {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let (mut ours, theirs) = tokio::io::duplex(4096);
@@ -561,7 +561,7 @@ async fn a_hub_that_stops_under_its_face_is_told_of() {
     world.hub.stop().await;
     let reply = world.get(&path(&sealed(1))).await;
     assert_eq!((reply.status, reply.header("retry-after")), (503, Some("1")));
-    world.face.stop().await;
+    world.service.stop().await;
 }
 
 #[tokio::test]
@@ -569,7 +569,7 @@ async fn a_taken_port_is_named() {
     let world = World::start(|_| ()).await;
     let config = HubConfig { http_listen: Some(world.at), ..HubConfig::default() };
     let settings = HttpSettings::new(&config).unwrap();
-    let error = HttpFace::start(settings, world.hub.handle()).await.unwrap_err();
+    let error = HttpService::start(settings, world.hub.handle()).await.unwrap_err();
     assert_eq!(error.to_string(), format!("port {} is already in use", world.at.port()));
     world.stop().await;
 }

@@ -328,7 +328,7 @@ fn run(name: &'static str, command: &mut Command, input: &[u8]) -> Result<()> {
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(failed)?;
     if let Some(mut stdin) = child.stdin.take() {
-        // Whoever has ended already says why.
+        // A process that has ended says why.
         let _ = stdin.write_all(input);
     }
     let output = child.wait_with_output().map_err(failed)?;

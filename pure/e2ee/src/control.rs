@@ -225,6 +225,26 @@ fn seal_ad(room: &RoomId, generation: u32, tag: &[u8; TAG_LEN]) -> Vec<u8> {
     [SEAL_DOMAIN, room.as_bytes(), &generation.to_be_bytes(), tag.as_slice()].concat()
 }
 
+impl OwnerLink {
+    /// Creates a room that starts at the hour of `now`, with the default settings but for the
+    /// lanes of its door: 1 for a table, up to 64 for a crowd.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] unless there are 1..=64 lanes and one to three directories.
+    pub fn create<R: CryptoRng>(
+        rng: &mut R,
+        place: NetworkPlace,
+        lanes: u8,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let defaults = RoomSettings::default();
+        let settings = RoomSettings::new(defaults.hour_s(), lanes, defaults.pow_bits())?;
+        let hour = now.period(settings.hour_ms());
+        let (owner, keys) = Owner::create(rng, place, settings, hour)?;
+        owner.link_now(&keys)
+    }
+}
+
 /// The owner of a room: the only writer of its control stream.
 #[derive(Clone)]
 pub struct Owner {

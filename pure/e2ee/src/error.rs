@@ -43,7 +43,7 @@ pub enum Error {
     #[error("not a valid public key")]
     BadKey,
     /// The hour is further ahead than the ratchet may move at once.
-    #[error("the link or the stored keys are too old")]
+    #[error("the link or the stored keys are too old to catch up from")]
     HourTooFar,
     /// The hour's key was erased, is not reached yet, or was never known.
     #[error("there is no key for that hour")]

@@ -13,8 +13,8 @@ use streams::WriteCapability;
 use wire::Timestamp;
 use zeroize::Zeroizing;
 
-use crate::link::NetworkPlace;
-use crate::mls::Floor;
+use crate::floor::Floor;
+use crate::place::NetworkPlace;
 use crate::{Error, Nick, Secret, codec};
 
 /// Textual scheme of an invite.
@@ -268,7 +268,7 @@ mod tests {
     use rand_core::SeedableRng;
 
     use super::*;
-    use crate::link::test_place;
+    use crate::place::test_place;
 
     fn made() -> (Offer, Invite) {
         let mut rng = ChaCha20Rng::from_seed([1; 32]);

@@ -21,7 +21,7 @@ use unicode_normalization::char::is_combining_mark;
 
 /// Most combining marks in a row: more than any orthography needs, too few to climb over other
 /// lines.
-pub const MAX_MARKS: usize = 8;
+const MAX_MARKS: usize = 8;
 
 /// How to treat newlines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

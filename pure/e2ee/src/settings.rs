@@ -57,7 +57,7 @@ impl RoomSettings {
 
     /// Length of an hour, seconds.
     #[must_use]
-    pub const fn hour_s(&self) -> u32 {
+    pub(crate) const fn hour_s(&self) -> u32 {
         self.hour_s
     }
 
@@ -69,7 +69,7 @@ impl RoomSettings {
 
     /// Bits of work that an announcement needs, 0..=24.
     #[must_use]
-    pub const fn pow_bits(&self) -> u8 {
+    pub(crate) const fn pow_bits(&self) -> u8 {
         self.pow_bits
     }
 }

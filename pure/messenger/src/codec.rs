@@ -6,6 +6,9 @@ use zeroize::Zeroizing;
 
 use crate::Error;
 
+/// Bytes that are wiped when dropped.
+pub(crate) type Bytes = Zeroizing<Vec<u8>>;
+
 pub(crate) fn pack<T: Serialize>(value: &T) -> Result<Zeroizing<Vec<u8>>, Error> {
     let mut out = Zeroizing::new(Vec::new());
     let mut serializer = rmp_serde::Serializer::new(&mut *out)

@@ -109,9 +109,7 @@ pub(crate) enum Effect {
     Added { via: ConversationId, token: MessageId, welcome: Vec<u8> },
     /// Somebody offers a file.
     Offered { conversation: ConversationId, id: MessageId, offer: FileOffer },
-    /// A conversation has another title or nick: others may need a tag now.
-    Renamed,
-    /// A member who is also a contact of ours has lost their place.
+    /// A member who is also our contact has lost their place.
     RescueAsked {
         conversation: ConversationId,
         contact: ConversationId,

@@ -21,13 +21,13 @@ pub enum Error {
     #[error("only the room's owner can do that")]
     NotOwner,
     /// Nobody here has that name.
-    #[error("nobody in the room has that name")]
+    #[error("no one in the room has that name")]
     NoSuchTalker,
     /// The owner has re-keyed the room, and did not take us along.
     #[error("the room has been re-keyed, and this link is no longer part of it")]
     LockedOut,
     /// A message that this version cannot read.
-    #[error("a message of a kind that this version does not know")]
+    #[error("unknown kind of message: a newer version sent it")]
     Unreadable,
     /// What the store holds is not what this version wrote.
     #[error("the store holds something damaged")]

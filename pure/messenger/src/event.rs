@@ -129,7 +129,7 @@ pub enum Event {
         /// Which invite.
         invite: MessageId,
     },
-    /// Somebody else has tried an invite of ours after it was used.
+    /// Somebody else has tried our invite after it was used.
     InviteTriedAgain {
         /// Which invite.
         invite: MessageId,

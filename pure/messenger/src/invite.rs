@@ -3,9 +3,10 @@
 mod accepting;
 mod inviting;
 
+use e2ee::Floor;
 use e2ee::id::{ConversationId, MessageId};
 use e2ee::invite::CONTEXT;
-use e2ee::mls::{Floor, Group};
+use e2ee::mls::Group;
 use serde::{Deserialize, Serialize};
 use streams::{VerifiedBox, unpad};
 use wire::Timestamp;
@@ -13,7 +14,7 @@ use wire::Timestamp;
 pub(crate) use self::accepting::{Accepted, Accepting, AcceptingSaved};
 pub(crate) use self::inviting::{Inviting, InvitingSaved};
 use crate::Error;
-use crate::conversation::Bytes;
+use crate::codec::Bytes;
 use crate::parts::{Joined, Joiner};
 use crate::reader::{Read, StreamReader};
 use crate::request::CallId;

@@ -15,8 +15,9 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use e2ee::Floor;
 use e2ee::id::{ConversationId, MessageId, TransferId};
-use e2ee::mls::{Floor, Mls};
+use e2ee::mls::Mls;
 use e2ee::{NetworkPlace, Nick};
 use rand_core::CryptoRng;
 use wire::Timestamp;
@@ -73,8 +74,6 @@ impl Default for Settings {
 pub struct Overview {
     /// By which commands name it.
     pub id: ConversationId,
-    /// The name to show: unique in this profile, with a tag where another looks like it.
-    pub name: String,
     /// The user's own name for it.
     pub own: Option<String>,
     /// The title of a group, the nick of a contact.
@@ -132,7 +131,6 @@ pub struct Messenger {
     places: Vec<(NetworkPlace, Floor)>,
     reach: BTreeMap<PlaceId, Reach>,
     sizes: BTreeMap<PlaceId, streams::Sizes>,
-    labels: BTreeMap<ConversationId, String>,
     out: Out,
 }
 
@@ -168,13 +166,11 @@ impl Messenger {
             places: Vec::new(),
             reach: BTreeMap::new(),
             sizes: BTreeMap::new(),
-            labels: BTreeMap::new(),
             // An answer to a request of an earlier messenger is never taken for one to ours.
             out: Out::starting_at(u64::from(step.rng.next_u32()).rotate_left(32)),
         };
         messenger.load_conversations(step)?;
         messenger.load_invites(step)?;
-        messenger.label_all();
         for (key, value) in step.store.scan(Space::Transfer, &[])? {
             let id = TransferId::from_slice(&key).ok_or(Error::Damaged)?;
             let transfer: Transfer = unpack(&value)?;
@@ -331,13 +327,11 @@ impl Messenger {
     /// # Errors
     /// [`Error::Store`].
     pub fn overview(&self, store: &dyn Store) -> Result<Vec<Overview>, Error> {
-        let labels = self.labels_now();
         self.conversations
             .values()
             .map(|c| {
                 Ok(Overview {
                     id: c.id,
-                    name: labels.get(&c.id).cloned().unwrap_or_default(),
                     own: c.card.own.clone(),
                     given: c.card.given.clone(),
                     formerly: c.card.formerly.clone(),
@@ -483,7 +477,6 @@ impl Messenger {
         conversation.set_sizes(&mut cx, sizes)?;
         conversation.set_reach(&mut cx, reach)?;
         self.conversations.insert(id, conversation);
-        self.label_all();
         Ok(())
     }
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use streams::{BoxId, SealedBox, Sizes, WriteCapability};
 use wire::Timestamp;
 use wire::hub::PutOutcome;
 
 use crate::Error;
-use crate::conversation::BoxBytes;
 use crate::near::Reach;
 use crate::request::CallId;
 
@@ -104,6 +104,27 @@ impl Run {
             }
         }
         flight.settled
+    }
+}
+
+/// A sealed box.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct BoxBytes {
+    #[serde(with = "serde_id")]
+    pub(crate) id: [u8; 32],
+    pub(crate) ciphertext: Vec<u8>,
+    pub(crate) signature: Vec<u8>,
+}
+
+mod serde_id {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(id: &[u8; 32], s: S) -> Result<S::Ok, S::Error> {
+        id.as_slice().serialize(s)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<[u8; 32], D::Error> {
+        Vec::<u8>::deserialize(d)?.try_into().map_err(|_| serde::de::Error::custom("id"))
     }
 }
 

@@ -12,13 +12,14 @@ use wire::hub::PutOutcome;
 
 use crate::Error;
 use crate::body::{FileOffer, MAX_FILE_NAME};
+use crate::codec::Bytes;
 use crate::codec::pack;
 use crate::context::{Owner, StepContext};
-use crate::conversation::{BoxBytes, Bytes};
 use crate::event::{Event, FileState, Output, PlaceId};
 use crate::near::Reach;
 use crate::reader::{Read, StreamReader};
 use crate::request::{Call, CallId};
+use crate::sealed::BoxBytes;
 use crate::sealed::{Run, seal_all};
 use crate::store::Space;
 

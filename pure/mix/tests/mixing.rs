@@ -214,7 +214,7 @@ fn any_flipped_bit_ends_in_silence_somewhere() {
     let bit = header_bits + network.rng.next_u32() % (all_bits - header_bits);
     assert!(network.carry(START, 0, low_bits(EPOCH), flipped(bit)).1.is_none());
     assert_eq!(network.nodes[HUB].relay.counters().of(DropReason::PayloadTag), 1);
-    // Whoever altered it has used it up: the true one is a replay now.
+    // The one who altered it has used it up: the true one is a replay now.
     assert!(network.carry(START, 0, low_bits(EPOCH), good.clone()).1.is_none());
     assert_eq!(network.nodes[0].relay.counters().of(DropReason::Replay), 1);
 }

@@ -13,24 +13,7 @@ use syn::visit::{self, Visit};
 
 use super::{File, Offence, is_test, is_test_file};
 
-/// Circles that stand today: a crate, and the parts in its circles. The list may only shrink: a
-/// part that is in no circle any more is an offence here.
-const KNOWN: &[(&str, &[&str])] = &[
-    ("crates/net", &["error", "tor", "transport"]),
-    ("crates/server", &["hub", "node"]),
-    (
-        "crates/web",
-        &["assets", "error", "files", "form", "forms", "guard", "live", "login", "pages", "site"],
-    ),
-    ("pure/e2ee", &["link", "mls", "ratchet"]),
-    ("pure/messenger", &["conversation", "sealed", "transfer"]),
-];
-
 pub(super) fn check(files: &[File]) -> Vec<Offence> {
-    check_with(files, KNOWN)
-}
-
-fn check_with(files: &[File], known: &[(&str, &[&str])]) -> Vec<Offence> {
     let mut crates: BTreeMap<&str, Vec<&File>> = BTreeMap::new();
     for file in files.iter().filter(|f| f.is_rust() && !is_test_file(&f.path)) {
         if let Some((root, _)) = file.path.split_once("/src/") {
@@ -39,33 +22,10 @@ fn check_with(files: &[File], known: &[(&str, &[&str])]) -> Vec<Offence> {
     }
     let mut offences = Vec::new();
     for (root, files) in &crates {
-        let allowed = known.iter().find(|(at, _)| at == root).map_or(&[][..], |(_, parts)| parts);
-        offences.extend(check_crate(root, files, allowed));
-    }
-    for (root, _) in known.iter().filter(|(at, _)| !crates.contains_key(at)) {
-        offences.push(stale(root, "the crate is not there"));
+        let imports = Imports::of(root, files);
+        offences.extend(imports.circles().iter().filter_map(|circle| imports.describe(circle)));
     }
     offences
-}
-
-fn check_crate(root: &str, files: &[&File], known: &[&str]) -> Vec<Offence> {
-    let imports = Imports::of(root, files);
-    let circles = imports.circles();
-    let found: BTreeSet<&str> = circles.iter().flatten().copied().collect();
-    let mut offences: Vec<Offence> = circles
-        .iter()
-        .filter(|circle| circle.iter().any(|part| !known.contains(part)))
-        .filter_map(|circle| imports.describe(circle))
-        .collect();
-    for part in known.iter().filter(|part| !found.contains(*part)) {
-        offences.push(stale(root, &format!("`{part}` is in no circle any more")));
-    }
-    offences
-}
-
-fn stale(root: &str, why: &str) -> Offence {
-    let what = format!("{why}: take it from KNOWN in xtask/src/tidy/circles.rs");
-    Offence::new(format!("{root}/src"), 1, what)
 }
 
 /// Where a part first imports another: file and line.
@@ -348,10 +308,6 @@ mod tests {
 
     /// Two folders of one crate, `a` and `b`, with what stands in them and in the root.
     fn says(a: &str, b: &str, root: &str) -> Vec<String> {
-        says_with(a, b, root, &[])
-    }
-
-    fn says_with(a: &str, b: &str, root: &str, known: &[(&str, &[&str])]) -> Vec<String> {
         let files = [
             file("crates/x/src/lib.rs", root),
             file("crates/x/src/a.rs", "mod inner;\n"),
@@ -361,7 +317,7 @@ mod tests {
             file("crates/x/src/c.rs", "pub struct C;\n"),
             file("crates/x/tests/all.rs", "use crate::a::A;\nuse crate::b::B;\n"),
         ];
-        check_with(&files, known).iter().map(ToString::to_string).collect()
+        check(&files).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -419,23 +375,10 @@ mod tests {
             file("pure/x/src/b.rs", "use crate::c::C;\n"),
             file("pure/x/src/c.rs", "use crate::a::A;\n"),
         ];
-        let found = check_with(&files, &[]);
+        let found = check(&files);
         assert_eq!(found.len(), 1);
         assert!(found[0].what.contains("a → b at") && found[0].what.contains("c → a at"));
         files[0].path = "pure/x/src/a.rs".to_owned();
-        assert_eq!(check_with(&files, &[]), []);
-    }
-
-    #[test]
-    fn a_known_circle_passes_until_it_is_gone() {
-        let (a, b) = ("use crate::b::B;\n", "use crate::a::A;\n");
-        assert_eq!(says_with(a, b, "", &[("crates/x", &["a", "b"])]), [""; 0]);
-        assert_eq!(says_with(a, b, "", &[("crates/x", &["a"])]).len(), 1);
-        assert_eq!(
-            says_with("", b, "", &[("crates/x", &["a"])]),
-            ["crates/x/src:1: `a` is in no circle any more: \
-             take it from KNOWN in xtask/src/tidy/circles.rs"]
-        );
-        assert!(says_with("", b, "", &[("crates/y", &["a"])])[0].contains("not there"));
+        assert_eq!(check(&files), []);
     }
 }

@@ -4,8 +4,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use e2ee::Floor;
 use e2ee::id::ConversationId;
-use e2ee::mls::Floor;
 use e2ee::{Invite, NetworkPlace};
 use messenger::event::Output;
 use messenger::request::{Call, CallId};

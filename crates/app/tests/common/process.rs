@@ -45,7 +45,7 @@ impl Process {
         self.child.id()
     }
 
-    /// Its stdin, for whoever writes in a thread of their own.
+    /// Its stdin, for callers that write in a thread of their own.
     pub fn take_stdin(&mut self) -> ChildStdin {
         self.stdin.take().expect("stdin is open")
     }

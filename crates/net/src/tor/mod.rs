@@ -8,7 +8,6 @@
 mod arti;
 mod child;
 mod control;
-mod error;
 mod find;
 mod keys;
 mod lazy;
@@ -28,12 +27,12 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use wire::Address;
 
-pub use self::error::TorError;
 pub use self::find::{SOCKS_PORTS, find_socks};
 pub use self::keys::{ClientKey, ClientPublicKey};
 pub use self::service::{OnionIncoming, OnionService, ServiceSettings, onion_name};
 pub use self::settings::{EngineKind, PluggableTransport, TorSettings, Vanguards};
 pub use self::status::TorStatus;
+pub use crate::tor_error::TorError;
 use crate::{Error, Result, Transport};
 
 /// How long one attempt to connect through Tor may take. It includes a descriptor, an introduction

@@ -26,7 +26,7 @@ pub(super) const LIMITS_OF_A_KNOCK: LinkLimits =
     LinkLimits { idle_timeout: Duration::from_secs(150), ..LIMITS };
 /// How long the end of a link may take.
 pub(super) const GOODBYE: Duration = Duration::from_secs(1);
-/// What waits to be written: one message of ours, and pongs; a neighbour that pings faster than it
+/// What waits to be written: one of our messages, and pongs; a neighbour that pings faster than it
 /// reads loses its link.
 const WAITING: usize = 64;
 

@@ -15,10 +15,10 @@ use wire::id::AccessKey;
 use wire::limits::MAX_GET_DEADLINE_MS;
 
 use super::auth;
-use super::face::Shared;
 use super::json::{self, Posted};
 use super::reply::{Trouble, with_headers};
 use super::serve::Connection;
+use super::service::Shared;
 
 /// How long the hub may take beyond what it was asked to wait.
 const PATIENCE: Duration = Duration::from_secs(20);

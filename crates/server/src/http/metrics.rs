@@ -9,7 +9,7 @@ use super::serve::Origin;
 use crate::config::MetricsAccess;
 use crate::hub::HubHandle;
 
-/// What the face counts of itself.
+/// What the service counts of itself.
 #[derive(Debug, Default)]
 pub(crate) struct HttpStats {
     /// Responses by the hundred of their status, from 1xx on.

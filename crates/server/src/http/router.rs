@@ -11,9 +11,9 @@ use axum::{Extension, Json, Router};
 use serde_json::json;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use super::face::Shared;
 use super::reply::Trouble;
 use super::serve::Connection;
+use super::service::Shared;
 use super::{boxes, headers, metrics};
 
 /// Bytes of a request's body: 64 standard boxes in JSON, or a few bulk boxes.

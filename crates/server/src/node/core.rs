@@ -21,7 +21,7 @@ use super::follow::Current;
 use super::keys::KeyRing;
 use super::loops::Loops;
 use crate::Error;
-use crate::hub::HubInput;
+use crate::inbox::{Deliver, HubInput};
 
 /// Packets taken from the links before what they caused is sent out.
 const BATCH: usize = 128;
@@ -48,32 +48,6 @@ pub(crate) enum Input {
         packet: Vec<u8>,
     },
     RotateKeys,
-}
-
-/// Where the last hop's payloads go: the hub's thread.
-#[derive(Clone)]
-pub(crate) struct Deliver(pub(crate) mpsc::Sender<HubInput>);
-
-impl Deliver {
-    pub(crate) async fn direct(
-        &self,
-        link: u64,
-        id: RequestId,
-        request: wire::hub::Request,
-        to: mpsc::Sender<Frame>,
-    ) {
-        let _ = self.0.send(HubInput::Direct { link, id, request, to }).await;
-    }
-
-    fn geometry(&self, geometry: sphinx::Geometry) {
-        // Sent again with each document, so a full queue only delays it.
-        let _ = self.0.try_send(HubInput::Geometry(geometry));
-    }
-
-    pub(crate) fn gone(&self, link: u64) {
-        // Full means that the hub is far behind; its watchers of a dead link end at their deadline.
-        let _ = self.0.try_send(HubInput::Gone { link });
-    }
 }
 
 /// Counters of a node, since its start. No ids, no addresses.

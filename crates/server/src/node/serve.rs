@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, watch};
 use wire::frame::RefusedReason;
 use wire::{BootId, ClientToken, Frame};
 
-use super::core::{Deliver, Input};
+use super::core::Input;
 use super::follow::Current;
 
 /// Most frames that wait for a slow link. More are dropped, and the ends retry.

@@ -16,7 +16,7 @@ mod storage;
 #[cfg(test)]
 mod tests;
 
-pub use charter::{Charter, Floor, MAX_TITLE_CHARS};
+pub use charter::{Charter, MAX_TITLE_CHARS};
 pub use decision::{DECIDE_CONTEXT, Decision};
 pub use group::{Applied, Changes, Committed, Decrypted, Group, Member, PAST_EPOCHS};
 pub use key_package::{Invited, forget, key_package};

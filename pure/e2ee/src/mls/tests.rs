@@ -6,8 +6,8 @@ use rand_core::SeedableRng;
 
 use super::*;
 use crate::id::MemberId;
-use crate::link::test_place;
-use crate::{Error, Nick, Secret};
+use crate::place::test_place;
+use crate::{Error, Floor, Nick, Secret};
 
 #[derive(Default)]
 struct Kept(RefCell<BTreeMap<Vec<u8>, Vec<u8>>>);

@@ -126,7 +126,7 @@ impl Conversation {
             self.over = true;
         }
         if came_back {
-            // Whoever comes back has new keys, and reads nothing of the epochs before.
+            // A member who comes back has new keys, and reads nothing of the epochs before.
             self.draw_near(cx)?;
             self.outbox.reseal_past(cx)?;
             cx.out.effects.push_back(Effect::Unverify(self.id));
@@ -217,7 +217,7 @@ impl Conversation {
         Ok(())
     }
 
-    /// When a decided body is late, or a commit of ours may be made.
+    /// When a decided body is late, or our commit may be made.
     pub(super) fn deciding_deadline(&self) -> Option<Timestamp> {
         if !self.link.can_decide() || !self.is_open() {
             return None;
@@ -284,7 +284,7 @@ impl Conversation {
         self.intend(cx, Intent::Rename { title })
     }
 
-    /// Draws new keys of ours.
+    /// Draws new keys.
     pub(crate) fn refresh(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         self.intend(cx, Intent::Refresh)
     }

@@ -21,17 +21,18 @@ use wire::hub::PutOutcome;
 
 use super::deciding::{BODY_CONTEXT, Deciding};
 use super::link::Link;
-use super::saved::{BoxBytes, Intent, PendingCommit};
+use super::saved::{Intent, PendingCommit};
 use crate::Error;
 use crate::context::{Purpose, StepContext};
 use crate::parts::split;
 use crate::reader::WINDOW;
 use crate::request::{Call, CallId};
+use crate::sealed::BoxBytes;
 use crate::sealed::{Run, seal_all};
 
 /// People whom one commit adds at most.
 const MAX_ADDED: usize = 32;
-/// We draw new keys after this many messages of ours, or with the first message after this long,
+/// We draw new keys after this many messages, or with the first message after this long,
 /// ms (`GROUP-013`).
 const REFRESH_MESSAGES: u64 = 100;
 const REFRESH_MS: u64 = 86_400_000;
@@ -44,7 +45,7 @@ pub(super) struct Commits {
     pub(super) intents: VecDeque<(u64, Intent)>,
     pub(super) pending: Option<PendingCommit>,
     run: Run,
-    /// Messages of ours since we drew new keys, and when that was, ms.
+    /// Our messages since we drew new keys, and when that was, ms.
     pub(super) unrefreshed: u64,
     pub(super) refreshed_at: u64,
     pub(super) dirty: bool,
@@ -93,7 +94,7 @@ impl Commits {
         self.intents.iter().filter(|_| none).map(|(at, _)| Timestamp::from_millis(*at)).min()
     }
 
-    /// A message of ours was sealed: draws new keys after some of them, or after some time. What
+    /// Our message was sealed: draws new keys after some of them, or after some time. What
     /// was stolen before opens nothing from then on.
     pub(super) fn count_message(&mut self, cx: &mut StepContext<'_>, may_change: bool) {
         self.unrefreshed = self.unrefreshed.saturating_add(1);

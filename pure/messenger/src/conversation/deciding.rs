@@ -28,12 +28,12 @@ use wire::Timestamp;
 use zeroize::Zeroizing;
 
 use super::link::Link;
-use super::saved::BoxBytes;
 use crate::Error;
 use crate::context::{Purpose, StepContext};
 use crate::parts::{Joined, Joiner};
 use crate::reader::{Read, StreamReader};
 use crate::request::{Call, CallId};
+use crate::sealed::BoxBytes;
 
 /// BACAP context of the streams that hold the bodies of commits.
 pub(super) const BODY_CONTEXT: &[u8] = b"hushwing commit v1";

@@ -17,8 +17,8 @@ use e2ee::mls::PAST_EPOCHS;
 use serde::{Deserialize, Serialize};
 use wire::Timestamp;
 
-use super::saved::Bytes;
 use crate::Error;
+use crate::codec::Bytes;
 use crate::codec::{pack, unpack};
 use crate::context::StepContext;
 use crate::store::Space;

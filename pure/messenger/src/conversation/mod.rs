@@ -40,11 +40,13 @@ mod rescues;
 mod saved;
 mod status;
 
+use crate::codec::Bytes;
 use std::collections::BTreeMap;
 
+use e2ee::Floor;
 use e2ee::NetworkPlace;
 use e2ee::id::{ConversationId, MemberId, MessageId};
-use e2ee::mls::{Floor, Group, MemberSecret};
+use e2ee::mls::{Group, MemberSecret};
 use streams::{Sizes, VerifiedBox, WriteCapability};
 use wire::Timestamp;
 use wire::hub::PutOutcome;
@@ -60,10 +62,10 @@ use self::outbox::{Next, Outbox};
 pub use self::people::Participant;
 use self::rescues::Rescues;
 pub use self::saved::Card;
+pub(crate) use self::saved::Identity;
 #[cfg(test)]
 pub(crate) use self::saved::Known;
 use self::saved::Record;
-pub(crate) use self::saved::{BoxBytes, Bytes, Identity};
 use crate::Error;
 use crate::body::Body;
 use crate::codec::{pack, unpack};

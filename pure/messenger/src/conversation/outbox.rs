@@ -31,7 +31,7 @@ use zeroize::Zeroizing;
 pub(super) use self::delivery::missing;
 use super::epochs::{EpochKeys, Epochs};
 use super::link::Link;
-use super::saved::{BoxBytes, Known, MyLane, Pending, Placed};
+use super::saved::{Known, MyLane, Pending, Placed};
 use crate::Error;
 use crate::body::{Body, Envelope};
 use crate::codec::{pack, unpack};
@@ -41,10 +41,11 @@ use crate::near::Reach;
 use crate::parts::split_for;
 use crate::reader::WINDOW;
 use crate::request::{Call, CallId};
+use crate::sealed::BoxBytes;
 use crate::sealed::{Run, seal_all};
 use crate::store::{Space, State};
 
-/// Boxes of ours that a file takes along: the newest of this epoch, and the first of each past one.
+/// Our boxes that a file takes along: the newest of this epoch, and the first of each past one.
 const MAX_OUR_BOXES: u64 = 4_096;
 const PAST_BOXES: u64 = 256;
 /// Messages that may wait in one conversation.
@@ -57,7 +58,7 @@ pub(super) type Others = BTreeMap<MemberId, Known>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
     Nothing,
-    /// An acknowledgement of ours may have been lost: acknowledge everything once more.
+    /// Our acknowledgement may have been lost: acknowledge everything once more.
     AcknowledgeAgain,
     /// Another box lies where ours should: somebody else writes with our keys.
     LoseOurPlace,
@@ -189,7 +190,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// Where boxes of ours may lie that others still read: those of our lanes in the epochs that
+    /// Where our boxes may lie that others still read: those of our lanes in the epochs that
     /// are known.
     pub(super) fn our_boxes(&self, epochs: &Epochs) -> Result<Vec<BoxId>, Error> {
         let mut ids = Vec::new();

@@ -9,7 +9,7 @@ use e2ee::{Newlines, Nick, sanitize};
 use super::Conversation;
 use super::saved::{Card, Known};
 use crate::Error;
-use crate::context::{Effect, StepContext};
+use crate::context::StepContext;
 use crate::event::Event;
 use crate::names::{self, Named};
 use crate::store::{Author, Kind, NewMessage, State};
@@ -128,7 +128,6 @@ impl Conversation {
             Some(by) => format!("{by} changed the title from “{old}” to “{new}”"),
             None => format!("the title was changed from “{old}” to “{new}”"),
         };
-        cx.out.effects.push_back(Effect::Renamed);
         cx.event(Event::Renamed { conversation: self.id, from: old, to: new });
         self.notice(cx, &text)
     }

@@ -83,7 +83,7 @@ impl Conversation {
         self.ack_soon(cx);
     }
 
-    /// An acknowledgement of ours may have been lost: nobody acknowledges those.
+    /// Our acknowledgement may have been lost: nobody acknowledges those.
     pub(super) fn acknowledge_again(&mut self, cx: &mut StepContext<'_>) {
         self.lanes.want_all_acks();
         self.ack_soon(cx);

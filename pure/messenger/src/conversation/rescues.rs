@@ -24,8 +24,9 @@ use wire::hub::PutOutcome;
 
 use super::link::Link;
 use super::outbox::Others;
-use super::saved::{Bytes, Lost};
+use super::saved::Lost;
 use crate::Error;
+use crate::codec::Bytes;
 use crate::context::{Purpose, StepContext};
 use crate::parts::{Joined, Joiner, split};
 use crate::reader::{Read, StreamReader};

@@ -1,15 +1,14 @@
 //! What a conversation keeps: its card, its record, and the messages on their way.
 
+use crate::codec::Bytes;
+use crate::sealed::BoxBytes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use e2ee::Floor;
 use e2ee::id::{ConversationId, MemberId, MessageId};
-use e2ee::mls::{Floor, MemberSecret};
+use e2ee::mls::MemberSecret;
 use serde::{Deserialize, Serialize};
 use wire::Timestamp;
-use zeroize::Zeroizing;
-
-/// Bytes that are wiped when dropped.
-pub(crate) type Bytes = Zeroizing<Vec<u8>>;
 
 /// Who a conversation is with, and how to ask to be re-added: all that a backup holds of it.
 #[derive(Clone, Serialize, Deserialize)]
@@ -125,7 +124,7 @@ pub(super) enum Intent {
     Remove { member: MemberId },
     /// Another title.
     Rename { title: String },
-    /// New keys of ours.
+    /// New keys for us.
     Refresh,
 }
 
@@ -141,27 +140,6 @@ pub(super) struct PendingCommit {
     /// The deciding box, once it is sealed at an index.
     pub(super) placed: Option<BoxBytes>,
     pub(super) welcome: Option<Bytes>,
-}
-
-/// A sealed box.
-#[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct BoxBytes {
-    #[serde(with = "serde_id")]
-    pub(crate) id: [u8; 32],
-    pub(crate) ciphertext: Vec<u8>,
-    pub(crate) signature: Vec<u8>,
-}
-
-mod serde_id {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(id: &[u8; 32], s: S) -> Result<S::Ok, S::Error> {
-        id.as_slice().serialize(s)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<[u8; 32], D::Error> {
-        Vec::<u8>::deserialize(d)?.try_into().map_err(|_| serde::de::Error::custom("id"))
-    }
 }
 
 /// We have lost our place, and ask to be added again.
@@ -303,7 +281,8 @@ mod tests {
             request: Vec<BoxBytes>,
             since: u64,
         }
-        let old = Old { secret: Zeroizing::new(vec![7; 3]), request: Vec::new(), since: 9 };
+        let old =
+            Old { secret: zeroize::Zeroizing::new(vec![7; 3]), request: Vec::new(), since: 9 };
         let lost: Lost = unpack(&pack(&old).unwrap()).unwrap();
         assert_eq!((lost.secret.as_slice(), lost.since), ([7; 3].as_slice(), 9));
     }

@@ -1,7 +1,8 @@
 //! How a conversation stands, for those who ask.
 
+use e2ee::Floor;
 use e2ee::id::MessageId;
-use e2ee::mls::{Charter, Floor, Group};
+use e2ee::mls::{Charter, Group};
 use streams::BoxId;
 
 use super::Conversation;
@@ -85,28 +86,28 @@ impl Conversation {
         self.lanes.has_heard()
     }
 
-    /// Messages of ours that not everybody has acknowledged.
+    /// Our messages that not everybody has acknowledged.
     pub(crate) fn unacknowledged(&self) -> usize {
         self.outbox.unacknowledged()
     }
 
-    /// Messages of ours that are not at the hub; while that is out of reach, those that neighbours
+    /// Our messages that are not at the hub; while that is out of reach, those that neighbours
     /// cannot fetch either.
     pub(crate) fn unstored(&self) -> usize {
         self.outbox.unstored(&self.link)
     }
 
-    /// Where boxes of ours may lie that others still read.
+    /// Where our boxes may lie that others still read.
     pub(crate) fn our_boxes(&self) -> Result<Vec<BoxId>, Error> {
         self.outbox.our_boxes(&self.epochs)
     }
 
-    /// Whether a change of ours waits or is under way.
+    /// Whether our change waits or is under way.
     pub(crate) fn is_changing(&self) -> bool {
         self.commits.is_changing()
     }
 
-    /// Why a message of ours is not delivered yet, in words.
+    /// Why our message is not delivered yet, in words.
     pub(crate) fn why(&self, id: MessageId) -> Option<Why> {
         let pending = self.outbox.pending(id)?;
         let since = Timestamp::from_millis(pending.queued_at);

@@ -15,9 +15,10 @@
 //! Whose first box lies at the hub has used the link (`DIRECT-003`); neighbours cannot tell
 //! (`DIRECT-025`).
 
+use e2ee::Floor;
 use e2ee::id::{ConversationId, MessageId};
 use e2ee::invite::{Answer, CONTEXT, Invite};
-use e2ee::mls::{Changes, Charter, Floor, Group, Invited, MemberSecret};
+use e2ee::mls::{Changes, Charter, Group, Invited, MemberSecret};
 use e2ee::{Nick, Secret};
 use serde::{Deserialize, Serialize};
 use streams::{Sizes, VerifiedBox};
@@ -27,13 +28,14 @@ use zeroize::Zeroizing;
 
 use super::{NewContact, Parts, accepting_key};
 use crate::Error;
+use crate::codec::Bytes;
 use crate::codec::pack;
 use crate::context::{InvitePurpose, Owner, StepContext};
-use crate::conversation::{BoxBytes, Bytes};
 use crate::event::{Event, PlaceId};
 use crate::near::{Near, NearWho, Reach};
 use crate::parts::{Joined, split};
 use crate::request::{Call, CallId};
+use crate::sealed::BoxBytes;
 use crate::sealed::{Run, seal_all};
 use crate::store::Space;
 

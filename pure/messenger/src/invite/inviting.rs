@@ -15,10 +15,11 @@
 //! An invite serves once (`DIRECT-003`). While it is open it looks for an answer; once used, for
 //! honest people who find that it is (the *attempts*).
 
+use e2ee::Floor;
 use e2ee::Nick;
 use e2ee::id::MessageId;
 use e2ee::invite::{Answer, CONTEXT, Invite, Offer};
-use e2ee::mls::{Charter, Floor, Group, MemberSecret, forget, key_package};
+use e2ee::mls::{Charter, Group, MemberSecret, forget, key_package};
 use serde::{Deserialize, Serialize};
 use streams::{Sizes, VerifiedBox};
 use wire::Timestamp;
@@ -27,13 +28,14 @@ use zeroize::Zeroizing;
 
 use super::{InviteState, NewContact, Parts, inviting_key};
 use crate::Error;
+use crate::codec::Bytes;
 use crate::codec::pack;
 use crate::context::{InvitePurpose, Owner, StepContext};
-use crate::conversation::{BoxBytes, Bytes};
 use crate::event::{Event, PlaceId};
 use crate::near::{Near, NearWho, Reach};
 use crate::parts::{Joined, split};
 use crate::request::{Call, CallId};
+use crate::sealed::BoxBytes;
 use crate::sealed::{Run, seal_all};
 use crate::store::Space;
 

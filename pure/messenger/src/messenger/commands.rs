@@ -1,7 +1,8 @@
 //! What the user wants: with invites, groups, and the marks of a conversation.
 
+use e2ee::Floor;
 use e2ee::id::{ConversationId, MemberId, MessageId};
-use e2ee::mls::{Charter, Floor, Group, MemberSecret};
+use e2ee::mls::{Charter, Group, MemberSecret};
 use e2ee::{Invite, NetworkPlace, Newlines, Nick, Secret, sanitize};
 use wire::Timestamp;
 
@@ -259,7 +260,6 @@ impl Messenger {
         let conversation = self.conversations.remove(&id).ok_or(Error::NoSuch("conversation"))?;
         let mut cx = cx!(self, step);
         conversation.remove(&mut cx)?;
-        self.label_all();
         Ok(())
     }
 
@@ -305,7 +305,7 @@ impl Messenger {
         conversation.rename(&mut cx, title)
     }
 
-    /// Draws new keys of ours in a conversation: with stolen old ones nothing more can be read.
+    /// Draws new keys in a conversation: with stolen old ones nothing more can be read.
     ///
     /// # Errors
     /// [`Error::NoSuch`], [`Error::Refused`].

@@ -178,7 +178,6 @@ impl Messenger {
                 Effect::Welcomed { via, token, welcome } => {
                     self.welcomed(step, via, token, &welcome)?;
                 }
-                Effect::Renamed => self.label_all(),
                 Effect::RescueAsked { conversation, contact, member, package } => {
                     let verified =
                         self.conversations.get(&contact).is_some_and(|c| c.card.verified);

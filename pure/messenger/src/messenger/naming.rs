@@ -1,8 +1,6 @@
 //! What this profile's conversations are called, and which one a typed name means. The rules are in
 //! [`names`].
 
-use std::collections::BTreeMap;
-
 use e2ee::id::ConversationId;
 use e2ee::{Newlines, sanitize};
 
@@ -31,7 +29,6 @@ impl Messenger {
         let conversation = self.conversations.get_mut(&id).ok_or(Error::NoSuch("conversation"))?;
         conversation.card.own = own;
         conversation.save_card(&cx)?;
-        self.label_all();
         Ok(())
     }
 
@@ -53,14 +50,6 @@ impl Messenger {
 
     pub(super) fn resolve(&self, typed: &str) -> names::Found<ConversationId> {
         names::resolve(&self.named(|id| names::short(id.as_bytes())), typed)
-    }
-
-    pub(super) fn labels_now(&self) -> BTreeMap<ConversationId, String> {
-        names::labels(&self.named(|id| names::short(id.as_bytes())))
-    }
-
-    pub(super) fn label_all(&mut self) {
-        self.labels = self.labels_now();
     }
 
     /// A name as the user may give it to a conversation.
@@ -101,21 +90,5 @@ impl Messenger {
         let numbered = (2_u32..).map(|n| format!("{wish}-{n}"));
         let mut titles = std::iter::once(wish.to_owned()).chain(numbered);
         titles.find(|title| !taken(title)).unwrap_or_default()
-    }
-
-    /// The name to show for a conversation: unique in this profile.
-    #[must_use]
-    pub fn name_of(&self, id: ConversationId) -> Option<&str> {
-        self.labels.get(&id).map(String::as_str)
-    }
-
-    /// The one conversation that a typed name means; none where it could mean several. See
-    /// [`names::resolve`].
-    #[must_use]
-    pub fn find(&self, name: &str) -> Option<ConversationId> {
-        match self.resolve(name) {
-            names::Found::One(id) => Some(id),
-            _ => None,
-        }
     }
 }

@@ -43,7 +43,7 @@ impl Outbox {
                 had.push(*seq);
             }
         }
-        // A hole where no message of ours was: an acknowledgement of ours, which nobody tracks.
+        // A hole where no message of ours was: our acknowledgement, which nobody tracks.
         let ack_lost = lost.is_empty() && !entry.holes.is_empty();
         for seq in had {
             let Some(mut pending) = self.pending.remove(&seq) else { continue };

@@ -2,7 +2,7 @@ use super::world::*;
 use crate::event::{Event, FileState};
 use crate::messenger::Messenger;
 use crate::store::{Author, State, Store};
-use e2ee::mls::Floor;
+use e2ee::Floor;
 
 //= DIRECT-003
 //= DIRECT-006
@@ -17,10 +17,10 @@ fn one_link_makes_two_people_contacts() {
     };
     let at_alice = name(&mut world, alice, a);
     assert_eq!(
-        (at_alice.name.as_str(), at_alice.verified, at_alice.open, at_alice.direct),
+        (at_alice.given.as_str(), at_alice.verified, at_alice.open, at_alice.direct),
         ("bob", false, true, true)
     );
-    assert_eq!(name(&mut world, bob, b).name, "alice");
+    assert_eq!(name(&mut world, bob, b).given, "alice");
     let words = |world: &mut World, who, id| world.of(who).messenger.safety_words(id).unwrap();
     assert_eq!(words(&mut world, alice, a), words(&mut world, bob, b));
 

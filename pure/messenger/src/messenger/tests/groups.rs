@@ -32,7 +32,7 @@ fn two_commits_at_once_and_the_loser_notices_nothing() {
         .map(|w| {
             let p = world.of(*w);
             let all = p.messenger.overview(&p.store).unwrap();
-            all.into_iter().find(|c| !c.direct).map(|c| (c.name, c.changing)).unwrap()
+            all.into_iter().find(|c| !c.direct).map(|c| (c.given, c.changing)).unwrap()
         })
         .collect();
     assert!(titles.iter().all(|t| *t == titles[0] && !t.1), "{titles:?}");

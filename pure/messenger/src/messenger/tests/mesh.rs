@@ -1,8 +1,8 @@
 //! Neighbours on a LAN, with the hub out of reach or with none at all.
 
+use e2ee::Floor;
 use e2ee::NetworkPlace;
 use e2ee::id::{ConversationId, MemberId};
-use e2ee::mls::Floor;
 
 use super::world::*;
 use crate::NearWho;
@@ -305,7 +305,7 @@ fn contacts_share_a_secret_to_find_each_other_by() {
     assert_eq!(all.len(), 2);
     assert_ne!(all[0].secret, all[1].secret);
     assert_eq!(format!("{:?}", all[0].secret), "Secret");
-    // Whoever is added again draws another, and so does the other side.
+    // A member who is added again draws another, and so does the other side.
     world.pass(14 * 86_400_000);
     world.of(alice).online = true;
     world.pass(3 * 86_400_000);

@@ -206,7 +206,7 @@ fn a_squatter_on_deciding_ids_is_passed_over() {
     world.does(people[0], |m, s| m.rename_group(s, ids[0], "climbers"));
     world.pass(60_000);
     let p = world.of(people[1]);
-    assert!(p.messenger.overview(&p.store).unwrap().iter().any(|c| c.name == "climbers"));
+    assert!(p.messenger.overview(&p.store).unwrap().iter().any(|c| c.given == "climbers"));
 }
 
 //= GROUP-009

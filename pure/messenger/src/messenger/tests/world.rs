@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use e2ee::Floor;
 use e2ee::id::{ConversationId, MessageId, TransferId};
-use e2ee::mls::Floor;
 use e2ee::{Invite, NetworkPlace};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
@@ -70,7 +70,7 @@ pub(super) struct Person {
     open: VecDeque<Asked>,
     pub(super) events: Vec<Event>,
     pub(super) files: BTreeMap<TransferId, Vec<u8>>,
-    /// Which hub this person's requests reach: 0 unless a hub shows two faces.
+    /// Which hub this person's requests reach: 0 unless a hub shows two views.
     pub(super) hub: usize,
 }
 
@@ -228,8 +228,8 @@ impl World {
                     if let Some(lan) = lan {
                         self.lans[lan].insert(sealed.id, sealed.clone());
                     }
-                    let face = self.of(who).hub;
-                    let outcome = hub.then(|| self.hubs[face].put(sealed));
+                    let view = self.of(who).hub;
+                    let outcome = hub.then(|| self.hubs[view].put(sealed));
                     self.does(who, |m, s| {
                         s.via = via;
                         m.on_sent(s, id)?;
@@ -274,11 +274,11 @@ impl World {
 
     /// What a request finds at the hub and on a LAN, which brings boxes out of order and twice.
     fn found(&self, ids: &[BoxId], who: Who, hub: bool, lan: Option<usize>) -> Vec<VerifiedBox> {
-        let face = &self.hubs[self.people[who.0].hub];
+        let view = &self.hubs[self.people[who.0].hub];
         let there = ids
             .iter()
-            .filter(|id| hub && !face.hidden.contains(id))
-            .filter_map(|id| face.boxes.get(id));
+            .filter(|id| hub && !view.hidden.contains(id))
+            .filter_map(|id| view.boxes.get(id));
         let near = ids.iter().rev().filter_map(|id| lan.and_then(|lan| self.lans[lan].get(id)));
         near.take(5).chain(there.take(3)).map(|b| b.clone().verify().unwrap()).collect()
     }

@@ -7,7 +7,7 @@ use wire::ErrorKind;
 #[non_exhaustive]
 pub enum TorError {
     /// This build has no Arti.
-    #[error("this build has no Tor inside")]
+    #[error("this build does not include Tor")]
     NoArti,
     /// No SOCKS port of a running tor was found.
     #[error("no running tor was found: none of the ports 9050 to 9054 answers as SOCKS")]
@@ -16,7 +16,7 @@ pub enum TorError {
     #[error("no control port of tor answers (its usual port is 9051)")]
     NoControl,
     /// Tor does not let us control it.
-    #[error("tor refuses our authentication at its control port")]
+    #[error("tor rejected the login at its control port")]
     ControlAuth,
     /// Tor refuses a control command.
     #[error("tor refuses a command: {0}")]
@@ -25,13 +25,13 @@ pub enum TorError {
     #[error("no tor program was found")]
     NoBinary,
     /// The program that we started ended.
-    #[error("the tor program ended at once: its settings do not suit it")]
+    #[error("the tor program exited immediately: check its settings")]
     BinaryFailed,
     /// A setting is wrong.
-    #[error("a setting of Tor is wrong: {0}")]
+    #[error("invalid Tor setting: {0}")]
     Setting(&'static str),
     /// The engine does not know this setting.
-    #[error("this engine of Tor has no such setting: {0}")]
+    #[error("this Tor engine does not support the setting: {0}")]
     Unsupported(&'static str),
     /// The state directory cannot be used.
     #[error("the directory for Tor's state cannot be used")]
@@ -43,7 +43,7 @@ pub enum TorError {
     #[error("Tor was switched off")]
     Stopped,
     /// The onion service cannot be found or does not answer.
-    #[error("the onion service is not to be found at the moment")]
+    #[error("cannot find the onion service right now")]
     OnionUnreachable,
     /// The onion service asks for a key that we do not have.
     #[error("the onion service asks for a key that we do not have")]
@@ -52,10 +52,10 @@ pub enum TorError {
     #[error("Tor could not connect")]
     Unreachable,
     /// IP addresses may not be reached through Tor.
-    #[error("only onion addresses are allowed, and this is none")]
+    #[error("not an onion address, and only those are allowed")]
     NoExits,
     /// An onion address, and no Tor.
-    #[error("an onion address can be reached through Tor only")]
+    #[error("onion addresses need Tor")]
     NeedsTor,
     /// The onion service could not be published.
     #[error("the onion service could not be published")]

@@ -1,4 +1,4 @@
-//! The HTTP face of a hub: settings, start, stop.
+//! A hub's HTTP service: settings, start, stop.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::Error;
 use crate::config::{HubConfig, MetricsAccess};
 use crate::hub::HubHandle;
 
-/// Settings of a face, checked.
+/// Settings of a service, checked.
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
     /// Where it listens; `None`: on no port of this machine.
@@ -87,21 +87,21 @@ impl Shared {
     }
 }
 
-/// A running face of a hub.
+/// A running service of a hub.
 #[derive(Debug)]
-pub struct HttpFace {
+pub struct HttpService {
     /// Where it listens, if on a port of this machine.
     pub address: Option<SocketAddr>,
     onion: watch::Sender<Option<OnionName>>,
     door: Door,
 }
 
-impl HttpFace {
-    /// Starts a face of this hub.
+impl HttpService {
+    /// Starts a service of this hub.
     ///
     /// # Errors
     /// [`Error::Net`]: the port is taken or not ours.
-    pub async fn start(settings: HttpSettings, hub: HubHandle) -> Result<HttpFace, Error> {
+    pub async fn start(settings: HttpSettings, hub: HubHandle) -> Result<HttpService, Error> {
         let (onion, told) = watch::channel(settings.onion);
         let shared = Shared {
             hub: hub.clone(),
@@ -120,7 +120,7 @@ impl HttpFace {
             address = Some(listener.local_addr().map_err(refused)?);
             door.serve(listener);
         }
-        Ok(HttpFace { address, onion, door })
+        Ok(HttpService { address, onion, door })
     }
 
     /// Serves the streams of an onion service too.

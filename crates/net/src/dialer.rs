@@ -1,0 +1,69 @@
+//! Dialers: how to reach an address.
+
+use tokio::net::TcpStream;
+use wire::Address;
+
+use crate::tor::{TorDialer, TorError};
+use crate::transport::{Transport, prepare};
+use crate::{Error, LinkLimits, Result};
+
+/// How to make a link's transport.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Dialer {
+    /// TCP from this machine. Onion addresses are out of reach.
+    #[default]
+    Direct,
+    /// Everything through Tor. Never opens a socket of its own.
+    Tor(TorDialer),
+    /// Onion addresses through Tor, IP addresses directly: for nodes whose own address is public.
+    Split(TorDialer),
+}
+
+impl Dialer {
+    /// Chooses one of a node's addresses: the first that this dialer can reach, with onion
+    /// addresses first when everything goes through Tor.
+    #[must_use]
+    pub fn pick(&self, addresses: &[Address]) -> Option<Address> {
+        let ip = addresses.iter().find(|a| !a.is_onion());
+        let onion = addresses.iter().find(|a| a.is_onion());
+        match self {
+            Dialer::Direct => ip,
+            Dialer::Tor(tor) => onion.or_else(|| ip.filter(|a| tor.reaches(a))),
+            Dialer::Split(_) => ip.or(onion),
+        }
+        .copied()
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], [`Error::Unreachable`], [`Error::ConnectTimeout`], [`Error::Tor`],
+    /// [`Error::Io`].
+    pub async fn dial(&self, address: Address, limits: &LinkLimits) -> Result<Box<dyn Transport>> {
+        match (self, address) {
+            (Dialer::Tor(tor), address) | (Dialer::Split(tor), address @ Address::Onion(..)) => {
+                tor.dial(address).await
+            }
+            (Dialer::Direct, Address::Onion(..)) => Err(TorError::NeedsTor.into()),
+            (Dialer::Direct | Dialer::Split(_), Address::Ip(socket)) => {
+                let connecting = TcpStream::connect(socket);
+                let stream = tokio::time::timeout(limits.connect_timeout, connecting)
+                    .await
+                    .map_err(|_| Error::ConnectTimeout)?
+                    .map_err(|e| Error::dial(&e))?;
+                prepare(&stream);
+                Ok(Box::new(stream))
+            }
+        }
+    }
+
+    /// The Tor that this address is dialled through, if any.
+    #[must_use]
+    pub fn tor_for(&self, address: &Address) -> Option<&TorDialer> {
+        match self {
+            Dialer::Tor(tor) => Some(tor),
+            Dialer::Split(tor) if address.is_onion() => Some(tor),
+            _ => None,
+        }
+    }
+}
