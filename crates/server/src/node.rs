@@ -23,6 +23,7 @@ pub use self::core::NodeStats;
 pub(crate) use self::serve::next_link;
 use crate::Error;
 use crate::accept::accept;
+use crate::inbox::Deliver;
 
 /// The side of an onion service that a role takes: where it is reached, and the streams that come.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use rand::rngs::StdRng;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use wire::document::{NodeDescriptor, Processing, Region, Role};
-use wire::{Address, ClientToken, Frame, NodeId, RequestId, Timestamp};
+use wire::{Address, ClientToken, Frame, NodeId, Timestamp};
 
 use super::follow::Current;
 use super::keys::KeyRing;

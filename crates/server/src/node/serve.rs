@@ -9,6 +9,7 @@ use wire::{BootId, ClientToken, Frame};
 
 use super::core::Input;
 use super::follow::Current;
+use crate::inbox::Deliver;
 
 /// Most frames that wait for a slow link. More are dropped, and the ends retry.
 const WRITE_QUEUE: usize = 256;
