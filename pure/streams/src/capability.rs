@@ -6,8 +6,8 @@ use aes_gcm_siv::aead::AeadInOut;
 use aes_gcm_siv::{Aes256GcmSiv, KeyInit};
 use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint};
 use curve25519_dalek::scalar::{Scalar, clamp_integer};
-use ed25519_dalek::VerifyingKey;
 use ed25519_dalek::hazmat::{ExpandedSecretKey, raw_sign};
+use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use rand_core::CryptoRng;
 use sha2::{Digest, Sha512, Sha512_256};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -45,15 +45,26 @@ impl ReadCapability {
         Ok(ReadCapability { root, point, index })
     }
 
-    /// Reads the 136 bytes.
+    /// Reads 136 bytes from outside.
     ///
     /// # Errors
-    /// [`Error::BadCapability`].
+    /// [`Error::BadCapability`], also for a stream that could end (`BOX-012`).
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let bytes: &[u8; Self::LEN] = bytes.try_into().map_err(|_| Error::BadCapability)?;
         let (root, index) = bytes.split_first_chunk::<32>().ok_or(Error::BadCapability)?;
         let index = index.try_into().map_err(|_| Error::BadCapability)?;
-        Self::from_parts(*root, Index::from_bytes(index))
+        Self::from_parts(*root, Index::from_bytes(index)?)
+    }
+
+    /// Reads 136 bytes that were written here: a place that reading has come to.
+    ///
+    /// # Errors
+    /// [`Error::BadCapability`].
+    pub fn from_kept(bytes: &[u8]) -> Result<Self, Error> {
+        let bytes: &[u8; Self::LEN] = bytes.try_into().map_err(|_| Error::BadCapability)?;
+        let (root, index) = bytes.split_first_chunk::<32>().ok_or(Error::BadCapability)?;
+        let index = index.try_into().map_err(|_| Error::BadCapability)?;
+        Self::from_parts(*root, Index::from_kept(index))
     }
 
     /// The 136 bytes.
@@ -200,7 +211,7 @@ impl WriteCapability {
         let (seed, rest) = bytes.split_first_chunk::<32>().ok_or(Error::BadCapability)?;
         let (public, index) = rest.split_first_chunk::<32>().ok_or(Error::BadCapability)?;
         let index = index.try_into().map_err(|_| Error::BadCapability)?;
-        let capability = Self::from_parts(seed, Index::from_bytes(index));
+        let capability = Self::from_parts(seed, Index::from_kept(index));
         if capability.root == *public { Ok(capability) } else { Err(Error::BadCapability) }
     }
 
@@ -247,6 +258,14 @@ impl WriteCapability {
     pub fn read_capability(&self) -> ReadCapability {
         let point = EdwardsPoint::mul_base(&self.scalar);
         ReadCapability { root: CompressedEdwardsY(self.root), point, index: self.index.clone() }
+    }
+
+    /// Signs a message with the stream's root key (RFC 8032), to show that the writer of the stream
+    /// also stands behind something else. The message must begin with a domain of its own: boxes are
+    /// signed with blinded keys, so no box can pass for such a message, nor the other way round.
+    #[must_use]
+    pub fn sign(&self, message: &[u8]) -> [u8; 64] {
+        SigningKey::from_bytes(&self.seed).sign(message).to_bytes()
     }
 
     /// Seals a plaintext at the current index. Sealing the same plaintext twice gives the same box,

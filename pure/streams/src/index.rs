@@ -15,6 +15,9 @@ pub(crate) const INDEX_LEN: usize = 104;
 /// Most steps of one [`Index::advance_to`]. A number from outside can cost two seconds at most.
 pub(crate) const MAX_ADVANCE: u64 = 1 << 20;
 
+/// First counters are below this: see [`Index::random`].
+const FIRST_COUNTERS: u64 = 1 << 63;
+
 /// Index state of a BACAP stream: counter u64 | blinding K 32 | encryption E 32 | HKDF state H 32.
 ///
 /// Serialised little-endian, 104 bytes. An index cannot be computed from later ones.
@@ -98,9 +101,20 @@ impl Index {
         out
     }
 
-    /// Reads the 104 bytes.
+    /// Reads 104 bytes from outside.
+    ///
+    /// # Errors
+    /// [`Error::BadCapability`] for a counter of 2^63 or more: such a stream could end while it is
+    /// read (`BOX-012`).
+    pub fn from_bytes(bytes: &[u8; INDEX_LEN]) -> Result<Self, Error> {
+        let index = Self::from_kept(bytes);
+        if index.counter < FIRST_COUNTERS { Ok(index) } else { Err(Error::BadCapability) }
+    }
+
+    /// Reads 104 bytes that were written here. Streams begin below 2^63,
+    /// so no reader or writer gets to the end of the counter.
     #[must_use]
-    pub fn from_bytes(bytes: &[u8; INDEX_LEN]) -> Self {
+    pub fn from_kept(bytes: &[u8; INDEX_LEN]) -> Self {
         let (counter, rest) = split(bytes);
         let (blinding, rest) = rest.split_at_checked(32).unwrap_or_default();
         let (encryption, state) = rest.split_at_checked(32).unwrap_or_default();
@@ -172,7 +186,7 @@ mod tests {
     #[test]
     fn bytes_survive_and_debug_prints_nothing() {
         let index = Index::random(&mut ChaCha20Rng::seed_from_u64(1));
-        assert_eq!(Index::from_bytes(&index.to_bytes()), index);
+        assert_eq!(Index::from_bytes(&index.to_bytes()).unwrap(), index);
         assert_eq!(format!("{index:?}"), "Index");
         assert!(index.counter() < 1 << 63);
     }

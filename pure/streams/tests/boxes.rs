@@ -95,9 +95,25 @@ fn ids_ahead_are_those_that_the_writer_will_use() {
     }
     let mut last = reader.index().to_bytes();
     last[..8].copy_from_slice(&u64::MAX.to_le_bytes());
-    let last = ReadCapability::from_parts(reader.root_public(), Index::from_bytes(&last)).unwrap();
+    let last = ReadCapability::from_parts(reader.root_public(), Index::from_kept(&last)).unwrap();
     assert_eq!(last.ids(b"ctx", 5).count(), 1);
     assert_eq!(last.next().unwrap_err(), Error::EndOfStream);
+}
+
+//= BOX-012
+#[test]
+fn a_stream_that_could_end_is_refused_from_outside_and_a_place_in_one_that_began_in_time_is_not() {
+    let reader = WriteCapability::generate(&mut rng(13)).read_capability();
+    let at = |counter: u64| {
+        let mut bytes = reader.to_bytes();
+        bytes[32..40].copy_from_slice(&counter.to_le_bytes());
+        bytes
+    };
+    assert!(ReadCapability::from_bytes(&at((1 << 63) - 1)).is_ok());
+    for counter in [1 << 63, u64::MAX - 8, u64::MAX] {
+        assert_eq!(ReadCapability::from_bytes(&at(counter)).err(), Some(Error::BadCapability));
+    }
+    assert!(ReadCapability::from_kept(&at((1 << 63) + 5)).is_ok());
 }
 
 /// A reader knows E', so it can encrypt; it cannot sign under the stream's id.
@@ -126,7 +142,7 @@ fn a_signed_ciphertext_that_was_not_encrypted_does_not_open() {
     index[40] ^= 1;
     let mut seed = [0; 32];
     seed.copy_from_slice(&writer.to_bytes()[..32]);
-    let other = WriteCapability::from_parts(&seed, Index::from_bytes(&index));
+    let other = WriteCapability::from_parts(&seed, Index::from_kept(&index));
     let made = other.seal(b"ctx", b"text").unwrap();
     assert_eq!(made.id(), reader.box_id(b"ctx"));
     assert_eq!(reader.open(b"ctx", &made), Err(Error::NotOpened));

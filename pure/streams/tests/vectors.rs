@@ -128,7 +128,7 @@ fn run_case(vector: &Value, own: bool) -> Result<(), Failed> {
         let plaintext = hex(&one["plaintext"])?;
         let id = BoxId::new(array(&one["box_id"])?);
         let ciphertext = hex(&one["ciphertext"])?;
-        let at = Index::from_bytes(&array(&one["index"])?).counter();
+        let at = Index::from_kept(&array(&one["index"])?).counter();
         let read = first_read.advance_to(at)?;
         let write = first.advance_to(at)?;
         ensure(
