@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 use crate::Error;
 use crate::words::WORDS;
 
-/// Number of words. Each is one of 256, so ten give 80 bits.
-pub(crate) const WORD_COUNT: usize = 10;
+/// Number of words. Each is one of 256, so fourteen give 112 bits.
+pub(crate) const WORD_COUNT: usize = 14;
 const SALT: &[u8] = b"hushwing safety words v1";
 /// Argon2id: 19 MiB, two passes. An attacker in the middle chooses keys on both sides, so a
 /// birthday search needs about 2^40 tries per side and not 2^80. The cost of each try in memory and

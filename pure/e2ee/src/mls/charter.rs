@@ -65,6 +65,12 @@ impl Charter {
         Ok(Charter { version: 1, direct, place, floor, title, creator, root })
     }
 
+    /// Whether everything but the title is as in `before`.
+    pub(super) fn keeps(&self, before: &Charter) -> bool {
+        Charter { title: String::new(), ..self.clone() }
+            == Charter { title: String::new(), ..before.clone() }
+    }
+
     /// The BACAP context of rescue boxes (`GROUP-012`).
     #[must_use]
     pub fn rescue_context(&self) -> Vec<u8> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use openmls::prelude::{
     GroupId, LeafNodeIndex, LeafNodeParameters, MlsGroup, MlsGroupCreateConfig, MlsGroupJoinConfig,
     MlsMessageBodyIn, PURE_CIPHERTEXT_WIRE_FORMAT_POLICY, ProcessedMessageContent, Proposal,
-    ProtocolMessage, Sender, SenderRatchetConfiguration, StagedCommit, StagedWelcome,
+    ProtocolMessage, Sender, SenderRatchetConfiguration, StagedCommit,
 };
 use openmls_traits::OpenMlsProvider;
 use streams::WriteCapability;
@@ -36,6 +36,17 @@ pub struct Member {
     pub id: MemberId,
     /// Its name and streams.
     pub card: MemberCard,
+    /// Its signature key.
+    pub(super) key: Vec<u8>,
+}
+
+impl Member {
+    /// Whether this leaf is that of the person with this rescue stream: their own key stands behind
+    /// it (`GROUP-018`).
+    #[must_use]
+    pub fn is(&self, rescue: &[u8]) -> bool {
+        self.card.rescue.to_bytes().as_slice() == rescue && self.card.proves(self.id, &self.key)
+    }
 }
 
 /// What a commit changes.
@@ -86,9 +97,9 @@ pub struct Applied {
 
 /// A conversation's MLS group.
 pub struct Group {
-    mls: MlsGroup,
-    secret: MemberSecret,
-    id: Vec<u8>,
+    pub(super) mls: MlsGroup,
+    pub(super) secret: MemberSecret,
+    pub(super) id: Vec<u8>,
 }
 
 impl std::fmt::Debug for Group {
@@ -101,7 +112,7 @@ fn ratchet() -> SenderRatchetConfiguration {
     SenderRatchetConfiguration::new(OUT_OF_ORDER, MAX_FORWARD)
 }
 
-fn join_config() -> MlsGroupJoinConfig {
+pub(super) fn join_config() -> MlsGroupJoinConfig {
     MlsGroupJoinConfig::builder()
         .wire_format_policy(PURE_CIPHERTEXT_WIRE_FORMAT_POLICY)
         .max_past_epochs(PAST_EPOCHS)
@@ -148,57 +159,6 @@ impl Group {
         Ok(Group { mls: group, secret, id })
     }
 
-    /// Joins with a welcome made for a KeyPackage of this profile.
-    ///
-    /// Replaces an older state of the same group: that is how a member is re-added.
-    ///
-    /// # Errors
-    /// [`Error::Malformed`] when the welcome is for somebody else or breaks the rules.
-    pub fn join(
-        mls: &Mls,
-        kept: &dyn KeyValue,
-        welcome: &[u8],
-        secret: MemberSecret,
-    ) -> Result<Self, Error> {
-        let bad = Error::Malformed("welcome");
-        let MlsMessageBodyIn::Welcome(welcome) = key_package::read(welcome, "welcome")? else {
-            return Err(bad);
-        };
-        let provider = mls.with(kept);
-        let staged = StagedWelcome::build_from_welcome(&provider, &join_config(), welcome)
-            .map_err(|_| provider.blame(bad))?
-            // Lifetimes are wall-clock times, and a member's clock may be wrong. An invite's own
-            // expiry is in document time and was checked before.
-            .skip_lifetime_validation()
-            .replace_old_group()
-            .build()
-            .map_err(|_| provider.blame(bad))?;
-        let group = staged.into_group(&provider).map_err(|_| provider.blame(bad))?;
-        let id = group.group_id().to_vec();
-        let group = Group { mls: group, secret, id };
-        group.check_joined()?;
-        Ok(group)
-    }
-
-    fn check_joined(&self) -> Result<(), Error> {
-        let members = self.members()?;
-        let charter = self.charter()?;
-        let ids: BTreeSet<MemberId> = members.iter().map(|m| m.id).collect();
-        let known = members.iter().any(|m| m.leaf == self.me() && m.id == self.secret.id());
-        let fits = if charter.direct { members.len() == 2 } else { members.len() <= MAX_MEMBERS };
-        // MLS checked the signatures. It does not know that ids must be unique, nor that the
-        // inviter must have added this very member, nor what a direct chat is.
-        if self.id.len() != 32
-            || self.mls.ciphersuite() != SUITE
-            || ids.len() != members.len()
-            || !known
-            || !fits
-        {
-            return Err(Error::Malformed("welcome"));
-        }
-        Ok(())
-    }
-
     /// Loads a stored group; `None` when there is none with this id.
     ///
     /// # Errors
@@ -221,6 +181,21 @@ impl Group {
     /// [`Error::Storage`].
     pub fn delete(mut self, mls: &Mls, kept: &dyn KeyValue) -> Result<(), Error> {
         self.mls.delete(mls.with(kept).storage()).map_err(|_| Error::Storage)
+    }
+
+    /// Deletes what is kept of a group, whether it can be used or not.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub fn erase(mls: &Mls, kept: &dyn KeyValue, id: &[u8]) -> Result<(), Error> {
+        let provider = mls.with(kept);
+        let found = MlsGroup::load(provider.storage(), &GroupId::from_slice(id));
+        if provider.storage().has_failed() {
+            return Err(Error::Storage);
+        }
+        // What cannot be read opens nothing either.
+        let Ok(Some(mut group)) = found else { return Ok(()) };
+        group.delete(provider.storage()).map_err(|_| Error::Storage)
     }
 
     /// The MLS group id, 32 bytes.
@@ -277,7 +252,7 @@ impl Group {
     /// What all members agree on.
     ///
     /// # Errors
-    /// [`Error::Malformed`], which cannot happen after [`Group::join`] has checked the group.
+    /// [`Error::Malformed`], which cannot happen after [`Welcomed::open`] has checked the group.
     pub fn charter(&self) -> Result<Charter, Error> {
         Charter::find(self.mls.extensions())
     }
@@ -311,7 +286,7 @@ impl Group {
     ///
     /// # Errors
     /// [`Error::Malformed`] when a member has no valid card, which cannot happen after
-    /// [`Group::join`] has checked the group.
+    /// [`Welcomed::open`] has checked the group.
     pub fn members(&self) -> Result<Vec<Member>, Error> {
         let tree = self.mls.public_group();
         self.mls
@@ -322,6 +297,7 @@ impl Group {
                     leaf: m.index.u32(),
                     id: member::id_of(&m.credential)?,
                     card: MemberCard::find(leaf)?,
+                    key: m.signature_key,
                 })
             })
             .collect()
@@ -416,8 +392,66 @@ impl Group {
         kept: &dyn KeyValue,
         changes: &Changes,
     ) -> Result<Committed, Error> {
-        let provider = mls.with(kept);
         self.check_room(changes)?;
+        let committed = self.stage(mls, kept, changes)?;
+        // What others would refuse must not win a decision: it would stall the group.
+        let staged = self.mls.pending_commit();
+        if let Err(error) = staged.map_or(Ok(()), |staged| self.check(self.me(), staged)) {
+            self.withdraw(mls, kept)?;
+            return Err(error);
+        }
+        Ok(committed)
+    }
+
+    /// As [`Group::commit`], without asking whether others would refuse it: for tests.
+    ///
+    /// # Errors
+    /// See [`Group::commit`].
+    #[cfg(any(test, feature = "hostile"))]
+    pub fn commit_unchecked(
+        &mut self,
+        mls: &Mls,
+        kept: &dyn KeyValue,
+        changes: &Changes,
+    ) -> Result<Committed, Error> {
+        self.stage(mls, kept, changes)
+    }
+
+    /// A commit that takes another signature key and card for this member: for tests.
+    ///
+    /// # Errors
+    /// See [`Group::commit`].
+    #[cfg(test)]
+    pub(super) fn commit_with_key(
+        &mut self,
+        mls: &Mls,
+        kept: &dyn KeyValue,
+        other: &MemberSecret,
+        name: Nick,
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let provider = mls.with(kept);
+        let parameters = LeafNodeParameters::builder()
+            .with_credential_with_key(other.credential())
+            .with_extensions(other.card(name).to_extensions()?)
+            .build();
+        let signer = openmls::credentials::NewSignerBundle {
+            signer: other,
+            credential_with_key: other.credential(),
+        };
+        let bundle = self
+            .mls
+            .self_update_with_new_signer(&provider, &self.secret, signer, parameters)
+            .map_err(|_| Error::Internal)?;
+        key_package::write(bundle.commit())
+    }
+
+    fn stage(
+        &mut self,
+        mls: &Mls,
+        kept: &dyn KeyValue,
+        changes: &Changes,
+    ) -> Result<Committed, Error> {
+        let provider = mls.with(kept);
         let removed = changes.remove.iter().map(|leaf| LeafNodeIndex::new(*leaf));
         let mut builder = self
             .mls
@@ -509,7 +543,7 @@ impl Group {
         let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
             return Err(bad);
         };
-        self.check(mls, leaf, &staged)?;
+        self.check(leaf, &staged)?;
         // Everything is checked by now. Merging is the first change.
         let applied = self.summary(&staged)?;
         self.mls
@@ -518,10 +552,11 @@ impl Group {
         Ok(applied)
     }
 
-    /// The rules of `GROUP-006` that MLS itself does not enforce.
-    fn check(&self, _mls: &Mls, leaf: u32, staged: &StagedCommit) -> Result<(), Error> {
+    /// The rules of `GROUP-006` and `GROUP-018` that MLS itself does not enforce.
+    fn check(&self, leaf: u32, staged: &StagedCommit) -> Result<(), Error> {
         let charter = self.charter()?;
-        let mut members = self.members()?;
+        let before = self.members()?;
+        let mut members = before.clone();
         for queued in staged.queued_proposals() {
             match queued.proposal() {
                 Proposal::Remove(remove) => members.retain(|m| m.leaf != remove.removed().u32()),
@@ -529,38 +564,47 @@ impl Group {
                 _ => return Err(Error::BadCommit("a kind of proposal that has no place here")),
             }
         }
-        // Removed members are out of `members` by now, so a commit may remove somebody and add the
-        // same id again: that is how a member is re-added.
-        let mut ids: BTreeSet<MemberId> = members.iter().map(|m| m.id).collect();
         for add in staged.add_proposals() {
             let node = add.add_proposal().key_package().leaf_node();
-            MemberCard::find(node)?;
-            if !ids.insert(member::id_of(node.credential())?) {
-                return Err(Error::BadCommit("two members of one id"));
+            let id = member::id_of(node.credential())?;
+            let card = MemberCard::find(node)?;
+            let key = node.signature_key().as_slice().to_vec();
+            // A commit may remove somebody and add the same id again. That is the same person only
+            // if their own rescue stream says so, and says it later than the last time.
+            let again = before.iter().find(|m| m.id == id);
+            let is_proven = card.proves(id, &key)
+                && again.map_or_else(|| card.owns(id), |old| card.continues(&old.card));
+            if !is_proven {
+                return Err(Error::BadCommit("a member without proof of who they are"));
             }
+            members.push(Member { leaf: u32::MAX, id, card, key });
         }
-        // A direct chat may re-add its other member under a new key, but never admit a third.
-        let before: BTreeSet<MemberId> = self.members()?.iter().map(|m| m.id).collect();
-        if charter.direct && !ids.is_subset(&before) || ids.len() > MAX_MEMBERS {
+        check_distinct(&members)
+            .map_err(|()| Error::BadCommit("two members with one id or stream"))?;
+        // A direct chat may re-add its other member under a new key, but never admit a third, nor
+        // anybody in the place of one of the two.
+        let is_new = |m: &Member| before.iter().all(|b| b.id != m.id);
+        let third = before.len() > 1 && members.iter().any(is_new) || members.len() > 2;
+        if charter.direct && third || members.len() > MAX_MEMBERS {
             return Err(Error::BadCommit("more members than there may be"));
         }
         if let Some(node) = staged.update_path_leaf_node() {
-            // The committer replaces its own leaf. It may change its name and keys, not who it is.
-            let was = members.iter().find(|m| m.leaf == leaf).map(|m| m.id);
-            MemberCard::find(node)?;
-            if Some(member::id_of(node.credential())?) != was {
+            // The committer replaces its own leaf. It may take another name, but not become another
+            // person, nor take another signature key: that would change the safety words silently.
+            let was = before.iter().find(|m| m.leaf == leaf).ok_or(Error::BadCommit("no leaf"))?;
+            let (id, card) = (member::id_of(node.credential())?, MemberCard::find(node)?);
+            let same = id == was.id
+                && node.signature_key().as_slice() == was.key
+                && card.renames(&was.card)
+                && (card.proof.is_none() || card.proves(id, &was.key));
+            if !same {
                 return Err(Error::BadCommit("another identity"));
             }
         }
         let new = Charter::find(staged.group_context().extensions())?;
         // Everything but the title is fixed. A member must not be able to lower the floor or move
         // the conversation to a hub of its own.
-        let fixed = new.direct == charter.direct
-            && new.creator == charter.creator
-            && new.root == charter.root
-            && new.floor == charter.floor
-            && new.place == charter.place;
-        if fixed { Ok(()) } else { Err(Error::BadCommit("changes what is fixed")) }
+        if new.keeps(&charter) { Ok(()) } else { Err(Error::BadCommit("changes what is fixed")) }
     }
 
     fn summary(&self, staged: &StagedCommit) -> Result<Applied, Error> {
@@ -579,6 +623,18 @@ impl Group {
         applied.charter = Charter::find(staged.group_context().extensions())? != self.charter()?;
         Ok(applied)
     }
+}
+
+/// Ids and streams must be unique: nobody may write on another's lane, or be asked for by another's
+/// rescue stream.
+pub(super) fn check_distinct(members: &[Member]) -> Result<(), ()> {
+    let ids: BTreeSet<MemberId> = members.iter().map(|m| m.id).collect();
+    let roots: BTreeSet<[u8; 32]> = members
+        .iter()
+        .flat_map(|m| [m.card.stream.root_public(), m.card.rescue.root_public()])
+        .collect();
+    let unique = ids.len() == members.len() && roots.len() == members.len().saturating_mul(2);
+    if unique { Ok(()) } else { Err(()) }
 }
 
 fn protocol(bytes: &[u8]) -> Result<ProtocolMessage, Error> {

@@ -8,6 +8,7 @@ use openmls_traits::OpenMlsProvider;
 use tls_codec::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::group::Member;
 use super::member::{self, MemberCard, MemberSecret};
 use super::{KeyValue, MAX_MESSAGE, Mls, SUITE};
 use crate::id::MemberId;
@@ -31,11 +32,21 @@ pub fn key_package(
     secret: &MemberSecret,
     name: Nick,
 ) -> Result<Vec<u8>, Error> {
+    package_with(mls, kept, secret, &secret.card(name))
+}
+
+/// A KeyPackage that shows this card.
+pub(super) fn package_with(
+    mls: &Mls,
+    kept: &dyn KeyValue,
+    secret: &MemberSecret,
+    card: &MemberCard,
+) -> Result<Vec<u8>, Error> {
     let provider = mls.with(kept);
     let bundle = KeyPackage::builder()
         .key_package_lifetime(Lifetime::init(0, NOT_AFTER))
         .leaf_node_capabilities(member::capabilities())
-        .leaf_node_extensions(secret.card(name).to_extensions()?)
+        .leaf_node_extensions(card.to_extensions()?)
         .build(SUITE, &provider, secret, secret.credential())
         .map_err(|_| Error::Storage)?;
     MlsMessageOut::from(bundle.into_key_package())
@@ -57,7 +68,8 @@ impl Invited {
     /// Checks a KeyPackage from outside.
     ///
     /// # Errors
-    /// [`Error::Malformed`] for a wrong suite, a bad signature or a missing card.
+    /// [`Error::Malformed`] for a wrong suite, a bad signature, a missing card, or a card whose
+    /// rescue stream does not stand behind the keys (`GROUP-018`).
     pub fn parse(mls: &Mls, bytes: &[u8]) -> Result<Self, Error> {
         let bad = Error::Malformed("KeyPackage");
         if bytes.len() > MAX_KEY_PACKAGE {
@@ -74,11 +86,21 @@ impl Invited {
         if package.ciphersuite() != SUITE {
             return Err(bad);
         }
-        Ok(Invited {
-            id: member::id_of(package.leaf_node().credential())?,
-            card: MemberCard::find(package.leaf_node())?,
-            package,
-        })
+        let leaf = package.leaf_node();
+        let (id, card) = (member::id_of(leaf.credential())?, MemberCard::find(leaf)?);
+        if !card.proves(id, leaf.signature_key().as_slice()) {
+            return Err(bad);
+        }
+        Ok(Invited { id, card, package })
+    }
+}
+
+impl Invited {
+    /// Whether this is the same person as `member`, with newer keys (`GROUP-018`): then it may take
+    /// that member's place.
+    #[must_use]
+    pub fn continues(&self, member: &Member) -> bool {
+        self.id == member.id && self.card.continues(&member.card)
     }
 }
 

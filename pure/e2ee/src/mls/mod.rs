@@ -3,6 +3,7 @@
 //! - [`Charter`]: what all members agree on: the deciding hub, the floor, the title
 //! - [`MemberSecret`], [`MemberCard`]: one member: signing key, streams, name
 //! - [`Group`]: encrypt, decrypt, commit, apply, and the secrets that each epoch exports
+//! - [`Welcomed`]: a welcome that was checked, before anything of it is kept
 //! - [`Decision`]: the box that says which commit comes next
 //! - [`KeyValue`]: where the MLS library keeps its state
 
@@ -15,6 +16,7 @@ mod provider;
 mod storage;
 #[cfg(test)]
 mod tests;
+mod welcome;
 
 pub use charter::{Charter, MAX_TITLE_CHARS};
 pub use decision::{DECIDE_CONTEXT, Decision};
@@ -23,6 +25,7 @@ pub use key_package::{Invited, forget, key_package};
 pub use member::{MemberCard, MemberSecret};
 pub use provider::Mls;
 pub use storage::{KeyValue, StorageError};
+pub use welcome::Welcomed;
 
 /// The only ciphersuite: X-Wing (X25519 and ML-KEM-768), ChaCha20-Poly1305, SHA-256, Ed25519
 /// (`DIRECT-001`).

@@ -3,11 +3,13 @@
 //! Each value is one record whose key is a label byte and the MessagePack of openmls' key.
 //! Transactions are the caller's, so MLS state and messages change together.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 
 use openmls_traits::storage::{CURRENT_VERSION, StorageProvider, traits};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 const V: u16 = CURRENT_VERSION;
 
@@ -28,6 +30,51 @@ pub trait KeyValue {
     /// # Errors
     /// See [`KeyValue::get`].
     fn remove(&self, key: &[u8]) -> Result<(), String>;
+}
+
+/// What a key holds from now on; none: nothing.
+type Change = Option<Zeroizing<Vec<u8>>>;
+
+/// Changes that wait until everything is checked: reads fall through to the store below, writes
+/// stay here until [`Staged::flush`]. Without it the MLS library writes before a caller can look at
+/// what it has been handed.
+pub(super) struct Staged<'a> {
+    below: &'a dyn KeyValue,
+    changes: RefCell<BTreeMap<Vec<u8>, Change>>,
+}
+
+impl<'a> Staged<'a> {
+    pub(super) fn over(below: &'a dyn KeyValue) -> Self {
+        Staged { below, changes: RefCell::default() }
+    }
+
+    /// Writes all changes through.
+    pub(super) fn flush(self) -> Result<(), String> {
+        self.changes.into_inner().into_iter().try_for_each(|(key, value)| match value {
+            Some(value) => self.below.put(&key, &value),
+            None => self.below.remove(&key),
+        })
+    }
+}
+
+impl KeyValue for Staged<'_> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, String> {
+        match self.changes.borrow().get(key) {
+            Some(staged) => Ok(staged.as_ref().map(|value| value.to_vec())),
+            None => self.below.get(key),
+        }
+    }
+
+    fn put(&self, key: &[u8], value: &[u8]) -> Result<(), String> {
+        let value = Some(Zeroizing::new(value.to_vec()));
+        self.changes.borrow_mut().insert(key.to_vec(), value);
+        Ok(())
+    }
+
+    fn remove(&self, key: &[u8]) -> Result<(), String> {
+        self.changes.borrow_mut().insert(key.to_vec(), None);
+        Ok(())
+    }
 }
 
 /// A failure of the MLS library's storage.
@@ -114,7 +161,7 @@ impl Storage<'_> {
         of: &K,
         value: &T,
     ) -> Result<(), StorageError> {
-        let value = zeroize::Zeroizing::new(pack(value)?);
+        let value = Zeroizing::new(pack(value)?);
         self.kept.put(&key(label, of)?, &value).map_err(|e| self.failed(e))
     }
 

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
+use wire::Timestamp;
 
 use super::*;
 use crate::id::MemberId;
@@ -25,6 +26,8 @@ impl KeyValue for Kept {
         Ok(())
     }
 }
+
+const NOW: Timestamp = Timestamp::from_millis(1_000);
 
 /// Somebody with a vault.
 struct Person {
@@ -63,7 +66,11 @@ impl Person {
     }
 
     fn join(&self, welcome: &[u8]) -> Group {
-        Group::join(&self.mls, &self.kept, welcome, self.secret.clone()).unwrap()
+        self.welcomed(welcome).unwrap().join().unwrap()
+    }
+
+    fn welcomed(&self, welcome: &[u8]) -> Result<Welcomed<'_>, Error> {
+        Welcomed::open(&self.mls, &self.kept, welcome, self.secret.clone())
     }
 
     fn commit(&self, group: &mut Group, changes: &Changes) -> Committed {
@@ -211,7 +218,7 @@ fn a_direct_chat_never_has_a_third() {
     assert!(matches!(refused, Some(Error::BadCommit(_))));
     // Re-adding the other, with a new key, is what a direct chat allows.
     let mut rng = ChaCha20Rng::from_seed([7; 32]);
-    let again = Person { secret: bob.secret.renewed(&mut rng), ..Person::new("bob", 4) };
+    let again = Person { secret: bob.secret.renewed(NOW, &mut rng), ..Person::new("bob", 4) };
     let changes =
         Changes { add: vec![again.package()], remove: vec![b.me()], ..Changes::default() };
     let committed = alice.commit(&mut a, &changes);
@@ -250,7 +257,8 @@ fn the_title_changes_for_all_and_what_is_fixed_stays() {
     assert!(bob.apply(&mut b, a.me(), &committed.commit).unwrap().charter);
     assert_eq!(b.charter().unwrap().title, "book club");
     charter.creator = MemberId::new([1; 16]);
-    let committed = alice.commit(&mut a, &Changes { charter: Some(charter), ..Changes::default() });
+    let changes = Changes { charter: Some(charter), ..Changes::default() };
+    let committed = a.commit_unchecked(&alice.mls, &alice.kept, &changes).unwrap();
     assert!(matches!(bob.apply(&mut b, a.me(), &committed.commit), Err(Error::BadCommit(_))));
 }
 
@@ -311,4 +319,156 @@ fn debug_prints_names_only() {
     let text =
         format!("{:?} {:?} {:?} {:?}", alice.secret, a, alice.package(), a.charter().unwrap());
     assert_eq!(text, "MemberSecret Group Invited Charter");
+}
+
+impl Person {
+    /// Somebody else who takes over this id: the keys are their own.
+    fn posing_as(&self, victim: &Person) -> Person {
+        let mut rng = ChaCha20Rng::from_seed([66; 32]);
+        let rescue = self.secret.rescue().clone();
+        let secret = MemberSecret::from_rescue(victim.secret.id(), rescue, NOW, &mut rng);
+        Person { secret, name: victim.name.clone(), ..Person::new("mallory", 66) }
+    }
+}
+
+/// A commit that removes the member at `leaf`, and adds this KeyPackage.
+fn replacing(leaf: u32, with: Invited) -> Changes {
+    Changes { add: vec![with], remove: vec![leaf], ..Changes::default() }
+}
+
+//= GROUP-018
+#[test]
+fn nobody_takes_the_id_of_another_member_or_of_one_who_was_removed() {
+    let (alice, mut a, mallory, mut m) = pair(false);
+    let bob = Person::new("bob", 3);
+    let committed = alice.commit(&mut a, &add(bob.package()));
+    alice.merge(&mut a);
+    mallory.apply(&mut m, a.me(), &committed.commit).unwrap();
+    let mut b = bob.join(&committed.welcome.unwrap());
+
+    let forged = mallory.posing_as(&bob).package();
+    let changes = replacing(b.me(), forged.clone());
+    assert!(m.commit(&mallory.mls, &mallory.kept, &changes).is_err(), "an honest program");
+    let hostile = m.commit_unchecked(&mallory.mls, &mallory.kept, &changes).unwrap();
+    let refused = Some(Error::BadCommit("a member without proof of who they are"));
+    assert_eq!(alice.apply(&mut a, m.me(), &hostile.commit).err(), refused);
+    assert_eq!(bob.apply(&mut b, m.me(), &hostile.commit).err(), refused);
+    mallory.withdraw(&mut m).unwrap();
+
+    // Once bob is out nobody remembers his keys; his id is still his alone.
+    let out = alice.commit(&mut a, &Changes { remove: vec![b.me()], ..Changes::default() });
+    alice.merge(&mut a);
+    mallory.apply(&mut m, a.me(), &out.commit).unwrap();
+    let hostile = m.commit_unchecked(&mallory.mls, &mallory.kept, &add(forged)).unwrap();
+    assert_eq!(alice.apply(&mut a, m.me(), &hostile.commit).err(), refused);
+}
+
+//= GROUP-018
+#[test]
+fn old_keys_of_a_member_do_not_come_back() {
+    let (alice, mut a, bob, mut b) = pair(false);
+    let mut rng = ChaCha20Rng::from_seed([7; 32]);
+    let newer = |rng: &mut ChaCha20Rng, person: &Person, seed| Person {
+        secret: person.secret.renewed(NOW, rng),
+        name: person.name.clone(),
+        ..Person::new("bob", seed)
+    };
+    let second = newer(&mut rng, &bob, 4);
+    let third = newer(&mut rng, &second, 5);
+    let committed = alice.commit(&mut a, &replacing(b.me(), third.package()));
+    alice.merge(&mut a);
+    bob.apply(&mut b, a.me(), &committed.commit).unwrap();
+    let mut t = third.join(&committed.welcome.unwrap());
+    for old in [second.package(), third.package(), bob.package()] {
+        let hostile = a.commit_unchecked(&alice.mls, &alice.kept, &replacing(t.me(), old)).unwrap();
+        assert!(third.apply(&mut t, a.me(), &hostile.commit).is_err());
+        alice.withdraw(&mut a).unwrap();
+    }
+}
+
+/// A KeyPackage of this person, with a card that says something else than it should.
+fn package_with(person: &Person, change: impl FnOnce(&mut MemberCard)) -> Result<Invited, Error> {
+    let mut card = person.secret.card(person.name.clone());
+    change(&mut card);
+    let bytes = key_package::package_with(&person.mls, &person.kept, &person.secret, &card)?;
+    Invited::parse(&person.mls, &bytes)
+}
+
+//= GROUP-018
+#[test]
+fn a_card_without_proof_or_with_one_for_other_keys_is_no_key_package() {
+    let (mallory, bob) = (Person::new("mallory", 1), Person::new("bob", 2));
+    assert!(package_with(&mallory, |_| ()).is_ok());
+    assert!(package_with(&mallory, |card| card.proof = None).is_err());
+    let theirs = bob.secret.card(bob.name.clone());
+    assert!(package_with(&mallory, |card| *card = theirs.clone()).is_err());
+    assert!(package_with(&mallory, |card| card.stream = theirs.stream.clone()).is_err());
+    assert!(package_with(&mallory, |card| card.rescue = theirs.rescue.clone()).is_err());
+}
+
+//= GROUP-006
+#[test]
+fn a_stream_belongs_to_one_member() {
+    let (alice, mut a, mallory, mut m) = pair(false);
+    // Mallory's card of another conversation of hers names bob's stream, with a valid proof.
+    let bob = Person::new("bob", 3);
+    let mut bytes = Person::new("eve", 9).secret.to_bytes();
+    let stream = bob.secret.stream().to_bytes();
+    bytes[48..48 + stream.len()].copy_from_slice(&stream);
+    let eve = Person { secret: MemberSecret::from_bytes(&bytes).unwrap(), ..Person::new("eve", 9) };
+    let both = Changes { add: vec![bob.package(), eve.package()], ..Changes::default() };
+    let hostile = m.commit_unchecked(&mallory.mls, &mallory.kept, &both).unwrap();
+    let refused = Some(Error::BadCommit("two members with one id or stream"));
+    assert_eq!(alice.apply(&mut a, m.me(), &hostile.commit).err(), refused);
+    mallory.merge(&mut m);
+    assert!(bob.welcomed(&hostile.welcome.unwrap()).is_err(), "nor does anyone join such a group");
+}
+
+//= GROUP-006
+#[test]
+fn a_refresh_changes_neither_the_signature_key_nor_the_streams() {
+    let (alice, mut a, bob, mut b) = pair(false);
+    let words = a.safety_words().unwrap();
+    let before = a.members().unwrap();
+    let refresh = bob.commit(&mut b, &Changes { refresh: true, ..Changes::default() });
+    bob.merge(&mut b);
+    alice.apply(&mut a, b.me(), &refresh.commit).unwrap();
+    assert_eq!((a.safety_words().unwrap(), a.members().unwrap()), (words, before));
+    // Bob's other secrets, in the place of his own.
+    let mut rng = ChaCha20Rng::from_seed([7; 32]);
+    let other = bob.secret.renewed(NOW, &mut rng);
+    let hostile = b.commit_with_key(&bob.mls, &bob.kept, &other, bob.name.clone()).unwrap();
+    let refused = Some(Error::BadCommit("another identity"));
+    assert_eq!(alice.apply(&mut a, b.me(), &hostile).err(), refused);
+}
+
+//= GROUP-019
+#[test]
+fn a_welcome_from_outside_replaces_no_group_and_uses_up_no_key_package() {
+    let (_alice, a, bob, mut b) = pair(false);
+    let package = bob.package();
+    let kept = bob.kept.0.borrow().clone();
+    // Mallory, who knows the group's id, founds another under it.
+    let mallory = Person::new("mallory", 6);
+    let charter = a.charter().unwrap();
+    let id = Secret::new([8; 32]);
+    let mut fake = Group::found(
+        &mallory.mls,
+        &mallory.kept,
+        &id,
+        mallory.secret.clone(),
+        mallory.name.clone(),
+        &charter,
+    )
+    .unwrap();
+    let committed = mallory.commit(&mut fake, &add(package));
+    let welcome = committed.welcome.unwrap();
+    let welcomed = bob.welcomed(&welcome).unwrap();
+    assert_eq!(welcomed.sender(), Some(mallory.secret.id()));
+    assert_eq!(welcomed.join().err(), Some(Error::Malformed("welcome")));
+    drop(bob.welcomed(&welcome).unwrap());
+    assert!(*bob.kept.0.borrow() == kept, "nothing was written");
+    let reloaded = Group::load(&bob.mls, &bob.kept, b.id(), bob.secret.clone()).unwrap().unwrap();
+    assert_eq!(reloaded.authenticator(), a.authenticator());
+    assert!(!bob.say(&mut b, b"still here").is_empty());
 }
