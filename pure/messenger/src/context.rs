@@ -77,8 +77,10 @@ pub(crate) enum Purpose {
     CommitBody(usize),
     /// Our deciding box.
     CommitDecision,
-    /// This member's rescue boxes.
-    Rescue(MemberId),
+    /// This member's rescue boxes of this day.
+    Rescue(MemberId, u64),
+    /// The box that lies where ours should, by the word of the hub.
+    Taken,
     /// The next part of our rescue messages.
     RescueWrite,
 }
@@ -116,8 +118,13 @@ pub(crate) enum Effect {
         member: MemberId,
         package: Vec<u8>,
     },
-    /// A contact shows another key: the safety words have to be compared again.
-    Unverify(ConversationId),
+    /// A member answers our request to be added again. It counts if that contact is verified.
+    RescueOffered {
+        conversation: ConversationId,
+        contact: ConversationId,
+        from: MemberId,
+        welcome: Vec<u8>,
+    },
 }
 
 /// Where handlers put what is to be done.

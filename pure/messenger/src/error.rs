@@ -1,5 +1,6 @@
 //! Why something cannot be done.
 
+use e2ee::id::{ConversationId, MessageId};
 use wire::ErrorKind;
 
 /// What this crate refuses. Never contains text, names or keys.
@@ -41,6 +42,23 @@ pub enum Error {
     /// It cannot be done now, or not at all, for the reason given.
     #[error("{0}")]
     Refused(&'static str),
+    /// One conversation cannot go on; all others can. Roll back, load again, and hand this to
+    /// [`Messenger::stop`](crate::Messenger::stop).
+    #[error("a conversation was stopped: {source}")]
+    Conversation {
+        /// Which.
+        id: ConversationId,
+        /// Why.
+        source: Box<Error>,
+    },
+    /// One invite cannot go on, as for a conversation.
+    #[error("an invite was stopped: {source}")]
+    Invite {
+        /// Which.
+        id: MessageId,
+        /// Why.
+        source: Box<Error>,
+    },
     /// Room keys, links, announcements.
     #[error(transparent)]
     E2ee(#[from] e2ee::Error),
@@ -50,6 +68,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether this profile's store failed, which is nobody else's doing.
+    pub(crate) const fn is_of_store(&self) -> bool {
+        matches!(self, Error::Store(_) | Error::E2ee(e2ee::Error::Storage))
+    }
+
     /// Which kind of error it is, for exit codes and counters.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -62,7 +85,9 @@ impl Error {
                 ErrorKind::LocalConfig
             }
             Error::E2ee(e) => e.kind(),
-            Error::Streams(_) => ErrorKind::PeerMisbehaved,
+            Error::Streams(_) | Error::Conversation { .. } | Error::Invite { .. } => {
+                ErrorKind::PeerMisbehaved
+            }
         }
     }
 }

@@ -107,6 +107,11 @@ pub enum Event {
         /// What has changed, in words.
         text: String,
     },
+    /// A conversation was stopped: something in it is damaged, or was sent to break it.
+    Stopped {
+        /// Which.
+        conversation: ConversationId,
+    },
     /// Others have changed the title of a group, or the nick of a contact. It stands as a notice in
     /// the history, too. The user's own name for it is untouched.
     Renamed {

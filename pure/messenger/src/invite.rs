@@ -35,6 +35,8 @@ pub enum InviteState {
     Revoked,
     /// Nobody used it in time.
     Expired,
+    /// Somebody else's invite, which we accept.
+    Accepting,
 }
 
 /// Reading a stream of parts.

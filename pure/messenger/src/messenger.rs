@@ -9,6 +9,7 @@ mod answers;
 mod commands;
 mod groups;
 mod naming;
+mod stopped;
 mod talk;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use e2ee::{NetworkPlace, Nick};
 use rand_core::CryptoRng;
 use wire::Timestamp;
 
+use self::stopped::{in_conversation, in_invite};
 use crate::Error;
 use crate::codec::unpack;
 use crate::context::Out;
@@ -84,6 +86,13 @@ pub struct Overview {
     pub direct: bool,
     /// Whether the safety words were compared.
     pub verified: bool,
+    /// Whether the keys have changed since they were compared: messages wait until the user
+    /// compares again or accepts the new keys.
+    pub changed: bool,
+    /// Whether it was stopped, because something in it is damaged or was sent to break it.
+    pub stopped: bool,
+    /// Whether the user has blocked this contact.
+    pub blocked: bool,
     /// Fingerprint of the OpenPGP key that the contact has signed with; upper-case hexadecimal
     /// digits.
     pub pgp: Option<String>,
@@ -125,6 +134,8 @@ pub struct Messenger {
     mls: Mls,
     settings: Settings,
     conversations: BTreeMap<ConversationId, Conversation>,
+    /// Conversations that were stopped: they are listed and can be read, and nothing else.
+    stopped: BTreeMap<ConversationId, Card>,
     inviting: BTreeMap<MessageId, Inviting>,
     accepting: BTreeMap<MessageId, Accepting>,
     transfers: BTreeMap<TransferId, Moving>,
@@ -160,6 +171,7 @@ impl Messenger {
             mls: Mls::new()?,
             settings,
             conversations: BTreeMap::new(),
+            stopped: BTreeMap::new(),
             inviting: BTreeMap::new(),
             accepting: BTreeMap::new(),
             transfers: BTreeMap::new(),
@@ -188,15 +200,36 @@ impl Messenger {
         for (key, value) in step.store.scan(Space::Card, &[])? {
             let id = ConversationId::from_slice(&key).ok_or(Error::Damaged)?;
             let card: Card = unpack(&value)?;
-            let network: NetworkPlace =
-                wire::decode(&card.place, "place").map_err(|_| Error::Damaged)?;
-            let place = self.place_for(&network, card.charter_floor.stricter(card.floor));
-            let mut cx = cx!(self, step);
-            let mut conversation = Conversation::load(&mut cx, id, place, card)?;
-            conversation.show_delivery = self.settings.delivery_receipts;
-            self.conversations.insert(id, conversation);
+            if card.stopped || card.blocked {
+                self.stopped.insert(id, card);
+                continue;
+            }
+            match self.load_conversation(step, id, card.clone()) {
+                Ok(conversation) => {
+                    self.conversations.insert(id, conversation);
+                }
+                Err(error) if error.is_of_store() => return Err(error),
+                // What is kept of one must not keep the whole profile closed.
+                Err(_) => self.put_aside(step, id, card)?,
+            }
         }
+        self.tell_blocked();
         Ok(())
+    }
+
+    fn load_conversation(
+        &mut self,
+        step: &mut Step<'_>,
+        id: ConversationId,
+        card: Card,
+    ) -> Result<Conversation, Error> {
+        let network: NetworkPlace =
+            wire::decode(&card.place, "place").map_err(|_| Error::Damaged)?;
+        let place = self.place_for(&network, card.charter_floor.stricter(card.floor));
+        let mut cx = cx!(self, step);
+        let mut conversation = Conversation::load(&mut cx, id, place, card)?;
+        conversation.show_delivery = self.settings.delivery_receipts;
+        Ok(conversation)
     }
 
     fn load_invites(&mut self, step: &mut Step<'_>) -> Result<(), Error> {
@@ -298,13 +331,13 @@ impl Messenger {
         for conversation in
             self.conversations.values_mut().filter(|c| c.deadline().is_some_and(|d| d <= now))
         {
-            conversation.pump(&mut cx)?;
+            in_conversation(conversation.id, conversation.pump(&mut cx))?;
         }
         for inviting in self.inviting.values_mut() {
-            inviting.pump(&mut cx)?;
+            in_invite(inviting.id, inviting.pump(&mut cx))?;
         }
         for accepting in self.accepting.values_mut() {
-            accepting.pump(&mut cx)?;
+            in_invite(accepting.id, accepting.pump(&mut cx))?;
         }
         for transfer in self.transfers.values_mut() {
             transfer.pump(&mut cx)?;
@@ -327,6 +360,28 @@ impl Messenger {
     /// # Errors
     /// [`Error::Store`].
     pub fn overview(&self, store: &dyn Store) -> Result<Vec<Overview>, Error> {
+        let stopped = self.stopped.iter().map(|(id, card)| {
+            Ok(Overview {
+                id: *id,
+                own: card.own.clone(),
+                given: card.given.clone(),
+                formerly: card.formerly.clone(),
+                direct: card.direct,
+                verified: false,
+                changed: card.changed,
+                stopped: card.stopped,
+                blocked: card.blocked,
+                pgp: None,
+                floor: card.charter_floor.stricter(card.floor),
+                open: false,
+                timer: None,
+                members: card.members.len().saturating_add(1),
+                unseen: store.unseen(id)?,
+                unacknowledged: 0,
+                unstored: 0,
+                changing: false,
+            })
+        });
         self.conversations
             .values()
             .map(|c| {
@@ -337,6 +392,9 @@ impl Messenger {
                     formerly: c.card.formerly.clone(),
                     direct: c.card.direct,
                     verified: c.card.verified,
+                    changed: c.card.changed,
+                    stopped: false,
+                    blocked: false,
                     pgp: c.bound_to().map(str::to_owned),
                     floor: c.floor(),
                     open: c.is_open(),
@@ -348,6 +406,7 @@ impl Messenger {
                     changing: c.is_changing(),
                 })
             })
+            .chain(stopped)
             .collect()
     }
 
@@ -367,7 +426,7 @@ impl Messenger {
         self.conversation(id)?.our_boxes()
     }
 
-    /// All invites that we made.
+    /// All invites that we made, and those that we accept.
     #[must_use]
     pub fn invites(&self) -> Vec<InviteOverview> {
         let overview = |i: &Inviting| InviteOverview {
@@ -377,7 +436,14 @@ impl Messenger {
             expires: i.invite.expires(),
             link: i.invite.to_text(),
         };
-        self.inviting.values().map(overview).collect()
+        let accepting = self.accepting.values().map(|a| InviteOverview {
+            id: a.id,
+            name: a.name().map(str::to_owned),
+            state: InviteState::Accepting,
+            expires: a.invite.expires(),
+            link: a.invite.to_text(),
+        });
+        self.inviting.values().map(overview).chain(accepting).collect()
     }
 
     /// Members of a conversation.
@@ -442,7 +508,14 @@ impl Messenger {
     }
 
     fn conversation(&self, id: ConversationId) -> Result<&Conversation, Error> {
-        self.conversations.get(&id).ok_or(Error::NoSuch("conversation"))
+        match self.conversations.get(&id) {
+            Some(conversation) => Ok(conversation),
+            None => Err(match self.stopped.get(&id) {
+                Some(card) if card.blocked => Error::Refused("this contact is blocked"),
+                Some(_) => Error::Refused("this conversation was stopped: resume it, or forget it"),
+                None => Error::NoSuch("conversation"),
+            }),
+        }
     }
 
     /// Opens the conversation with somebody new.
@@ -464,6 +537,8 @@ impl Messenger {
     fn adopt(&mut self, step: &mut Step<'_>, mut conversation: Conversation) -> Result<(), Error> {
         let id = conversation.id;
         conversation.show_delivery = self.settings.delivery_receipts;
+        conversation.blocked =
+            self.stopped.iter().filter(|(_, c)| c.blocked).map(|c| *c.0).collect();
         // The charter may be stricter than what we met under.
         let floor = conversation.floor();
         if let Some(network) = self.place(conversation.place()).map(|p| p.0.clone()) {
@@ -501,6 +576,18 @@ impl Messenger {
 impl Messenger {
     fn epoch(&self, id: ConversationId) -> u64 {
         self.conversations.get(&id).map(Conversation::epoch).unwrap_or_default()
+    }
+
+    /// Does something with a conversation that no honest program does.
+    fn hostile<T>(
+        &mut self,
+        step: &mut Step<'_>,
+        id: ConversationId,
+        work: impl FnOnce(&mut Conversation, &mut crate::context::StepContext<'_>) -> T,
+    ) -> T {
+        let mut cx = cx!(self, step);
+        let conversation = self.conversations.get_mut(&id);
+        work(conversation.unwrap_or_else(|| panic!("no such conversation")), &mut cx)
     }
 
     /// Boxes of a member that squats on the next deciding ids.

@@ -90,6 +90,15 @@ impl Run {
         self.0.values().filter_map(|f| f.call)
     }
 
+    /// The hub does not take it now: it is put again after a pause that grows.
+    pub(crate) fn refused(&mut self, now: Timestamp, index: usize) {
+        let flight = self.0.entry(index).or_default();
+        let wait = BACKOFF_MS.saturating_mul(1 << flight.refusals.min(4));
+        flight.call = None;
+        flight.refusals = flight.refusals.saturating_add(1);
+        flight.due = Some(now.plus_millis(wait));
+    }
+
     /// Takes the hub's answer; true when the box is there, false when it must be tried again. What
     /// `Taken` means is for the caller to say.
     pub(crate) fn settle(&mut self, now: Timestamp, index: usize, outcome: PutOutcome) -> bool {
@@ -97,13 +106,9 @@ impl Run {
         flight.call = None;
         match outcome {
             PutOutcome::Stored | PutOutcome::Same | PutOutcome::Taken => flight.settled = true,
-            PutOutcome::Full | PutOutcome::SlowDown => {
-                let wait = BACKOFF_MS.saturating_mul(1 << flight.refusals.min(4));
-                flight.refusals = flight.refusals.saturating_add(1);
-                flight.due = Some(now.plus_millis(wait));
-            }
+            PutOutcome::Full | PutOutcome::SlowDown => self.refused(now, index),
         }
-        flight.settled
+        self.is_settled(index)
     }
 }
 

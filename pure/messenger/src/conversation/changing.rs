@@ -122,14 +122,20 @@ impl Conversation {
         }
         self.enter_epoch(cx)?;
         self.follow_given_name(cx, Some(&who))?;
-        if applied.we_are_out {
+        let me = self.card.me;
+        if applied.we_are_out && applied.added.iter().any(|(id, _)| *id == me) {
+            // An earlier request of ours was answered once more.
+            self.lose(cx, "this profile was added again with other keys")?;
+        } else if applied.we_are_out {
             self.over = true;
         }
         if came_back {
             // A member who comes back has new keys, and reads nothing of the epochs before.
             self.draw_near(cx)?;
             self.outbox.reseal_past(cx)?;
-            cx.out.effects.push_back(Effect::Unverify(self.id));
+            if self.card.direct {
+                self.keys_changed(cx)?;
+            }
         }
         self.dirty = true;
         lines.iter().try_for_each(|line| self.notice(cx, line))

@@ -77,6 +77,11 @@ impl Commits {
 
     /// Wants a change, not before this time.
     pub(super) fn intend(&mut self, at: Timestamp, intent: Intent) {
+        if let Intent::Readd { member, .. } = &intent {
+            // Only the newest request of a member counts.
+            let older = |i: &Intent| matches!(i, Intent::Readd { member: m, .. } if m == member);
+            self.intents.retain(|(_, i)| !older(i));
+        }
         if !self.wants(&intent) {
             self.intents.push_back((at.as_millis(), intent));
             self.dirty = true;
@@ -222,12 +227,16 @@ impl Commits {
 
     /// The hub's answer to our deciding box.
     pub(super) fn on_decision_put(&mut self, now: Timestamp, outcome: PutOutcome) -> Outcome {
-        self.run.settle(now, 0, outcome);
+        if outcome == PutOutcome::Taken {
+            // A hub that says so and shows no box is asked again, but not without a pause.
+            self.run.refused(now, 0);
+        } else {
+            self.run.settle(now, 0, outcome);
+        }
         let placed = self.pending.as_ref().is_some_and(|c| c.placed.is_some());
         match outcome {
             PutOutcome::Stored | PutOutcome::Same if placed => Outcome::Won,
             PutOutcome::Taken => {
-                self.run = Run::default();
                 if let Some(commit) = &mut self.pending {
                     commit.placed = None;
                 }
@@ -298,11 +307,12 @@ fn changes(
                 changes.add.extend(invited(key_package).filter(|i| leaf(&i.id).is_none()));
             }
             Intent::Readd { member, key_package } => {
-                if let Some((package, leaf)) =
-                    invited(key_package).filter(|i| i.id == *member).zip(leaf(member))
+                let old = members.iter().find(|m| m.id == *member);
+                if let Some((package, old)) = invited(key_package).zip(old)
+                    && package.continues(old)
                 {
                     changes.add.push(package);
-                    changes.remove.push(leaf);
+                    changes.remove.push(old.leaf);
                 }
             }
             Intent::Remove { member } => changes.remove.extend(leaf(member)),

@@ -323,7 +323,7 @@ impl Deciding {
     /// Boxes of a member who squats on the next deciding ids.
     #[cfg(test)]
     pub(super) fn junk(&self, count: usize) -> Vec<streams::SealedBox> {
-        let stream = self.stream.as_ref().unwrap();
+        let Some(stream) = &self.stream else { return Vec::new() };
         let junk = vec![b"junk".to_vec(); count];
         let sizes = streams::Sizes::Uniform;
         let (boxes, _) =

@@ -86,7 +86,7 @@ impl Lanes {
                 let kept = cx.store.get(Space::Conversation, &key(id, *member, keys.epoch))?;
                 let kept: Option<LaneRecord> = kept.map(|bytes| unpack(&bytes)).transpose()?;
                 let (at, holes) = match kept {
-                    Some(l) => (ReadCapability::from_bytes(&l.boundary)?, l.holes),
+                    Some(l) => (ReadCapability::from_kept(&l.boundary)?, l.holes),
                     None => (first, Vec::new()),
                 };
                 let mut lane = Lane::new(at, base, &context, holes)?;

@@ -29,6 +29,8 @@ mod changing;
 mod commits;
 mod deciding;
 mod epochs;
+#[cfg(test)]
+pub(crate) mod hostile;
 mod lane;
 mod lanes;
 mod link;
@@ -41,7 +43,7 @@ mod saved;
 mod status;
 
 use crate::codec::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use e2ee::Floor;
 use e2ee::NetworkPlace;
@@ -72,7 +74,7 @@ use crate::codec::{pack, unpack};
 use crate::context::{Purpose, StepContext};
 use crate::event::PlaceId;
 use crate::near::Reach;
-use crate::request::CallId;
+use crate::request::{Call, CallId};
 use crate::store::Space;
 
 /// One private conversation.
@@ -81,6 +83,8 @@ pub(crate) struct Conversation {
     pub(crate) card: Card,
     /// Whether others may show that we have what they sent.
     pub(crate) show_delivery: bool,
+    /// Contacts of whom nothing is shown.
+    pub(crate) blocked: BTreeSet<ConversationId>,
     link: Link,
     group: Option<Group>,
     /// Secrets of our membership.
@@ -131,6 +135,9 @@ impl Conversation {
             format: Card::FORMAT,
             direct: charter.direct,
             verified: false,
+            changed: false,
+            stopped: false,
+            blocked: false,
             identity: None,
             floor,
             place: wire::encode(&charter.place),
@@ -154,16 +161,15 @@ impl Conversation {
 
     fn new(id: ConversationId, place: PlaceId, card: Card, record: Record) -> Self {
         let lan = wire::decode::<NetworkPlace>(&card.place, "place").is_ok_and(|p| p.is_lan());
-        let mut rescues = Rescues::new(card.rescue_context.clone(), record.rescue_next);
+        let (context, first) = (card.rescue_context.clone(), card.rescue.clone());
+        let mut rescues = Rescues::new(context, first, record.rescue);
         rescues.lost = record.lost;
-        rescues.out = record.rescue_out;
-        rescues.read = record.rescue_read;
-        rescues.looked_at = record.rescue_at;
         Conversation {
             id,
             link: Link { conversation: id, place, reach: Reach::Off, lan },
             member_names: people::names_of_members(&card),
             show_delivery: true,
+            blocked: BTreeSet::new(),
             group: None,
             secret: record.secret,
             near: record.near,
@@ -204,10 +210,7 @@ impl Conversation {
             unrefreshed: self.commits.unrefreshed,
             refreshed_at: self.commits.refreshed_at,
             over: self.over,
-            rescue_next: self.rescues.next.clone(),
-            rescue_out: self.rescues.out.clone(),
-            rescue_read: self.rescues.read.clone(),
-            rescue_at: self.rescues.looked_at,
+            rescue: self.rescues.record.clone(),
             near: self.near.clone(),
         }
     }
@@ -249,8 +252,8 @@ impl Conversation {
         card: Card,
     ) -> Result<Self, Error> {
         let rescue = WriteCapability::from_bytes(&card.rescue)?;
-        let secret = MemberSecret::from_rescue(card.me, rescue, cx.rng);
-        let record = Record { rescue_at: 0, ..Record::fresh(&secret, cx.now) };
+        let secret = MemberSecret::from_rescue(card.me, rescue, cx.now, cx.rng);
+        let record = Record::fresh(&secret, cx.now);
         let mut conversation = Self::new(id, place, card, record);
         conversation.read_old_name(cx)?;
         conversation.lose(cx, "this profile was restored from a backup")?;
@@ -281,6 +284,7 @@ impl Conversation {
         self.reseal_stale(cx)?;
         self.deciding.caught_up = false;
         self.dirty = true;
+        self.note_head();
         self.open_deciding(cx)?;
         renamed.iter().try_for_each(|(old, new)| {
             self.notice(cx, &format!("“{old}” now goes by the name “{new}”"))
@@ -369,6 +373,30 @@ impl Conversation {
     pub(crate) fn unverify(&mut self) {
         self.card.verified = false;
         self.card.identity = None;
+        self.dirty = true;
+    }
+
+    /// The contact has other keys from now on. If the old ones were compared, nothing leaves for
+    /// the new ones before the user says so (`DIRECT-026`).
+    pub(super) fn keys_changed(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
+        let was_verified = self.card.verified;
+        self.unverify();
+        if !was_verified {
+            return Ok(());
+        }
+        self.card.changed = true;
+        let name = self.card.bare().to_owned();
+        self.notice(
+            cx,
+            &format!("the safety words of {name} have changed: compare them again; messages wait"),
+        )
+    }
+
+    /// The user takes the contact's new keys: what waits may leave.
+    pub(crate) fn accept_keys(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
+        self.card.changed = false;
+        self.dirty = true;
+        self.pump(cx)
     }
 
     /// Queues a message; it leaves when the conversation can write.
@@ -426,6 +454,7 @@ impl Conversation {
         let may_change = self.may_change() && !self.over;
         if ready
             && self.can_write()
+            && !self.card.changed
             && let (Some(group), Some(keys)) = (&mut self.group, self.epochs.current())
         {
             // Without the hub its route is not known: what is sealed now has to fit any.
@@ -452,7 +481,8 @@ impl Conversation {
             }
             Purpose::Decide(epoch) => self.deciding.on_boxes(cx.now, epoch, boxes),
             Purpose::Body(epoch) => self.deciding.on_body(epoch, boxes),
-            Purpose::Rescue(member) => self.on_rescue_boxes(cx, member, boxes)?,
+            Purpose::Rescue(member, day) => self.on_rescue_boxes(cx, (member, day), boxes)?,
+            Purpose::Taken => self.on_taken_shown(cx, &boxes)?,
             Purpose::Message(..)
             | Purpose::CommitBody(_)
             | Purpose::CommitDecision
@@ -482,14 +512,19 @@ impl Conversation {
             Purpose::Message(seq, index) => {
                 let others = &self.card.members;
                 let next = self.outbox.on_put(cx, &self.link, others, (seq, index), outcome)?;
-                if next == Next::LoseOurPlace {
-                    self.lose(cx, "another copy of this profile has written here")?;
+                if let Next::AskWhoWrote(id) = next {
+                    // The hub's word is not enough: whoever wrote there has signed the box.
+                    self.link.call(cx, Purpose::Taken, Call::Look(vec![id]));
                 }
             }
             Purpose::CommitBody(index) => self.commits.on_body_put(cx.now, index, outcome),
             Purpose::CommitDecision => self.on_decision_put(cx, outcome)?,
             Purpose::RescueWrite => self.rescues.on_put(cx.now, outcome)?,
-            Purpose::Lane(..) | Purpose::Decide(_) | Purpose::Body(_) | Purpose::Rescue(_) => {}
+            Purpose::Lane(..)
+            | Purpose::Decide(_)
+            | Purpose::Body(_)
+            | Purpose::Rescue(..)
+            | Purpose::Taken => {}
         }
         self.pump(cx)
     }
@@ -510,7 +545,11 @@ impl Conversation {
             Purpose::CommitBody(index) => self.commits.on_carried(index),
             Purpose::CommitDecision => self.commits.on_carried(0),
             Purpose::RescueWrite => self.rescues.on_carried(),
-            Purpose::Lane(..) | Purpose::Decide(_) | Purpose::Body(_) | Purpose::Rescue(_) => {}
+            Purpose::Lane(..)
+            | Purpose::Decide(_)
+            | Purpose::Body(_)
+            | Purpose::Rescue(..)
+            | Purpose::Taken => {}
         }
         self.pump(cx)
     }
@@ -551,7 +590,20 @@ impl Conversation {
     }
 
     pub(crate) fn save_card(&self, cx: &StepContext<'_>) -> Result<(), Error> {
-        Ok(cx.store.put(Space::Card, self.id.as_bytes(), &pack(&self.card)?)?)
+        Self::keep_card(cx, self.id, &self.card)
+    }
+
+    pub(crate) fn keep_card(
+        cx: &StepContext<'_>,
+        id: ConversationId,
+        card: &Card,
+    ) -> Result<(), Error> {
+        Ok(cx.store.put(Space::Card, id.as_bytes(), &pack(card)?)?)
+    }
+
+    /// Nothing is waited for any more.
+    pub(crate) fn cancel_calls(&self, cx: &mut StepContext<'_>) {
+        self.open_calls().into_iter().for_each(|call| cx.out.cancel(call));
     }
 
     /// Forgets it: keys, outbox, history.
@@ -562,13 +614,18 @@ impl Conversation {
         if let Some(group) = self.group.take() {
             group.delete(cx.mls, &cx.kept())?;
         }
+        Self::erase(cx, self.id)
+    }
+
+    /// Erases everything that is kept of a conversation, but for its MLS group.
+    pub(crate) fn erase(cx: &StepContext<'_>, id: ConversationId) -> Result<(), Error> {
         for space in [Space::Outbox, Space::Conversation] {
-            for (key, _) in cx.store.scan(space, self.id.as_bytes())? {
+            for (key, _) in cx.store.scan(space, id.as_bytes())? {
                 cx.store.remove(space, &key)?;
             }
         }
-        cx.store.remove(Space::Card, self.id.as_bytes())?;
-        Ok(cx.store.remove_conversation(&self.id)?)
+        cx.store.remove(Space::Card, id.as_bytes())?;
+        Ok(cx.store.remove_conversation(&id)?)
     }
 
     fn open_calls(&self) -> Vec<CallId> {

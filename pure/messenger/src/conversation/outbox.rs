@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use e2ee::id::{ConversationId, MemberId, MessageId};
 use e2ee::mls::Group;
-use streams::{BoxId, ReadCapability, Sizes, WriteCapability};
+use streams::{BoxId, ReadCapability, Sizes, VerifiedBox, WriteCapability};
 use wire::Timestamp;
 use wire::hub::PutOutcome;
 use zeroize::Zeroizing;
@@ -60,8 +60,9 @@ pub(super) enum Next {
     Nothing,
     /// Our acknowledgement may have been lost: acknowledge everything once more.
     AcknowledgeAgain,
-    /// Another box lies where ours should: somebody else writes with our keys.
-    LoseOurPlace,
+    /// The hub says that another box lies where ours should. If that is true, another copy of this
+    /// profile writes, and has signed the box.
+    AskWhoWrote(BoxId),
 }
 
 /// Our messages in one conversation.
@@ -416,10 +417,13 @@ impl Outbox {
     ) -> Result<Next, Error> {
         let Some(pending) = self.pending.get(&seq) else { return Ok(Next::Nothing) };
         let Some(placed) = &pending.placed else { return Ok(Next::Nothing) };
-        if outcome == PutOutcome::Taken {
-            return Ok(Next::LoseOurPlace);
-        }
         let run = self.runs.entry(seq).or_default();
+        if outcome == PutOutcome::Taken {
+            // It is put again later if the hub cannot show what lies there.
+            run.refused(cx.now, index);
+            let id = placed.boxes.get(index).map(|sealed| BoxId::new(sealed.id));
+            return Ok(id.map_or(Next::Nothing, Next::AskWhoWrote));
+        }
         run.settle(cx.now, index, outcome);
         if !run.is_done(placed.boxes.len()) {
             return Ok(Next::Nothing);
@@ -463,6 +467,20 @@ impl Outbox {
             cx.event(Event::State { conversation, id, state });
         }
         Ok(())
+    }
+
+    /// What waits or is under way, encoded.
+    #[cfg(test)]
+    pub(super) fn envelopes(&self) -> Vec<&[u8]> {
+        self.pending.values().map(|p| p.envelope.as_slice()).collect()
+    }
+
+    /// Whether this box lies where one of ours should be, and is not ours.
+    pub(super) fn is_of_another(&self, found: &VerifiedBox) -> bool {
+        let placed = self.pending.values().filter_map(|p| p.placed.as_ref());
+        placed
+            .flat_map(|p| &p.boxes)
+            .any(|ours| ours.id == *found.id().as_bytes() && ours.ciphertext != found.ciphertext())
     }
 
     /// A message on its way.

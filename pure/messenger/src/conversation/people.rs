@@ -53,8 +53,17 @@ impl Conversation {
 
     /// Puts a line about the conversation into its history.
     pub(crate) fn notice(&self, cx: &mut StepContext<'_>, text: &str) -> Result<(), Error> {
+        Self::write_notice(cx, self.id, text)
+    }
+
+    /// As [`Conversation::notice`], for one that does not run.
+    pub(crate) fn write_notice(
+        cx: &mut StepContext<'_>,
+        id: ConversationId,
+        text: &str,
+    ) -> Result<(), Error> {
         let message = NewMessage {
-            conversation: self.id,
+            conversation: id,
             id: MessageId::random(cx.rng),
             author: Author::Me,
             author_name: String::new(),
@@ -68,7 +77,7 @@ impl Conversation {
             route: String::new(),
         };
         cx.store.add_message(&message)?;
-        cx.event(Event::Conversation { conversation: self.id, text: message.text });
+        cx.event(Event::Conversation { conversation: id, text: message.text });
         Ok(())
     }
 

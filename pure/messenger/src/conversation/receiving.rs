@@ -138,6 +138,10 @@ impl Conversation {
         if envelope.body.is_tracked() {
             self.want_ack(cx, lane);
         }
+        // Blocked people learn nothing of it: what they say is read, acknowledged and dropped.
+        if envelope.body.is_shown() && self.is_blocked(member) {
+            return Ok(());
+        }
         self.take(cx, member, envelope)
     }
 

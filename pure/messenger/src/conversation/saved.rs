@@ -30,6 +30,16 @@ pub struct Card {
     pub direct: bool,
     /// Whether the user has compared the safety words.
     pub verified: bool,
+    /// It was stopped, because what others sent or what is kept of it breaks it (`DIRECT-027`).
+    #[serde(default)]
+    pub(crate) stopped: bool,
+    /// The user wants to hear nothing from this contact, here or in groups (`DIRECT-028`).
+    #[serde(default)]
+    pub(crate) blocked: bool,
+    /// The contact has other keys than those that were compared, and the user has said neither yes
+    /// nor compared again: messages wait (`DIRECT-026`).
+    #[serde(default)]
+    pub(crate) changed: bool,
     /// The key from outside that the contact has signed with.
     #[serde(default)]
     pub(crate) identity: Option<Identity>,
@@ -145,10 +155,41 @@ pub(super) struct PendingCommit {
 /// We have lost our place, and ask to be added again.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Lost {
-    /// The secrets that we shall have once we are added again.
-    pub(super) secret: Bytes,
+    /// What we have asked with, newest last: the answer may be to an earlier one.
+    #[serde(default)]
+    pub(super) asked: Vec<Asked>,
     /// Since when, ms.
     pub(super) since: u64,
+}
+
+/// One request to be added again.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Asked {
+    /// The secrets that we shall have.
+    pub(super) secret: Bytes,
+    /// The KeyPackage, whose private halves wait in the MLS store.
+    pub(super) package: Vec<u8>,
+}
+
+/// What is kept of the rescue streams.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub(super) struct RescueRecord {
+    /// The day that we write in, in days of document time.
+    pub(super) day: Option<u64>,
+    /// Write capability at the next index of that day.
+    pub(super) next: Bytes,
+    /// Messages that are still to be written.
+    pub(super) out: VecDeque<Bytes>,
+    /// Parts of the first of them that are written.
+    pub(super) written: usize,
+    /// How far we have read the others, by day.
+    pub(super) read: BTreeMap<u64, BTreeMap<MemberId, Bytes>>,
+    /// When we looked last, ms; 0: never.
+    pub(super) looked_at: u64,
+    /// Authenticators of the last epochs that we were in, 32 bytes each: they show forks.
+    pub(super) heads: BTreeMap<u64, Vec<u8>>,
+    /// The newest epoch of which people were told that it has forked.
+    pub(super) forked: Option<u64>,
 }
 
 /// The record of a conversation: the state of all its parts, except for what has records of its own
@@ -176,14 +217,8 @@ pub(super) struct Record {
     pub(super) refreshed_at: u64,
     /// We have left, or the other has.
     pub(super) over: bool,
-    /// Next index of our rescue stream.
-    pub(super) rescue_next: Bytes,
-    /// Parts of our rescue messages that are still to be written.
-    pub(super) rescue_out: VecDeque<Bytes>,
-    /// How far we have read the others' rescue streams.
-    pub(super) rescue_read: BTreeMap<MemberId, Bytes>,
-    /// When we looked there last, ms; 0: never.
-    pub(super) rescue_at: u64,
+    #[serde(default)]
+    pub(super) rescue: RescueRecord,
     /// By which the two of a direct chat find each other on a LAN. Not in the card, because a
     /// backup must not hold it (`DIRECT-021`).
     #[serde(default)]
@@ -209,10 +244,7 @@ impl Record {
             unrefreshed: 0,
             refreshed_at: now,
             over: false,
-            rescue_next: secret.rescue().to_bytes(),
-            rescue_out: VecDeque::new(),
-            rescue_read: BTreeMap::new(),
-            rescue_at: now,
+            rescue: RescueRecord { looked_at: now, ..RescueRecord::default() },
             near: None,
         }
     }
@@ -284,6 +316,6 @@ mod tests {
         let old =
             Old { secret: zeroize::Zeroizing::new(vec![7; 3]), request: Vec::new(), since: 9 };
         let lost: Lost = unpack(&pack(&old).unwrap()).unwrap();
-        assert_eq!((lost.secret.as_slice(), lost.since), ([7; 3].as_slice(), 9));
+        assert_eq!((lost.asked.len(), lost.since), (0, 9));
     }
 }

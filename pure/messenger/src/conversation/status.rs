@@ -112,6 +112,10 @@ impl Conversation {
         let pending = self.outbox.pending(id)?;
         let since = Timestamp::from_millis(pending.queued_at);
         let text = match &pending.placed {
+            None if self.card.changed => {
+                "the contact's keys have changed: compare the safety words, or accept the new keys"
+                    .to_owned()
+            }
             None => self.why_not_sealed().to_owned(),
             Some(placed) => self.where_it_is(placed),
         };

@@ -358,6 +358,22 @@ impl Accepting {
         (waits || self.saved.opened.is_some()) && now >= self.invite.expires()
     }
 
+    /// What the user wants to call the other person.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.saved.name.as_deref()
+    }
+
+    /// Ends it without a contact, and leaves nothing behind.
+    pub(crate) fn cancel(mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
+        for call in self.run.calls().chain(self.offer.open.take()) {
+            cx.out.cancel(call);
+        }
+        if let Some(group) = self.load_group(cx)?.filter(|_| self.saved.opened.is_none()) {
+            group.delete(cx.mls, &cx.kept())?;
+        }
+        self.finish(cx)
+    }
+
     /// Ends it, and tells.
     pub(crate) fn give_up(mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
         if let Some(call) = self.offer.open.take() {

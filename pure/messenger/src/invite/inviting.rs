@@ -19,7 +19,7 @@ use e2ee::Floor;
 use e2ee::Nick;
 use e2ee::id::MessageId;
 use e2ee::invite::{Answer, CONTEXT, Invite, Offer};
-use e2ee::mls::{Charter, Group, MemberSecret, forget, key_package};
+use e2ee::mls::{Charter, MemberSecret, Welcomed, forget, key_package};
 use serde::{Deserialize, Serialize};
 use streams::{Sizes, VerifiedBox};
 use wire::Timestamp;
@@ -271,12 +271,20 @@ impl Inviting {
             Joined::More | Joined::Broken => None,
         };
         let secret = MemberSecret::from_bytes(&self.saved.secret)?;
-        let joined =
-            answer.map(|a| Group::join(cx.mls, &cx.kept(), &a.welcome, secret)).transpose();
+        let kept = cx.kept();
+        let welcomed =
+            answer.map(|a| Welcomed::open(cx.mls, &kept, &a.welcome, secret)).transpose();
+        let joined = match welcomed {
+            Ok(Some(welcomed)) if welcomed.charter().is_ok_and(|c| self.fits(&c)) => {
+                welcomed.join()
+            }
+            Ok(_) => Err(e2ee::Error::Malformed("welcome")),
+            Err(error) => Err(error),
+        };
         let group = match joined {
+            Ok(group) => group,
             Err(e2ee::Error::Storage) => return Err(e2ee::Error::Storage.into()),
-            Ok(Some(group)) if group.charter().is_ok_and(|c| self.fits(&c)) => group,
-            Ok(_) | Err(_) => {
+            Err(_) => {
                 self.end(cx, InviteState::Used)?;
                 let text =
                     "somebody used the link and answered something invalid: make another invite";
@@ -298,15 +306,22 @@ impl Inviting {
 
     /// The invite is over: what it kept secret goes.
     fn end(&mut self, cx: &mut StepContext<'_>, state: InviteState) -> Result<(), Error> {
-        if state != InviteState::Used {
-            forget(cx.mls, &cx.kept(), &self.saved.package)?;
-        }
+        // After a valid answer the KeyPackage is used up already; otherwise nobody uses it any more.
+        forget(cx.mls, &cx.kept(), &self.saved.package)?;
         for call in self.run.calls().chain(self.answer.open.take()) {
             cx.out.cancel(call);
         }
         self.saved.state = state;
         self.saved.boxes.clear();
         self.save(cx)
+    }
+
+    /// Ends it here and now, whatever the hub says.
+    pub(crate) fn stop(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
+        if let Some(call) = self.attempts.open.take() {
+            cx.out.cancel(call);
+        }
+        self.end(cx, InviteState::Revoked)
     }
 
     /// Revokes it: a tombstone takes the place of the answer, so none can be written

@@ -4,6 +4,7 @@ use e2ee::id::TransferId;
 use streams::{Sizes, VerifiedBox};
 use wire::hub::PutOutcome;
 
+use super::stopped::{in_conversation, in_invite};
 use super::{Messenger, Step, cx};
 use crate::Error;
 use crate::context::{Owner, Purpose};
@@ -29,17 +30,17 @@ impl Messenger {
         let lan = self.place(place).is_some_and(|(network, _)| network.is_lan());
         let mut cx = cx!(self, step);
         for conversation in self.conversations.values_mut().filter(|c| c.place() == place) {
-            conversation.set_reach(&mut cx, reach)?;
+            in_conversation(conversation.id, conversation.set_reach(&mut cx, reach))?;
         }
         // Invites and files go on where the last run stopped.
         self.inviting
             .values_mut()
             .filter(|i| i.place == place)
-            .try_for_each(|i| i.set_reach(&mut cx, reach))?;
+            .try_for_each(|i| in_invite(i.id, i.set_reach(&mut cx, reach)))?;
         self.accepting
             .values_mut()
             .filter(|a| a.place == place)
-            .try_for_each(|a| a.set_reach(&mut cx, reach))?;
+            .try_for_each(|a| in_invite(a.id, a.set_reach(&mut cx, reach)))?;
         self.transfers
             .values_mut()
             .filter(|t| t.place == place)
@@ -62,7 +63,7 @@ impl Messenger {
         self.sizes.insert(place, sizes);
         let mut cx = cx!(self, step);
         for conversation in self.conversations.values_mut().filter(|c| c.place() == place) {
-            conversation.set_sizes(&mut cx, sizes)?;
+            in_conversation(conversation.id, conversation.set_sizes(&mut cx, sizes))?;
         }
         Ok(())
     }
@@ -77,7 +78,7 @@ impl Messenger {
         {
             let mut cx = cx!(self, step);
             if let Some(conversation) = self.conversations.get_mut(&id) {
-                conversation.on_sent(&mut cx, seq, index)?;
+                in_conversation(id, conversation.on_sent(&mut cx, seq, index))?;
             }
         }
         Ok(())
@@ -95,17 +96,17 @@ impl Messenger {
         match owner {
             Owner::Conversation(id, purpose) => {
                 if let Some(conversation) = self.conversations.get_mut(&id) {
-                    conversation.on_carried(&mut cx, purpose)?;
+                    in_conversation(id, conversation.on_carried(&mut cx, purpose))?;
                 }
             }
             Owner::Inviting(id, crate::context::InvitePurpose::Put(index)) => {
                 if let Some(inviting) = self.inviting.get_mut(&id) {
-                    inviting.on_carried(&mut cx, index)?;
+                    in_invite(id, inviting.on_carried(&mut cx, index))?;
                 }
             }
             Owner::Accepting(id, purpose) => {
                 let done = match self.accepting.get_mut(&id) {
-                    Some(accepting) => accepting.on_carried(&mut cx, purpose)?,
+                    Some(accepting) => in_invite(id, accepting.on_carried(&mut cx, purpose))?,
                     None => Accepted::Waiting,
                 };
                 self.accepted(step, id, done)?;
@@ -135,17 +136,17 @@ impl Messenger {
         match owner {
             Owner::Conversation(id, purpose) => {
                 if let Some(conversation) = self.conversations.get_mut(&id) {
-                    conversation.on_put(&mut cx, purpose, outcome)?;
+                    in_conversation(id, conversation.on_put(&mut cx, purpose, outcome))?;
                 }
             }
             Owner::Inviting(id, crate::context::InvitePurpose::Put(index)) => {
                 if let Some(inviting) = self.inviting.get_mut(&id) {
-                    inviting.on_put(&mut cx, index, outcome)?;
+                    in_invite(id, inviting.on_put(&mut cx, index, outcome))?;
                 }
             }
             Owner::Accepting(id, purpose) => {
                 let done = match self.accepting.get_mut(&id) {
-                    Some(accepting) => accepting.on_put(&mut cx, purpose, outcome)?,
+                    Some(accepting) => in_invite(id, accepting.on_put(&mut cx, purpose, outcome))?,
                     None => Accepted::Waiting,
                 };
                 self.accepted(step, id, done)?;
@@ -175,14 +176,14 @@ impl Messenger {
         match owner {
             Owner::Conversation(id, purpose) => {
                 if let Some(conversation) = self.conversations.get_mut(&id) {
-                    conversation.on_boxes(&mut cx, purpose, boxes)?;
+                    in_conversation(id, conversation.on_boxes(&mut cx, purpose, boxes))?;
                     self.heard(step, id)?;
                 }
             }
             Owner::Inviting(id, purpose) => {
                 let Some(inviting) = self.inviting.get_mut(&id) else { return Ok(()) };
                 let (contact, place) =
-                    (inviting.on_boxes(&mut cx, purpose, boxes)?, inviting.place);
+                    (in_invite(id, inviting.on_boxes(&mut cx, purpose, boxes))?, inviting.place);
                 if let Some(contact) = contact {
                     let conversation = self.welcome_contact(step, place, contact)?;
                     let event = crate::event::Event::InviteUsed { invite: id, conversation };
@@ -191,7 +192,7 @@ impl Messenger {
             }
             Owner::Accepting(id, _) => {
                 let done = match self.accepting.get_mut(&id) {
-                    Some(accepting) => accepting.on_boxes(&mut cx, boxes)?,
+                    Some(accepting) => in_invite(id, accepting.on_boxes(&mut cx, boxes))?,
                     None => Accepted::Waiting,
                 };
                 self.accepted(step, id, done)?;

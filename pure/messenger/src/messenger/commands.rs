@@ -63,7 +63,10 @@ impl Messenger {
     /// [`Error::NoSuch`], [`Error::Refused`] when it is over.
     pub fn revoke(&mut self, step: &mut Step<'_>, invite: MessageId) -> Result<(), Error> {
         let mut cx = cx!(self, step);
-        self.inviting.get_mut(&invite).ok_or(Error::NoSuch("invite"))?.revoke(&mut cx)
+        match self.accepting.remove(&invite) {
+            Some(accepting) => accepting.cancel(&mut cx),
+            None => self.inviting.get_mut(&invite).ok_or(Error::NoSuch("invite"))?.revoke(&mut cx),
+        }
     }
 
     /// Accepts an invite.
@@ -99,26 +102,50 @@ impl Messenger {
         Ok(id)
     }
 
-    /// The user has compared the safety words, or found that they differ.
+    /// The user has compared these safety words, as they were shown; `None`: found that they
+    /// differ, or does not trust them any more.
     ///
     /// # Errors
-    /// [`Error::NoSuch`].
+    /// [`Error::NoSuch`]; [`Error::Refused`] when the words are others by now.
     pub fn set_verified(
         &mut self,
         step: &mut Step<'_>,
         id: ConversationId,
-        verified: bool,
+        words: Option<&str>,
     ) -> Result<(), Error> {
+        if let Some(words) = words
+            && self.safety_words(id)? != words
+        {
+            return Err(Error::Refused("the safety words have changed: compare them again"));
+        }
         let mut cx = cx!(self, step);
         let conversation = self.conversations.get_mut(&id).ok_or(Error::NoSuch("conversation"))?;
-        if verified {
+        let text = if words.is_some() {
             conversation.card.verified = true;
+            conversation.accept_keys(&mut cx)?;
+            "safety words compared"
         } else {
             conversation.unverify();
-        }
+            "no longer marked as verified"
+        };
         conversation.save_card(&cx)?;
-        let text = if verified { "safety words compared" } else { "no longer marked as verified" };
         conversation.notice(&mut cx, text)
+    }
+
+    /// The user takes the new keys of a contact without comparing: what waits leaves
+    /// (`DIRECT-026`).
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`]; [`Error::Refused`] when the keys have not changed.
+    pub fn accept_keys(&mut self, step: &mut Step<'_>, id: ConversationId) -> Result<(), Error> {
+        let mut cx = cx!(self, step);
+        let conversation = self.conversations.get_mut(&id).ok_or(Error::NoSuch("conversation"))?;
+        if !conversation.card.changed {
+            return Err(Error::Refused("the keys of this contact have not changed"));
+        }
+        conversation.accept_keys(&mut cx)?;
+        conversation.save_card(&cx)?;
+        conversation.notice(&mut cx, "you accepted the new keys without comparing safety words")
     }
 
     /// Binds a contact to the OpenPGP key of this fingerprint (40 or 64 hexadecimal digits), or
@@ -257,10 +284,14 @@ impl Messenger {
     /// # Errors
     /// [`Error::NoSuch`].
     pub fn forget(&mut self, step: &mut Step<'_>, id: ConversationId) -> Result<(), Error> {
-        let conversation = self.conversations.remove(&id).ok_or(Error::NoSuch("conversation"))?;
+        let Some(conversation) = self.conversations.remove(&id) else {
+            let card = self.stopped.remove(&id).ok_or(Error::NoSuch("conversation"))?;
+            let cx = cx!(self, step);
+            Group::erase(cx.mls, &cx.kept(), &card.group)?;
+            return Conversation::erase(&cx, id);
+        };
         let mut cx = cx!(self, step);
-        conversation.remove(&mut cx)?;
-        Ok(())
+        conversation.remove(&mut cx)
     }
 
     /// Removes a member of a group.

@@ -1,7 +1,7 @@
 //! Between conversations: invitations into groups travel through direct chats.
 
 use e2ee::id::{ConversationId, MemberId, MessageId};
-use e2ee::mls::{Group, MemberSecret, key_package};
+use e2ee::mls::{MemberSecret, Welcomed, key_package};
 
 use super::{Messenger, Step, cx};
 use crate::Error;
@@ -188,11 +188,15 @@ impl Messenger {
                         group.readd(&mut cx, member, package)?;
                     }
                 }
-                Effect::Unverify(id) => {
-                    let cx = cx!(self, step);
-                    if let Some(conversation) = self.conversations.get_mut(&id) {
-                        conversation.unverify();
-                        conversation.save_card(&cx)?;
+                Effect::RescueOffered { conversation, contact, from, welcome } => {
+                    let verified =
+                        self.conversations.get(&contact).is_some_and(|c| c.card.verified);
+                    let mut cx = cx!(self, step);
+                    if let Some(group) =
+                        self.conversations.get_mut(&conversation).filter(|_| verified)
+                    {
+                        group.rescued(&mut cx, from, &welcome)?;
+                        group.pump(&mut cx)?;
                     }
                 }
                 Effect::Offered { conversation, id, offer } => {
@@ -299,28 +303,34 @@ impl Messenger {
             return Ok(());
         };
         let cx = cx!(self, step);
-        let group = match Group::join(cx.mls, &cx.kept(), welcome, secret) {
-            Ok(group) => group,
+        let kept = cx.kept();
+        let is_new = |w: &Welcomed<'_>| {
+            w.charter().is_ok_and(|c| !c.direct)
+                && !self.conversations.values().any(|c| c.card.group == w.group_id())
+        };
+        let welcomed = Welcomed::open(cx.mls, &kept, welcome, secret);
+        let joined = match welcomed {
+            Ok(w) if is_new(&w) => w.sender().zip(Some(w.join()?)),
             Err(e2ee::Error::Storage) => return Err(e2ee::Error::Storage.into()),
-            Err(_) => {
-                let mut cx = cx!(self, step);
-                let Some(chat) = self.conversations.get_mut(&via) else { return Ok(()) };
-                return chat.notice(
-                    &mut cx,
-                    "the answer to your yes is not valid: ask to be invited again",
-                );
-            }
+            Ok(_) | Err(_) => None,
+        };
+        let Some((inviter, group)) = joined else {
+            let mut cx = cx!(self, step);
+            let Some(chat) = self.conversations.get_mut(&via) else { return Ok(()) };
+            return chat
+                .notice(&mut cx, "the answer to your yes is not valid: ask to be invited again");
         };
         step.store.remove(Space::Invite, &got_key(token))?;
         let charter = group.charter()?;
-        let taken = self.conversations.values().any(|c| c.card.group == group.id());
-        if charter.direct || taken {
-            return Ok(());
-        }
         let place = self.place_for(&charter.place, charter.floor);
         let id = ConversationId::random(step.rng);
         let mut cx = cx!(self, step);
-        let conversation = Conversation::begin(&mut cx, id, place, None, charter.floor, group)?;
+        let mut conversation = Conversation::begin(&mut cx, id, place, None, charter.floor, group)?;
+        // The welcome came through their direct chat: the two are one person.
+        if let Some(known) = conversation.card.members.get_mut(&inviter) {
+            known.contact = Some(via);
+        }
+        conversation.save_card(&cx)?;
         self.adopt(step, conversation)
     }
 }

@@ -6,7 +6,7 @@ use e2ee::{Newlines, sanitize};
 
 use super::{Messenger, Step, cx};
 use crate::Error;
-use crate::conversation::Conversation;
+use crate::conversation::Card;
 use crate::names;
 
 /// Longest own name, bytes.
@@ -38,14 +38,15 @@ impl Messenger {
         &self,
         tag: impl Fn(ConversationId) -> String,
     ) -> Vec<names::Named<ConversationId>> {
-        let named = |c: &Conversation| names::Named {
-            key: c.id,
-            own: c.card.own.clone(),
-            given: c.card.given.clone(),
-            formerly: c.card.formerly.clone(),
-            tag: tag(c.id),
+        let named = |(id, card): (&ConversationId, &Card)| names::Named {
+            key: *id,
+            own: card.own.clone(),
+            given: card.given.clone(),
+            formerly: card.formerly.clone(),
+            tag: tag(*id),
         };
-        self.conversations.values().map(named).collect()
+        let running = self.conversations.iter().map(|(id, c)| (id, &c.card));
+        running.chain(&self.stopped).map(named).collect()
     }
 
     pub(super) fn resolve(&self, typed: &str) -> names::Found<ConversationId> {

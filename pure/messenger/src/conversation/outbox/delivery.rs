@@ -26,7 +26,9 @@ impl Outbox {
         entry: &AckEntry,
         show: bool,
     ) -> Result<Next, Error> {
-        if entry.author != self.me {
+        // Of epochs that we do not know nobody can tell us yet. Who is ahead says it again, and a
+        // number without sense must not make us encrypt everything again.
+        if entry.author != self.me || entry.epoch > self.mine.epoch {
             return Ok(Next::Nothing);
         }
         let (mut lost, mut had) = (Vec::new(), Vec::new());

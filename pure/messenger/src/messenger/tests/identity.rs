@@ -45,7 +45,7 @@ fn a_contact_is_bound_by_what_it_says_of_itself() {
     assert!(world.tries(alice, |m, s| m.bind_identity(s, a, None)).is_err());
     // Words that differ say more than any key.
     world.does(alice, |m, s| m.bind_identity(s, a, Some((FINGERPRINT, &theirs))));
-    world.does(alice, |m, s| m.set_verified(s, a, false));
+    world.does(alice, |m, s| m.set_verified(s, a, None));
     assert_eq!(bound(&mut world, alice, a), None);
 }
 

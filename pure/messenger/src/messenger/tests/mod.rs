@@ -2,9 +2,11 @@
 
 mod contacts;
 mod groups;
+mod hostile;
 mod identity;
 mod mesh;
 mod names;
+mod schedules;
 mod shaping;
 mod trouble;
 mod world;

@@ -281,7 +281,10 @@ fn a_verified_contact_adds_again_and_an_unverified_one_does_not() {
         let (there, _) = world.befriend(bob, carol);
         let in_group = world.bring(bob, ids[1], there, carol);
         world.pass(60_000);
-        world.does(bob, |m, s| m.set_verified(s, there, verified));
+        let words = Some(world.of(bob).messenger.safety_words(there).unwrap());
+        let carols = *world.ids(carol).iter().find(|id| **id != in_group).unwrap();
+        world.does(carol, |m, s| m.set_verified(s, carols, words.as_deref().filter(|_| verified)));
+        world.does(bob, |m, s| m.set_verified(s, there, words.as_deref().filter(|_| verified)));
         let backup = world.of(carol).store.backup();
         world.of(alice).online = false;
         let now = world.now;

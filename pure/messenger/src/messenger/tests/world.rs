@@ -42,19 +42,49 @@ pub(super) struct Hub {
     pub(super) log: Vec<BoxId>,
     /// Puts, repeated ones included.
     pub(super) puts: usize,
+    /// It forgets boxes after two weeks.
+    pub(super) forgets: bool,
+    /// It says that everything is taken, and stores nothing.
+    pub(super) lies_taken: bool,
+    /// When each box came, for a hub that forgets.
+    pub(super) came: BTreeMap<BoxId, Timestamp>,
+    /// What was ever put under each id.
+    pub(super) ever: BTreeMap<BoxId, SealedBox>,
+    /// Ids under which two different boxes were put, although the first was gone by then.
+    pub(super) reused: BTreeSet<BoxId>,
 }
 
 impl Hub {
-    fn put(&mut self, sealed: &SealedBox) -> PutOutcome {
+    fn put(&mut self, now: Timestamp, sealed: &SealedBox) -> PutOutcome {
         self.puts += 1;
+        if self.lies_taken {
+            return PutOutcome::Taken;
+        }
         match self.boxes.get(&sealed.id) {
             Some(there) if there == sealed => PutOutcome::Same,
             Some(_) => PutOutcome::Taken,
             None => {
                 self.log.push(sealed.id);
+                self.came.insert(sealed.id, now);
+                if self.ever.insert(sealed.id, sealed.clone()).is_some_and(|old| old != *sealed) {
+                    self.reused.insert(sealed.id);
+                }
                 self.boxes.insert(sealed.id, sealed.clone());
                 PutOutcome::Stored
             }
+        }
+    }
+}
+
+impl Hub {
+    /// Forgets what is older than two weeks.
+    pub(super) fn forget_old(&mut self, now: Timestamp) {
+        let old = |at: &Timestamp| now.millis_since(*at) > 14 * 86_400_000;
+        let gone: Vec<BoxId> =
+            self.came.iter().filter(|(_, at)| old(at)).map(|(id, _)| *id).collect();
+        for id in gone {
+            self.came.remove(&id);
+            self.boxes.remove(&id);
         }
     }
 }
@@ -229,7 +259,8 @@ impl World {
                         self.lans[lan].insert(sealed.id, sealed.clone());
                     }
                     let view = self.of(who).hub;
-                    let outcome = hub.then(|| self.hubs[view].put(sealed));
+                    let now = self.now;
+                    let outcome = hub.then(|| self.hubs[view].put(now, sealed));
                     self.does(who, |m, s| {
                         s.via = via;
                         m.on_sent(s, id)?;
@@ -323,6 +354,9 @@ impl World {
                 self.end_gets();
             }
             self.now = next;
+            for hub in self.hubs.iter_mut().filter(|hub| hub.forgets) {
+                hub.forget_old(next);
+            }
             self.tick();
             self.settle();
             if self.now == end {
@@ -362,6 +396,12 @@ impl World {
         let mut step = Step { now, rng: &mut person.rng, store: &person.store, via: "" };
         person.messenger = Messenger::load(&mut step, Settings::default()).unwrap();
         self.take_outputs(who);
+    }
+
+    /// The profile is lost, and restored from a backup.
+    pub(super) fn restore(&mut self, who: Who, backup: &MemoryStore) {
+        self.of(who).store = backup.copy();
+        self.restart(who);
     }
 
     /// Two people become contacts; the ids of the conversation at both.
