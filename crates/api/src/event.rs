@@ -122,6 +122,14 @@ pub enum Event {
         /// That member's name as shown.
         name: String,
     },
+    /// A conversation was stopped: something in it is damaged, or was sent to break it. All others
+    /// continue.
+    Stopped {
+        /// The conversation.
+        conversation: ConversationId,
+        /// Its name as shown.
+        label: String,
+    },
     /// Members of a group see different histories.
     Forked {
         /// The group.

@@ -50,5 +50,5 @@ pub use self::room_log::{Heard, RoomLog};
 pub use self::views::*;
 pub use self::words::{
     AllowedRoutes, ConversationKind, FileState, InviteState, LanMode, MessageKind, MessageState,
-    Route,
+    Route, Standing,
 };

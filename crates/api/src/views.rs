@@ -9,7 +9,7 @@ use crate::id::{
 use crate::refusal::Target;
 use crate::words::{
     AllowedRoutes, ConversationKind, FileState, InviteState, LanMode, MessageKind, MessageState,
-    Route,
+    Route, Standing,
 };
 
 /// How a profile stands.
@@ -227,6 +227,8 @@ pub struct ConversationView {
     pub kind: ConversationKind,
     /// Whether the safety words were compared.
     pub verified: bool,
+    /// What is special about it.
+    pub standing: Standing,
     /// Fingerprint of the OpenPGP key that the contact is bound to.
     pub pgp: Option<String>,
     /// The routes that it may use from here.
@@ -390,7 +392,7 @@ pub struct WhyView {
 /// The words that two contacts compare.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SafetyWordsView {
-    /// Ten words; both sides see the same unless somebody stands between.
+    /// Fourteen words; both sides see the same unless somebody stands between.
     pub words: String,
     /// Whether they were compared.
     pub verified: bool,

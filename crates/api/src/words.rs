@@ -139,6 +139,23 @@ words!(
         Revoked = "revoked",
         /// Its time is over.
         Expired = "expired",
+        /// Another person's invite, which this profile is accepting.
+        Accepting = "accepting",
+    }
+);
+
+words!(
+    /// What is special about a conversation.
+    Standing {
+        /// Nothing.
+        Normal = "normal",
+        /// The keys of a verified contact have changed: messages wait until the new words are
+        /// compared or the new keys accepted.
+        KeysChanged = "keys_changed",
+        /// It was stopped, because something in it is damaged or was sent to break it.
+        Stopped = "stopped",
+        /// The contact is blocked.
+        Blocked = "blocked",
     }
 );
 

@@ -66,9 +66,9 @@ fn two_people_talk() {
     assert!(only(&alice, "contact", "bob", "hidden").starts_with("(not verified"));
     assert!(only(&bob, "contact", "alice", "hidden").starts_with("(not verified"));
 
-    // Both see the same ten words.
+    // Both see the same fourteen words.
     let words = alice.ok(&["contact", "verify", "bob"]);
-    assert_eq!(words.split_whitespace().count(), 10, "{words}");
+    assert_eq!(words.split_whitespace().count(), 14, "{words}");
     assert_eq!(bob.ok(&["contact", "verify", "alice", "--yes"]), words);
     assert!(only(&bob, "contact", "alice", "hidden").starts_with("(verified"));
     assert_eq!(bob.json(&["contact", "list", "--json"])[0]["verified"], true);

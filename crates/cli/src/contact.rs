@@ -2,7 +2,10 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
-use api::{ConversationKind, Failure, GetSafetyWords, Scope, Verify};
+use api::{
+    AcceptKeys, Block, ConversationId, ConversationKind, Failure, GetSafetyWords, Request, Resume,
+    Scope, Verify,
+};
 use clap::{Args, Subcommand};
 use settings::{ListArgs, On, ProfileArgs};
 use text::{note, out};
@@ -17,6 +20,12 @@ pub enum ContactCommand {
     List(On<ListArgs>),
     /// Compare safety words with a contact.
     Verify(On<VerifyArgs>),
+    /// Use a contact's new keys without comparing words.
+    AcceptKeys(On<ContactArgs>),
+    /// Block a contact without telling them.
+    Block(On<ContactArgs>),
+    /// Unblock a contact, or resume a stopped conversation.
+    Unblock(On<ContactArgs>),
     /// Rename a contact (only you see the name).
     Name(On<NameArgs>),
     /// Set the allowed routes to a contact (on your side).
@@ -35,11 +44,21 @@ pub struct VerifyArgs {
     /// The contact.
     pub name: String,
     /// The words match on both sides.
-    #[arg(long, conflicts_with = "no")]
+    #[arg(long, conflicts_with_all = ["no", "words"])]
     pub yes: bool,
+    /// These words match on both sides: refused if they have changed since you compared them.
+    #[arg(long, conflicts_with = "no")]
+    pub words: Option<String>,
     /// The words differ or were never compared.
     #[arg(long)]
     pub no: bool,
+}
+
+/// Arguments of commands about one contact.
+#[derive(Debug, Clone, Args)]
+pub struct ContactArgs {
+    /// The contact.
+    pub name: String,
 }
 
 pub(crate) async fn run(profiles: &SharedProfiles, command: ContactCommand) -> Result<(), Failure> {
@@ -49,12 +68,37 @@ pub(crate) async fn run(profiles: &SharedProfiles, command: ContactCommand) -> R
             conversation::list(profiles, &on.at, ConversationKind::Contact, on.args).await
         }
         ContactCommand::Verify(on) => verify(profiles, &on.at, on.args).await,
+        ContactCommand::AcceptKeys(on) => {
+            change(profiles, &on, "now uses the new keys", |c| AcceptKeys { conversation: c }).await
+        }
+        ContactCommand::Block(on) => {
+            change(profiles, &on, "is blocked", |c| Block { conversation: c }).await
+        }
+        ContactCommand::Unblock(on) => {
+            change(profiles, &on, "is no longer blocked", |c| Resume { conversation: c }).await
+        }
         ContactCommand::Name(on) => conversation::name(profiles, &on.at, SCOPE, on.args).await,
         ContactCommand::Routes(on) => conversation::routes(profiles, &on.at, SCOPE, on.args).await,
         ContactCommand::Timer(on) => conversation::timer(profiles, &on.at, SCOPE, on.args).await,
         ContactCommand::Leave(on) => conversation::leave(profiles, &on.at, SCOPE, on.args).await,
         ContactCommand::Forget(on) => conversation::forget(profiles, &on.at, SCOPE, on.args).await,
     }
+}
+
+/// Asks for one change of a contact, and says what became of it.
+async fn change<R: Request>(
+    profiles: &SharedProfiles,
+    on: &On<ContactArgs>,
+    done: &str,
+    request: impl Fn(ConversationId) -> R,
+) -> Result<(), Failure> {
+    with(profiles, &existing(&on.at), async |session| {
+        let contact = session.conversation(&on.args.name, Scope::Contact).await?;
+        session.ask(request(contact.id)).await?;
+        note(&format!("{} {done}", contact.label));
+        session.settled(&[], AFTERWARDS).await
+    })
+    .await
 }
 
 async fn verify(
@@ -68,14 +112,16 @@ async fn verify(
         let words = session.ask(GetSafetyWords { conversation }).await?;
         out(&words.words)?;
         let on_a_terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-        let answer = match (args.yes, args.no) {
+        let answer = match (args.yes || args.words.is_some(), args.no) {
             (true, _) => Some(true),
             (_, true) => Some(false),
             _ if on_a_terminal => ask_whether(&contact.label),
             _ => None,
         };
         if let Some(yes) = answer {
-            session.ask(Verify { conversation, verified: yes }).await?;
+            let compared = args.words.unwrap_or_else(|| words.words.clone());
+            let compared = compared.split_whitespace().collect::<Vec<_>>().join(" ");
+            session.ask(Verify { conversation, words: yes.then_some(compared) }).await?;
             note(&format!("{} is now {}", contact.label, verified(yes)));
             return session.settled(&[], AFTERWARDS).await;
         }

@@ -3,7 +3,7 @@
 
 use api::{
     AllowRoutes, AllowedRoutes, ConversationKind, ConversationView, Failure, Forget, Leave,
-    ListMembers, MemberView, Scope, SetOwnName, SetTimer,
+    ListMembers, MemberView, Scope, SetOwnName, SetTimer, Standing,
 };
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -136,8 +136,12 @@ fn line_of(c: &ConversationView) -> String {
     if c.changing {
         marks.push("change in progress".to_owned());
     }
-    if !c.open {
-        marks.push("closed".to_owned());
+    match c.standing {
+        Standing::KeysChanged => marks.push("keys changed: compare the words".to_owned()),
+        Standing::Stopped => marks.push("stopped".to_owned()),
+        Standing::Blocked => marks.push("blocked".to_owned()),
+        Standing::Normal if !c.open => marks.push("closed".to_owned()),
+        Standing::Normal => {}
     }
     format!("{}  {}  {}  ({})", c.label, c.id.short(), c.allowed_routes, marks.join(", "))
 }

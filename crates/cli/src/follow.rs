@@ -130,6 +130,10 @@ fn words(event: &Event) -> Option<String> {
             word(label, *conversation),
             by.short()
         ),
+        Event::Stopped { conversation, label } => format!(
+            "{label} was stopped: something in it is damaged, or was sent to break it; to try again: hushwing contact unblock {}",
+            word(label, *conversation)
+        ),
         Event::Forked { label, .. } => {
             format!("{label}: members see different histories; ask them what they see")
         }

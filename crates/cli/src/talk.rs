@@ -9,10 +9,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use api::{
-    AcceptFile, AllowRoutes, AllowedRoutes, ConversationKind, Delete, Edit, Event, Failure,
-    FileState, FileView, GetHistory, GetMesh, GetSafetyWords, GetWhy, LanMode, ListMembers,
-    ListNearby, LocalPath, MarkSeen, MessageId, MessageKind, MessageView, React, Refusal, Scope,
-    SendFile, SendText, SetTimer, Thing, Verify,
+    AcceptFile, AcceptKeys, AllowRoutes, AllowedRoutes, Block, ConversationKind, Delete, Edit,
+    Event, Failure, FileState, FileView, GetHistory, GetMesh, GetSafetyWords, GetWhy, LanMode,
+    ListMembers, ListNearby, LocalPath, MarkSeen, MessageId, MessageKind, MessageView, React,
+    Refusal, Resume, Scope, SendFile, SendText, SetTimer, Thing, Verify,
 };
 use clap::Args;
 use settings::ProfileArgs;
@@ -47,7 +47,7 @@ pub(crate) async fn run(
         let with = session.conversation(&args.name, Scope::Conversation).await?;
         let tty = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
         let (follower, unseen) = Follower::start(session, Some(with.id)).await?;
-        let mut talk = Talk { with, tty, colour: colours(tty), follower };
+        let mut talk = Talk { with, tty, colour: colours(tty), follower, shown: None };
         talk.begin(session, unseen).await?;
         talk.go_on(session).await?;
         talk.end(session).await
@@ -60,9 +60,23 @@ struct Talk {
     tty: bool,
     colour: bool,
     follower: Follower,
+    /// The safety words that this person was shown.
+    shown: Option<String>,
 }
 
 impl Talk {
+    /// Marks the contact as verified by the words that were shown here.
+    async fn verify(&mut self, session: &mut ProfileSession) -> Result<(), Failure> {
+        let conversation = self.with.id;
+        let Some(words) = self.shown.clone() else {
+            self.note("type /words first, and compare them");
+            return Ok(());
+        };
+        session.ask(Verify { conversation, words: Some(words) }).await?;
+        self.note("verified");
+        Ok(())
+    }
+
     async fn begin(
         &mut self,
         session: &mut ProfileSession,
@@ -224,9 +238,18 @@ impl Talk {
                 session.ask(AllowRoutes { conversation, routes }).await?;
             }
             Typed::Safety(on) => self.safety(session, on).await?,
-            Typed::Verify => {
-                session.ask(Verify { conversation, verified: true }).await?;
-                self.note("verified");
+            Typed::Verify => self.verify(session).await?,
+            Typed::AcceptKeys => {
+                session.ask(AcceptKeys { conversation }).await?;
+                self.note("the new keys are in use");
+            }
+            Typed::Block => {
+                session.ask(Block { conversation }).await?;
+                self.note("blocked; they are not told");
+            }
+            Typed::Unblock => {
+                session.ask(Resume { conversation }).await?;
+                self.note("resumed");
             }
             looking => self.look(session, looking).await?,
         }
@@ -251,6 +274,7 @@ impl Talk {
             Typed::Words => {
                 let words = session.ask(GetSafetyWords { conversation }).await?;
                 self.note(&format!("{}  ({})", words.words, verified(words.verified)));
+                self.shown = Some(words.words);
             }
             Typed::Export(file, format) => self.export(session, file, format).await?,
             Typed::Help => {
@@ -378,7 +402,7 @@ mod tests {
         with(&fake.profiles(), &options, async |session| {
             let with = session.conversation("family", Scope::Conversation).await?;
             let (follower, _) = Follower::start(session, Some(with.id)).await?;
-            let mut talk = Talk { with, tty: false, colour: false, follower };
+            let mut talk = Talk { with, tty: false, colour: false, follower, shown: None };
             // mallory swaps the titles: what was `family` is `work` now, and the other way round.
             fake.rename(0, "work");
             fake.rename(1, "family");

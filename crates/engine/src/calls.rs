@@ -88,7 +88,19 @@ impl Engine {
             }
             Call::Verify(r, a) => {
                 let c = r.conversation.other();
-                a.send(self.core.done(|m, s| m.set_verified(s, c, r.verified)));
+                a.send(self.core.done(|m, s| m.set_verified(s, c, r.words.as_deref())));
+            }
+            Call::AcceptKeys(r, a) => {
+                let c = r.conversation.other();
+                a.send(self.core.done(|m, s| m.accept_keys(s, c)));
+            }
+            Call::Block(r, a) => {
+                let c = r.conversation.other();
+                a.send(self.core.done(|m, s| m.block(s, c)));
+            }
+            Call::Resume(r, a) => {
+                let c = r.conversation.other();
+                a.send(self.core.done(|m, s| m.resume(s, c)));
             }
             Call::ForgetIdentity(r, a) => {
                 let c = r.conversation.other();

@@ -180,6 +180,16 @@ impl Core {
             work(messenger, &mut step).map_err(StepError::Messenger)
         });
         result.map_err(|error| {
+            let error = match error {
+                StepError::Messenger(
+                    error @ (messenger::Error::Conversation { .. }
+                    | messenger::Error::Invite { .. }),
+                ) => {
+                    let refusal = Refusal::new(error.kind(), Reason::Other, error.to_string());
+                    return self.stop(error).err().unwrap_or(refusal);
+                }
+                other => other,
+            };
             let refusal = error.refuse();
             // What a person got wrong is refused before anything changes.
             let harmless = [ErrorKind::LocalConfig, ErrorKind::Network, ErrorKind::Unsupported];
@@ -188,6 +198,12 @@ impl Core {
             }
             self.reload().err().unwrap_or(refusal)
         })
+    }
+
+    /// Stops the conversation or invite that an error came from; everything else goes on.
+    fn stop(&mut self, error: messenger::Error) -> Result<(), Refusal> {
+        self.reload()?;
+        self.step(|m, s| m.stop(s, error))
     }
 
     /// Loads the messenger again: after a failed transaction memory may be ahead of the vault.

@@ -453,6 +453,10 @@ impl Core {
                 by: by.other(),
                 name,
             },
+            Happened::Stopped { conversation } => Event::Stopped {
+                conversation: conversation.other(),
+                label: self.label(conversation),
+            },
             Happened::Forked { conversation } => Event::Forked {
                 conversation: conversation.other(),
                 label: self.label(conversation),

@@ -89,23 +89,27 @@ impl Core {
             let found = self.read(|_, store| Ok(store.history(&id, None, 1)?));
             found.ok().and_then(|mut all| all.pop())
         };
-        let view = |c: messenger::Overview| ConversationView {
-            id: c.id.other(),
-            label: self.label(c.id),
-            route: route(c.id),
-            newest: newest(c.id).map(|m| Box::new(self.message_view(&m))),
-            own_name: c.own,
-            title: c.given,
-            kind: if c.direct { ConversationKind::Contact } else { ConversationKind::Group },
-            verified: c.verified,
-            pgp: c.pgp,
-            allowed_routes: words::allowed(c.floor),
-            open: c.open,
-            timer_s: c.timer,
-            members: c.members,
-            unseen: c.unseen,
-            unacknowledged: c.unacknowledged,
-            changing: c.changing,
+        let view = |c: messenger::Overview| {
+            let standing = words::standing(&c);
+            ConversationView {
+                id: c.id.other(),
+                label: self.label(c.id),
+                route: route(c.id),
+                newest: newest(c.id).map(|m| Box::new(self.message_view(&m))),
+                own_name: c.own,
+                title: c.given,
+                kind: if c.direct { ConversationKind::Contact } else { ConversationKind::Group },
+                verified: c.verified,
+                standing,
+                pgp: c.pgp,
+                allowed_routes: words::allowed(c.floor),
+                open: c.open,
+                timer_s: c.timer,
+                members: c.members,
+                unseen: c.unseen,
+                unacknowledged: c.unacknowledged,
+                changing: c.changing,
+            }
         };
         let mut views: Vec<_> = all.into_iter().map(view).collect();
         views.sort_by_cached_key(|v| (v.label.to_lowercase(), v.id));

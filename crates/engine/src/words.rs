@@ -1,6 +1,8 @@
 //! Choices of the crates below as front ends know them, and back.
 
-use api::{AllowedRoutes, FileState, InviteState, LanMode, MessageKind, MessageState, Route};
+use api::{
+    AllowedRoutes, FileState, InviteState, LanMode, MessageKind, MessageState, Route, Standing,
+};
 use e2ee::Floor;
 use messenger::store::{Kind, State};
 use vault::config::LanUse;
@@ -99,5 +101,15 @@ pub(crate) const fn invite(state: messenger::invite::InviteState) -> InviteState
         messenger::invite::InviteState::Revoking => InviteState::Revoking,
         messenger::invite::InviteState::Revoked => InviteState::Revoked,
         messenger::invite::InviteState::Expired => InviteState::Expired,
+        messenger::invite::InviteState::Accepting => InviteState::Accepting,
+    }
+}
+
+pub(crate) const fn standing(of: &messenger::Overview) -> Standing {
+    match (of.blocked, of.stopped, of.changed) {
+        (true, ..) => Standing::Blocked,
+        (_, true, _) => Standing::Stopped,
+        (.., true) => Standing::KeysChanged,
+        _ => Standing::Normal,
     }
 }

@@ -294,6 +294,7 @@ fn contact(name: &str) -> ConversationView {
         title: name.into(),
         kind: ConversationKind::Contact,
         verified: false,
+        standing: api::Standing::Normal,
         pgp: None,
         allowed_routes: AllowedRoutes::Hidden,
         open: true,

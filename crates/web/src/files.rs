@@ -3,7 +3,7 @@
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
-use api::{ConversationId, FileState, FileView, ListFiles, LocalPath, SendFile, TransferId};
+use api::{ConversationId, FileState, ListFiles, LocalPath, SendFile, TransferId};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::multipart::{Field, MultipartError};

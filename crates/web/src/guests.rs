@@ -23,7 +23,7 @@ use crate::error::{PageError, not_found};
 use crate::form::{Fields, MAX_FORM, TOKEN, is_ours, not_ours};
 use crate::guard::{Hosts, guard};
 use crate::session::{COOKIE_NAME, cookie, key_of, secret};
-use crate::{assets, layout};
+use crate::{assets, pages};
 
 /// Guests at one time; further ones are asked to come later.
 const GUESTS: usize = 32;

@@ -149,6 +149,9 @@ fn said(event: &Event) -> Option<String> {
         Event::HeldUp { label, name, .. } => Some(format!(
             "{label} is stalled by {name}: you can continue in a new group without them"
         )),
+        Event::Stopped { label, .. } => Some(format!(
+            "{label} was stopped: something in it is damaged, or was sent to break it; see About"
+        )),
         Event::Forked { label, .. } => {
             Some(format!("{label}: members see different histories; ask them"))
         }

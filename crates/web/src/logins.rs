@@ -6,20 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use argon2::{Algorithm, Argon2, Params, Version};
-use axum::extract::{FromRequestParts, State};
-use axum::http::header::{LOCATION, SET_COOKIE};
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
 use subtle::ConstantTimeEq;
 use tokio::sync::Notify;
-use zeroize::Zeroizing;
 
-use crate::error::PageError;
-use crate::form::Fields;
-use crate::pages;
 use crate::session::{COOKIE_NAME, Session, cookie, key_of, secret};
-use crate::site::{Happened, Web};
 
 /// How long a code is good for.
 const CODE_LIFE: Duration = Duration::from_secs(15 * 60);
@@ -53,7 +44,7 @@ impl Passphrase {
         Some(Passphrase { salt, hash: hash(text, &salt)? })
     }
 
-    fn fits(&self, text: &str) -> bool {
+    pub(crate) fn fits(&self, text: &str) -> bool {
         hash(text, &self.salt).is_some_and(|h| bool::from(h.ct_eq(&self.hash)))
     }
 }
@@ -90,9 +81,9 @@ pub enum Happened {
 /// Codes, sessions, and the passphrase if there is one.
 pub struct Logins {
     state: Mutex<LoginState>,
-    passphrase: Option<Passphrase>,
-    trying: tokio::sync::Mutex<()>,
-    logged_in: Notify,
+    pub(crate) passphrase: Option<Passphrase>,
+    pub(crate) trying: tokio::sync::Mutex<()>,
+    pub(crate) logged_in: Notify,
     quit: Notify,
 }
 
@@ -147,7 +138,7 @@ impl Logins {
     }
 
     /// Whether another try may be made now; if not, how long to wait.
-    fn may_try(&self) -> Result<(), Duration> {
+    pub(crate) fn may_try(&self) -> Result<(), Duration> {
         let now = Instant::now();
         match self.state().wait_until {
             Some(until) if until > now => Err(until - now),
@@ -155,7 +146,7 @@ impl Logins {
         }
     }
 
-    fn was_wrong(&self) {
+    pub(crate) fn was_wrong(&self) {
         let mut state = self.state();
         state.wrong = state.wrong.saturating_add(1);
         if state.wrong >= FREE_TRIES {
@@ -166,7 +157,7 @@ impl Logins {
     }
 
     /// Takes a code, once.
-    fn take_code(&self, code: &str) -> bool {
+    pub(crate) fn take_code(&self, code: &str) -> bool {
         let typed: String = code
             .chars()
             .filter(char::is_ascii_alphanumeric)
@@ -184,7 +175,7 @@ impl Logins {
     }
 
     /// A new session: its cookie.
-    fn admit(&self) -> String {
+    pub(crate) fn admit(&self) -> String {
         let cookie = secret(32);
         let now = Instant::now();
         let mut state = self.state();
@@ -201,7 +192,7 @@ impl Logins {
         cookie
     }
 
-    fn session(&self, headers: &HeaderMap) -> Option<Arc<Session>> {
+    pub(crate) fn session(&self, headers: &HeaderMap) -> Option<Arc<Session>> {
         let cookie = cookie(headers, COOKIE_NAME)?;
         let session = self.state().sessions.get(&key_of(cookie)).cloned()?;
         let now = Instant::now();

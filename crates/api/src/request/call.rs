@@ -156,7 +156,7 @@ calls! {
     Resolve, ResolveMember, ResolveTalker,
     Invite, ListInvites, Revoke, Accept,
     ListConversations, ListMembers, SetOwnName, AllowRoutes, SetTimer,
-    GetSafetyWords, Verify, GetIdentityStatement, VerifyIdentity, ForgetIdentity,
+    GetSafetyWords, Verify, AcceptKeys, Block, Resume, GetIdentityStatement, VerifyIdentity, ForgetIdentity,
     CreateGroup, InviteToGroup, ListGroupInvites, AnswerGroupInvite,
     RemoveMember, RenameGroup, RestartGroup, Refresh, Leave, Forget, CheckOn,
     SendText, SendFile, ListFiles, AcceptFile, CancelFile,

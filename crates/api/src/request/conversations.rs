@@ -25,10 +25,10 @@ requests! {
         network: Option<String>,
     }
 
-    /// Lists invites.
+    /// Lists invites, those that are being accepted included.
     "invites" ListInvites => Vec<InviteView> {}
 
-    /// Takes an invite back.
+    /// Revokes an invite, or stops accepting one.
     "revoke" Revoke => Done {
         /// The invite.
         invite: InviteId,
@@ -83,12 +83,33 @@ requests! {
         conversation: ConversationId,
     }
 
-    /// Marks a contact as verified, or takes that back.
+    /// Marks a contact as verified, or removes the mark.
     "verify" Verify => Done {
         /// The contact.
         conversation: ConversationId,
-        /// Whether the words were the same.
-        verified: bool,
+        /// The safety words that were compared, as they were shown; refused when they are others by
+        /// now. None: the contact is not verified.
+        words: Option<String>,
+    }
+
+    /// Accepts the new keys of a contact who was verified, without comparing: messages that wait
+    /// are sent.
+    "accept_keys" AcceptKeys => Done {
+        /// The contact.
+        conversation: ConversationId,
+    }
+
+    /// Blocks a contact, who is not told: nothing of theirs is fetched, and what they say in groups
+    /// is not shown.
+    "block" Block => Done {
+        /// The contact.
+        conversation: ConversationId,
+    }
+
+    /// Unblocks a contact, or tries a stopped conversation again.
+    "resume" Resume => Done {
+        /// The conversation.
+        conversation: ConversationId,
     }
 
     /// The text to sign with an OpenPGP key, to show a contact whose key it is.

@@ -65,6 +65,7 @@ impl FakeConversation {
             title: self.given.clone(),
             kind: self.kind,
             verified: false,
+            standing: api::Standing::Normal,
             pgp: None,
             allowed_routes: AllowedRoutes::Hidden,
             open: true,

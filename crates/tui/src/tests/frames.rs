@@ -154,12 +154,14 @@ fn safety_words() {
     screen.types("safety words");
     screen.key(KeyCode::Enter);
     let words =
-        "acrobat bicycle candle dolphin engine falcon garden hammer island jungle".to_owned();
-    screen.answer::<GetSafetyWords>(&SafetyWordsView { words, verified: false });
+        "acrobat bicycle candle dolphin engine falcon garden hammer island jungle kettle lemon \
+         magnet needle"
+            .to_owned();
+    screen.answer::<GetSafetyWords>(&SafetyWordsView { words: words.clone(), verified: false });
     insta::assert_snapshot!("words", screen.text());
     screen.key(KeyCode::Tab);
     screen.key(KeyCode::Enter);
-    let request = Verify { conversation: conversation("bob"), verified: true };
+    let request = Verify { conversation: conversation("bob"), words: Some(words) };
     assert_eq!(screen.last(), wants(&request));
 }
 

@@ -273,7 +273,7 @@ fn safety_words_verify_whom_they_were_shown_for() {
     renamed(&mut screen, "carol", "carol", "bob");
     screen.key(KeyCode::Tab);
     screen.key(KeyCode::Enter);
-    let request = Verify { conversation: conversation("bob"), verified: true };
+    let request = Verify { conversation: conversation("bob"), words: Some(words.words.clone()) };
     assert_eq!(screen.last(), wants(&request));
     screen.answer::<Verify>(&api::Done {});
     assert!(screen.shows("mallory is now verified"), "{}", screen.text());

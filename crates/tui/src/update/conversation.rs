@@ -1,8 +1,9 @@
 //! Actions on the open conversation or room.
 
 use api::{
-    AllowRoutes, AllowedRoutes, CheckOn, ConversationId, ConversationKind, Forget, GetSafetyWords,
-    Leave, LeaveRoom, ListMembers, Refresh, Request, SafetyWordsView, SetTimer, Verify,
+    AcceptKeys, AllowRoutes, AllowedRoutes, Block, CheckOn, ConversationId, ConversationKind,
+    Forget, GetSafetyWords, Leave, LeaveRoom, ListMembers, Refresh, Request, Resume,
+    SafetyWordsView, SetTimer, Verify,
 };
 
 use super::{dialog, files, lists, open, pages, rooms};
@@ -123,23 +124,41 @@ fn words_page(name: &str, id: ConversationId, words: &SafetyWordsView) -> Page {
             format!("? {name} is not verified.")
         }),
     ];
-    let verify = |verified| Press::step(move |_, out| self::verify(out, id, verified));
+    let verify =
+        |words: Option<String>| Press::step(move |_, out| self::verify(out, id, words.clone()));
     let buttons = if words.verified {
         let label = "they do not match: mark as not verified";
-        vec![pages::close("close"), Button::new(label, verify(false))]
+        vec![pages::close("close"), Button::new(label, verify(None))]
     } else {
         let label = "they match: mark as verified";
-        vec![pages::close("later"), Button::new(label, verify(true))]
+        vec![pages::close("later"), Button::new(label, verify(Some(words.words.clone())))]
     };
     Page::new(format!("Safety words with {name}"), rows, buttons)
 }
 
-/// Marks a contact as verified, or not.
-pub(super) fn verify(out: &mut Vec<Effect>, conversation: ConversationId, verified: bool) {
-    let word = if verified { "verified" } else { "not verified" };
-    ask_about(out, Verify { conversation, verified }, conversation, move |name| {
+/// Marks a contact as verified by these words, or as not verified.
+fn verify(out: &mut Vec<Effect>, conversation: ConversationId, words: Option<String>) {
+    let word = if words.is_some() { "verified" } else { "not verified" };
+    ask_about(out, Verify { conversation, words }, conversation, move |name| {
         format!("{name} is now {word}")
     });
+}
+
+/// Uses a contact's new keys without comparing words.
+pub(super) fn accept_keys(out: &mut Vec<Effect>, conversation: ConversationId) {
+    ask_about(out, AcceptKeys { conversation }, conversation, |name| {
+        format!("messages to {name} use the new keys")
+    });
+}
+
+/// Blocks a contact.
+pub(super) fn block(out: &mut Vec<Effect>, conversation: ConversationId) {
+    ask_about(out, Block { conversation }, conversation, |name| format!("{name} is blocked"));
+}
+
+/// Unblocks a contact, or resumes a conversation that was stopped.
+pub(super) fn resume(out: &mut Vec<Effect>, conversation: ConversationId) {
+    ask_about(out, Resume { conversation }, conversation, |name| format!("{name} is back"));
 }
 
 /// Asks for something about a conversation, and says this with its name when it is done.

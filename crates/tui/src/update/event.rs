@@ -57,6 +57,7 @@ pub(super) fn event(app: &mut App, out: &mut Vec<Effect>, event: Event) {
         | Event::Renamed { .. }
         | Event::Forgotten { .. }
         | Event::HeldUp { .. }
+        | Event::Stopped { .. }
         | Event::Forked { .. }) => conversation_changed(app, event),
     }
 }
@@ -79,6 +80,13 @@ fn conversation_changed(app: &mut App, event: Event) {
             app.learn_label(conversation, &label);
             app.complain(format!(
                 "{label} is stalled by {name}; see “Continue without a member” in the palette"
+            ));
+        }
+        Event::Stopped { conversation, label } => {
+            app.learn_label(conversation, &label);
+            app.complain(format!(
+                "{label} was stopped: something in it is damaged, or was sent to break it; \
+                 /unblock tries again"
             ));
         }
         Event::Forked { conversation, label } => {

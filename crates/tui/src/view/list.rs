@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use api::{ConversationKind, ConversationView, MessageKind, RoomView, Route};
+use api::{ConversationKind, ConversationView, MessageKind, RoomView, Route, Standing};
 
 use super::message::{clock, day};
 use super::paint::Paint;
@@ -115,6 +115,16 @@ fn about(app: &App, place: Place) -> (&'static str, String, String) {
     }
 }
 
+/// What is special about a conversation, in a few words.
+pub(super) const fn standing(of: Standing) -> &'static str {
+    match of {
+        Standing::Normal => "",
+        Standing::KeysChanged => "keys changed: compare the words",
+        Standing::Stopped => "stopped",
+        Standing::Blocked => "blocked",
+    }
+}
+
 fn conversation(c: &ConversationView) -> (&'static str, String, String) {
     let group = c.kind == ConversationKind::Group;
     let mark = match (group, c.verified) {
@@ -123,6 +133,7 @@ fn conversation(c: &ConversationView) -> (&'static str, String, String) {
         _ => "? ",
     };
     let said = match &c.newest {
+        _ if c.standing != Standing::Normal => standing(c.standing).to_owned(),
         _ if !c.open => "closed".to_owned(),
         None if group => format!("{} members", c.members),
         None => "no messages yet".to_owned(),

@@ -97,6 +97,9 @@ fn facts(app: &App) -> (Option<Route>, Vec<String>) {
         ConversationKind::Contact if c.verified => facts.push("✓ verified".to_owned()),
         ConversationKind::Contact => facts.push("? not verified".to_owned()),
     }
+    if c.standing != api::Standing::Normal {
+        facts.push(super::list::standing(c.standing).to_owned());
+    }
     if let Some(seconds) = c.timer_s.filter(|s| *s > 0) {
         facts.push(format!("disappears after {}", text::duration(seconds)));
     }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use api::{
-    AcceptFile, AllowRoutes, AllowedRoutes, Cancel, CancelFile, CheckOn, ConversationId, Delete,
-    Edit, Forget, InviteToGroup, Leave, ListConversations, MessageId, React, Refresh, RemoveMember,
-    RenameGroup, RestartGroup, SendText, SetOwnName, SetTimer, Verify,
+    AcceptFile, AcceptKeys, AllowRoutes, AllowedRoutes, Block, Cancel, CancelFile, CheckOn,
+    ConversationId, Delete, Edit, Forget, InviteToGroup, Leave, ListConversations, MessageId,
+    React, Refresh, RemoveMember, RenameGroup, RestartGroup, Resume, SendText, SetOwnName,
+    SetTimer, Verify,
 };
 use axum::Router;
 use axum::routing::post;
@@ -25,6 +26,9 @@ pub(super) fn routes() -> Router<Arc<Web>> {
         .route("/c/{id}/timer", post(timer))
         .route("/c/{id}/routes", post(allow_routes))
         .route("/c/{id}/verify", post(verify))
+        .route("/c/{id}/accept-keys", post(accept_keys))
+        .route("/c/{id}/block", post(block))
+        .route("/c/{id}/resume", post(resume))
         .route("/c/{id}/name", post(name))
         .route("/c/{id}/title", post(title))
         .route("/c/{id}/add", post(add))
@@ -97,8 +101,20 @@ async fn allow_routes(on: ConversationForm) -> FormResult {
 }
 
 async fn verify(on: ConversationForm) -> FormResult {
-    let verified = on.form.fields.yes("verified");
-    on.change(Verify { conversation: on.id, verified }, "noted").await
+    let words = on.form.fields.some("words");
+    on.change(Verify { conversation: on.id, words }, "noted").await
+}
+
+async fn accept_keys(on: ConversationForm) -> FormResult {
+    on.change(AcceptKeys { conversation: on.id }, "the new keys are in use").await
+}
+
+async fn block(on: ConversationForm) -> FormResult {
+    on.change(Block { conversation: on.id }, "blocked").await
+}
+
+async fn resume(on: ConversationForm) -> FormResult {
+    on.change(Resume { conversation: on.id }, "resumed").await
 }
 
 /// One's own name for it. Empty takes it away: the title or nick is shown again.

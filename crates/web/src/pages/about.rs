@@ -2,7 +2,7 @@
 
 use api::{
     AllowedRoutes, ConversationKind, ConversationView, GetSafetyWords, GetWhy, ListMembers,
-    MemberView,
+    MemberView, Standing,
 };
 use axum::extract::Path;
 use maud::{Markup, html};
@@ -61,7 +61,9 @@ pub(super) async fn about(cx: PageContext, Path(id): Path<String>) -> PageResult
     let c = cx.conversation(&id)?;
     let place = Place::from(c.id);
     let panel = panel(&cx, c).await?;
+    let stands = matches!(c.standing, Standing::Stopped | Standing::Blocked);
     let words = match c.kind {
+        _ if stands => Some(standing(&cx, c)),
         ConversationKind::Group => None,
         ConversationKind::Contact => Some(words(&cx, c).await?),
     };
@@ -254,10 +256,32 @@ fn restart(cx: &PageContext, members: &[MemberView], place: Place) -> Markup {
     }
 }
 
+/// Why a conversation does not run, and how it does again.
+fn standing(cx: &PageContext, c: &ConversationView) -> Markup {
+    let resume = Place::from(c.id).form("resume");
+    html! {
+        section {
+            @if c.standing == Standing::Blocked {
+                h2 { "Blocked" }
+                p { "You see nothing from " (c.label) ", and they are not told." }
+                (cx.button(&resume, "", &[], "Unblock"))
+            } @else {
+                h2 { "Stopped" }
+                p {
+                    "Something in this conversation is damaged, or was sent to break it. You can "
+                    "still read it. If resuming it does not help, delete it and meet again."
+                }
+                (cx.button(&resume, "", &[], "Resume"))
+            }
+        }
+    }
+}
+
 /// The safety words, which cost memory and time on purpose: they are shown where a person asks for
 /// them, and nowhere else.
 async fn words(cx: &PageContext, c: &ConversationView) -> Result<Markup, PageError> {
-    let verify = Place::from(c.id).form("verify");
+    let place = Place::from(c.id);
+    let (verify, accept) = (place.form("verify"), place.form("accept-keys"));
     let words = cx.ask(GetSafetyWords { conversation: c.id }).await?.words;
     Ok(html! {
         section #words {
@@ -265,14 +289,22 @@ async fn words(cx: &PageContext, c: &ConversationView) -> Result<Markup, PageErr
             p.words { (words) }
             @if c.verified {
                 p { span.ok { "✓ You have compared them." } }
-                (cx.button(&verify, "plain", &[("verified", "0")], "They do not match after all"))
+                (cx.button(&verify, "plain", &[], "They do not match after all"))
             } @else {
                 p.hint {
                     "Read them to " (c.label) " in person or by phone. If you both see the same "
                     "words, nobody is in between."
                 }
-                (cx.button(&verify, "", &[("verified", "1")], "They match"))
+                (cx.button(&verify, "", &[("words", &words)], "They match"))
             }
+            @if c.standing == Standing::KeysChanged {
+                p.hint role="status" {
+                    "The keys of " (c.label) " have changed since you compared. Your messages wait "
+                    "until you compare the words again, or accept the new keys."
+                }
+                (cx.button(&accept, "danger", &[], "Accept without comparing"))
+            }
+            (cx.button(&place.form("block"), "plain", &[], "Block"))
             @if let Some(pgp) = &c.pgp { p.dim { "Bound to the OpenPGP key " (pgp) } }
         }
     })

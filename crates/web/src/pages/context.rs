@@ -8,7 +8,6 @@ use api::{
     ListRooms, Request, RoomId, RoomView, Status,
 };
 use axum::extract::FromRequestParts;
-use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use maud::{Markup, html};
 

@@ -2,7 +2,7 @@
 
 use api::{
     AllowedRoutes, ConversationKind, ConversationView, GetHistory, MarkSeen, MessageId,
-    MessageKind, MessageView,
+    MessageKind, MessageView, Standing,
 };
 use axum::extract::{Path, Query};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
@@ -101,6 +101,14 @@ fn head(c: &ConversationView, place: Place) -> Markup {
                     @else {
                         a.badge.warn href=(format!("{}#words", place.about())) { "not verified" }
                     }
+                }
+                @match c.standing {
+                    Standing::Normal => {}
+                    Standing::KeysChanged => {
+                        a.badge.warn href=(format!("{}#words", place.about())) { "keys changed" }
+                    }
+                    Standing::Stopped => { a.badge.warn href=(place.about()) { "stopped" } }
+                    Standing::Blocked => { a.badge.warn href=(place.about()) { "blocked" } }
                 }
                 @if let Some(s) = c.timer_s { span.badge { "⏳ " (about::timer(s)) } }
             }

@@ -307,6 +307,7 @@ pub fn conversation(n: u8, label: &str, kind: ConversationKind) -> ConversationV
         title: label.to_owned(),
         kind,
         verified: false,
+        standing: api::Standing::Normal,
         pgp: None,
         allowed_routes: AllowedRoutes::Hidden,
         open: true,
