@@ -7,6 +7,7 @@
 //! - [`reader`]: reads one stream in order, notices gaps, never shows a box twice
 //! - [`appender`]: appends to a stream that others write too
 //! - [`writer`]: writes one stream: boxes stay until the hub has them
+//! - [`local`]: the clock by which messages disappear
 //! - [`names`]: what conversations are called, and which one a typed text means
 //! - [`Reach`], [`Near`]: how far requests get, and by which secrets neighbours on a LAN are found
 //!
@@ -48,6 +49,7 @@ mod conversation;
 mod error;
 pub mod event;
 pub mod invite;
+pub mod local;
 pub mod messenger;
 pub mod names;
 mod near;
