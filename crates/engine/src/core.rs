@@ -6,16 +6,17 @@ use std::path::{Path, PathBuf};
 use api::{ConversationRef, Event, Reason, Refusal, Target};
 use e2ee::Floor;
 use e2ee::id::ConversationId;
+use messenger::local::{Anchor, LocalClock};
 use messenger::names::{self, Named};
 use messenger::store::Store;
 use messenger::{Messenger, Settings, Step};
-use net::Clock;
 use tokio::sync::mpsc;
 use vault::{Config, Profile, Vault};
 use wire::{ErrorKind, Timestamp};
 
+use crate::clock;
 use crate::id::Shared;
-use crate::refuse::{Refuse, disk};
+use crate::refuse::{OrRefuse, Refuse, disk};
 
 /// Everything that one transaction reads and writes, and where its events go.
 ///
@@ -31,8 +32,8 @@ pub(crate) struct Core {
     pub(crate) config: Config,
     pub(crate) messenger: Messenger,
     pub(crate) names: Names,
-    clock: Clock,
-    /// Document time less the local clock, ms.
+    clock: LocalClock,
+    /// Document time less local time, ms. Nothing is erased by it.
     offset_ms: i64,
     events: mpsc::Sender<Event>,
     /// Events were dropped, and nobody was told yet.
@@ -123,8 +124,11 @@ impl Core {
         config: Config,
         events: mpsc::Sender<Event>,
     ) -> Result<Self, Refusal> {
-        let clock = Clock::start();
-        let messenger = load(&vault, &config, clock.now())?;
+        let reading = clock::read();
+        let clock = LocalClock::start(vault.anchor().or_refuse()?, reading);
+        let local = clock.now(reading.boot);
+        vault.set_local_time(local);
+        let messenger = load(&vault, &config, local, local)?;
         let mut core = Core {
             profile,
             vault,
@@ -145,16 +149,38 @@ impl Core {
 
     /// The time that the network vouches for, as far as we know it.
     pub(crate) fn now(&self) -> Timestamp {
-        let now = self.clock.now();
+        let local = self.local();
         let shift = self.offset_ms.unsigned_abs();
-        if self.offset_ms < 0 { now.minus_millis(shift) } else { now.plus_millis(shift) }
+        if self.offset_ms < 0 { local.minus_millis(shift) } else { local.plus_millis(shift) }
+    }
+
+    /// Local time, which nothing from outside can set: by it things disappear (`GONE-001`).
+    pub(crate) fn local(&self) -> Timestamp {
+        self.clock.now(clock::boot_ms())
     }
 
     /// A document vouches for this time.
     pub(crate) fn note_time(&mut self, time: Timestamp) {
-        let local = self.clock.now().as_millis();
+        let local = self.local().as_millis();
         self.offset_ms =
             i64::try_from(time.as_millis()).unwrap_or(0) - i64::try_from(local).unwrap_or(0);
+    }
+
+    /// Keeps where local time is, if that is due.
+    pub(crate) fn keep_anchor(&mut self) {
+        if let Some(anchor) = self.clock.anchor_due(clock::read()) {
+            let done = self.vault.keep_anchor(anchor).or_refuse();
+            self.tell_refusal(done);
+        }
+    }
+
+    /// The profile is closed: keeps where local time is, and leaves nothing in the vault's log.
+    pub(crate) fn close(&self) {
+        let reading = clock::read();
+        let anchor = Anchor { local: self.clock.now(reading.boot), wall: reading.wall };
+        // The anchor before serves as well, for a clock that nobody turned.
+        let _ = self.vault.keep_anchor(anchor);
+        self.vault.tidy();
     }
 
     /// Does something within one transaction. When it fails nothing has happened, and the messenger
@@ -172,11 +198,15 @@ impl Core {
         via: &'static str,
         work: impl FnOnce(&mut Messenger, &mut Step<'_>) -> Result<T, messenger::Error>,
     ) -> Result<T, Refusal> {
-        let now = self.now();
+        let (now, local) = (self.now(), self.local());
         let Core { vault, messenger, .. } = self;
+        vault.set_local_time(local);
+        messenger.set_local_time(local);
         let result = vault.transaction(|store| {
             let mut rng = rand::rng();
             let mut step = Step { now, rng: &mut rng, store, via };
+            // What should be gone is gone before anything can send it.
+            messenger.erase_due(&mut step)?;
             work(messenger, &mut step).map_err(StepError::Messenger)
         });
         result.map_err(|error| {
@@ -209,7 +239,7 @@ impl Core {
     /// Loads the messenger again: after a failed transaction memory may be ahead of the vault.
     pub(crate) fn reload(&mut self) -> Result<(), Refusal> {
         self.reloaded = true;
-        self.messenger = load(&self.vault, &self.config, self.now())?;
+        self.messenger = load(&self.vault, &self.config, self.now(), self.local())?;
         Ok(())
     }
 
@@ -312,7 +342,12 @@ pub(crate) fn directory_for_files(directory: &Path) -> Result<String, Refusal> {
         .map_err(|e| disk(&format!("cannot put files into {}", directory.display()), &e))
 }
 
-fn load(vault: &Vault, config: &Config, now: Timestamp) -> Result<Messenger, Refusal> {
+fn load(
+    vault: &Vault,
+    config: &Config,
+    now: Timestamp,
+    local: Timestamp,
+) -> Result<Messenger, Refusal> {
     let settings = Settings {
         delivery_receipts: config.delivery_receipts,
         read_receipts: config.read_receipts,
@@ -323,7 +358,10 @@ fn load(vault: &Vault, config: &Config, now: Timestamp) -> Result<Messenger, Ref
         .transaction(|store| {
             let mut rng = rand::rng();
             let mut step = Step { now, rng: &mut rng, store, via: "" };
-            Messenger::load(&mut step, settings).map_err(StepError::Messenger)
+            let mut messenger = Messenger::load(&mut step, settings)?;
+            messenger.set_local_time(local);
+            messenger.erase_due(&mut step)?;
+            Ok::<_, StepError>(messenger)
         })
         .map_err(Refuse::refuse)
 }
@@ -333,6 +371,12 @@ fn load(vault: &Vault, config: &Config, now: Timestamp) -> Result<Messenger, Ref
 enum StepError {
     Messenger(messenger::Error),
     Vault(vault::Error),
+}
+
+impl From<messenger::Error> for StepError {
+    fn from(error: messenger::Error) -> Self {
+        StepError::Messenger(error)
+    }
 }
 
 impl From<vault::Error> for StepError {
@@ -347,5 +391,99 @@ impl Refuse for StepError {
             StepError::Messenger(error) => error.refuse(),
             StepError::Vault(error) => error.refuse(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use e2ee::id::MessageId;
+    use messenger::store::{Author, Kind, NewMessage, State};
+    use vault::ProfileName;
+
+    use super::*;
+
+    const HOUR_MS: u64 = 3_600_000;
+    const YEAR_MS: u64 = 365 * 24 * HOUR_MS;
+    const HERE: ConversationId = ConversationId::new([7; 16]);
+
+    fn core(vault: Vault, dir: &Path) -> Core {
+        let name = ProfileName::parse("ann").unwrap();
+        let profile = Profile::create(dir, &name).or_else(|_| Profile::open(dir, &name)).unwrap();
+        Core::open(profile, vault, Config::default(), mpsc::channel(9).0).unwrap()
+    }
+
+    fn message(n: u8, expires_at: Timestamp) -> NewMessage {
+        NewMessage {
+            conversation: HERE,
+            id: MessageId::new([n; 16]),
+            author: Author::Me,
+            author_name: "ann".to_owned(),
+            sent_at: Timestamp::ZERO,
+            received_at: Timestamp::ZERO,
+            kind: Kind::Text,
+            text: "text".to_owned(),
+            reply_to: None,
+            state: State::Stored,
+            expires_at: Some(expires_at),
+            route: String::new(),
+        }
+    }
+
+    fn left(core: &Core) -> usize {
+        core.read(|_, store| Ok(store.history(&HERE, None, 9)?.len())).unwrap()
+    }
+
+    //= GONE-001
+    #[test]
+    fn no_document_makes_anything_disappear_or_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut core = core(Vault::in_memory().unwrap(), dir.path());
+        let local = core.local();
+        let add = |s: &mut Step<'_>, m| Ok(s.store.add_message(&m)?);
+        core.step(|_, s| add(s, message(1, local.plus_millis(HOUR_MS)))).unwrap();
+        core.note_time(local.plus_millis(10 * YEAR_MS));
+        assert!(core.now() >= local.plus_millis(10 * YEAR_MS));
+        core.step(Messenger::tick).unwrap();
+        core.step(|m, s| m.forget_before(s, local)).unwrap();
+        assert_eq!(left(&core), 1, "a document of years ahead erases nothing");
+        core.note_time(Timestamp::ZERO);
+        core.step(|_, s| add(s, message(2, local))).unwrap();
+        core.step(|_, _| Ok(())).unwrap();
+        assert_eq!(left(&core), 1, "one of 1970 keeps nothing, not even until the next tick");
+        core.reload().unwrap();
+        core.note_time(local.plus_millis(10 * YEAR_MS));
+        core.reload().unwrap();
+        core.step(|m, s| m.forget_before(s, local.plus_millis(HOUR_MS))).unwrap();
+        assert_eq!(left(&core), 0, "and what was kept is as old as this device says");
+    }
+
+    //= GONE-002
+    #[test]
+    fn local_time_goes_on_where_the_last_run_stopped() {
+        let dir = tempfile::tempdir().unwrap();
+        let name = ProfileName::parse("ann").unwrap();
+        let profile = Profile::create(dir.path(), &name).unwrap();
+        drop(profile.create_vault(&vault::Unlock::KeyFile).unwrap());
+        let open = || profile_vault(dir.path());
+        drop(profile);
+        // The wall clock has been turned back by a year since.
+        let wall = clock::read().wall;
+        let anchor = Anchor { local: wall, wall: wall.plus_millis(YEAR_MS) };
+        open().keep_anchor(anchor).unwrap();
+        let core_after = |vault| core(vault, dir.path());
+        let mut running = core_after(open());
+        assert!(running.local() >= wall && running.local() < wall.plus_millis(HOUR_MS));
+        running.keep_anchor();
+        let kept = running.vault.anchor().unwrap().unwrap();
+        assert!(kept.wall < wall.plus_millis(HOUR_MS), "kept at once");
+        running.close();
+        let closed = running.vault.anchor().unwrap().unwrap();
+        assert!(closed.local >= kept.local && !running.vault.has_remnants());
+    }
+
+    fn profile_vault(base: &Path) -> Vault {
+        let name = ProfileName::parse("ann").unwrap();
+        let profile = Profile::open(base, &name).unwrap();
+        profile.open_vault(&vault::Unlock::KeyFile).unwrap()
     }
 }

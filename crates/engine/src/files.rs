@@ -11,6 +11,8 @@ use sha2::{Digest, Sha256};
 
 use crate::id::Shared;
 
+/// Where uploads wait, in a profile's directory.
+const OUTGOING: &str = "outgoing";
 /// Written chunks are made durable after so many.
 const SYNC_EVERY: u64 = 32;
 
@@ -119,6 +121,18 @@ pub(crate) fn finish(
 /// Removes what is left of a transfer that came to nothing.
 pub(crate) fn discard(directory: &str, id: TransferId) {
     let _ = std::fs::remove_file(part(directory, id));
+}
+
+/// Removes the profile's own copy of a file that is not sent any more: an upload from a browser.
+/// What a person sent from elsewhere is theirs.
+pub(crate) fn discard_upload(profile: &Path, path: &str) {
+    let path = Path::new(path);
+    let outgoing = profile.canonicalize().map(|p| p.join(OUTGOING));
+    if outgoing.is_ok_and(|outgoing| path.starts_with(outgoing)) {
+        let _ = std::fs::remove_file(path);
+        // Each upload lies in a directory of its own.
+        let _ = path.parent().map(std::fs::remove_dir);
+    }
 }
 
 #[cfg(test)]

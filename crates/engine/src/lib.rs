@@ -5,7 +5,7 @@
 //! - `profile`: [`Engines`], by which front ends open profiles; `daemon`, `on_demand`: one profile
 //!   for several front ends
 //! - `run`: the loop; `core`: one transaction, events, names; `calls`: which part answers what
-//! - `carriers`, `near`, `rooms`, `disk`: the parts, each with its own state
+//! - `carriers`, `near`, `rooms`, `disk`: the parts, each with its own state; `clock`: local time
 //! - `conversations`, `people`, `bundle`, `settings`: what is asked of them
 //! - [`Session`]: one open room without a profile
 //!
@@ -22,6 +22,7 @@
 mod bundle;
 mod calls;
 mod carriers;
+mod clock;
 mod conversations;
 mod core;
 mod daemon;

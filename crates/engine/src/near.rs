@@ -181,8 +181,7 @@ impl Near {
         carriers: &mut Carriers,
         work: impl FnOnce(&mut Node, &mut Gossiping<'_>) -> Result<T, mesh::Error>,
     ) -> Result<T, Refusal> {
-        let now = core.now();
-
+        let now = core.local();
         let done = {
             let node = &mut self.node;
             carrying(&core.vault, |table| work(node, &mut Gossiping { now, store: table }))
@@ -476,11 +475,11 @@ impl Near {
 
     /// Does what time demands of the node.
     pub(crate) fn tick(&mut self, core: &mut Core, carriers: &mut Carriers) {
-        if self.node.deadline().is_some_and(|at| at <= core.now()) {
+        if self.node.deadline().is_some_and(|at| at <= core.local()) {
             let done = self.gossip(core, carriers, |node, step| node.tick(step, &mut rand::rng()));
             core.tell_refusal(done);
         }
-        if self.errand_at <= core.now() {
+        if self.errand_at <= core.local() {
             self.errand_at = Timestamp::MAX;
             self.run_errands(core, carriers);
         }

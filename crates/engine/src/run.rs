@@ -27,6 +27,7 @@ use wire::Timestamp;
 use crate::carriers::{Carriers, Preferences, Report};
 use crate::core::Core;
 use crate::disk::Disk;
+use crate::files;
 use crate::id::{self, Shared};
 use crate::near::Near;
 use crate::refuse::OrRefuse;
@@ -37,6 +38,9 @@ use crate::{views, words};
 const BATCH: usize = 64;
 /// How often old messages are forgotten, ms.
 const FORGET_EVERY_MS: u64 = 3_600_000;
+/// How long replaced keys may stay in the vault's log, ms. To empty it costs about as much as a
+/// transaction.
+const TIDY_AFTER_MS: u64 = 10_000;
 /// Longest sleep: settings and clocks may change meanwhile.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
@@ -58,7 +62,10 @@ pub(crate) struct Engine {
     pub(crate) accepting: HashMap<MessageId, Answer<Opened>>,
     /// Who waits until everything is at the hub.
     flushing: Vec<Answer<api::Done>>,
+    /// In local time.
     forget_at: Timestamp,
+    /// When the vault's log is emptied, if it holds anything old; in local time.
+    tidy_at: Option<Timestamp>,
 }
 
 /// What to know before a profile is left alone.
@@ -98,8 +105,11 @@ impl Engine {
             names => net::lan::Allowed::Named(names.to_vec()),
         };
         let near = Near::load(&vault, (lan_use != LanUse::Off).then(|| Lan::start(allowed)))?;
+        let core = Core::open(profile, vault, config, events)?;
+        // The vault was brought to this version and everything in it could be read (GONE-007).
+        core.vault.remove_copies().or_refuse()?;
         Ok(Engine {
-            core: Core::open(profile, vault, config, events)?,
+            core,
             carriers,
             near,
             rooms: Rooms::new(),
@@ -112,6 +122,7 @@ impl Engine {
             accepting: HashMap::new(),
             flushing: Vec::new(),
             forget_at: Timestamp::ZERO,
+            tidy_at: None,
         })
     }
 
@@ -140,27 +151,46 @@ impl Engine {
             self.forget_old();
             self.near.tick(&mut self.core, &mut self.carriers);
             self.after();
+            self.core.keep_anchor();
+            self.tidy();
         }
         self.rooms.finish().await;
         self.near.finish().await;
-        self.core.vault.tidy();
+        self.core.close();
     }
 
     fn until_deadline(&self) -> Duration {
-        let expiry = self.core.read(|_, store| Ok(store.next_expiry()?)).ok().flatten();
-        let deadlines = [self.core.messenger.deadline(), expiry, self.near.deadline()];
-        let next = deadlines.into_iter().flatten().min();
-        let wait = next.map_or(LONGEST_SLEEP, |at| at.since(self.core.now()));
+        let (now, local) = (self.core.now(), self.core.local());
+        let erasure = self.core.read(Messenger::next_erasure).ok().flatten();
+        let here = [erasure, self.near.deadline(), self.tidy_at];
+        let here = here.into_iter().flatten().map(|at| at.since(local));
+        let there = self.core.messenger.deadline().map(|at| at.since(now));
+        let wait = here.chain(there).min().unwrap_or(LONGEST_SLEEP);
         wait.clamp(Duration::from_millis(1), LONGEST_SLEEP)
     }
 
     fn forget_old(&mut self) {
-        let (Keep::For(span), now) = (self.core.config.keep, self.core.now()) else { return };
-        if now >= self.forget_at {
-            self.forget_at = now.plus_millis(FORGET_EVERY_MS);
-            let before = now.minus_millis(span);
-            let done = self.core.step(|_, s| Ok(s.store.forget_before(before).map(|_| ())?));
+        let (Keep::For(span), local) = (self.core.config.keep, self.core.local()) else { return };
+        if local >= self.forget_at {
+            self.forget_at = local.plus_millis(FORGET_EVERY_MS);
+            let before = local.minus_millis(span);
+            let done = self.core.step(|m, s| m.forget_before(s, before));
             self.core.tell_refusal(done);
+        }
+    }
+
+    /// Empties the vault's log some time after something in it was replaced.
+    fn tidy(&mut self) {
+        let local = self.core.local();
+        match self.tidy_at {
+            Some(at) if local >= at => {
+                self.core.vault.tidy();
+                self.tidy_at = None;
+            }
+            None if self.core.vault.has_remnants() => {
+                self.tidy_at = Some(local.plus_millis(TIDY_AFTER_MS));
+            }
+            _ => {}
         }
     }
 
@@ -316,6 +346,14 @@ impl Engine {
             Happened::File { transfer, state, .. } => {
                 Disk::on_moved(&mut self.core, transfer, state)
             }
+            Happened::FileGone { transfer, path, ours, whole } => {
+                match (ours, whole) {
+                    (false, false) => files::discard(&path, transfer),
+                    (true, false) => files::discard_upload(self.core.profile.dir(), &path),
+                    (_, true) => {}
+                }
+                None
+            }
             other => self.core.event(other),
         };
         if let Some(event) = event {
@@ -465,7 +503,8 @@ impl Core {
             Happened::InviteReady { .. }
             | Happened::InviteUsed { .. }
             | Happened::InviteFailed { .. }
-            | Happened::File { .. } => return None,
+            | Happened::File { .. }
+            | Happened::FileGone { .. } => return None,
         })
     }
 }

@@ -31,7 +31,7 @@ const WHAT: &str = "the backup";
 
 impl Vault {
     /// Writes a backup under a passphrase of its own. It holds the spaces of [`Space::in_backup`],
-    /// all messages and reactions; no MLS state, no stream position, nothing under way. An older
+    /// all messages that do not disappear, and their reactions; no MLS state, no stream position, nothing under way. An older
     /// backup of this name is replaced at once when the new one is complete.
     ///
     /// # Errors
@@ -44,7 +44,8 @@ impl Vault {
         let database = temp_path(dir)?;
         vault::build_file(&database, &key)?;
         self.attached(&database, &key, |conn| {
-            copy(conn, "main", "other")?;
+            // What disappears would outlive itself in a file that nobody opens (GONE-006).
+            copy(conn, "main", "other", "expires_at IS NULL")?;
             conn.execute_batch("COMMIT")
         })?;
         let mut database = File::open(&database).map_err(Error::io("read", WHAT))?;
@@ -90,7 +91,7 @@ impl Vault {
         schema::migrate(&conn, MIGRATIONS, WHAT)?;
         conn.close().map_err(|(_, e)| Error::database(WHAT)(e))?;
         self.attached(&database, &key, |conn| {
-            copy(conn, "other", "main")?;
+            copy(conn, "other", "main", "true")?;
             conn.execute_batch("COMMIT")
         })
     }
@@ -118,14 +119,15 @@ impl Vault {
 }
 
 /// Copies what belongs into a backup. Triggers of the target make its search index.
-fn copy(conn: &Connection, from: &str, to: &str) -> rusqlite::Result<()> {
+fn copy(conn: &Connection, from: &str, to: &str, which: &str) -> rusqlite::Result<()> {
     let spaces: Vec<String> =
         Space::ALL.iter().filter(|s| s.in_backup()).map(|s| (*s as u8).to_string()).collect();
     conn.execute_batch(&format!(
         "INSERT INTO {to}.record (space, key, value)
            SELECT space, key, value FROM {from}.record WHERE space IN ({});
-         INSERT INTO {to}.message SELECT * FROM {from}.message ORDER BY number;
-         INSERT INTO {to}.reaction SELECT * FROM {from}.reaction ORDER BY number;",
+         INSERT INTO {to}.message SELECT * FROM {from}.message WHERE {which} ORDER BY number;
+         INSERT INTO {to}.reaction SELECT * FROM {from}.reaction
+           WHERE message IN (SELECT number FROM {from}.message WHERE {which}) ORDER BY number;",
         spaces.join(", ")
     ))
 }
@@ -263,6 +265,8 @@ mod tests {
                 Ok::<_, Error>(())
             })
             .unwrap();
+        let here = wire::Timestamp::from_millis(5);
+        vault.keep_anchor(messenger::local::Anchor { local: here, wall: here }).unwrap();
         let file = dir.path().join("b");
         vault.backup(&file, "pass").unwrap();
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file is left");
@@ -287,10 +291,10 @@ mod tests {
             )
             .unwrap();
         assert_eq!(
-            tables, 5,
-            "record, message, reaction, carried, owed: a new table has to be thought of here"
+            tables, 6,
+            "record, message, reaction, carried, owed, clock: a new table has to be thought of here"
         );
-        for empty in ["carried", "owed"] {
+        for empty in ["carried", "owed", "clock"] {
             let rows: i64 =
                 conn.query_row(&format!("SELECT count(*) FROM {empty}"), [], |r| r.get(0)).unwrap();
             assert_eq!(rows, 0, "what is under way for others stays behind");

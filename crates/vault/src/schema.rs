@@ -11,7 +11,7 @@ pub(crate) const APPLICATION_ID: i32 = 0x4875_7368;
 /// Step *n* (from 0) brings a vault of version *n* to version *n* + 1. Steps are never changed,
 /// only added.
 pub(crate) const MIGRATIONS: &[&str] =
-    &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+    &[include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
 
 /// What a connection needs before the tables work: the function that the search index calls.
 pub(crate) fn prepare(conn: &Connection) -> rusqlite::Result<()> {

@@ -24,13 +24,17 @@ type Rows<T> = Result<Vec<T>, StoreError>;
 pub(crate) struct Tables<'c> {
     conn: &'c Connection,
     writable: bool,
+    /// Local time, once the shell has told it.
+    local: Option<Timestamp>,
     /// Whether text was deleted, so that it must leave the log as well.
     pub(crate) erased: Cell<bool>,
+    /// Whether anything was written: what it replaces is still in the log.
+    pub(crate) wrote: Cell<bool>,
 }
 
 impl<'c> Tables<'c> {
-    pub(crate) fn new(conn: &'c Connection, writable: bool) -> Self {
-        Tables { conn, writable, erased: Cell::new(false) }
+    pub(crate) fn new(conn: &'c Connection, writable: bool, local: Option<Timestamp>) -> Self {
+        Tables { conn, writable, local, erased: Cell::new(false), wrote: Cell::new(false) }
     }
 
     /// Changes rows and returns how many. Refuses outside a transaction: some disk errors end a
@@ -42,6 +46,7 @@ impl<'c> Tables<'c> {
         if self.conn.is_autocommit() {
             return Err(StoreError("the transaction has been rolled back".to_owned()));
         }
+        self.wrote.set(true);
         self.conn.prepare_cached(sql).and_then(|mut s| s.execute(params)).map_err(|e| fail(&e))
     }
 
@@ -147,8 +152,8 @@ impl Store for Tables<'_> {
     fn add_message(&self, m: &NewMessage) -> Result<bool, StoreError> {
         let n = self.write(
             "INSERT INTO message (conversation, id, author, author_name, sent_at, received_at, kind, text, reply_to,
-                                  state, expires_at, route, seen)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+                                  state, expires_at, route, seen, kept_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
              ON CONFLICT (conversation, id, author) DO NOTHING",
             params![
                 m.conversation.as_bytes(),
@@ -164,6 +169,7 @@ impl Store for Tables<'_> {
                 m.expires_at.map(millis),
                 m.route,
                 m.author == Author::Me,
+                millis(self.local.unwrap_or(m.received_at)),
             ],
         )?;
         Ok(n > 0)
@@ -305,11 +311,18 @@ impl Store for Tables<'_> {
         Ok(next.flatten().map(timestamp))
     }
 
-    fn forget_before(&self, before: Timestamp) -> Result<usize, StoreError> {
-        self.erase(
-            "DELETE FROM message WHERE received_at < ?1 AND NOT (author = x'' AND state < ?2)",
-            params![millis(before), State::Stored.number()],
-        )
+    fn forget_before(&self, before: Timestamp) -> Rows<(ConversationId, MessageId)> {
+        const OLD: &str = "kept_at < ?1 AND NOT (author = x'' AND state < ?2 AND deleted = 0)";
+        let given = params![millis(before), State::Stored.number()];
+        let gone = self.rows(
+            &format!("SELECT conversation, id FROM message WHERE {OLD} ORDER BY number"),
+            given,
+            |row| Ok((ConversationId::new(row.get(0)?), MessageId::new(row.get(1)?))),
+        )?;
+        if !gone.is_empty() {
+            self.erase(&format!("DELETE FROM message WHERE {OLD}"), given)?;
+        }
+        Ok(gone)
     }
 
     fn history(

@@ -1,11 +1,14 @@
 //! The encrypted database of one profile.
 
+use std::cell::Cell;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use messenger::local::Anchor;
 use messenger::store::Store;
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
+use wire::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::carried::CarriedTable;
@@ -38,6 +41,9 @@ const DURABLE: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
 pub struct Vault {
     pub(crate) conn: Connection,
     dir: Option<PathBuf>,
+    local: Cell<Option<Timestamp>>,
+    /// Whether the log may hold what was replaced or removed since.
+    remnants: Cell<bool>,
 }
 
 impl Vault {
@@ -71,7 +77,7 @@ impl Vault {
     }
 
     /// Opens the vault in `dir` and brings it to this program's version. Keeps a copy from before,
-    /// under the same key, as `vault.db.before-vN`; see [`Vault::remove_copies`].
+    /// under the same key, as `vault.db.before-vN`, until [`Vault::remove_copies`].
     ///
     /// # Errors
     /// [`Error::Missing`]; [`Error::Damaged`] when the file is not what was written under this key
@@ -97,13 +103,19 @@ impl Vault {
         if found == 0 {
             return Err(Error::Damaged(WHAT));
         }
-        let vault = Vault { conn, dir: Some(dir.to_owned()) };
+        let vault = Vault::of(conn, Some(dir.to_owned()));
         if (found as usize) < steps.len() {
             vault.keep_copy(dir, steps.len())?;
         }
         schema::migrate(&vault.conn, steps, WHAT)?;
         vault.conn.execute_batch(DURABLE).map_err(Error::database(WHAT))?;
+        // The log of a process that was killed.
+        vault.tidy();
         Ok(vault)
+    }
+
+    fn of(conn: Connection, dir: Option<PathBuf>) -> Self {
+        Vault { conn, dir, local: Cell::new(None), remnants: Cell::new(false) }
     }
 
     /// A vault in memory: nothing of it reaches the disk, unless the system swaps.
@@ -115,7 +127,7 @@ impl Vault {
         let conn = Connection::open_in_memory().map_err(&fail)?;
         conn.execute_batch(SETTINGS).and_then(|()| prepare(&conn)).map_err(&fail)?;
         schema::migrate(&conn, MIGRATIONS, WHAT)?;
-        Ok(Vault { conn, dir: None })
+        Ok(Vault::of(conn, None))
     }
 
     /// Runs `work` in a transaction that may write. It is committed durably when `work` returns
@@ -128,13 +140,16 @@ impl Vault {
         work: impl FnOnce(&dyn Store) -> Result<T, E>,
     ) -> Result<T, E> {
         let transaction = self.begin(TransactionBehavior::Immediate)?;
-        let tables = Tables::new(&self.conn, true);
+        let tables = Tables::new(&self.conn, true, self.local.get());
         let done = work(&tables)?;
-        let erased = tables.erased.get();
+        let (erased, wrote) = (tables.erased.get(), tables.wrote.get());
         if self.conn.is_autocommit() {
             return Err(Error::Database("the transaction has been rolled back".to_owned()).into());
         }
         transaction.commit().map_err(Error::database(WHAT))?;
+        if wrote {
+            self.remnants.set(true);
+        }
         if erased {
             self.tidy();
         }
@@ -153,6 +168,7 @@ impl Vault {
         let transaction = self.begin(TransactionBehavior::Immediate)?;
         let done = work(&mut CarriedTable::new(&self.conn, keep))?;
         transaction.commit().map_err(Error::database(WHAT))?;
+        self.remnants.set(true);
         Ok(done)
     }
 
@@ -165,14 +181,64 @@ impl Vault {
         work: impl FnOnce(&dyn Store) -> Result<T, E>,
     ) -> Result<T, E> {
         let _transaction = self.begin(TransactionBehavior::Deferred)?;
-        work(&Tables::new(&self.conn, false))
+        work(&Tables::new(&self.conn, false, None))
     }
 
-    /// Empties the database's log, so that it no longer holds erased data. This happens
-    /// automatically after messages were erased. For records, call it now and then when idle.
+    /// Sets the local time at which messages are kept from now on (`GONE-001`). Until this is
+    /// called, the time at which they say that they came counts.
+    pub fn set_local_time(&self, local: Timestamp) {
+        self.local.set(Some(local));
+    }
+
+    /// Where local time stopped.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub fn anchor(&self) -> Result<Option<Anchor>, Error> {
+        let time = |row: &rusqlite::Row<'_>, at| {
+            let ms: i64 = row.get(at)?;
+            Ok::<_, rusqlite::Error>(Timestamp::from_millis(u64::try_from(ms).unwrap_or(0)))
+        };
+        self.conn
+            .query_row("SELECT local, wall FROM clock", [], |row| {
+                Ok(Anchor { local: time(row, 0)?, wall: time(row, 1)? })
+            })
+            .optional()
+            .map_err(Error::database(WHAT))
+    }
+
+    /// Keeps where local time is.
+    ///
+    /// # Errors
+    /// [`Error::Nested`], [`Error::InUse`], [`Error::Database`].
+    pub fn keep_anchor(&self, anchor: Anchor) -> Result<(), Error> {
+        let transaction = self.begin(TransactionBehavior::Immediate)?;
+        let ms = |at: Timestamp| i64::try_from(at.as_millis()).unwrap_or(i64::MAX);
+        self.conn
+            .execute(
+                "INSERT OR REPLACE INTO clock (one, local, wall) VALUES (1, ?1, ?2)",
+                [ms(anchor.local), ms(anchor.wall)],
+            )
+            .and_then(|_| transaction.commit())
+            .map_err(Error::database(WHAT))
+    }
+
+    /// Empties the database's log, so that it no longer holds what was erased or replaced. This
+    /// happens automatically after messages were erased, and when a vault is opened; for keys and
+    /// other records call it soon after [`Vault::has_remnants`].
     pub fn tidy(&self) {
         // If the database is busy, the next call does it.
-        let _ = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        let busy = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+        if busy == Ok(0) {
+            self.remnants.set(false);
+        }
+    }
+
+    /// Whether the database's log may hold what was removed or replaced since the last
+    /// [`Vault::tidy`], such as keys of messages.
+    #[must_use]
+    pub fn has_remnants(&self) -> bool {
+        self.remnants.get()
     }
 
     /// Reads every page and checks its seal. Takes about a second per 200 MB.
@@ -183,8 +249,8 @@ impl Vault {
         if self.dir.is_some() { check_pages(&self.conn, WHAT) } else { Ok(()) }
     }
 
-    /// Removes the copies that earlier versions left behind, which hold data that was erased since.
-    /// Returns how many.
+    /// Overwrites and removes the copies from before a new version, which hold data that is erased
+    /// since. To be called once the new version has started well (`GONE-007`). Returns how many.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -194,7 +260,7 @@ impl Vault {
         for entry in std::fs::read_dir(dir).map_err(Error::io("read", "profile"))? {
             let entry = entry.map_err(Error::io("read", "profile"))?;
             if entry.file_name().to_string_lossy().starts_with("vault.db.before-v") {
-                std::fs::remove_file(entry.path()).map_err(Error::io("remove", "old copy"))?;
+                crate::files::erase(&entry.path(), "old copy")?;
                 removed += 1;
             }
         }
@@ -325,6 +391,34 @@ mod tests {
         let vault = Vault::open_with(dir.path(), &key, &steps).unwrap();
         assert_eq!(vault.remove_copies().unwrap(), 1);
         assert!(!dir.path().join(&copy_name).exists());
+    }
+
+    //= GONE-007
+    #[test]
+    fn what_is_replaced_leaves_the_log_and_the_log_is_emptied_when_a_vault_is_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = VaultKey::random().unwrap();
+        let vault = Vault::create(dir.path(), &key).unwrap();
+        let log = || std::fs::metadata(dir.path().join("vault.db-wal")).map_or(0, |m| m.len());
+        let put = |vault: &Vault| {
+            vault.transaction(|s| s.put(Space::Mls, b"k", b"v").map_err(Error::from)).unwrap();
+        };
+        assert!(!vault.has_remnants());
+        put(&vault);
+        assert!(vault.has_remnants() && log() > 0);
+        vault.tidy();
+        assert!(!vault.has_remnants() && log() == 0);
+        // As after a kill: the log is there, and nobody has closed the database.
+        put(&vault);
+        let killed = tempfile::tempdir().unwrap();
+        for file in ["vault.db", "vault.db-wal"] {
+            std::fs::copy(dir.path().join(file), killed.path().join(file)).unwrap();
+        }
+        let opened = Vault::open(killed.path(), &key).unwrap();
+        let log = std::fs::metadata(killed.path().join("vault.db-wal")).map_or(0, |m| m.len());
+        assert_eq!((log, opened.has_remnants()), (0, false));
+        let kept = opened.read(|s| s.get(Space::Mls, b"k").map_err(Error::from)).unwrap();
+        assert_eq!(kept.unwrap(), b"v");
     }
 
     #[test]

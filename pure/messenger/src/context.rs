@@ -15,6 +15,8 @@ use crate::store::{Space, Store};
 /// Time, randomness, store and output of one step.
 pub(crate) struct StepContext<'a> {
     pub(crate) now: Timestamp,
+    /// Local time, by which things disappear (`GONE-001`). Nothing that travels names it.
+    pub(crate) local: Timestamp,
     pub(crate) rng: &'a mut dyn CryptoRng,
     pub(crate) store: &'a dyn Store,
     pub(crate) via: &'static str,
@@ -29,6 +31,11 @@ impl StepContext<'_> {
 
     pub(crate) fn event(&mut self, event: Event) {
         self.out.queue.push_back(Output::Event(event));
+    }
+
+    /// When a message that is said or comes now disappears, in local time.
+    pub(crate) fn disappears(&self, ttl: Option<u32>) -> Option<Timestamp> {
+        ttl.map(|s| self.local.plus_millis(u64::from(s).saturating_mul(1_000)))
     }
 
     /// A random time of up to `span_ms` from now.
@@ -109,6 +116,8 @@ pub(crate) enum Effect {
     Welcomed { via: ConversationId, token: MessageId, welcome: Vec<u8> },
     /// Our commit has added the person whom that invitation was for.
     Added { via: ConversationId, token: MessageId, welcome: Vec<u8> },
+    /// Somebody has deleted their message.
+    Deleted { conversation: ConversationId, id: MessageId },
     /// Somebody offers a file.
     Offered { conversation: ConversationId, id: MessageId, offer: FileOffer },
     /// A member who is also our contact has lost their place.
@@ -134,6 +143,8 @@ pub(crate) struct Out {
     pub(crate) calls: BTreeMap<CallId, Owner>,
     pub(crate) queue: VecDeque<Output>,
     pub(crate) effects: VecDeque<Effect>,
+    /// When the next early edit or deletion is given up, in local time.
+    pub(crate) orphans_end: Option<Timestamp>,
 }
 
 impl Out {

@@ -172,6 +172,18 @@ pub enum Event {
         /// How far it got.
         state: FileState,
     },
+    /// The message of a file is gone, and so is the transfer. If the file was being fetched, what
+    /// came of it is to go, too; a whole file was given to the user and stays.
+    FileGone {
+        /// The transfer.
+        transfer: TransferId,
+        /// Where the file is or was to be.
+        path: String,
+        /// Whether we were sending it.
+        ours: bool,
+        /// Whether all of it was there.
+        whole: bool,
+    },
     /// A commit was decided on, and its body does not come or is bad (`GROUP-007`).
     HeldUp {
         /// The conversation.

@@ -98,4 +98,10 @@ pub(crate) struct GroupInvitation {
     pub(crate) title: String,
     /// Theirs, once accepted: the secrets of our membership.
     pub(crate) secret: Option<Bytes>,
+    /// Theirs, once accepted: our KeyPackage, whose private half waits for the welcome.
+    #[serde(default)]
+    pub(crate) package: Option<Bytes>,
+    /// Ours: whether the contact has accepted it, and takes a seat.
+    #[serde(default)]
+    pub(crate) used: bool,
 }

@@ -7,6 +7,7 @@
 
 mod answers;
 mod commands;
+mod erasing;
 mod groups;
 mod naming;
 mod stopped;
@@ -142,6 +143,8 @@ pub struct Messenger {
     places: Vec<(NetworkPlace, Floor)>,
     reach: BTreeMap<PlaceId, Reach>,
     sizes: BTreeMap<PlaceId, streams::Sizes>,
+    /// Local time, once the shell has told it.
+    local: Option<Timestamp>,
     out: Out,
 }
 
@@ -151,6 +154,7 @@ macro_rules! cx {
     ($self:ident, $step:ident) => {
         $crate::context::StepContext {
             now: $step.now,
+            local: $self.local.unwrap_or($step.now),
             rng: &mut *$step.rng,
             store: $step.store,
             via: $step.via,
@@ -178,6 +182,7 @@ impl Messenger {
             places: Vec::new(),
             reach: BTreeMap::new(),
             sizes: BTreeMap::new(),
+            local: None,
             // An answer to a request of an earlier messenger is never taken for one to ours.
             out: Out::starting_at(u64::from(step.rng.next_u32()).rotate_left(32)),
         };
@@ -188,10 +193,15 @@ impl Messenger {
             let transfer: Transfer = unpack(&value)?;
             let place =
                 messenger.conversations.get(&transfer.conversation).map(Conversation::place);
-            if let Some(place) = place {
-                messenger.transfers.insert(id, Moving::open(id, place, transfer)?);
+            match place {
+                Some(place) => {
+                    messenger.transfers.insert(id, Moving::open(id, place, transfer)?);
+                }
+                // Its conversation was forgotten.
+                None => step.store.remove(Space::Transfer, &key)?,
             }
         }
+        messenger.erase_left_over(step)?;
         messenger.after(step)?;
         Ok(messenger)
     }
@@ -241,7 +251,9 @@ impl Messenger {
                 b'o' => {
                     let saved: crate::invite::InvitingSaved = unpack(&value)?;
                     let place = self.place_for(saved.invite()?.place(), saved.floor);
-                    self.inviting.insert(id, Inviting::open(id, place, saved)?);
+                    let mut inviting = Inviting::open(id, place, saved)?;
+                    inviting.wipe_ended(&cx!(self, step))?;
+                    self.inviting.insert(id, inviting);
                 }
                 b'a' => {
                     let saved: crate::invite::AcceptingSaved = unpack(&value)?;
@@ -327,6 +339,8 @@ impl Messenger {
     /// [`Error::Store`].
     pub fn tick(&mut self, step: &mut Step<'_>) -> Result<(), Error> {
         let now = step.now;
+        self.erase_due(step)?;
+        self.drop_ended_invites(step)?;
         let mut cx = cx!(self, step);
         for conversation in
             self.conversations.values_mut().filter(|c| c.deadline().is_some_and(|d| d <= now))
@@ -348,9 +362,6 @@ impl Messenger {
             if let Some(accepting) = self.accepting.remove(&id) {
                 accepting.give_up(&mut cx)?;
             }
-        }
-        for (conversation, id) in step.store.expire(now)? {
-            self.out.queue.push_back(Output::Event(Event::Expired { conversation, id }));
         }
         self.after(step)
     }

@@ -86,6 +86,15 @@ impl Run {
         self.0.values().filter(waits).filter_map(|f| f.due).min()
     }
 
+    /// Gives up the open requests, which are to be cancelled. What is out stays so, the rest begins
+    /// again.
+    pub(crate) fn halt(&mut self) -> Vec<CallId> {
+        let calls = self.calls().collect();
+        self.0.retain(|_, flight| flight.settled || flight.carried);
+        self.0.values_mut().for_each(|flight| flight.call = None);
+        calls
+    }
+
     pub(crate) fn calls(&self) -> impl Iterator<Item = CallId> + '_ {
         self.0.values().filter_map(|f| f.call)
     }

@@ -166,7 +166,7 @@ pub struct NewMessage {
     pub reply_to: Option<MessageId>,
     /// How far it got.
     pub state: State,
-    /// When it disappears.
+    /// When it disappears, in local time (`GONE-001`).
     pub expires_at: Option<Timestamp>,
     /// The route that carried it, in one word: for our message as far as it got, for another's the
     /// one by which its last box came. Empty while nothing is known.
@@ -328,12 +328,15 @@ pub trait Store {
     /// [`StoreError`].
     fn next_expiry(&self) -> Result<Option<Timestamp>, StoreError>;
 
-    /// Removes all messages received or written before this time, except ours that are still on
-    /// their way.
+    /// Removes all messages that were kept before this local time, except ours that are still on
+    /// their way, and says which. Ours that were deleted are not on their way.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn forget_before(&self, before: Timestamp) -> Result<usize, StoreError>;
+    fn forget_before(
+        &self,
+        before: Timestamp,
+    ) -> Result<Vec<(ConversationId, MessageId)>, StoreError>;
 
     /// The newest `limit` messages of a conversation, those with a number below `before` if given;
     /// oldest first.

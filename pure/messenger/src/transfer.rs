@@ -195,6 +195,19 @@ impl Moving {
         Ok(cx.store.put(Space::Transfer, self.id.as_bytes(), &pack(&self.transfer)?)?)
     }
 
+    /// Stops it and forgets it; the shell is told what it may have on the disk.
+    pub(crate) fn remove(mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
+        self.stop(cx);
+        let Transfer { path, ours, state, .. } = self.transfer;
+        cx.event(Event::FileGone {
+            transfer: self.id,
+            path,
+            ours,
+            whole: state == FileState::Done,
+        });
+        Ok(cx.store.remove(Space::Transfer, self.id.as_bytes())?)
+    }
+
     fn chunks(&self) -> u64 {
         self.transfer.size.div_ceil(chunk_len())
     }

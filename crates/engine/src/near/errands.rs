@@ -42,7 +42,7 @@ impl Near {
             ids.iter().try_for_each(|id| table.owe(&name, id)).map_err(mesh::Error::from)
         });
         core.tell_refusal(done);
-        self.errand_at = self.errand_at.min(core.now().plus_millis(OWE_AFTER_MS));
+        self.errand_at = self.errand_at.min(core.local().plus_millis(OWE_AFTER_MS));
     }
 
     /// Looks, at each hub in reach, for boxes that came by the LAN.
@@ -104,7 +104,7 @@ impl Near {
             _ => {}
         }
         if self.errands.is_empty() {
-            self.errand_at = self.errand_at.min(core.now().plus_millis(OWE_AFTER_MS));
+            self.errand_at = self.errand_at.min(core.local().plus_millis(OWE_AFTER_MS));
         }
         true
     }

@@ -156,6 +156,8 @@ impl Lane {
             };
             match joined {
                 Joined::More => {}
+                // The author has withdrawn what was to stand here (GONE-003).
+                Joined::Whole(message) if message.is_empty() => self.settle(),
                 Joined::Whole(message) => {
                     self.settle();
                     return Ok(Some(Item::Message(message)));

@@ -15,7 +15,8 @@
 //!
 //! [`Conversation`] owns the parts and the MLS group. Each input goes to the part that asked for
 //! it; then [`Conversation::pump`] lets every part do what it can do now. Where parts meet, the
-//! code is in [`receiving`], [`changing`], [`losing`] and [`people`]; [`status`] answers questions.
+//! code is in [`receiving`], [`changing`], [`losing`] and [`people`]; [`erasing`] removes what should
+//! be gone, [`status`] answers questions.
 //!
 //! ```text
 //!          begin, rescued                      removed, left
@@ -29,6 +30,7 @@ mod changing;
 mod commits;
 mod deciding;
 mod epochs;
+mod erasing;
 #[cfg(test)]
 pub(crate) mod hostile;
 mod lane;
@@ -604,28 +606,6 @@ impl Conversation {
     /// Nothing is waited for any more.
     pub(crate) fn cancel_calls(&self, cx: &mut StepContext<'_>) {
         self.open_calls().into_iter().for_each(|call| cx.out.cancel(call));
-    }
-
-    /// Forgets it: keys, outbox, history.
-    pub(crate) fn remove(mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
-        for call in self.open_calls() {
-            cx.out.cancel(call);
-        }
-        if let Some(group) = self.group.take() {
-            group.delete(cx.mls, &cx.kept())?;
-        }
-        Self::erase(cx, self.id)
-    }
-
-    /// Erases everything that is kept of a conversation, but for its MLS group.
-    pub(crate) fn erase(cx: &StepContext<'_>, id: ConversationId) -> Result<(), Error> {
-        for space in [Space::Outbox, Space::Conversation] {
-            for (key, _) in cx.store.scan(space, id.as_bytes())? {
-                cx.store.remove(space, &key)?;
-            }
-        }
-        cx.store.remove(Space::Card, id.as_bytes())?;
-        Ok(cx.store.remove_conversation(&id)?)
     }
 
     fn open_calls(&self) -> Vec<CallId> {

@@ -16,8 +16,10 @@
 //! - Without the hub, neighbours carry boxes; the hub gets them when it is in reach, unless all
 //!   have them or their epoch is over by then (`DIRECT-022`, `DIRECT-023`).
 //! - Messages that ask for no acknowledgement are gone once they are stored.
+//! - What is gone from the history is withdrawn; see `withdrawing`.
 
 mod delivery;
+mod withdrawing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -418,7 +420,8 @@ impl Outbox {
         let Some(pending) = self.pending.get(&seq) else { return Ok(Next::Nothing) };
         let Some(placed) = &pending.placed else { return Ok(Next::Nothing) };
         let run = self.runs.entry(seq).or_default();
-        if outcome == PutOutcome::Taken {
+        // Where a message was withdrawn, its own box may have come first.
+        if outcome == PutOutcome::Taken && !pending.is_withdrawn() {
             // It is put again later if the hub cannot show what lies there.
             run.refused(cx.now, index);
             let id = placed.boxes.get(index).map(|sealed| BoxId::new(sealed.id));

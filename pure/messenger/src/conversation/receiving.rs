@@ -8,7 +8,7 @@
 //!                                  └─ group invitation ► effects, for another conversation
 //! ```
 
-use e2ee::id::{ConversationId, MemberId, MessageId};
+use e2ee::id::{MemberId, MessageId};
 use e2ee::{Newlines, sanitize};
 use wire::Timestamp;
 
@@ -18,30 +18,14 @@ use super::outbox::Next;
 use super::saved::Intent;
 use crate::Error;
 use crate::body::{AckEntry, Body, Envelope, FileOffer, MAX_ENTRIES};
-use crate::codec::{pack, unpack};
 use crate::context::{Effect, StepContext};
 use crate::event::Event;
-use crate::store::{Author, Kind, NewMessage, Reaction, Space, State};
+use crate::store::{Author, Kind, NewMessage, Reaction, State};
 
 /// How long members wait, at random, before they remove somebody who wants to leave, ms. The first
 /// member in the tree does it at once; the others only step in if that one is away.
 const REMOVE_LEAST_MS: u64 = 60_000;
 const REMOVE_SPAN_MS: u64 = 600_000;
-
-/// Edits and deletions that wait for their message, in one conversation.
-const MAX_ORPHANS: usize = 256;
-
-/// What is to become of a message that is not here yet: another text, or none.
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Orphan {
-    author: MemberId,
-    text: String,
-}
-
-fn orphan_key(id: ConversationId, target: Option<MessageId>) -> Vec<u8> {
-    let target = target.map(|t| t.as_bytes().to_vec()).unwrap_or_default();
-    [id.as_bytes().as_slice(), b"o", &target].concat()
-}
 
 impl Conversation {
     /// Takes all that the lanes have. A member's boxes of an epoch are read before those of a later
@@ -161,20 +145,20 @@ impl Conversation {
             Body::Edit { target, text } => {
                 let text = sanitize(&text, Newlines::Keep);
                 if cx.store.message(&self.id, &target)?.is_none() {
-                    return self.keep_orphan(cx, target, &Orphan { author: member, text });
+                    return self.keep_orphan(cx, target, member, text);
                 }
                 let done = cx.store.edit_message(&self.id, &target, author, &text)?;
                 self.changed(cx, target, done)
             }
             Body::Delete { target } => {
                 if cx.store.message(&self.id, &target)?.is_none() {
-                    return self.keep_orphan(
-                        cx,
-                        target,
-                        &Orphan { author: member, text: String::new() },
-                    );
+                    return self.keep_orphan(cx, target, member, String::new());
                 }
                 let done = cx.store.delete_message(&self.id, &target, author)?;
+                if done {
+                    let effect = Effect::Deleted { conversation: self.id, id: target };
+                    cx.out.effects.push_back(effect);
+                }
                 self.changed(cx, target, done)
             }
             Body::React { target, emoji, add } => {
@@ -246,7 +230,7 @@ impl Conversation {
             text,
             reply_to,
             state: State::Received,
-            expires_at: ttl.map(|s| cx.now.plus_millis(u64::from(s).saturating_mul(1_000))),
+            expires_at: cx.disappears(ttl),
             route: cx.via.to_owned(),
         };
         let new = cx.store.add_message(&message)?;
@@ -255,44 +239,6 @@ impl Conversation {
             cx.event(Event::Message { conversation: self.id, id, author });
         }
         Ok(new)
-    }
-
-    /// Keeps an edit or a deletion whose message is not here yet: that was lost, and is sent again.
-    fn keep_orphan(
-        &self,
-        cx: &mut StepContext<'_>,
-        target: MessageId,
-        orphan: &Orphan,
-    ) -> Result<(), Error> {
-        let prefix = orphan_key(self.id, None);
-        if cx.store.scan(Space::Conversation, &prefix)?.len() < MAX_ORPHANS {
-            cx.store.put(
-                Space::Conversation,
-                &orphan_key(self.id, Some(target)),
-                &pack(orphan)?,
-            )?;
-        }
-        Ok(())
-    }
-
-    fn apply_orphan(
-        &self,
-        cx: &mut StepContext<'_>,
-        member: MemberId,
-        id: MessageId,
-    ) -> Result<(), Error> {
-        let key = orphan_key(self.id, Some(id));
-        let Some(bytes) = cx.store.get(Space::Conversation, &key)? else { return Ok(()) };
-        let orphan: Orphan = unpack(&bytes)?;
-        if orphan.author == member {
-            let author = Author::Member(member);
-            match orphan.text.as_str() {
-                "" => cx.store.delete_message(&self.id, &id, author)?,
-                text => cx.store.edit_message(&self.id, &id, author, text)?,
-            };
-            cx.store.remove(Space::Conversation, &key)?;
-        }
-        Ok(())
     }
 
     fn changed(&self, cx: &mut StepContext<'_>, id: MessageId, done: bool) -> Result<(), Error> {

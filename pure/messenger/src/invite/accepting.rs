@@ -177,6 +177,11 @@ impl Accepting {
         self.save(cx)
     }
 
+    /// The contact that it has led to.
+    pub(crate) const fn led_to(&self) -> Option<ConversationId> {
+        self.saved.opened
+    }
+
     /// The contact that waits for nothing but to be heard.
     pub(crate) fn waits_to_hear(&self) -> Option<ConversationId> {
         self.saved.opened.filter(|_| self.invite.place().is_lan())
@@ -376,7 +381,7 @@ impl Accepting {
 
     /// Ends it, and tells.
     pub(crate) fn give_up(mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
-        if let Some(call) = self.offer.open.take() {
+        for call in self.run.calls().chain(self.offer.open.take()) {
             cx.out.cancel(call);
         }
         if self.saved.opened.is_some() {

@@ -17,7 +17,7 @@
 
 use e2ee::Floor;
 use e2ee::Nick;
-use e2ee::id::MessageId;
+use e2ee::id::{ConversationId, MessageId};
 use e2ee::invite::{Answer, CONTEXT, Invite, Offer};
 use e2ee::mls::{Charter, MemberSecret, Welcomed, forget, key_package};
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,9 @@ use crate::sealed::BoxBytes;
 use crate::sealed::{Run, seal_all};
 use crate::store::Space;
 
+/// How long an ended invite is still listed after its time, ms.
+const LISTED_MS: u64 = 86_400_000;
+
 /// What is kept of an invite that we made.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct InvitingSaved {
@@ -52,6 +55,9 @@ pub(crate) struct InvitingSaved {
     /// What the hub has to get.
     boxes: Vec<BoxBytes>,
     pub(crate) made_at: u64,
+    /// The contact that it led to.
+    #[serde(default)]
+    led_to: Option<ConversationId>,
 }
 
 /// An invite that we made.
@@ -94,6 +100,7 @@ impl Inviting {
             package: Zeroizing::new(package),
             boxes,
             made_at: cx.now.as_millis(),
+            led_to: None,
         };
         let id = MessageId::random(cx.rng);
         let inviting = Self::open(id, place, saved)?;
@@ -141,9 +148,8 @@ impl Inviting {
 
     /// On the LAN we look for the person who uses the link.
     pub(crate) fn near(&self) -> Option<Near> {
-        let open = matches!(self.saved.state, InviteState::Preparing | InviteState::Open);
-        let secret =
-            Some(self.invite.near_secret()).filter(|_| open && self.saved.floor.allows_lan())?;
+        let secret = Some(self.invite.near_secret())
+            .filter(|_| self.is_open() && self.saved.floor.allows_lan())?;
         Some(Near { who: NearWho::Invite(self.id), place: self.place, secret, first: true })
     }
 
@@ -306,13 +312,12 @@ impl Inviting {
 
     /// The invite is over: what it kept secret goes.
     fn end(&mut self, cx: &mut StepContext<'_>, state: InviteState) -> Result<(), Error> {
-        // After a valid answer the KeyPackage is used up already; otherwise nobody uses it any more.
-        forget(cx.mls, &cx.kept(), &self.saved.package)?;
         for call in self.run.calls().chain(self.answer.open.take()) {
             cx.out.cancel(call);
         }
         self.saved.state = state;
         self.saved.boxes.clear();
+        self.wipe(cx)?;
         self.save(cx)
     }
 
@@ -324,10 +329,63 @@ impl Inviting {
         self.end(cx, InviteState::Revoked)
     }
 
+    /// Whoever has these opens the answer, and with it the beginning of the conversation.
+    fn wipe(&mut self, cx: &StepContext<'_>) -> Result<(), Error> {
+        if !self.saved.package.is_empty() {
+            forget(cx.mls, &cx.kept(), &self.saved.package)?;
+        }
+        self.saved.secret = Zeroizing::default();
+        self.saved.package = Zeroizing::default();
+        Ok(())
+    }
+
+    /// Earlier versions kept the secrets of ended invites.
+    pub(crate) fn wipe_ended(&mut self, cx: &StepContext<'_>) -> Result<(), Error> {
+        if self.is_open() || self.saved.package.is_empty() {
+            return Ok(());
+        }
+        self.wipe(cx)?;
+        self.save(cx)
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self.saved.state, InviteState::Preparing | InviteState::Open)
+    }
+
+    /// Somebody has used it, and this is the contact.
+    pub(crate) fn note_contact(
+        &mut self,
+        cx: &StepContext<'_>,
+        contact: ConversationId,
+    ) -> Result<(), Error> {
+        self.saved.led_to = Some(contact);
+        self.save(cx)
+    }
+
+    /// The contact that it led to.
+    pub(crate) const fn led_to(&self) -> Option<ConversationId> {
+        self.saved.led_to
+    }
+
+    /// Whether it has ended, and its time was over long enough ago.
+    pub(crate) fn is_past(&self, latest: Timestamp) -> bool {
+        !self.is_open() && latest >= self.invite.expires().plus_millis(LISTED_MS)
+    }
+
+    /// Forgets it.
+    pub(crate) fn remove(mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
+        self.wipe(cx)?;
+        let reading = self.answer.open.take().into_iter().chain(self.attempts.open.take());
+        for call in self.run.calls().chain(reading) {
+            cx.out.cancel(call);
+        }
+        Ok(cx.store.remove(Space::Invite, &inviting_key(self.id))?)
+    }
+
     /// Revokes it: a tombstone takes the place of the answer, so none can be written
     /// (`DIRECT-003`).
     pub(crate) fn revoke(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
-        if !matches!(self.saved.state, InviteState::Preparing | InviteState::Open) {
+        if !self.is_open() {
             return Err(Error::Refused("this invite has already ended"));
         }
         self.end(cx, InviteState::Revoking)?;

@@ -186,6 +186,10 @@ impl Messenger {
                     (in_invite(id, inviting.on_boxes(&mut cx, purpose, boxes))?, inviting.place);
                 if let Some(contact) = contact {
                     let conversation = self.welcome_contact(step, place, contact)?;
+                    let cx = cx!(self, step);
+                    if let Some(inviting) = self.inviting.get_mut(&id) {
+                        inviting.note_contact(&cx, conversation)?;
+                    }
                     let event = crate::event::Event::InviteUsed { invite: id, conversation };
                     self.out.queue.push_back(crate::event::Output::Event(event));
                 }

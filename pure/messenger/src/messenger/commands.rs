@@ -279,21 +279,6 @@ impl Messenger {
         if conversation.card.direct || nobody { conversation.end(&mut cx) } else { Ok(()) }
     }
 
-    /// Removes a conversation and its history from this profile.
-    ///
-    /// # Errors
-    /// [`Error::NoSuch`].
-    pub fn forget(&mut self, step: &mut Step<'_>, id: ConversationId) -> Result<(), Error> {
-        let Some(conversation) = self.conversations.remove(&id) else {
-            let card = self.stopped.remove(&id).ok_or(Error::NoSuch("conversation"))?;
-            let cx = cx!(self, step);
-            Group::erase(cx.mls, &cx.kept(), &card.group)?;
-            return Conversation::erase(&cx, id);
-        };
-        let mut cx = cx!(self, step);
-        conversation.remove(&mut cx)
-    }
-
     /// Removes a member of a group.
     ///
     /// # Errors

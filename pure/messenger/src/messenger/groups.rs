@@ -61,6 +61,8 @@ impl Messenger {
             group: Some(group),
             title: title.clone(),
             secret: None,
+            package: None,
+            used: false,
         };
         step.store.put(Space::Invite, &sent_key(token), &pack(&record)?)?;
         self.tell(step, contact, Body::Invite { token, title, members })
@@ -136,6 +138,7 @@ impl Messenger {
         let secret = MemberSecret::random(cx.rng);
         let package = key_package(cx.mls, &cx.kept(), &secret, name)?;
         record.secret = Some(secret.to_bytes());
+        record.package = Some(package.clone().into());
         step.store.put(Space::Invite, &got_key(token), &pack(&record)?)?;
         self.tell(step, record.via, Body::Accept { token, key_package: Some(package) })
     }
@@ -157,6 +160,28 @@ impl Messenger {
             }
         }
         Ok(all)
+    }
+
+    /// A contact or a group was forgotten: so are the invitations through it or into it.
+    pub(super) fn forget_invitations(
+        &mut self,
+        step: &mut Step<'_>,
+        id: ConversationId,
+    ) -> Result<(), Error> {
+        let cx = cx!(self, step);
+        for kind in [b"s", b"g"] {
+            for (key, value) in cx.store.scan(Space::Invite, kind)? {
+                let record: GroupInvitation = unpack(&value)?;
+                if record.via != id && record.group != Some(id) {
+                    continue;
+                }
+                if let Some(package) = &record.package {
+                    e2ee::mls::forget(cx.mls, &cx.kept(), package)?;
+                }
+                cx.store.remove(Space::Invite, &key)?;
+            }
+        }
+        Ok(())
     }
 
     /// Carries effects from one conversation to another. To be called at the end of each step.
@@ -199,6 +224,7 @@ impl Messenger {
                         group.pump(&mut cx)?;
                     }
                 }
+                Effect::Deleted { conversation, id } => self.erased(step, &[(conversation, id)])?,
                 Effect::Offered { conversation, id, offer } => {
                     let Some(place) =
                         self.conversations.get(&conversation).map(Conversation::place)
@@ -240,7 +266,14 @@ impl Messenger {
         if known || step.store.scan(Space::Invite, b"g")?.len() >= MAX_INVITATIONS {
             return Ok(());
         }
-        let record = GroupInvitation { via, group: None, title: title.clone(), secret: None };
+        let record = GroupInvitation {
+            via,
+            group: None,
+            title: title.clone(),
+            secret: None,
+            package: None,
+            used: false,
+        };
         step.store.put(Space::Invite, &got_key(token), &pack(&record)?)?;
         let mut cx = cx!(self, step);
         if let Some(conversation) = self.conversations.get_mut(&via) {
@@ -258,7 +291,8 @@ impl Messenger {
         token: MessageId,
         package: Option<Vec<u8>>,
     ) -> Result<(), Error> {
-        let Some(record) = read(step, &sent_key(token))?.filter(|r| r.via == via) else {
+        let record = read(step, &sent_key(token))?.filter(|r| r.via == via && !r.used);
+        let Some(record) = record else {
             return Ok(());
         };
         let Some(group) = record.group else { return Ok(()) };
@@ -267,7 +301,7 @@ impl Messenger {
             (Some(package), Some(conversation)) if conversation.is_open() => {
                 conversation.add(&mut cx, package, via, token)?;
                 // One invitation, one seat.
-                let used = GroupInvitation { group: None, ..record };
+                let used = GroupInvitation { used: true, ..record };
                 Ok(step.store.put(Space::Invite, &sent_key(token), &pack(&used)?)?)
             }
             _ => {

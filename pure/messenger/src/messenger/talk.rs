@@ -55,7 +55,7 @@ impl Messenger {
             text,
             reply_to,
             state: State::Queued,
-            expires_at: ttl.map(|s| cx.now.plus_millis(u64::from(s).saturating_mul(1_000))),
+            expires_at: cx.disappears(ttl),
             route: String::new(),
         })?;
         conversation.queue(&mut cx, message, body)?;
@@ -98,7 +98,8 @@ impl Messenger {
         Ok(())
     }
 
-    /// Deletes our message everywhere, somebody else's here only.
+    /// Deletes our message everywhere, somebody else's here only. What of it has not left does not
+    /// leave any more.
     ///
     /// # Errors
     /// [`Error::NoSuch`].
@@ -110,6 +111,7 @@ impl Messenger {
     ) -> Result<(), Error> {
         let found = step.store.message(&id, &target)?.ok_or(Error::NoSuch("message"))?;
         step.store.delete_message(&id, &target, found.message.author)?;
+        self.erased(step, &[(id, target)])?;
         if found.message.author == Author::Me && found.message.kind != Kind::Notice {
             self.send(step, id, Body::Delete { target })?;
         }

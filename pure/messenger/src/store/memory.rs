@@ -222,11 +222,17 @@ impl Store for MemoryStore {
         Ok(self.0.borrow().messages.iter().filter_map(|m| m.message.expires_at).min())
     }
 
-    fn forget_before(&self, before: Timestamp) -> Result<usize, StoreError> {
-        let old = |m: &StoredMessage| m.message.received_at < before;
-        let gone = self.select(old).len();
+    fn forget_before(
+        &self,
+        before: Timestamp,
+    ) -> Result<Vec<(ConversationId, MessageId)>, StoreError> {
+        let leaves = |m: &StoredMessage| {
+            m.message.author == Author::Me && m.message.state < State::Stored && !m.deleted
+        };
+        let old = |m: &StoredMessage| m.message.received_at < before && !leaves(m);
+        let gone = self.select(old);
         self.0.borrow_mut().messages.retain(|m| !old(m));
-        Ok(gone)
+        Ok(gone.iter().map(|m| (m.message.conversation, m.message.id)).collect())
     }
 
     fn history(

@@ -62,6 +62,9 @@ impl Outbox {
 
     /// Back to the queue: it is encrypted again, under its old id.
     pub(super) fn reseal(&mut self, cx: &mut StepContext<'_>, seq: u64) -> Result<(), Error> {
+        if self.pending.get(&seq).is_some_and(Pending::is_withdrawn) {
+            return self.forget(cx, seq);
+        }
         self.stop(cx, seq);
         let Some(mut pending) = self.pending.remove(&seq) else { return Ok(()) };
         pending.placed = None;

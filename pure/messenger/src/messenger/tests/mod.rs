@@ -1,6 +1,7 @@
 //! Stories: people with profiles, a hub that can lie and die, and time that is told.
 
 mod contacts;
+mod gone;
 mod groups;
 mod hostile;
 mod identity;
