@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use e2ee::{NetworkPlace, Nick, Owner, OwnerLink, RoomLink, RoomSettings};
+use e2ee::{
+    DoorSecret, NetworkPlace, Nick, Owner, OwnerLink, RoomLink, RoomSettings, TalkerSecret,
+};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use streams::{BoxClass, BoxId, SealedBox, pad};
@@ -152,6 +154,18 @@ impl World {
         panic!("the room does not come to rest");
     }
 
+    /// The hub gives everyone who asks all its boxes, whatever they asked for.
+    fn floods(&mut self) {
+        let boxes: Vec<SealedBox> = self.hub.boxes.values().cloned().collect();
+        for client in &mut self.clients {
+            for (call, _) in std::mem::take(&mut client.open) {
+                let all = boxes.iter().map(|b| b.clone().verify().unwrap()).collect();
+                client.room.on_boxes(self.now, call, all).unwrap();
+            }
+        }
+        self.settle();
+    }
+
     fn step(&mut self) -> bool {
         let mut moved = false;
         for client in &mut self.clients {
@@ -196,6 +210,21 @@ impl World {
         }
         moved
     }
+}
+
+/// The streams that stand at the door, as anybody with the link can read them.
+fn announced_streams(world: &mut World) -> HashMap<TalkerKey, streams::ReadCapability> {
+    let keys = RoomKeys::from_link(&world.link).unwrap();
+    let door = keys.door(1_000, 0).unwrap();
+    let mut at = door.stream().read_capability();
+    let mut found = HashMap::new();
+    while let Some(sealed) = world.hub.boxes.get(&at.box_id(keys.context())) {
+        let plain = at.open(keys.context(), &sealed.clone().verify().unwrap()).unwrap();
+        let announcement = door.open(streams::unpad(&plain).unwrap()).unwrap();
+        found.insert(*announcement.talker(), announcement.stream().clone());
+        at = at.next().unwrap();
+    }
+    found
 }
 
 fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -270,15 +299,49 @@ fn two_of_one_nick_both_show_a_suffix_and_nobody_speaks_as_another() {
     let (a, b, reader) = (world.join("alice"), world.join("aIice"), world.join("ghost"));
     world.say(a, "I am alice");
     world.say(b, "so am I");
-    let names: Vec<String> = world.clients[reader]
-        .room
-        .who()
-        .into_iter()
-        .map(|p| p.who.name)
-        .filter(|n| n.contains('~'))
+    let key = |world: &World, who: usize| world.clients[who].room.my_key;
+    let (key_a, key_b) = (key(&world, a), key(&world, b));
+    let shown = |world: &World, key| {
+        let all = world.clients[reader].room.who();
+        all.into_iter().find(|p| p.who.key == key).unwrap().who.name
+    };
+    let (name_a, name_b) = (shown(&world, key_a), shown(&world, key_b));
+    assert!(name_a.starts_with("alice~") && name_b.starts_with("aIice~"), "{name_a} {name_b}");
+    assert_ne!(name_a[6..], name_b[6..]);
+    world.say(a, "we are two");
+    world.say(b, "indeed");
+    // The other writes an announcement with the stream of the first, which every reader knows, and
+    // a hub gives everyone all boxes whatever they asked for.
+    let theirs = announced_streams(&mut world).remove(&key_a).unwrap();
+    let keys = RoomKeys::from_link(&world.link).unwrap();
+    let me = TalkerSecret::random(&mut world.rng);
+    let door = keys.door(1_000, 0).unwrap();
+    let door_key = DoorSecret::random(&mut world.rng).public();
+    let nick = Nick::new("mallory").unwrap();
+    assert!(door.announce(&me, &theirs, &nick, &door_key).is_err());
+    world.floods();
+    world.say(b, "the end");
+    let said: Vec<(TalkerKey, String, String)> = world.clients[reader]
+        .events
+        .iter()
+        .filter_map(|e| match e {
+            RoomEvent::Message { from, text, .. } => {
+                Some((from.key, from.name.clone(), text.clone()))
+            }
+            _ => None,
+        })
         .collect();
-    assert_eq!(names.len(), 2, "both carry a suffix");
-    assert_ne!(names[0], names[1]);
+    let line = |key, name: &str, text: &str| (key, name.to_owned(), text.to_owned());
+    assert_eq!(said[0], line(key_a, "alice", "I am alice"), "the only one so far");
+    assert_eq!(
+        said[1..],
+        [
+            line(key_b, &name_b, "so am I"),
+            line(key_a, &name_a, "we are two"),
+            line(key_b, &name_b, "indeed"),
+            line(key_b, &name_b, "the end"),
+        ]
+    );
 }
 
 #[test]
@@ -428,18 +491,31 @@ fn an_owner_who_reads_the_own_order_before_it_is_stored_is_not_locked_out() {
 #[test]
 fn a_squatter_at_the_door_cannot_keep_others_out() {
     let mut world = World::new(12);
-    // Somebody with the link has filled the first twenty indices of the door with junk.
+    // Somebody with the link has filled the first indices of the door with junk: many windows of a
+    // reader, and a part of what a reader looks at.
+    let junk = 20 * crate::reader::WINDOW;
+    assert!(junk < usize::try_from(e2ee::MAX_DOOR_BOXES).unwrap());
     let keys = RoomKeys::from_link(&world.link).unwrap();
-    let mut door = keys.door(1_000, 0).unwrap().stream().clone();
-    for n in 0..20u8 {
-        let junk = pad(&[n; 100], BoxClass::Standard).unwrap();
-        let sealed = door.seal(keys.context(), &junk).unwrap().into_sealed();
+    let door = keys.door(1_000, 0).unwrap();
+    let mut at = door.stream().clone();
+    for n in 0..junk {
+        let content = pad(&[n as u8; 100], BoxClass::Standard).unwrap();
+        let sealed = at.seal(keys.context(), &content).unwrap().into_sealed();
         world.hub.boxes.insert(sealed.id, sealed);
-        door = door.next().unwrap();
+        at = at.next().unwrap();
     }
     let (alice, bob) = (world.join("alice"), world.join("bob"));
     world.say(alice, "excuse me");
     assert_eq!(world.clients[bob].texts(), pairs(&[("alice", "excuse me")]));
+    // It is the door in use: she stands right behind the junk.
+    let at = at.read_capability();
+    let hers = world.hub.boxes[&at.box_id(keys.context())].clone().verify().unwrap();
+    let plain = at.open(keys.context(), &hers).unwrap();
+    let hers = door.open(streams::unpad(&plain).unwrap()).unwrap();
+    assert_eq!(*hers.talker(), world.clients[alice].room.my_key);
+    // Who comes later finds her, too.
+    let late = world.join("late");
+    assert_eq!(world.clients[late].texts(), pairs(&[("alice", "excuse me")]));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A store in memory, for tests of the messenger.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use e2ee::id::{ConversationId, MessageId};
@@ -15,13 +15,40 @@ struct Inner {
     next: i64,
 }
 
-/// Everything in memory. No transactions: a test whose step fails is over.
+/// Everything in memory. A test that lets a step fail takes a [`MemoryStore::copy`] before it, and
+/// so rolls it back.
 #[derive(Default)]
-pub(crate) struct MemoryStore(RefCell<Inner>);
+pub(crate) struct MemoryStore(RefCell<Inner>, Cell<Option<u32>>);
 
 impl MemoryStore {
+    /// The state as it is now, in a store that does not fail.
     pub(crate) fn copy(&self) -> Self {
-        MemoryStore(RefCell::new(self.0.borrow().clone()))
+        MemoryStore(RefCell::new(self.0.borrow().clone()), Cell::new(None))
+    }
+
+    /// After this many more writes each write fails, as when the process dies; `None`: no write
+    /// fails.
+    pub(crate) fn fails_after(&self, writes: Option<u32>) {
+        self.1.set(writes);
+    }
+
+    /// Whether [`MemoryStore::fails_after`] set an end to the writes.
+    pub(crate) fn may_fail(&self) -> bool {
+        self.1.get().is_some()
+    }
+
+    /// Whether a write has failed, or the next one would.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.1.get() == Some(0)
+    }
+
+    fn write(&self) -> Result<std::cell::RefMut<'_, Inner>, StoreError> {
+        match self.1.get() {
+            Some(0) => return Err(StoreError("no more writes".to_owned())),
+            Some(left) => self.1.set(Some(left - 1)),
+            None => {}
+        }
+        Ok(self.0.borrow_mut())
     }
 
     /// What a backup holds.
@@ -30,7 +57,15 @@ impl MemoryStore {
         inner
             .records
             .retain(|(space, _), _| Space::ALL.iter().any(|s| *s as u8 == *space && s.in_backup()));
-        MemoryStore(RefCell::new(inner))
+        MemoryStore(RefCell::new(inner), Cell::new(None))
+    }
+
+    /// Whether this text is anywhere, in a record or in the history.
+    pub(crate) fn holds(&self, text: &str) -> bool {
+        let inner = self.0.borrow();
+        let within = |bytes: &[u8]| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+        inner.records.values().any(|record| within(record))
+            || inner.messages.iter().any(|m| within(m.message.text.as_bytes()))
     }
 
     fn change<T>(
@@ -58,12 +93,12 @@ impl Store for MemoryStore {
     }
 
     fn put(&self, space: Space, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        self.0.borrow_mut().records.insert((space as u8, key.to_vec()), value.to_vec());
+        self.write()?.records.insert((space as u8, key.to_vec()), value.to_vec());
         Ok(())
     }
 
     fn remove(&self, space: Space, key: &[u8]) -> Result<(), StoreError> {
-        self.0.borrow_mut().records.remove(&(space as u8, key.to_vec()));
+        self.write()?.records.remove(&(space as u8, key.to_vec()));
         Ok(())
     }
 
@@ -75,7 +110,7 @@ impl Store for MemoryStore {
     }
 
     fn add_message(&self, message: &NewMessage) -> Result<bool, StoreError> {
-        let mut inner = self.0.borrow_mut();
+        let mut inner = self.write()?;
         let same = |m: &StoredMessage| {
             (m.message.conversation, m.message.author, m.message.id)
                 == (message.conversation, message.author, message.id)
@@ -112,6 +147,7 @@ impl Store for MemoryStore {
         author: Author,
         text: &str,
     ) -> Result<bool, StoreError> {
+        drop(self.write()?);
         let edited = self.change(conversation, id, |m| {
             let may = m.message.author == author && !m.deleted;
             if may {
@@ -129,6 +165,7 @@ impl Store for MemoryStore {
         id: &MessageId,
         author: Author,
     ) -> Result<bool, StoreError> {
+        drop(self.write()?);
         let deleted = self.change(conversation, id, |m| {
             let may = m.message.author == author;
             if may {
@@ -148,6 +185,7 @@ impl Store for MemoryStore {
         reaction: &Reaction,
         add: bool,
     ) -> Result<bool, StoreError> {
+        drop(self.write()?);
         let done = self.change(conversation, id, |m| {
             let at = m
                 .reactions
@@ -174,6 +212,7 @@ impl Store for MemoryStore {
         id: &MessageId,
         state: State,
     ) -> Result<bool, StoreError> {
+        drop(self.write()?);
         let moved = self.change(conversation, id, |m| {
             let further = m.message.author == Author::Me && m.message.state < state;
             if further {
@@ -190,7 +229,7 @@ impl Store for MemoryStore {
         id: &MessageId,
         route: &str,
     ) -> Result<(), StoreError> {
-        let mut inner = self.0.borrow_mut();
+        let mut inner = self.write()?;
         let ours = |m: &&mut StoredMessage| {
             (m.message.conversation, m.message.id, m.message.author)
                 == (*conversation, *id, Author::Me)
@@ -207,6 +246,7 @@ impl Store for MemoryStore {
         id: &MessageId,
         at: Timestamp,
     ) -> Result<(), StoreError> {
+        drop(self.write()?);
         self.change(conversation, id, |m| m.message.expires_at = Some(at));
         Ok(())
     }
@@ -214,7 +254,7 @@ impl Store for MemoryStore {
     fn expire(&self, now: Timestamp) -> Result<Vec<(ConversationId, MessageId)>, StoreError> {
         let due = |m: &StoredMessage| m.message.expires_at.is_some_and(|at| at <= now);
         let gone = self.select(due);
-        self.0.borrow_mut().messages.retain(|m| !due(m));
+        self.write()?.messages.retain(|m| !due(m));
         Ok(gone.iter().map(|m| (m.message.conversation, m.message.id)).collect())
     }
 
@@ -231,7 +271,7 @@ impl Store for MemoryStore {
         };
         let old = |m: &StoredMessage| m.message.received_at < before && !leaves(m);
         let gone = self.select(old);
-        self.0.borrow_mut().messages.retain(|m| !old(m));
+        self.write()?.messages.retain(|m| !old(m));
         Ok(gone.iter().map(|m| (m.message.conversation, m.message.id)).collect())
     }
 
@@ -280,7 +320,7 @@ impl Store for MemoryStore {
         up_to: i64,
     ) -> Result<Vec<MessageId>, StoreError> {
         let mut ids = Vec::new();
-        for m in &mut self.0.borrow_mut().messages {
+        for m in &mut self.write()?.messages {
             if m.message.conversation == *conversation && !m.seen && m.number <= up_to {
                 m.seen = true;
                 ids.push(m.message.id);
@@ -294,7 +334,7 @@ impl Store for MemoryStore {
     }
 
     fn remove_conversation(&self, conversation: &ConversationId) -> Result<(), StoreError> {
-        self.0.borrow_mut().messages.retain(|m| m.message.conversation != *conversation);
+        self.write()?.messages.retain(|m| m.message.conversation != *conversation);
         Ok(())
     }
 }

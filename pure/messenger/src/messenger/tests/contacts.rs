@@ -1,7 +1,7 @@
 use super::world::*;
 use crate::event::{Event, FileState};
 use crate::messenger::Messenger;
-use crate::store::{Author, State, Store};
+use crate::store::{State, Store};
 use e2ee::Floor;
 
 //= DIRECT-003
@@ -189,19 +189,39 @@ fn messages_disappear_at_both_ends() {
     let mut world = World::new();
     let (alice, bob) = (world.person("alice"), world.person("bob"));
     let (a, b) = world.befriend(alice, bob);
+    world.say(bob, b, "to stay");
     world.does(alice, |m, s| m.set_timer(s, a, 60));
     world.pass(3_000);
-    world.say(bob, b, "gone soon");
-    world.pass(3_000);
-    assert_eq!(world.heard(alice, a), ["gone soon"]);
-    world.pass(60_000);
-    assert!(world.heard(alice, a).is_empty());
-    assert!(world.history(bob, b).iter().all(|m| m.message.text != "gone soon"));
+    // Alice is away when it is said, for longer than the timer.
+    world.of(alice).online = false;
+    let said_at = world.now;
+    let said = world.say(bob, b, "gone soon");
+    world.pass(59_999);
+    assert!(world.texts(bob, b).contains(&"gone soon".to_owned()), "a minute is not over");
+    world.pass(1);
+    assert_eq!(world.texts(bob, b), ["to stay"], "at its author's from when it was said");
+    world.pass(3_600_000);
+    world.of(alice).online = true;
+    world.settle();
+    assert_eq!(world.heard(alice, a), ["to stay", "gone soon"]);
+    let there = world.of(alice).store.message(&a, &said).unwrap().unwrap();
+    assert_eq!(there.message.sent_at, said_at);
+    world.restart(alice);
+    world.pass(59_999);
+    assert_eq!(world.heard(alice, a), ["to stay", "gone soon"], "from when it came");
+    world.pass(1);
+    assert_eq!(world.heard(alice, a), ["to stay"]);
     assert!(
         world
             .notices(bob, b)
             .contains(&"alice set messages to disappear after 1 minute".to_owned())
     );
+    // Nothing else holds the text either: it is acknowledged, so the outbox is empty.
+    world.pass(60_000);
+    for who in [alice, bob] {
+        let store = &world.of(who).store;
+        assert!(store.holds("to stay") && !store.holds("gone soon"));
+    }
 }
 
 //= DIRECT-007
@@ -296,16 +316,47 @@ fn a_hostile_file_name_is_harmless_before_it_leaves() {
     }
 }
 
+/// Eve has all that the hub has. She is a contact of alice herself, so she can write boxes that
+/// verify, and the hub gives everyone all boxes whatever they asked for.
 #[test]
 fn a_stranger_can_neither_read_nor_post() {
     let mut world = World::new();
     let (alice, bob, eve) = (world.person("alice"), world.person("bob"), world.person("eve"));
-    let (a, _) = world.befriend(alice, bob);
+    let (a, b) = world.befriend(alice, bob);
+    let (e, at_eve) = world.befriend(alice, eve);
     world.say(alice, a, "for bob only");
+    world.say(bob, b, "for alice only");
+    world.say(eve, at_eve, "from eve");
+    world.pass(60_000);
+    let before = world.hubs[0].log.len();
+    for _ in 0..3 {
+        world.floods();
+        world.pass(5_000);
+    }
+    assert_eq!(world.hubs[0].log.len(), before, "nobody took a box for news or one for lost");
+    world.say(bob, b, "still here");
+    world.say(alice, a, "so am I");
     world.pass(5_000);
-    assert!(world.ids(eve).is_empty());
-    assert!(world.tries(eve, |m, s| m.say(s, a, "hi", None)).is_err());
-    assert!(world.history(alice, a).iter().all(|m| m.message.author == Author::Me));
+    assert_eq!(world.heard(bob, b), ["for bob only", "so am I"]);
+    assert_eq!(world.heard(alice, a), ["for alice only", "still here"]);
+    assert_eq!(world.heard(alice, e), ["from eve"]);
+    assert!(world.heard(eve, at_eve).is_empty());
+    assert_eq!(world.ids(eve).into_iter().collect::<Vec<_>>(), [at_eve]);
+    for conversation in [a, b] {
+        assert!(world.tries(eve, |m, s| m.say(s, conversation, "hi", None)).is_err());
+    }
+    // At an id that is another's her box does not verify, and what is in theirs she cannot see.
+    let boxes: Vec<_> = world.hubs[0].boxes.values().cloned().collect();
+    let (first, second) = (&boxes[0], &boxes[1]);
+    let forged = streams::SealedBox { id: first.id, ..second.clone() };
+    assert!(forged.verify().is_err());
+    let seen = |text: &str| {
+        let found = |b: &streams::SealedBox| {
+            b.ciphertext.windows(text.len()).any(|part| part == text.as_bytes())
+        };
+        boxes.iter().any(found)
+    };
+    assert!(!seen("for bob only") && !seen("for alice only") && !seen("from eve"));
 }
 
 //= DIRECT-015

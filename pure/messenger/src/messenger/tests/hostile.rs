@@ -326,7 +326,7 @@ fn a_damaged_conversation_is_put_aside_and_all_others_go_on() {
 #[test]
 fn a_profile_that_is_restored_again_and_again_writes_nowhere_twice() {
     let mut world = World::new();
-    world.hubs[0].forgets = true;
+    world.hubs[0].keep_ms = Some(14 * DAY);
     let (alice, bob) = (world.person("alice"), world.person("bob"));
     let (a, b) = world.befriend(alice, bob);
     let backup = world.of(bob).store.backup();

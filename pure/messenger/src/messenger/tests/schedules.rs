@@ -102,7 +102,7 @@ struct Stage {
 impl Stage {
     fn new() -> Self {
         let mut world = World::new();
-        world.hubs[0].forgets = true;
+        world.hubs[0].keep_ms = Some(14 * DAY);
         let people = ["alice", "bob", "carol", "mallory"].map(|n| world.person(n));
         let ids: [ConversationId; 4] = world.group("friends", &people).try_into().unwrap();
         world.pass(60_000);

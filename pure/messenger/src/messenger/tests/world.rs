@@ -11,12 +11,13 @@ use wire::hub::PutOutcome;
 use wire::id::AccessKey;
 use wire::{DirectoryPointer, NetworkId, NodeId};
 
+use crate::context::{Owner, Purpose};
 use crate::event::{Event, FileState, Output};
 use crate::messenger::{Messenger, Settings, Step};
 use crate::near::Reach;
 use crate::request::{Call, CallId};
 use crate::store::memory::MemoryStore;
-use crate::store::{Author, Kind, State, Store, StoredMessage};
+use crate::store::{Author, Kind, State, Store, StoreError, StoredMessage};
 
 pub(super) const START: Timestamp = Timestamp::from_millis(1_000_000_000);
 
@@ -42,12 +43,12 @@ pub(super) struct Hub {
     pub(super) log: Vec<BoxId>,
     /// Puts, repeated ones included.
     pub(super) puts: usize,
-    /// It forgets boxes after two weeks.
-    pub(super) forgets: bool,
+    /// How long it keeps a box, ms; for ever if unset.
+    pub(super) keep_ms: Option<u64>,
+    /// When each box came.
+    pub(super) came: BTreeMap<BoxId, Timestamp>,
     /// It says that everything is taken, and stores nothing.
     pub(super) lies_taken: bool,
-    /// When each box came, for a hub that forgets.
-    pub(super) came: BTreeMap<BoxId, Timestamp>,
     /// What was ever put under each id.
     pub(super) ever: BTreeMap<BoxId, SealedBox>,
     /// Ids under which two different boxes were put, although the first was gone by then.
@@ -74,18 +75,11 @@ impl Hub {
             }
         }
     }
-}
 
-impl Hub {
-    /// Forgets what is older than two weeks.
-    pub(super) fn forget_old(&mut self, now: Timestamp) {
-        let old = |at: &Timestamp| now.millis_since(*at) > 14 * 86_400_000;
-        let gone: Vec<BoxId> =
-            self.came.iter().filter(|(_, at)| old(at)).map(|(id, _)| *id).collect();
-        for id in gone {
-            self.came.remove(&id);
-            self.boxes.remove(&id);
-        }
+    fn expire(&mut self, now: Timestamp) {
+        let Some(keep_ms) = self.keep_ms else { return };
+        let came = &self.came;
+        self.boxes.retain(|id, _| came.get(id).is_none_or(|at| at.plus_millis(keep_ms) > now));
     }
 }
 
@@ -102,6 +96,12 @@ pub(super) struct Person {
     pub(super) files: BTreeMap<TransferId, Vec<u8>>,
     /// Which hub this person's requests reach: 0 unless a hub shows two views.
     pub(super) hub: usize,
+    /// How often this person's process died within a step.
+    pub(super) crashes: usize,
+    /// What this person has put at each id, over all copies of the profile, and what for.
+    used: BTreeMap<BoxId, SealedBox>,
+    /// What a second, different box at an id of this person's own was for.
+    pub(super) used_twice: Vec<Purpose>,
 }
 
 /// A request that waits.
@@ -159,8 +159,21 @@ impl World {
             events: Vec::new(),
             files: BTreeMap::new(),
             hub: 0,
+            crashes: 0,
+            used: BTreeMap::new(),
+            used_twice: Vec::new(),
         });
         Who(self.people.len() - 1)
+    }
+
+    /// The profile is put on another device, which does what it likes there: another person to the
+    /// world, who has all keys of the first and reaches the hub with this number.
+    pub(super) fn clone_of(&mut self, who: Who, hub: usize) -> Who {
+        let clone = self.person("a copy");
+        let store = self.of(who).store.copy();
+        self.of(clone).hub = hub;
+        self.comes_back_with(clone, store);
+        clone
     }
 
     pub(super) fn of(&mut self, who: Who) -> &mut Person {
@@ -183,10 +196,43 @@ impl World {
     ) -> Result<T, crate::Error> {
         let now = self.now;
         let person = self.of(who);
+        let before = person.store.may_fail().then(|| person.store.copy());
         let mut step = Step { now, rng: &mut person.rng, store: &person.store, via: "" };
         let result = f(&mut person.messenger, &mut step);
+        if let Some(before) = before.filter(|_| person.store.has_failed()) {
+            // The transaction is rolled back, and nothing that the step put out is done.
+            person.crashes += 1;
+            self.comes_back_with(who, before);
+            return Err(StoreError("the process died".to_owned()).into());
+        }
         self.take_outputs(who);
         result
+    }
+
+    /// As [`World::does`], for what happens to this person. If the process dies in it, it starts
+    /// again.
+    fn happens(
+        &mut self,
+        who: Who,
+        f: impl FnOnce(&mut Messenger, &mut Step<'_>) -> Result<(), crate::Error>,
+    ) {
+        let crashes = self.of(who).crashes;
+        if let Err(e) = self.tries(who, f) {
+            assert!(self.of(who).crashes > crashes, "{e}");
+        }
+    }
+
+    /// A put is noted with what it is for: an index that is used twice shows.
+    fn note_use(&mut self, who: Who, id: CallId, sealed: &SealedBox) {
+        let person = self.of(who);
+        let purpose = match person.messenger.out.calls.get(&id) {
+            Some(Owner::Conversation(_, purpose)) => *purpose,
+            _ => return,
+        };
+        let before = person.used.insert(sealed.id, sealed.clone());
+        if before.is_some_and(|before| before != *sealed) {
+            person.used_twice.push(purpose);
+        }
     }
 
     fn take_outputs(&mut self, who: Who) {
@@ -197,6 +243,10 @@ impl World {
             let mut step = Step { now, rng: &mut person.rng, store: &person.store, via: "" };
             match output {
                 Output::Call { id, place, call, hub_only } => {
+                    if let Call::Put(sealed) = &call {
+                        self.note_use(who, id, sealed);
+                    }
+                    let person = self.of(who);
                     let hub = !person.messenger.place(place).unwrap().0.is_lan();
                     assert!(hub || !hub_only);
                     person.open.push_back(Asked { id, call, hub, lan: !hub_only });
@@ -239,7 +289,7 @@ impl World {
                     (false, true) => Reach::Near,
                     (false, false) => Reach::Off,
                 };
-                self.does(Who(n), |m, s| m.set_reach(s, place, reach));
+                self.happens(Who(n), |m, s| m.set_reach(s, place, reach));
             }
         }
     }
@@ -247,6 +297,7 @@ impl World {
     /// Answers one request; false when nobody has one that can be answered.
     fn answer_one(&mut self, who: Who) -> bool {
         let (online, near) = (self.of(who).online, self.of(who).lan);
+        let (now, crashes) = (self.now, self.of(who).crashes);
         let mut waiting = VecDeque::new();
         while let Some(asked) = self.of(who).open.pop_front() {
             let id = asked.id;
@@ -259,9 +310,8 @@ impl World {
                         self.lans[lan].insert(sealed.id, sealed.clone());
                     }
                     let view = self.of(who).hub;
-                    let now = self.now;
                     let outcome = hub.then(|| self.hubs[view].put(now, sealed));
-                    self.does(who, |m, s| {
+                    self.happens(who, |m, s| {
                         s.via = via;
                         m.on_sent(s, id)?;
                         match outcome {
@@ -285,6 +335,10 @@ impl World {
                     any
                 }
             };
+            if self.of(who).crashes > crashes {
+                // What was open before belongs to nobody.
+                return true;
+            }
             if answered {
                 waiting.append(&mut self.of(who).open);
                 self.of(who).open = waiting;
@@ -297,7 +351,7 @@ impl World {
     }
 
     fn brings(&mut self, who: Who, via: &'static str, id: CallId, boxes: Vec<VerifiedBox>) {
-        self.does(who, |m, s| {
+        self.happens(who, |m, s| {
             s.via = via;
             m.on_boxes(s, id, boxes)
         });
@@ -354,9 +408,7 @@ impl World {
                 self.end_gets();
             }
             self.now = next;
-            for hub in self.hubs.iter_mut().filter(|hub| hub.forgets) {
-                hub.forget_old(next);
-            }
+            self.hubs.iter_mut().for_each(|hub| hub.expire(next));
             self.tick();
             self.settle();
             if self.now == end {
@@ -375,7 +427,7 @@ impl World {
                 std::mem::take(&mut self.people[n].open).into_iter().partition(ends);
             self.people[n].open = on;
             for asked in over {
-                self.does(Who(n), |m, s| m.on_boxes(s, asked.id, Vec::new()));
+                self.happens(Who(n), |m, s| m.on_boxes(s, asked.id, Vec::new()));
             }
         }
     }
@@ -383,16 +435,23 @@ impl World {
     fn tick(&mut self) {
         for n in 0..self.people.len() {
             if self.people[n].is_there() {
-                self.does(Who(n), Messenger::tick);
+                self.happens(Who(n), Messenger::tick);
             }
         }
     }
 
     /// The process dies, and starts again from what it kept.
     pub(super) fn restart(&mut self, who: Who) {
+        let store = std::mem::take(&mut self.of(who).store);
+        self.comes_back_with(who, store);
+    }
+
+    /// The process starts with this store: an old copy, a backup.
+    pub(super) fn comes_back_with(&mut self, who: Who, store: MemoryStore) {
         let now = self.now;
         let person = self.of(who);
         person.open.clear();
+        person.store = store;
         let mut step = Step { now, rng: &mut person.rng, store: &person.store, via: "" };
         person.messenger = Messenger::load(&mut step, Settings::default()).unwrap();
         self.take_outputs(who);
@@ -402,6 +461,22 @@ impl World {
     pub(super) fn restore(&mut self, who: Who, backup: &MemoryStore) {
         self.of(who).store = backup.copy();
         self.restart(who);
+    }
+
+    /// A hub shows everyone who asks all its boxes, and those of all other hubs, whatever they
+    /// asked for.
+    pub(super) fn floods(&mut self) {
+        let boxes: Vec<SealedBox> =
+            self.hubs.iter().flat_map(|h| h.boxes.values().cloned()).collect();
+        for n in 0..self.people.len() {
+            let who = Who(n);
+            let open: Vec<CallId> = self.of(who).open.iter().map(|asked| asked.id).collect();
+            self.of(who).open.retain(|asked| matches!(asked.call, Call::Put(_)));
+            for id in open {
+                let all = boxes.iter().map(|b| b.clone().verify().unwrap()).collect();
+                self.brings(who, "hub", id, all);
+            }
+        }
     }
 
     /// Two people become contacts; the ids of the conversation at both.
@@ -466,6 +541,12 @@ impl World {
         all.filter(|m| m.message.kind == Kind::Text && m.message.author != Author::Me)
             .map(|m| m.message.text)
             .collect()
+    }
+
+    /// All texts of a conversation, our own included.
+    pub(super) fn texts(&mut self, who: Who, conversation: ConversationId) -> Vec<String> {
+        let all = self.history(who, conversation).into_iter();
+        all.filter(|m| m.message.kind == Kind::Text).map(|m| m.message.text).collect()
     }
 
     pub(super) fn notices(&mut self, who: Who, conversation: ConversationId) -> Vec<String> {
