@@ -102,36 +102,4 @@ mod tests {
         assert_eq!(match_all(" \t\n\"*():^-+ "), None);
         assert_eq!(match_all("会议").as_deref(), Some("\"会  议\"*"));
     }
-
-    #[test]
-    fn what_is_deleted_is_gone_from_the_file() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("plain.db");
-        let conn = Connection::open(&path).unwrap();
-        conn.execute_batch("PRAGMA journal_mode = WAL; PRAGMA secure_delete = ON;").unwrap();
-        prepare(&conn).unwrap();
-        migrate(&conn, MIGRATIONS, "the vault").unwrap();
-        let add =
-            "INSERT INTO message(conversation, id, author, author_name, sent_at, received_at, kind, text, state, route)
-                   VALUES (x'01', ?1, x'', 'n', 0, 0, 0, ?2, 0, '')";
-        for i in 0..200u32 {
-            let text = format!("common filler{i} pelican");
-            conn.execute(add, (i.to_be_bytes(), text)).unwrap();
-        }
-        conn.execute(add, (b"gone", "zeppelin rendezvous quixotic pelican")).unwrap();
-        let on_disk = |word: &str| {
-            conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
-            let bytes = std::fs::read(&path).unwrap();
-            bytes.windows(word.len()).any(|w| w == word.as_bytes())
-        };
-        assert!(on_disk("zeppelin") && on_disk("filler7"));
-        conn.execute("DELETE FROM message WHERE id = ?1", [b"gone"]).unwrap();
-        for word in ["zeppelin", "eppelin", "rendezvous", "quixotic"] {
-            assert!(!on_disk(word), "{word}");
-        }
-        conn.execute("UPDATE message SET text = ''", []).unwrap();
-        assert!(!on_disk("filler7") && !on_disk("pelican") && !on_disk("elican"));
-        conn.execute_batch("INSERT INTO message_text(message_text) VALUES ('integrity-check')")
-            .unwrap();
-    }
 }

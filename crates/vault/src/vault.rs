@@ -125,7 +125,7 @@ impl Vault {
     pub fn in_memory() -> Result<Vault, Error> {
         let fail = Error::database(WHAT);
         let conn = Connection::open_in_memory().map_err(&fail)?;
-        conn.execute_batch(SETTINGS).and_then(|()| prepare(&conn)).map_err(&fail)?;
+        prepare(&conn).map_err(&fail)?;
         schema::migrate(&conn, MIGRATIONS, WHAT)?;
         Ok(Vault::of(conn, None))
     }
@@ -311,12 +311,13 @@ pub(crate) fn connect(
     let spec = key.spec();
     let pragma = Zeroizing::new(format!("PRAGMA key = \"{}\"", spec.as_str()));
     conn.execute_batch(QUIET).and_then(|()| conn.execute_batch(&pragma)).map_err(&fail)?;
-    conn.execute_batch(SETTINGS).and_then(|()| prepare(&conn)).map_err(&fail)?;
+    prepare(&conn).map_err(&fail)?;
     conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(&fail)?;
     Ok(conn)
 }
 
 fn prepare(conn: &Connection) -> rusqlite::Result<()> {
+    conn.execute_batch(SETTINGS)?;
     conn.set_prepared_statement_cache_capacity(64);
     schema::prepare(conn)
 }
@@ -347,8 +348,11 @@ pub(crate) fn check_pages(conn: &Connection, what: &'static str) -> Result<(), E
 
 #[cfg(test)]
 mod tests {
+    use messenger::id::{ConversationId, MessageId};
+    use messenger::store::{Author, Kind, NewMessage, Space, State, StoreError};
+    use wire::Timestamp;
+
     use super::*;
-    use messenger::store::Space;
 
     #[test]
     fn a_migration_keeps_a_copy_under_the_same_key() {
@@ -419,6 +423,88 @@ mod tests {
         assert_eq!((log, opened.has_remnants()), (0, false));
         let kept = opened.read(|s| s.get(Space::Mls, b"k").map_err(Error::from)).unwrap();
         assert_eq!(kept.unwrap(), b"v");
+    }
+
+    /// A vault as any other, but not encrypted: what is in its files can be seen.
+    fn unencrypted(path: &Path) -> Vault {
+        let conn = Connection::open(path).unwrap();
+        prepare(&conn).unwrap();
+        schema::migrate(&conn, MIGRATIONS, WHAT).unwrap();
+        conn.execute_batch(DURABLE).unwrap();
+        Vault::of(conn, None)
+    }
+
+    fn says(n: u32, text: &str) -> NewMessage {
+        let mut id = [0; 16];
+        id[..4].copy_from_slice(&n.to_be_bytes());
+        NewMessage {
+            conversation: ConversationId::new([u8::from(n >= 1_000); 16]),
+            id: MessageId::new(id),
+            author: Author::Me,
+            author_name: String::new(),
+            sent_at: Timestamp::ZERO,
+            received_at: Timestamp::from_millis(u64::from(n)),
+            kind: Kind::Text,
+            text: text.to_owned(),
+            reply_to: None,
+            state: State::Delivered,
+            expires_at: (n == 2).then_some(Timestamp::from_millis(50)),
+            route: String::new(),
+        }
+    }
+
+    /// Each way in which text goes, through the vault's own transactions and settings: no word of
+    /// it is in the database or its log right after, and no file was closed or told to shrink.
+    #[test]
+    fn what_is_deleted_is_gone_from_the_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let vault = unencrypted(&dir.path().join("plain.db"));
+        let on_disk = |word: &str| {
+            let files = std::fs::read_dir(dir.path()).unwrap().map(|f| f.unwrap().path());
+            let within = |b: Vec<u8>| b.windows(word.len()).any(|w| w == word.as_bytes());
+            files.filter(|f| f.is_file()).any(|f| within(std::fs::read(f).unwrap()))
+        };
+        let add = |n: u32, text: &str| {
+            vault.transaction(|s| Ok::<_, Error>(s.add_message(&says(n, text))?)).unwrap();
+        };
+        add(1, "zeppelin deleted pelican");
+        add(2, "quixotic expired pelican");
+        add(3, "rendezvous edited pelican");
+        for n in 100..300 {
+            add(n, &format!("common filler{n} pelican"));
+        }
+        add(1_000, "obelisk removed");
+        vault
+            .transaction(|s| Ok::<_, Error>(s.put(Space::Outbox, b"k", b"marzipan in a record")?))
+            .unwrap();
+        let words =
+            ["zeppelin", "quixotic", "rendezvous", "filler111", "pelican", "obelisk", "marzipan"];
+        assert!(words.iter().all(|word| on_disk(word)), "the search itself works");
+
+        let (here, there) = (ConversationId::new([0; 16]), ConversationId::new([1; 16]));
+        let id = |n| says(n, "").id;
+        type Erase<'a> = &'a dyn Fn(&dyn Store) -> Result<(), StoreError>;
+        let erasures: [(&str, Erase<'_>); 5] = [
+            ("eppelin", &|s| s.delete_message(&here, &id(1), Author::Me).map(drop)),
+            ("uixotic", &|s| s.expire(Timestamp::from_millis(50)).map(drop)),
+            ("endezvous", &|s| s.edit_message(&here, &id(3), Author::Me, "better").map(drop)),
+            ("belisk", &|s| s.remove_conversation(&there)),
+            ("elican", &|s| s.forget_before(Timestamp::from_millis(500)).map(drop)),
+        ];
+        for (word, erase) in erasures {
+            assert!(on_disk(word), "{word}");
+            vault.transaction(|s| Ok::<_, Error>(erase(s)?)).unwrap();
+            assert!(!on_disk(word), "{word}");
+        }
+        assert!(!on_disk("filler"));
+        // Records leave the log when the vault is idle.
+        vault.transaction(|s| Ok::<_, Error>(s.remove(Space::Outbox, b"k")?)).unwrap();
+        vault.tidy();
+        assert!(!on_disk("arzipan"));
+        vault
+            .conn
+            .execute_batch("INSERT INTO message_text(message_text) VALUES ('integrity-check')")
+            .unwrap();
     }
 
     #[test]
