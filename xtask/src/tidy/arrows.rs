@@ -80,6 +80,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Development only: nobody has a normal arrow to them.
     ("tornet", &[]),
     ("lanlab", &[]),
+    ("models", &[]),
     ("xtask", &[]),
 ];
 
