@@ -149,3 +149,31 @@ fn no_other_file_is_overwritten() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "years of work");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
 }
+
+//= GONE-006
+#[test]
+fn what_disappears_is_in_no_backup() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = filled(dir.path());
+    vault
+        .transaction(|s| {
+            let mut soon = message(9, Author::Me, State::Stored);
+            soon.expires_at = Some(Timestamp::MAX);
+            s.add_message(&soon)?;
+            let reaction = Reaction {
+                author: Author::Me,
+                author_name: "me".to_owned(),
+                emoji: "a".to_owned(),
+            };
+            s.react(&CONVERSATION, &soon.id, &reaction, true)?;
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+    let file = dir.path().join("backup");
+    vault.backup(&file, "pass").unwrap();
+    let into = Vault::in_memory().unwrap();
+    into.restore(&file, "pass").unwrap();
+    let count =
+        |v: &Vault| v.read(|s| Ok::<_, Error>(s.history_after(None, 0, 99)?.len())).unwrap();
+    assert_eq!((count(&vault), count(&into)), (4, 3));
+}
