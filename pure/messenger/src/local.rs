@@ -88,7 +88,7 @@ mod tests {
     const YEAR_MS: u64 = 365 * 86_400_000;
 
     /// What can happen to a machine.
-    #[derive(Debug, Clone)]
+    #[derive(Debug, Clone, Copy)]
     enum Happening {
         /// It runs or sleeps; with a look at the clocks at the end.
         Passes(u64),

@@ -138,6 +138,7 @@ impl Conversation {
             direct: charter.direct,
             verified: false,
             changed: false,
+            compared: None,
             stopped: false,
             blocked: false,
             identity: None,
@@ -376,6 +377,21 @@ impl Conversation {
         self.card.verified = false;
         self.card.identity = None;
         self.dirty = true;
+    }
+
+    /// The user has compared the words of now, or (`false`) found that they differ.
+    pub(crate) fn compared(&mut self, they_match: bool) {
+        let root = self.card.members.values().next().map(|known| known.rescue.clone());
+        self.card.compared = root.filter(|_| they_match);
+        self.card.verified = they_match;
+        self.dirty = true;
+    }
+
+    /// Whether the person at the other end is one whose words were compared, whatever keys they
+    /// and we use by now: the root of their rescue stream stays.
+    pub(crate) fn is_trusted(&self) -> bool {
+        let root = self.card.members.values().next().map(|known| &known.rescue);
+        self.card.verified || self.card.compared.as_ref().is_some_and(|c| Some(c) == root)
     }
 
     /// The contact has other keys from now on. If the old ones were compared, nothing leaves for

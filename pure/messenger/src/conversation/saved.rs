@@ -30,6 +30,10 @@ pub struct Card {
     pub direct: bool,
     /// Whether the user has compared the safety words.
     pub verified: bool,
+    /// Read capability of the contact's rescue stream when words were last compared: the holder of
+    /// its root is that person, also after either side was added again.
+    #[serde(default)]
+    pub(crate) compared: Option<Vec<u8>>,
     /// It was stopped, because what others sent or what is kept of it breaks it (`DIRECT-027`).
     #[serde(default)]
     pub(crate) stopped: bool,

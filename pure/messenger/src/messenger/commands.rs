@@ -121,11 +121,12 @@ impl Messenger {
         let mut cx = cx!(self, step);
         let conversation = self.conversations.get_mut(&id).ok_or(Error::NoSuch("conversation"))?;
         let text = if words.is_some() {
-            conversation.card.verified = true;
+            conversation.compared(true);
             conversation.accept_keys(&mut cx)?;
             "safety words compared"
         } else {
             conversation.unverify();
+            conversation.compared(false);
             "no longer marked as verified"
         };
         conversation.save_card(&cx)?;

@@ -204,21 +204,21 @@ impl Messenger {
                     self.welcomed(step, via, token, &welcome)?;
                 }
                 Effect::RescueAsked { conversation, contact, member, package } => {
-                    let verified =
-                        self.conversations.get(&contact).is_some_and(|c| c.card.verified);
+                    let trusted =
+                        self.conversations.get(&contact).is_some_and(Conversation::is_trusted);
                     let mut cx = cx!(self, step);
                     if let Some(group) =
-                        self.conversations.get_mut(&conversation).filter(|_| verified)
+                        self.conversations.get_mut(&conversation).filter(|_| trusted)
                     {
                         group.readd(&mut cx, member, package)?;
                     }
                 }
                 Effect::RescueOffered { conversation, contact, from, welcome } => {
-                    let verified =
-                        self.conversations.get(&contact).is_some_and(|c| c.card.verified);
+                    let trusted =
+                        self.conversations.get(&contact).is_some_and(Conversation::is_trusted);
                     let mut cx = cx!(self, step);
                     if let Some(group) =
-                        self.conversations.get_mut(&conversation).filter(|_| verified)
+                        self.conversations.get_mut(&conversation).filter(|_| trusted)
                     {
                         group.rescued(&mut cx, from, &welcome)?;
                         group.pump(&mut cx)?;

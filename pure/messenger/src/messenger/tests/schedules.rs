@@ -448,8 +448,10 @@ fn play(acts: &[Act]) -> Result<(), TestCaseError> {
     stage.recover()
 }
 
+/// How many schedules are played: few, unless `HOSTILE_CASES` says otherwise.
+#[allow(clippy::disallowed_methods, reason = "a test takes its length from outside")]
 fn cases() -> u32 {
-    std::env::var("HOSTILE_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(4)
+    std::env::var("HOSTILE_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(2)
 }
 
 proptest! {
@@ -464,7 +466,7 @@ proptest! {
     //= DIRECT-027
     #[test]
     fn whatever_one_member_and_the_hub_do_the_others_stay_who_they_are(
-        acts in prop::collection::vec(act(), 1..40),
+        acts in prop::collection::vec(act(), 1..30),
     ) {
         play(&acts)?;
     }
