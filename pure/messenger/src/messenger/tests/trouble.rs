@@ -5,7 +5,7 @@ use crate::store::State;
 const DAY_MS: u64 = 86_400_000;
 
 /// The process of one of them dies after each number of writes that a round of talk takes, within
-/// whatever step that is: the transaction is rolled back, and nothing that the step put out is done.
+/// whatever step that is: the transaction is rolled back, and nothing that it put out is done.
 //= DIRECT-009
 #[test]
 fn a_crash_at_any_step_loses_nothing_and_repeats_nothing() {
