@@ -10,6 +10,9 @@ use e2ee::Nick;
 use engine::{JoinAs, Session, SessionOptions};
 use mix::path::EntryPolicy;
 use nodes::onion::site;
+use rand::RngExt as _;
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
 use routes::{Route, Shaping};
 use server::http::{Door, HttpLimits};
 use settings::{RouteArg, TorArgs, nick};
@@ -81,7 +84,7 @@ pub async fn run(args: GuestsArgs) -> Result<(), Failure> {
         false => args.tor.lazy(&base.join("tor"))?,
     };
     let site = if args.onion {
-        Some(site(&tor, Zeroizing::new(rand::random()), Vec::new()).await?)
+        Some(site(&tor, Zeroizing::new(UnwrapErr(SysRng).random()), Vec::new()).await?)
     } else {
         None
     };

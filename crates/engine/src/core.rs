@@ -10,6 +10,8 @@ use messenger::local::{Anchor, LocalClock};
 use messenger::names::{self, Named};
 use messenger::store::Store;
 use messenger::{Messenger, Settings, Step};
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
 use tokio::sync::mpsc;
 use vault::{Config, Profile, Vault};
 use wire::{ErrorKind, Timestamp};
@@ -203,7 +205,9 @@ impl Core {
         vault.set_local_time(local);
         messenger.set_local_time(local);
         let result = vault.transaction(|store| {
-            let mut rng = rand::rng();
+            // Identities and member keys are drawn in a step: straight from the system, so that no
+            // state in this process tells what was or will be drawn.
+            let mut rng = UnwrapErr(SysRng);
             let mut step = Step { now, rng: &mut rng, store, via };
             // What should be gone is gone before anything can send it.
             messenger.erase_due(&mut step)?;
@@ -356,7 +360,7 @@ fn load(
     };
     vault
         .transaction(|store| {
-            let mut rng = rand::rng();
+            let mut rng = UnwrapErr(SysRng);
             let mut step = Step { now, rng: &mut rng, store, via: "" };
             let mut messenger = Messenger::load(&mut step, settings)?;
             messenger.set_local_time(local);

@@ -20,6 +20,8 @@ use e2ee::{NetworkPlace, Nick, OwnerLink};
 use messenger::names::{self, Named};
 use messenger::store::Space;
 use rand::Rng;
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
 use routes::Route;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -273,7 +275,7 @@ impl Rooms {
         request: CreateRoom,
     ) -> Result<RoomView, Refusal> {
         let now = net::Clock::start().now();
-        let link = OwnerLink::create(&mut rand::rng(), place, 1, now)
+        let link = OwnerLink::create(&mut UnwrapErr(SysRng), place, 1, now)
             .map_err(|e| bad_link(Value::NetworkLink, &e))?
             .to_text();
         let (name, nick) = (request.name, request.nick);

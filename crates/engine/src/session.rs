@@ -20,6 +20,8 @@ use messenger::room::{self, Output, Room};
 use mix::directory::EnrolmentKey;
 use mix::path::EntryPolicy;
 use net::tor::Tor;
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
 use routes::{Carrier, CarrierEvent, CarrierOptions, Error, Route, Shaping};
 use tokio::sync::mpsc;
 use wire::Timestamp;
@@ -196,8 +198,8 @@ impl Session {
         }
         let nick = self.options.nick.clone();
         let joined = match &self.options.join {
-            JoinAs::Guest(link) => Room::join(link, nick, now, &mut rand::rng()),
-            JoinAs::Owner(link) => Room::join_as_owner(link, nick, now, &mut rand::rng()),
+            JoinAs::Guest(link) => Room::join(link, nick, now, &mut UnwrapErr(SysRng)),
+            JoinAs::Owner(link) => Room::join_as_owner(link, nick, now, &mut UnwrapErr(SysRng)),
         };
         match joined {
             Ok(mut room) => {
@@ -470,7 +472,7 @@ fn mute(room: &mut Room, now: Timestamp, talker: TalkerId, muted: bool) -> Resul
 fn rekey(room: &mut Room, now: Timestamp, talkers: &[TalkerId]) -> Result<(), String> {
     let keys: Vec<TalkerKey> =
         talkers.iter().map(|t| key_of(room, *t)).collect::<Result<_, _>>()?;
-    room.rekey(now, &keys, &mut rand::rng()).map_err(|e| e.to_string())
+    room.rekey(now, &keys, &mut UnwrapErr(SysRng)).map_err(|e| e.to_string())
 }
 
 fn person(present: room::Present) -> TalkerView {

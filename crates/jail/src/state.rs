@@ -5,6 +5,8 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use rand::Rng;
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
 use zeroize::Zeroizing;
 
 use crate::Error;
@@ -101,7 +103,7 @@ impl StateDir {
             return Ok(Zeroizing::new(array));
         }
         let mut secret = Zeroizing::new([0u8; 32]);
-        rand::rng().fill_bytes(secret.as_mut());
+        UnwrapErr(SysRng).fill_bytes(secret.as_mut());
         self.write(name, secret.as_ref())?;
         Ok(secret)
     }

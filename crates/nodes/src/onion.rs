@@ -7,6 +7,9 @@ use clap::Args;
 use jail::StateDir;
 use net::Dialer;
 use net::tor::{ClientPublicKey, EngineKind, OnionService, ServiceSettings, Tor};
+use rand::RngExt as _;
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
 use server::OnionDoor;
 use server::http::OnionStreams;
 use settings::tor::{self, TorArgs};
@@ -125,7 +128,7 @@ impl OnionArgs {
     /// (`HUSHWING_PASSPHRASE`) or a key file.
     fn seed(&self, state: &StateDir) -> Result<Zeroizing<[u8; 32]>, Failure> {
         if self.ephemeral {
-            return Ok(Zeroizing::new(rand::random()));
+            return Ok(Zeroizing::new(UnwrapErr(SysRng).random()));
         }
         kept_seed(&state.subdir(KEY_DIR).or_fail()?.join(""))
     }
@@ -227,7 +230,7 @@ fn no_such_port() -> Failure {
 /// Tor's errors.
 pub async fn ephemeral_door(tor: &Tor, port: u16) -> Result<OnionDoor, net::Error> {
     let settings = ServiceSettings {
-        seed: Zeroizing::new(rand::random()),
+        seed: Zeroizing::new(UnwrapErr(SysRng).random()),
         ports: vec![port],
         clients: Vec::new(),
     };

@@ -8,6 +8,8 @@ use clap::Args;
 use e2ee::{NetworkPlace, OwnerLink};
 use jail::StateDir;
 use net::Clock;
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
 use server::config::{DirectoryConfig, HubConfig};
 use server::{Directory, HubRole, Node, NodeConfig};
 use settings::{CoverArg, SandboxArg};
@@ -283,6 +285,6 @@ pub fn room(base: &Path, place: NetworkPlace, lanes: u8) -> Result<OwnerLink, Fa
 /// # Errors
 /// Settings out of range.
 pub fn new_room(place: NetworkPlace, lanes: u8) -> Result<OwnerLink, Failure> {
-    OwnerLink::create(&mut rand::rng(), place, lanes, Clock::start().now())
+    OwnerLink::create(&mut UnwrapErr(SysRng), place, lanes, Clock::start().now())
         .map_err(|e| Failure::new(e.kind(), e, "lanes must be between 1 and 64"))
 }

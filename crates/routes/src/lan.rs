@@ -15,6 +15,8 @@ use mesh::discovery::{Discovery, Known, NEARBY_MS};
 use mesh::{Account, LinkId, Pair};
 use net::lan::{Allowed, Beacons, Interface};
 use net::{Clock, Identity, Incoming, Listener, ListenerLimits};
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
@@ -118,7 +120,7 @@ impl Lan {
     pub fn start(allowed: Allowed) -> (Lan, mpsc::Receiver<LanEvent>) {
         let (ops, incoming_ops) = mpsc::unbounded_channel();
         let (events, out) = mpsc::channel(EVENTS);
-        let me = Identity::generate(&mut rand::rng());
+        let me = Identity::generate(&mut UnwrapErr(SysRng));
         let (greeted_tx, greeted) = mpsc::channel(16);
         let task = Task {
             discovery: Arc::new(Mutex::new(Discovery::new(me.node_id()))),

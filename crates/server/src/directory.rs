@@ -8,6 +8,8 @@ use std::time::Duration;
 use jail::StateDir;
 use mix::directory::{Assembler, AssemblerConfig, AuthorityKey, EnrolledKey};
 use net::{Clock, Identity, Incoming};
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -191,7 +193,7 @@ fn authority_key(state: &StateDir) -> Result<AuthorityKey, Error> {
     if let Some(bytes) = state.read("authority")? {
         return AuthorityKey::from_bytes(&bytes).map_err(|_| Error::Damaged("authority"));
     }
-    let key = AuthorityKey::generate(&mut rand::rng())?;
+    let key = AuthorityKey::generate(&mut UnwrapErr(SysRng))?;
     state.write("authority", key.to_bytes().as_ref())?;
     Ok(key)
 }

@@ -11,6 +11,9 @@ use clap::{Args, ValueEnum};
 use e2ee::NetworkPlace;
 use net::Dialer;
 use net::tor::{ClientKey, EngineKind, OnionService, ServiceSettings, Tor, TorError, TorSettings};
+use rand::RngExt as _;
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
 use vault::config::TorEngine;
 use wire::{ErrorKind, OnionName, Sensitive};
 use zeroize::Zeroizing;
@@ -264,7 +267,7 @@ pub fn make_client_key(onion: &str, out: &Path) -> Result<String, Failure> {
             "an onion address is 56 letters and digits, and .onion",
         )
     })?;
-    let key = ClientKey::new(name, Zeroizing::new(rand::random()));
+    let key = ClientKey::new(name, Zeroizing::new(UnwrapErr(SysRng).random()));
     let public = key.public().map_err(|e| failure(e.into()))?;
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);

@@ -20,7 +20,7 @@ use crate::header::{self, Cost, NONCE_LEN, SALT_LEN, WRAPPED_LEN};
 use crate::key::random_key;
 use crate::schema::{self, MIGRATIONS};
 use crate::vault::{self, Vault};
-use crate::{Error, VaultKey, files};
+use crate::{Error, VaultKey, files, random};
 
 const MAGIC: &[u8] = b"hushwing-backup ";
 const VERSION: u32 = 1;
@@ -163,8 +163,8 @@ fn refuse_other_file(file: &Path) -> Result<(), Error> {
 fn seal(key: &VaultKey, passphrase: &str, length: u64) -> Result<Vec<u8>, Error> {
     let mut salt = [0; SALT_LEN];
     let mut nonce = [0; NONCE_LEN];
-    rand::fill(&mut salt);
-    rand::fill(&mut nonce);
+    random::fill(&mut salt)?;
+    random::fill(&mut nonce)?;
     let cost = Cost::NEW;
     let mut out = FIRST_LINE.to_vec();
     for n in [cost.m_kib, cost.t, cost.p] {

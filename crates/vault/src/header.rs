@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::locked::{KEY_LEN, LockedKey};
-use crate::{Error, files};
+use crate::{Error, files, random};
 
 /// Name of the file beside the vault.
 pub(crate) const HEADER_FILE: &str = "vault.key.toml";
@@ -163,7 +163,7 @@ impl Header {
     /// `key` wrapped by `with`, which is what `by` says.
     pub(crate) fn seal(by: WrappedBy, with: &LockedKey, key: &LockedKey) -> Result<Header, Error> {
         let mut nonce = [0; NONCE_LEN];
-        rand::fill(&mut nonce);
+        random::fill(&mut nonce)?;
         let wrapped = wrap(with, &nonce, &by.about(), key)?;
         let wrapped = wrapped.as_slice().try_into().map_err(|_| Error::Bug("length of a wrap"))?;
         Ok(Header { by, nonce, wrapped })

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::header::{Cost, HEADER_FILE, Header, SALT_LEN, WrappedBy};
 use crate::locked::{KEY_LEN, LockedKey};
-use crate::{Error, files};
+use crate::{Error, files, random};
 
 /// Name of the key file.
 pub(crate) const KEY_FILE: &str = "vault.key";
@@ -68,7 +68,7 @@ impl VaultKey {
         match unlock {
             Unlock::Passphrase(passphrase) => {
                 let mut salt = [0; SALT_LEN];
-                rand::fill(&mut salt);
+                random::fill(&mut salt)?;
                 let cost = Cost::NEW;
                 let with = cost.derive(passphrase, &salt, HEADER_FILE)?;
                 Header::seal(WrappedBy::Passphrase { cost, salt }, &with, &self.0)?.write(dir)?;
@@ -159,10 +159,7 @@ impl std::fmt::Debug for VaultKey {
 }
 
 pub(crate) fn random_key() -> Result<LockedKey, Error> {
-    LockedKey::new(|key| {
-        rand::fill(key);
-        Ok(())
-    })
+    LockedKey::new(|key| random::fill(key))
 }
 
 fn read_key_file(dir: &Path) -> Result<LockedKey, Error> {

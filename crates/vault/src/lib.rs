@@ -36,6 +36,7 @@ mod header;
 mod key;
 pub mod locked;
 mod profile;
+mod random;
 mod schema;
 mod tables;
 pub mod units;

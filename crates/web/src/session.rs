@@ -6,6 +6,9 @@ use std::time::Instant;
 
 use axum::http::HeaderMap;
 use axum::http::header::COOKIE;
+use rand::Rng;
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -19,7 +22,7 @@ const FLASHES: usize = 8;
 /// Random bytes as base32 in lower case: easy to type, and no padding.
 pub(crate) fn secret(bytes: usize) -> String {
     let mut random = Zeroizing::new(vec![0; bytes]);
-    rand::Rng::fill_bytes(&mut rand::rng(), &mut random);
+    UnwrapErr(SysRng).fill_bytes(&mut random);
     data_encoding::BASE32_NOPAD.encode(&random).to_ascii_lowercase()
 }
 

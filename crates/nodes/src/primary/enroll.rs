@@ -6,6 +6,8 @@ use std::path::Path;
 use api::Failure;
 use mix::directory::EnrolmentKey;
 use mix::directory::sealed::PUBLIC_SCHEME;
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
 use wire::ErrorKind;
 
 /// Longest file of public halves that is read, in bytes.
@@ -16,7 +18,7 @@ const MAX_FILE: u64 = 16 * 1024 * 1024;
 /// # Errors
 /// A file that exists already or cannot be written.
 pub(super) fn run(out: &Path) -> Result<(), Failure> {
-    let key = EnrolmentKey::generate(&mut rand::rng())
+    let key = EnrolmentKey::generate(&mut UnwrapErr(SysRng))
         .map_err(|e| Failure::new(ErrorKind::Bug, e, "report this as a bug"))?;
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);

@@ -11,7 +11,8 @@ use mix::geometry;
 use mix::relay::{Output, Relay, RelayConfig};
 use net::{Clock, Dialer, Identity, Outbound, OutboundConfig};
 use rand::SeedableRng;
-use rand::rngs::StdRng;
+use rand::rand_core::UnwrapErr;
+use rand::rngs::{StdRng, SysRng};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use wire::document::{NodeDescriptor, Processing, Region, Role};
@@ -123,7 +124,7 @@ const MAX_CLIENTS: usize = 65_536;
 impl Core {
     pub(crate) fn new(setup: Setup) -> Self {
         let loops = Loops::new(&setup);
-        let rng = StdRng::from_rng(&mut rand::rng());
+        let rng = StdRng::from_rng(&mut UnwrapErr(SysRng));
         Core { setup, joined: None, clients: HashMap::new(), peers: HashMap::new(), loops, rng }
     }
 

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use jail::StateDir;
 use mix::epoch::EpochKeys;
 use mix::relay::Relay;
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
 use sphinx::Scheme;
 
 use crate::Error;
@@ -35,7 +37,7 @@ impl KeyRing {
 
     /// Makes keys up to two epochs ahead, stores them, and installs in `relay` those it lacks.
     pub(crate) fn advance(&mut self, epoch: u64, relay: &mut Relay) -> Result<(), Error> {
-        let mut rng = rand::rng();
+        let mut rng = UnwrapErr(SysRng);
         // Journals first: if a journal may be incomplete, its key must not be used again.
         for epoch in self.keys.epochs() {
             self.open_journal(epoch)?;
