@@ -1,5 +1,5 @@
-//! What an open room looks like from inside: who talks there, and what was said, for front ends that
-//! come later.
+//! What an open room looks like from inside: who talks there, and what was said, for front ends
+//! that come later.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 

@@ -2,7 +2,8 @@
 //!
 //! # In this crate
 //! - [`relay`], [`hub`], [`directory`]: the roles; [`node`]: what the first two share
-//! - [`http`]: the hub's interface for curl and scripts; [`site`]: static folders for onion services
+//! - [`http`]: the hub's interface for curl and scripts; [`site`]: static folders for onion
+//!   services
 //! - [`primary`]: a pool of ephemeral relays that a directory runs, and its cycles
 //! - [`store`]: the embedded box store; [`journal`]: the replay journal
 //! - [`config`]: their commented settings files

@@ -31,8 +31,9 @@ const WHAT: &str = "the backup";
 
 impl Vault {
     /// Writes a backup under a passphrase of its own. It holds the spaces of [`Space::in_backup`],
-    /// all messages that do not disappear, and their reactions; no MLS state, no stream position, nothing under way. An older
-    /// backup of this name is replaced at once when the new one is complete.
+    /// all messages that do not disappear, and their reactions; no MLS state, no stream position,
+    /// nothing under way. An older backup of this name is replaced at once when the new one is
+    /// complete.
     ///
     /// # Errors
     /// [`Error::EmptyPassphrase`], [`Error::Exists`] when `file` is some other file, [`Error::Io`],

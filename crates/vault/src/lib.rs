@@ -25,7 +25,8 @@
 //!   shows.
 //! - What is erased is overwritten in the database. A device that keeps old blocks (most SSDs) may
 //!   still hold the *encrypted* bytes.
-//! - A backup holds no MLS state, no stream position, nothing under way and nothing that disappears.
+//! - A backup holds no MLS state, no stream position, nothing under way and nothing that
+//!   disappears.
 
 mod backup;
 mod carried;

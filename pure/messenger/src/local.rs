@@ -94,7 +94,8 @@ mod tests {
         Passes(u64),
         /// Somebody turns the wall clock to this time.
         Turned(u64),
-        /// A document says some time or other. There is no way in for it: the engine's tests say so.
+        /// A document says some time or other. There is no way in for it: the engine's tests say
+        /// so.
         Document,
         /// The profile is closed in order, and started after so long, perhaps after another boot.
         Closed(u64, bool),

@@ -261,8 +261,8 @@ impl WriteCapability {
     }
 
     /// Signs a message with the stream's root key (RFC 8032), to show that the writer of the stream
-    /// also stands behind something else. The message must begin with a domain of its own: boxes are
-    /// signed with blinded keys, so no box can pass for such a message, nor the other way round.
+    /// also stands behind something else. The message must begin with a domain of its own: boxes
+    /// are signed with blinded keys, so no box can pass for such a message, nor the reverse.
     #[must_use]
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
         SigningKey::from_bytes(&self.seed).sign(message).to_bytes()

@@ -13,6 +13,7 @@ mod group;
 mod key_package;
 mod member;
 mod provider;
+mod rules;
 mod storage;
 #[cfg(test)]
 mod tests;

@@ -7,9 +7,10 @@ use openmls::prelude::{GroupId, MlsGroup, MlsMessageBodyIn, StagedWelcome};
 use openmls_traits::OpenMlsProvider;
 
 use super::charter::Charter;
-use super::group::{Group, Member, check_distinct, join_config};
+use super::group::{Group, Member, join_config};
 use super::key_package;
 use super::member::MemberSecret;
+use super::rules::check_distinct;
 use super::storage::Staged;
 use super::{KeyValue, MAX_MEMBERS, Mls, SUITE};
 use crate::Error;

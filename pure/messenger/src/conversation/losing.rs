@@ -26,8 +26,8 @@ use crate::store::Space;
 
 /// Requests to be added again whose answers we still understand.
 const MAX_ASKED: usize = 3;
-/// How long to wait, at random, before somebody is added again, ms. Of several helpers one is first,
-/// and the others see that it is done.
+/// How long to wait, at random, before somebody is added again, ms. Of several helpers one is
+/// first, and the others see that it is done.
 const READD_LEAST_MS: u64 = 2_000;
 const READD_SPAN_MS: u64 = 4_000;
 /// Epochs whose authenticators are kept, to recognise a fork that lies behind us.

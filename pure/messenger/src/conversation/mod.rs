@@ -15,8 +15,8 @@
 //!
 //! [`Conversation`] owns the parts and the MLS group. Each input goes to the part that asked for
 //! it; then [`Conversation::pump`] lets every part do what it can do now. Where parts meet, the
-//! code is in [`receiving`], [`changing`], [`losing`] and [`people`]; [`erasing`] removes what should
-//! be gone, [`status`] answers questions.
+//! code is in [`receiving`], [`changing`], [`losing`] and [`people`]; [`trust`] says whom we believe,
+//! [`erasing`] removes what should be gone, [`status`] answers questions.
 //!
 //! ```text
 //!          begin, rescued                      removed, left
@@ -43,6 +43,7 @@ mod receiving;
 mod rescues;
 mod saved;
 mod status;
+mod trust;
 
 use crate::codec::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -370,51 +371,6 @@ impl Conversation {
     ) -> Result<(), Error> {
         self.timer_set(cx, None, seconds)?;
         self.save(cx)
-    }
-
-    /// The user has compared the safety words of other keys, or of none.
-    pub(crate) fn unverify(&mut self) {
-        self.card.verified = false;
-        self.card.identity = None;
-        self.dirty = true;
-    }
-
-    /// The user has compared the words of now, or (`false`) found that they differ.
-    pub(crate) fn compared(&mut self, they_match: bool) {
-        let root = self.card.members.values().next().map(|known| known.rescue.clone());
-        self.card.compared = root.filter(|_| they_match);
-        self.card.verified = they_match;
-        self.dirty = true;
-    }
-
-    /// Whether the person at the other end is one whose words were compared, whatever keys they
-    /// and we use by now: the root of their rescue stream stays.
-    pub(crate) fn is_trusted(&self) -> bool {
-        let root = self.card.members.values().next().map(|known| &known.rescue);
-        self.card.verified || self.card.compared.as_ref().is_some_and(|c| Some(c) == root)
-    }
-
-    /// The contact has other keys from now on. If the old ones were compared, nothing leaves for
-    /// the new ones before the user says so (`DIRECT-026`).
-    pub(super) fn keys_changed(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
-        let was_verified = self.card.verified;
-        self.unverify();
-        if !was_verified {
-            return Ok(());
-        }
-        self.card.changed = true;
-        let name = self.card.bare().to_owned();
-        self.notice(
-            cx,
-            &format!("the safety words of {name} have changed: compare them again; messages wait"),
-        )
-    }
-
-    /// The user takes the contact's new keys: what waits may leave.
-    pub(crate) fn accept_keys(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
-        self.card.changed = false;
-        self.dirty = true;
-        self.pump(cx)
     }
 
     /// Queues a message; it leaves when the conversation can write.
