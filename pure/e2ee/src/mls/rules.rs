@@ -1,4 +1,4 @@
-//! Who may come into a group, and what a commit may change: the rules that MLS itself does not know.
+//! Who may come into a group, and what a commit may change: the rules that MLS does not know.
 
 use std::collections::BTreeSet;
 

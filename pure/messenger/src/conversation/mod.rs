@@ -15,8 +15,8 @@
 //!
 //! [`Conversation`] owns the parts and the MLS group. Each input goes to the part that asked for
 //! it; then [`Conversation::pump`] lets every part do what it can do now. Where parts meet, the
-//! code is in [`receiving`], [`changing`], [`losing`] and [`people`]; [`trust`] says whom we believe,
-//! [`erasing`] removes what should be gone, [`status`] answers questions.
+//! code is in [`receiving`], [`changing`], [`losing`] and [`people`]; [`trust`] says whom we
+//! believe, [`erasing`] removes what should be gone, [`status`] answers questions.
 //!
 //! ```text
 //!          begin, rescued                      removed, left
