@@ -57,7 +57,7 @@ pub struct VerifyArgs {
 /// Arguments of commands about one contact.
 #[derive(Debug, Clone, Args)]
 pub struct ContactArgs {
-    /// The contact.
+    /// The contact; for `unblock` also a group.
     pub name: String,
 }
 
@@ -75,7 +75,7 @@ pub(crate) async fn run(profiles: &SharedProfiles, command: ContactCommand) -> R
             change(profiles, &on, "is blocked", |c| Block { conversation: c }).await
         }
         ContactCommand::Unblock(on) => {
-            change(profiles, &on, "is no longer blocked", |c| Resume { conversation: c }).await
+            change(profiles, &on, "is open again", |c| Resume { conversation: c }).await
         }
         ContactCommand::Name(on) => conversation::name(profiles, &on.at, SCOPE, on.args).await,
         ContactCommand::Routes(on) => conversation::routes(profiles, &on.at, SCOPE, on.args).await,
@@ -93,7 +93,8 @@ async fn change<R: Request>(
     request: impl Fn(ConversationId) -> R,
 ) -> Result<(), Failure> {
     with(profiles, &existing(&on.at), async |session| {
-        let contact = session.conversation(&on.args.name, Scope::Contact).await?;
+        // A stopped group is resumed here, too; whatever else is asked of a group is refused.
+        let contact = session.conversation(&on.args.name, Scope::Conversation).await?;
         session.ask(request(contact.id)).await?;
         note(&format!("{} {done}", contact.label));
         session.settled(&[], AFTERWARDS).await
