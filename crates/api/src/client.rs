@@ -11,6 +11,9 @@ use crate::refusal::Refusal;
 use crate::request::{Answer, Call, Flush, GetStatus, Request};
 use crate::words::LanMode;
 
+// What is in them must not reach a log: `Debug` shows the kind alone.
+wire::kind_debug!(struct ProfileOptions);
+
 /// A running profile: in this process, or in the daemon's.
 pub struct Client {
     calls: mpsc::Sender<Call>,
@@ -67,7 +70,7 @@ impl Client {
 }
 
 /// Which profile, and how it is opened.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ProfileOptions {
     /// Its name on this machine.
     pub profile: String,

@@ -7,8 +7,39 @@ use crate::id::{ConversationId, InviteId, KnockId, MemberId, MessageId, RoomId};
 use crate::views::{FileView, GroupInviteView, MessageView, RoomLineView, RoomView};
 use crate::words::{MessageState, Route};
 
+// What is in them must not reach a log: `Debug` shows the kind alone.
+wire::kind_debug!(
+    enum Event {
+        Network,
+        Message,
+        State,
+        Changed,
+        Expired,
+        Opened,
+        Conversation,
+        Renamed,
+        Forgotten,
+        InviteUsed,
+        InviteTriedAgain,
+        InviteFailed,
+        GroupInvite,
+        File,
+        HeldUp,
+        Stopped,
+        Forked,
+        Neighbour,
+        PersonNearby,
+        Knock,
+        Knocking,
+        Room,
+        RoomLine,
+        RoomLeft,
+        Notice,
+    }
+);
+
 /// Something that happened. Labels are names as shown at that moment: for people only.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// How a connection stands, in words.

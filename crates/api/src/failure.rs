@@ -5,7 +5,6 @@ use std::fmt;
 use wire::ErrorKind;
 
 /// Why a command failed, for a person.
-#[derive(Debug)]
 pub struct Failure {
     kind: Option<ErrorKind>,
     text: String,
@@ -67,6 +66,13 @@ pub const fn kind_of(code: i32) -> Option<ErrorKind> {
         7 => Some(ErrorKind::Unsupported),
         70 => Some(ErrorKind::Bug),
         _ => None,
+    }
+}
+
+/// Without the sentence and the hint, which may name a file or a person.
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Failure").field("kind", &self.kind).finish_non_exhaustive()
     }
 }
 

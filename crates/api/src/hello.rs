@@ -20,6 +20,21 @@ use serde_json::Value;
 use crate::event::Event;
 use crate::refusal::{Reason, Refusal};
 
+// What is in them must not reach a log: `Debug` shows the kind alone.
+wire::kind_debug!(
+    enum ToDaemon {
+        Ask,
+        Stop,
+    }
+);
+wire::kind_debug!(
+    enum FromDaemon {
+        Reply,
+        Refused,
+        Event,
+    }
+);
+
 /// The version of this protocol: of the requests, replies and events as well. It grows with every
 /// change that an older side would misread.
 pub const PROTOCOL: u32 = 2;
@@ -51,7 +66,7 @@ impl Hello {
 }
 
 /// To the daemon.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ToDaemon {
     /// A request.
@@ -68,7 +83,7 @@ pub enum ToDaemon {
 }
 
 /// From the daemon.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FromDaemon {
     /// The answer to a request.

@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+// What is in them must not reach a log: `Debug` shows the kind alone.
+wire::kind_debug!(struct LocalPath);
+
 /// A path on this machine, absolute from the moment it is read: the engine may run in another
 /// process, with another working directory.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct LocalPath(#[serde(deserialize_with = "absolute")] String);
 

@@ -7,11 +7,14 @@ use wire::ErrorKind;
 use crate::id::{ConversationId, MemberId, RoomId, TalkerId};
 use crate::kinds::code_of;
 
+// What is in them must not reach a log: `Debug` shows the kind alone.
+wire::kind_debug!(struct Candidate);
+
 /// Why a request was refused. Nothing was changed.
 ///
 /// The sentence names no command, key or button: what to do about it is for the front end to say,
 /// by the reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Refusal {
     /// Whose fault it is.
     #[serde(with = "kind_word")]
@@ -152,7 +155,7 @@ pub enum Obstacle {
 }
 
 /// Something that a typed name could mean.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Candidate {
     /// The thing itself.
     pub target: Target,
@@ -230,6 +233,16 @@ impl Refusal {
     /// A mistake of the program itself.
     pub fn bug(text: impl Into<String>) -> Self {
         Refusal::new(ErrorKind::Bug, Reason::Other, text)
+    }
+}
+
+/// Without the sentence, which may name a person.
+impl std::fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Refusal")
+            .field("kind", &self.kind)
+            .field("reason", &self.reason)
+            .finish_non_exhaustive()
     }
 }
 

@@ -6,8 +6,43 @@ use crate::id::TalkerId;
 use crate::views::TalkerView;
 use crate::words::{MessageState, Route};
 
+// What is in them must not reach a log: `Debug` shows the kind alone.
+wire::kind_debug!(
+    enum RoomCommand {
+        Say,
+        Nick,
+        Who,
+        Link,
+        Mute,
+        Unmute,
+        Rekey,
+        Route,
+        Safety,
+        Renew,
+        Leave,
+    }
+);
+wire::kind_debug!(
+    enum RoomEvent {
+        Network,
+        Joined,
+        Message,
+        State,
+        Here,
+        Left,
+        Renamed,
+        Gap,
+        Who,
+        Link,
+        Notice,
+        Path,
+        Answered,
+        Closed,
+    }
+);
+
 /// What a front end asks of a room's session.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum RoomCommand {
     /// Say a text in the room.
     Say(String),
@@ -35,7 +70,7 @@ pub enum RoomCommand {
 
 /// What a room's session tells front ends. All text is already neutralised: it can be printed as it
 /// is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum RoomEvent {
     /// How the connection stands, in words.

@@ -8,6 +8,17 @@ use crate::room::RoomEvent as Said;
 use crate::views::{RoomLineView, RoomView};
 use crate::words::{MessageKind, MessageState, Route};
 
+// What is in them must not reach a log: `Debug` shows the kind alone.
+wire::kind_debug!(
+    enum Heard {
+        Nothing,
+        Changed,
+        Line,
+        Link,
+        Closed,
+    }
+);
+
 /// Lines of a room that are kept; older ones go.
 const LINES: usize = 2_000;
 
@@ -25,7 +36,7 @@ pub struct RoomLog {
 }
 
 /// What came of something that the session said.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub enum Heard {
     /// Nothing that a person sees.
     Nothing,

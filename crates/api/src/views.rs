@@ -12,8 +12,16 @@ use crate::words::{
     Route, Standing,
 };
 
+// What is in them must not reach a log: `Debug` shows the kind alone.
+wire::kind_debug!(
+    struct Status, RoomView, TalkerView, RoomLineView, NetworkView, SettingView, MeshView,
+    NeighbourView, PersonView, InviteView, ConversationView, MemberView, ConversationRef,
+    MessageView, ReactionView, FileView, GroupInviteView, Opened, WhyView, SafetyWordsView,
+    StatementView, IdentityView, LinkView, Resolved
+);
+
 /// How a profile stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     /// The profile's name on this machine.
     pub profile: String,
@@ -32,7 +40,7 @@ pub struct Status {
 }
 
 /// An open room. Anyone who holds its link can read what is said there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RoomView {
     /// Its id.
     pub id: RoomId,
@@ -57,7 +65,7 @@ pub struct RoomView {
 }
 
 /// Somebody who talks in an open room.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TalkerView {
     /// Their id.
     pub id: TalkerId,
@@ -72,7 +80,7 @@ pub struct TalkerView {
 }
 
 /// A line in an open room. All text is neutralised: it can be printed as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RoomLineView {
     /// Its number in this room since the profile runs, from 1.
     pub number: u64,
@@ -95,7 +103,7 @@ pub struct RoomLineView {
 }
 
 /// A way to a hub.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NetworkView {
     /// Which hub: the first digits of its key.
     pub hub: String,
@@ -132,7 +140,7 @@ pub struct DocumentView {
 }
 
 /// A setting of the profile.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SettingView {
     /// Its name in `config.toml`.
     pub key: String,
@@ -147,7 +155,7 @@ pub struct SettingView {
 }
 
 /// How the local network stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MeshView {
     /// How this profile uses the local network.
     pub lan: LanMode,
@@ -171,7 +179,7 @@ pub struct CarriedView {
 }
 
 /// A neighbour on the local network.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NeighbourView {
     /// The contact.
     pub conversation: ConversationId,
@@ -186,7 +194,7 @@ pub struct NeighbourView {
 }
 
 /// Somebody who shows themselves on the local network.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PersonView {
     /// The name they show; anybody can show any name.
     pub name: String,
@@ -197,7 +205,7 @@ pub struct PersonView {
 }
 
 /// An invite.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InviteView {
     /// Its id.
     pub id: InviteId,
@@ -212,7 +220,7 @@ pub struct InviteView {
 }
 
 /// A contact or group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConversationView {
     /// Its id.
     pub id: ConversationId,
@@ -252,7 +260,7 @@ pub struct ConversationView {
 }
 
 /// A member of a conversation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MemberView {
     /// Their id in this conversation.
     pub id: MemberId,
@@ -267,7 +275,7 @@ pub struct MemberView {
 }
 
 /// A contact or group, where something else names it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConversationRef {
     /// Its id.
     pub id: ConversationId,
@@ -276,7 +284,7 @@ pub struct ConversationRef {
 }
 
 /// A message. All text is neutralised: it can be printed as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MessageView {
     /// Where it stands.
     pub conversation: ConversationId,
@@ -320,7 +328,7 @@ pub struct MessageView {
 }
 
 /// A reaction.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReactionView {
     /// The name, as shown, of who reacted.
     pub from: String,
@@ -331,7 +339,7 @@ pub struct ReactionView {
 }
 
 /// A file transfer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FileView {
     /// Its id.
     pub transfer: TransferId,
@@ -354,7 +362,7 @@ pub struct FileView {
 }
 
 /// An invitation into a group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GroupInviteView {
     /// For the answer.
     pub id: GroupInviteId,
@@ -365,7 +373,7 @@ pub struct GroupInviteView {
 }
 
 /// A conversation that a request has opened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Opened {
     /// The conversation.
     pub conversation: ConversationId,
@@ -381,7 +389,7 @@ pub struct Queued {
 }
 
 /// Why a message is not delivered yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WhyView {
     /// In words; none when it is delivered.
     pub text: Option<String>,
@@ -390,7 +398,7 @@ pub struct WhyView {
 }
 
 /// The words that two contacts compare.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SafetyWordsView {
     /// Fourteen words; both sides see the same unless somebody stands between.
     pub words: String,
@@ -399,14 +407,14 @@ pub struct SafetyWordsView {
 }
 
 /// A text to be signed with an OpenPGP key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StatementView {
     /// The text, without a line end after its last line.
     pub statement: String,
 }
 
 /// An OpenPGP key that has signed a statement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IdentityView {
     /// Its fingerprint, upper-case hexadecimal digits.
     pub fingerprint: String,
@@ -426,7 +434,7 @@ pub struct BundleView {
 }
 
 /// A link into an open room.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LinkView {
     /// The link. Anybody who holds it reads everything since this hour.
     pub link: String,
@@ -440,7 +448,7 @@ pub struct SettingSaved {
 }
 
 /// What a typed name stands for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Resolved {
     /// What it stands for.
     pub target: Target,

@@ -23,6 +23,9 @@ use wire::document::CoverLevel;
 
 use crate::words;
 
+// What is in them must not reach a log: `Debug` shows the kind alone.
+wire::kind_debug!(struct Preferences);
+
 /// What a carrier reports: which carrier, what, and the time of its network.
 pub(crate) struct Report {
     pub(crate) carrier: usize,
@@ -35,7 +38,7 @@ pub(crate) struct Report {
 }
 
 /// How the profile wants its messages to travel.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Preferences {
     pub(crate) route: Route,
     pub(crate) cover: Option<CoverLevel>,

@@ -29,8 +29,17 @@ use wire::document::CoverLevel;
 
 use crate::{id, words};
 
+// What is in them must not reach a log: `Debug` shows the kind alone.
+wire::kind_debug!(struct SessionOptions);
+wire::kind_debug!(
+    enum JoinAs {
+        Guest,
+        Owner,
+    }
+);
+
 /// Who joins.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum JoinAs {
     /// Anybody who holds the link.
     Guest(RoomLink),
@@ -63,7 +72,7 @@ impl JoinAs {
 }
 
 /// How to join.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SessionOptions {
     /// The room, and as whom.
     pub join: JoinAs,

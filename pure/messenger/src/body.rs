@@ -7,6 +7,25 @@ use wire::Timestamp;
 
 use crate::Error;
 
+// What is in them must not reach a log: `Debug` shows the kind alone.
+wire::kind_debug!(struct Envelope, FileOffer);
+wire::kind_debug!(
+    enum Body {
+        Text,
+        Edit,
+        Delete,
+        React,
+        Timer,
+        Ack,
+        Seen,
+        File,
+        Invite,
+        Accept,
+        Welcome,
+        Leave,
+    }
+);
+
 /// Longest text, bytes of UTF-8.
 pub const MAX_TEXT: usize = 64 * 1_024;
 /// Longest reaction, bytes.
@@ -21,7 +40,7 @@ pub const MAX_HOLES: usize = 32;
 pub const MAX_TIMER_S: u32 = 10 * 366 * 86_400;
 
 /// One message.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Envelope {
     #[n(0)]
     version: u8,
@@ -54,7 +73,7 @@ pub struct AckEntry {
 }
 
 /// A file on offer.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
 pub struct FileOffer {
     /// Names the transfer.
     #[n(0)]
@@ -74,7 +93,7 @@ pub struct FileOffer {
 }
 
 /// The kinds of messages (`DIRECT-005`).
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
 pub enum Body {
     /// A text.
     #[n(0)]

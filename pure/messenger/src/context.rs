@@ -12,6 +12,20 @@ use crate::event::{Event, Output, PlaceId};
 use crate::request::{Call, CallId};
 use crate::store::{Space, Store};
 
+// What is in them must not reach a log: `Debug` shows the kind alone.
+wire::kind_debug!(
+    enum Effect {
+        Invited,
+        Accepted,
+        Welcomed,
+        Added,
+        Deleted,
+        Offered,
+        RescueAsked,
+        RescueOffered,
+    }
+);
+
 /// Time, randomness, store and output of one step.
 pub(crate) struct StepContext<'a> {
     pub(crate) now: Timestamp,
@@ -106,7 +120,6 @@ pub(crate) enum InvitePurpose {
 }
 
 /// What one conversation has for another.
-#[derive(Debug)]
 pub(crate) enum Effect {
     /// Somebody invites us into a group.
     Invited { via: ConversationId, token: MessageId, title: String, members: u32 },

@@ -6,6 +6,40 @@ use wire::Timestamp;
 use crate::request::{Call, CallId};
 use crate::store::{Author, State};
 
+// What is in them must not reach a log: `Debug` shows the kind alone.
+wire::kind_debug!(struct Why);
+wire::kind_debug!(
+    enum Output {
+        Call,
+        Cancel,
+        Event,
+        ReadChunk,
+        WriteChunk,
+        Finish,
+    }
+);
+wire::kind_debug!(
+    enum Event {
+        Message,
+        State,
+        Changed,
+        Expired,
+        Opened,
+        Conversation,
+        Stopped,
+        Renamed,
+        InviteUsed,
+        InviteReady,
+        InviteTriedAgain,
+        InviteFailed,
+        GroupInvite,
+        File,
+        FileGone,
+        HeldUp,
+        Forked,
+    }
+);
+
 /// Where one conversation or invite lives: a hub of a network, under a floor; see
 /// [`crate::Messenger::place`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,7 +47,6 @@ pub struct PlaceId(pub u32);
 
 /// What the messenger hands out. It is to be done only after the transaction in which it came was
 /// committed.
-#[derive(Debug)]
 pub enum Output {
     /// Ask the hub of this place, or neighbours.
     Call {
@@ -60,7 +93,7 @@ pub enum Output {
 }
 
 /// What happened. Text is sanitised: it can be printed as it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Event {
     /// A message came, or ours was queued: it stands in the history now.
     Message {
@@ -217,7 +250,7 @@ pub enum FileState {
 }
 
 /// Why something waits, for a person.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Why {
     /// The reason, in words.
     pub text: String,

@@ -58,6 +58,8 @@ pub mod reader;
 pub mod request;
 pub mod room;
 mod sealed;
+#[cfg(test)]
+mod silent;
 pub mod store;
 pub mod transfer;
 pub mod writer;

@@ -36,6 +36,9 @@ use crate::near::{Near, Reach};
 use crate::store::{Space, Store};
 use crate::transfer::{Moving, Transfer};
 
+// What is in them must not reach a log: `Debug` shows the kind alone.
+wire::kind_debug!(struct Overview, InviteOverview);
+
 /// Time, randomness and store of one step.
 pub struct Step<'a> {
     /// Now: document time where there is a document.
@@ -74,7 +77,7 @@ impl Default for Settings {
 }
 
 /// A conversation, for a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Overview {
     /// By which commands name it.
     pub id: ConversationId,
@@ -117,7 +120,7 @@ pub struct Overview {
 }
 
 /// An invite that we made, for a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct InviteOverview {
     /// By which commands name it.
     pub id: MessageId,

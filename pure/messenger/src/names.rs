@@ -31,7 +31,7 @@ const TAG_MARK: char = '~';
 const UNNAMED: &str = "unnamed";
 
 /// Everything that one conversation, or one member, is and was called.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Named<K> {
     /// What the names are for.
     pub key: K,
@@ -44,6 +44,12 @@ pub struct Named<K> {
     /// A short form of the id that a person can read out, made by the caller: without `~`, and
     /// different for each key. Where two tags are equal, neither resolves.
     pub tag: String,
+}
+
+impl<K> std::fmt::Debug for Named<K> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Named")
+    }
 }
 
 /// What a typed text means.

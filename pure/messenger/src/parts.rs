@@ -6,6 +6,15 @@
 use streams::{STANDARD_CONTENT_LEN, Sizes};
 use zeroize::Zeroizing;
 
+// What is in them must not reach a log: `Debug` shows the kind alone.
+wire::kind_debug!(
+    enum Joined {
+        More,
+        Whole,
+        Broken,
+    }
+);
+
 /// Bytes of a message that one standard box carries.
 pub const PART_LEN: usize = STANDARD_CONTENT_LEN - 1;
 /// Longest message, bytes: what a welcome into the largest group needs.
@@ -51,7 +60,7 @@ pub struct Joiner {
 }
 
 /// What the content of a box gave.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub enum Joined {
     /// The message goes on in the next box.
     More,

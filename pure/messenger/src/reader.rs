@@ -8,6 +8,15 @@ use zeroize::Zeroizing;
 
 use crate::Error;
 
+// What is in them must not reach a log: `Debug` shows the kind alone.
+wire::kind_debug!(
+    enum Read {
+        Plain,
+        Nothing,
+        Gap,
+    }
+);
+
 /// Boxes asked for at a time. A writer never has more than this many in flight.
 pub const WINDOW: usize = 8;
 
@@ -15,7 +24,6 @@ pub const WINDOW: usize = 8;
 pub const GAP_PATIENCE_MS: u64 = 60_000;
 
 /// The next thing a stream says.
-#[derive(Debug)]
 pub enum Read {
     /// The plaintext of the next box.
     Plain(Zeroizing<Vec<u8>>),

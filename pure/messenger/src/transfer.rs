@@ -23,6 +23,9 @@ use crate::sealed::BoxBytes;
 use crate::sealed::{Run, seal_all};
 use crate::store::Space;
 
+// What is in them must not reach a log: `Debug` shows the kind alone.
+wire::kind_debug!(struct NewFile);
+
 /// BACAP context of file streams.
 const CONTEXT: &[u8] = b"hushwing file v1";
 /// Bytes of a file in one box.
@@ -466,7 +469,7 @@ impl Moving {
 }
 
 /// A file to send.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NewFile {
     /// Name that the others see; its directories are left away.
     pub name: String,

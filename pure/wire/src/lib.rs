@@ -46,6 +46,7 @@ mod error;
 pub mod frame;
 pub mod hub;
 pub mod id;
+mod kind_debug;
 pub mod limits;
 pub mod mesh;
 mod onion;

@@ -16,6 +16,14 @@ use super::profile::*;
 use super::rooms::*;
 use crate::refusal::Refusal;
 
+// What is in them must not reach a log: `Debug` shows the kind alone.
+wire::kind_debug!(
+    enum ReadError {
+        NoSuchMethod,
+        Params,
+    }
+);
+
 /// The place for an answer of this type. Dropped unanswered, it reads as a refusal.
 pub struct Answer<T>(oneshot::Sender<Result<T, Refusal>>);
 
@@ -47,7 +55,7 @@ pub struct Written {
 }
 
 /// Why JSON is no call.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
     /// No request has that name.
     #[error("there is no such method")]

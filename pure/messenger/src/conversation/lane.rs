@@ -11,11 +11,19 @@ use crate::parts::{Joined, Joiner};
 use crate::reader::{Read, StreamReader};
 use crate::request::CallId;
 
+// What is in them must not reach a log: `Debug` shows the kind alone.
+wire::kind_debug!(
+    enum Item {
+        Message,
+        Hole,
+    }
+);
+
 /// Boxes of one author after which it is told, whatever is in them.
 const UNTOLD: u64 = 64;
 
 /// What the lane gave.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub(super) enum Item {
     /// A whole message.
     Message(Zeroizing<Vec<u8>>),

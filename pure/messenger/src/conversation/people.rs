@@ -14,8 +14,11 @@ use crate::event::Event;
 use crate::names::{self, Named};
 use crate::store::{Author, Kind, NewMessage, State};
 
+// What is in them must not reach a log: `Debug` shows the kind alone.
+wire::kind_debug!(struct Participant);
+
 /// A member of a conversation, to be shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Participant {
     /// Their id in this conversation; the same person has others elsewhere.
     pub id: MemberId,

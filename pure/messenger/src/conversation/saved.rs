@@ -10,6 +10,17 @@ use e2ee::mls::MemberSecret;
 use serde::{Deserialize, Serialize};
 use wire::Timestamp;
 
+// What is in them must not reach a log: `Debug` shows the kind alone.
+wire::kind_debug!(
+    enum Intent {
+        Add,
+        Readd,
+        Remove,
+        Rename,
+        Refresh,
+    }
+);
+
 /// Who a conversation is with, and how to ask to be re-added: all that a backup holds of it.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Card {
@@ -128,7 +139,7 @@ pub(super) struct MyLane {
 }
 
 /// What we want to change about the group.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Intent {
     /// Add the member of this KeyPackage; the welcome goes through that direct chat.
     Add { key_package: Vec<u8>, via: ConversationId, token: MessageId },

@@ -5,8 +5,33 @@ use wire::Timestamp;
 
 use crate::request::{Call, CallId};
 
+// What is in them must not reach a log: `Debug` shows the kind alone.
+wire::kind_debug!(struct Who, Present);
+wire::kind_debug!(
+    enum Output {
+        Call,
+        Cancel,
+        Event,
+    }
+);
+wire::kind_debug!(
+    enum RoomEvent {
+        Message,
+        State,
+        Here,
+        Left,
+        Renamed,
+        Gap,
+        Notice,
+        Muted,
+        Rekeyed,
+        LockedOut,
+        Crowded,
+        Trouble,
+    }
+);
+
 /// What a room hands out.
-#[derive(Debug)]
 pub enum Output {
     /// Ask the hub.
     Call(CallId, Call),
@@ -28,7 +53,7 @@ pub enum MessageState {
 }
 
 /// Somebody in the room, as a screen may show them: the name is unique among those known now.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Who {
     /// Their identity in this room.
     pub key: TalkerKey,
@@ -37,7 +62,7 @@ pub struct Who {
 }
 
 /// One line of `/who`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Present {
     /// The talker.
     pub who: Who,
@@ -50,7 +75,7 @@ pub struct Present {
 }
 
 /// What happened. Text is sanitised (`e2ee::sanitize`): it can be printed as it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum RoomEvent {
     /// A text.
     Message {
