@@ -116,7 +116,6 @@ fn a_restored_profile_is_added_again_and_uses_no_index_twice() {
 /// forgotten the request of the first time.
 //= GROUP-012
 #[test]
-#[ignore = "the second request takes the index of the first, which the others have read past"]
 fn a_profile_that_is_restored_twice_is_added_again_twice_and_uses_no_index_twice() {
     let mut world = World::new();
     let (alice, bob) = (world.person("alice"), world.person("bob"));
@@ -253,7 +252,6 @@ fn a_hub_that_shows_two_orders_is_found_out() {
 
 //= GROUP-010
 #[test]
-#[ignore = "a head that names another epoch shows nothing, so such a fork is never found"]
 fn a_hub_that_shows_two_orders_is_found_out_when_one_side_is_further() {
     two_orders(2, 1);
     two_orders(1, 2);
