@@ -177,7 +177,7 @@ fn a_wrong_address() {
         "--listen",
         "192.0.2.1:7777",
     ]);
-    assert_fails(&ended, 3, &["not one of this machine", "--listen"]);
+    assert_fails(&ended, 3, &["does not have the address", "--listen"]);
 }
 
 #[test]
