@@ -12,7 +12,7 @@
 //! | ZWJ, ZWNJ | stay between two characters outside ASCII that are visible (letters, marks, emoji), else nothing |
 //! | variation selectors 15 and 16 | stay after a visible character, one at a time, else nothing |
 //! | all other zero-width, format, filler and tag characters | nothing |
-//! | a combining mark after more than [`MAX_MARKS`] others | nothing |
+//! | a combining mark after more than eight others | nothing |
 //!
 //! Everything else, of any script, stays as it is. Right-to-left text still orders itself; a front
 //! end that puts a nick and a text on one line keeps them apart in its own way.

@@ -250,7 +250,8 @@ impl Group {
     /// What all members agree on.
     ///
     /// # Errors
-    /// [`Error::Malformed`], which cannot happen after [`Welcomed::open`] has checked the group.
+    /// [`Error::Malformed`], which cannot happen after
+    /// [`Welcomed::open`](super::Welcomed::open) has checked the group.
     pub fn charter(&self) -> Result<Charter, Error> {
         Charter::find(self.mls.extensions())
     }
@@ -284,7 +285,7 @@ impl Group {
     ///
     /// # Errors
     /// [`Error::Malformed`] when a member has no valid card, which cannot happen after
-    /// [`Welcomed::open`] has checked the group.
+    /// [`Welcomed::open`](super::Welcomed::open) has checked the group.
     pub fn members(&self) -> Result<Vec<Member>, Error> {
         let tree = self.mls.public_group();
         self.mls
