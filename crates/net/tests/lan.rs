@@ -402,7 +402,7 @@ fn a_link_shows_both_keys_by_ipv4_and_ipv6() {
         at.set_port(45454);
         assert_eq!(alice.does(&format!("dial {at} 2")), "linked");
         assert_eq!(bob.hears("link of"), "Some(1)");
-        assert!(alice.does(&format!("dial {at} 7")).contains("another key"));
+        assert!(alice.does(&format!("dial {at} 7")).contains("different key"));
     }
     let calls: Vec<_> =
         packets(&capture.finish()).into_iter().filter(|p| p.to_port == 45454).collect();
