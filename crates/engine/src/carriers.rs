@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use api::{DocumentView, NetworkView};
-use e2ee::Floor;
-use e2ee::NetworkPlace;
+use e2ee::{Floor, NetworkPlace};
 use hub::shaping::Span;
 use messenger::event::PlaceId;
 use messenger::request::{Call, CallId};

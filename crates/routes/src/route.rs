@@ -1,7 +1,6 @@
 //! The routes that a conversation may travel by, and which of them its floor allows.
 
-use e2ee::Floor;
-use e2ee::NetworkPlace;
+use e2ee::{Floor, NetworkPlace};
 
 /// How messages travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -60,7 +60,7 @@ impl StepContext<'_> {
 }
 
 /// The part of the store where the MLS library keeps its state.
-pub(crate) struct MlsSpace<'a>(&'a dyn Store);
+pub(crate) struct MlsSpace<'a>(pub(crate) &'a dyn Store);
 
 impl KeyValue for MlsSpace<'_> {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, String> {

@@ -12,15 +12,13 @@ use wire::hub::PutOutcome;
 
 use crate::Error;
 use crate::body::{FileOffer, MAX_FILE_NAME};
-use crate::codec::Bytes;
-use crate::codec::pack;
+use crate::codec::{Bytes, pack};
 use crate::context::{Owner, StepContext};
 use crate::event::{Event, FileState, Output, PlaceId};
 use crate::near::Reach;
 use crate::reader::{Read, StreamReader};
 use crate::request::{Call, CallId};
-use crate::sealed::BoxBytes;
-use crate::sealed::{Run, seal_all};
+use crate::sealed::{BoxBytes, Run, seal_all};
 use crate::store::Space;
 
 // What is in them must not reach a log: `Debug` shows the kind alone.

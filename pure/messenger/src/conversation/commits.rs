@@ -27,8 +27,7 @@ use crate::context::{Purpose, StepContext};
 use crate::parts::split;
 use crate::reader::WINDOW;
 use crate::request::{Call, CallId};
-use crate::sealed::BoxBytes;
-use crate::sealed::{Run, seal_all};
+use crate::sealed::{BoxBytes, Run, seal_all};
 
 /// People whom one commit adds at most.
 const MAX_ADDED: usize = 32;

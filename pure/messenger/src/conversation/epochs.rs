@@ -18,8 +18,7 @@ use serde::{Deserialize, Serialize};
 use wire::Timestamp;
 
 use crate::Error;
-use crate::codec::Bytes;
-use crate::codec::{pack, unpack};
+use crate::codec::{Bytes, pack, unpack};
 use crate::context::StepContext;
 use crate::store::Space;
 

@@ -140,13 +140,8 @@ impl Conversation {
     }
 
     /// Forgets it: keys, outbox, orphans, history, card (`GONE-005`).
-    pub(crate) fn remove(mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
-        for call in self.open_calls() {
-            cx.out.cancel(call);
-        }
-        if let Some(group) = self.group.take() {
-            group.delete(cx.mls, &cx.kept())?;
-        }
+    pub(crate) fn remove(self, cx: &mut StepContext<'_>) -> Result<(), Error> {
+        self.cancel_calls(cx);
         Self::erase(cx, self.id, &self.card)
     }
 

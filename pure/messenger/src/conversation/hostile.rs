@@ -1,13 +1,8 @@
 //! What an attacker makes with the keys of a member, of one who was removed, or of one whose backup
 //! was stolen: for tests.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-
 use e2ee::id::MemberId;
-use e2ee::mls::{
-    Changes, Charter, Decision, Group, Invited, KeyValue, MemberSecret, Mls, key_package,
-};
+use e2ee::mls::{Changes, Charter, Decision, Group, Invited, MemberSecret, Mls, key_package};
 use e2ee::{NetworkPlace, Nick, Secret};
 use streams::{BoxClass, ReadCapability, SealedBox, Sizes, WriteCapability, pad};
 
@@ -16,32 +11,15 @@ use super::deciding::BODY_CONTEXT;
 use super::rescues::{DAY_MS, Message};
 use super::saved::PendingCommit;
 use crate::body::{Body, Envelope};
-use crate::context::StepContext;
+use crate::context::{MlsSpace, StepContext};
 use crate::parts::split;
 use crate::sealed::seal_all;
-
-/// MLS state that an attacker keeps beside their profile.
-#[derive(Default)]
-pub(crate) struct Scratch(RefCell<BTreeMap<Vec<u8>, Vec<u8>>>);
-
-impl KeyValue for Scratch {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, String> {
-        Ok(self.0.borrow().get(key).cloned())
-    }
-    fn put(&self, key: &[u8], value: &[u8]) -> Result<(), String> {
-        self.0.borrow_mut().insert(key.to_vec(), value.to_vec());
-        Ok(())
-    }
-    fn remove(&self, key: &[u8]) -> Result<(), String> {
-        self.0.borrow_mut().remove(key);
-        Ok(())
-    }
-}
+use crate::store::memory::MemoryStore;
 
 /// A group that looks like one that the attacker was in: the same id, the same charter.
 pub(crate) struct LookAlike {
     mls: Mls,
-    kept: Scratch,
+    store: MemoryStore,
     pub(crate) group: Group,
 }
 
@@ -50,8 +28,9 @@ impl LookAlike {
     pub(crate) fn welcome(&mut self, package: &[u8]) -> Vec<u8> {
         let add = vec![Invited::parse(&self.mls, package).unwrap()];
         let changes = Changes { add, ..Changes::default() };
-        let committed = self.group.commit_unchecked(&self.mls, &self.kept, &changes).unwrap();
-        self.group.merge(&self.mls, &self.kept).unwrap();
+        let committed =
+            self.group.commit_unchecked(&self.mls, &MlsSpace(&self.store), &changes).unwrap();
+        self.group.merge(&self.mls, &MlsSpace(&self.store)).unwrap();
         committed.welcome.unwrap().to_vec()
     }
 }
@@ -59,7 +38,7 @@ impl LookAlike {
 impl Conversation {
     /// Founds a look-alike; `change` alters its charter.
     pub(crate) fn look_alike(&self, change: impl FnOnce(&mut Charter)) -> LookAlike {
-        let (mls, kept) = (Mls::new().unwrap(), Scratch::default());
+        let (mls, store) = (Mls::new().unwrap(), MemoryStore::default());
         let secret = MemberSecret::from_bytes(&self.secret).unwrap();
         let id = Secret::new(self.card.group.as_slice().try_into().unwrap());
         let root = self.card.rescue_context.last_chunk::<32>().unwrap();
@@ -75,8 +54,8 @@ impl Conversation {
         .unwrap();
         change(&mut charter);
         let name = Nick::new("mallory").unwrap();
-        let group = Group::found(&mls, &kept, &id, secret, name, &charter).unwrap();
-        LookAlike { mls, kept, group }
+        let group = Group::found(&mls, &MlsSpace(&store), &id, secret, name, &charter).unwrap();
+        LookAlike { mls, store, group }
     }
 
     /// The KeyPackage with which this profile asks to be added again.

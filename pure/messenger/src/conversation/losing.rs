@@ -39,9 +39,7 @@ impl Conversation {
         if self.rescues.lost.is_some() || self.over {
             return Ok(());
         }
-        for call in self.open_calls() {
-            cx.out.cancel(call);
-        }
+        self.cancel_calls(cx);
         let lost = Lost { asked: Vec::new(), since: cx.now.as_millis() };
         self.ask_again(cx, lost)?;
         self.lanes.clear();
@@ -319,8 +317,7 @@ impl Conversation {
     }
 
     /// Another member's state. An epoch in which we had another authenticator is a fork: the hub
-    /// has shown two orders. The side that is ahead sees it, and shows the
-    /// other.
+    /// has shown two orders. The side that is ahead sees it, and shows the other.
     fn on_head(
         &mut self,
         cx: &mut StepContext<'_>,

@@ -32,7 +32,7 @@ mod deciding;
 mod epochs;
 mod erasing;
 #[cfg(test)]
-pub(crate) mod hostile;
+mod hostile;
 mod lane;
 mod lanes;
 mod link;
@@ -45,13 +45,11 @@ mod saved;
 mod status;
 mod trust;
 
-use crate::codec::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 
-use e2ee::Floor;
-use e2ee::NetworkPlace;
 use e2ee::id::{ConversationId, MemberId, MessageId};
 use e2ee::mls::{Group, MemberSecret};
+use e2ee::{Floor, NetworkPlace};
 use streams::{Sizes, VerifiedBox, WriteCapability};
 use wire::Timestamp;
 use wire::hub::PutOutcome;
@@ -73,7 +71,7 @@ pub(crate) use self::saved::Known;
 use self::saved::Record;
 use crate::Error;
 use crate::body::Body;
-use crate::codec::{pack, unpack};
+use crate::codec::{Bytes, pack, unpack};
 use crate::context::{Purpose, StepContext};
 use crate::event::PlaceId;
 use crate::near::Reach;
@@ -321,9 +319,7 @@ impl Conversation {
         place: PlaceId,
         reach: Reach,
     ) -> Result<(), Error> {
-        for call in self.open_calls() {
-            cx.out.cancel(call);
-        }
+        self.cancel_calls(cx);
         self.lanes.forget_calls();
         self.outbox.forget_calls();
         self.commits.forget_calls();

@@ -43,8 +43,7 @@ use crate::near::Reach;
 use crate::parts::split_for;
 use crate::reader::WINDOW;
 use crate::request::{Call, CallId};
-use crate::sealed::BoxBytes;
-use crate::sealed::{Run, seal_all};
+use crate::sealed::{BoxBytes, Run, seal_all};
 use crate::store::{Space, State};
 
 /// Our boxes that a file takes along: the newest of this epoch, and the first of each past one.

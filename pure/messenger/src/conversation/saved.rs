@@ -1,7 +1,5 @@
 //! What a conversation keeps: its card, its record, and the messages on their way.
 
-use crate::codec::Bytes;
-use crate::sealed::BoxBytes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use e2ee::Floor;
@@ -9,6 +7,9 @@ use e2ee::id::{ConversationId, MemberId, MessageId};
 use e2ee::mls::MemberSecret;
 use serde::{Deserialize, Serialize};
 use wire::Timestamp;
+
+use crate::codec::Bytes;
+use crate::sealed::BoxBytes;
 
 // What is in them must not reach a log: `Debug` shows the kind alone.
 wire::kind_debug!(

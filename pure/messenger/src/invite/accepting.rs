@@ -28,15 +28,13 @@ use zeroize::Zeroizing;
 
 use super::{NewContact, Parts, accepting_key};
 use crate::Error;
-use crate::codec::Bytes;
-use crate::codec::pack;
+use crate::codec::{Bytes, pack};
 use crate::context::{InvitePurpose, Owner, StepContext};
 use crate::event::{Event, PlaceId};
 use crate::near::{Near, NearWho, Reach};
 use crate::parts::{Joined, split};
 use crate::request::{Call, CallId};
-use crate::sealed::BoxBytes;
-use crate::sealed::{Run, seal_all};
+use crate::sealed::{BoxBytes, Run, seal_all};
 use crate::store::Space;
 
 /// What is kept of an invite that we accept.

@@ -15,11 +15,10 @@
 //! An invite serves once (`DIRECT-003`). While it is open it looks for an answer; once used, for
 //! honest people who find that it is (the *attempts*).
 
-use e2ee::Floor;
-use e2ee::Nick;
 use e2ee::id::{ConversationId, MessageId};
 use e2ee::invite::{Answer, CONTEXT, Invite, Offer};
 use e2ee::mls::{Charter, MemberSecret, Welcomed, forget, key_package};
+use e2ee::{Floor, Nick};
 use serde::{Deserialize, Serialize};
 use streams::{Sizes, VerifiedBox};
 use wire::Timestamp;
@@ -28,15 +27,13 @@ use zeroize::Zeroizing;
 
 use super::{InviteState, NewContact, Parts, inviting_key};
 use crate::Error;
-use crate::codec::Bytes;
-use crate::codec::pack;
+use crate::codec::{Bytes, pack};
 use crate::context::{InvitePurpose, Owner, StepContext};
 use crate::event::{Event, PlaceId};
 use crate::near::{Near, NearWho, Reach};
 use crate::parts::{Joined, split};
 use crate::request::{Call, CallId};
-use crate::sealed::BoxBytes;
-use crate::sealed::{Run, seal_all};
+use crate::sealed::{BoxBytes, Run, seal_all};
 use crate::store::Space;
 
 /// How long an ended invite is still listed after its time, ms.

@@ -18,20 +18,20 @@ use crate::event::Event;
 
 /// Names where an error comes from, so that it ends there.
 pub(super) fn in_conversation<T>(id: ConversationId, result: Result<T, Error>) -> Result<T, Error> {
-    result.map_err(|error| match error {
-        error if error.is_of_store() => error,
-        error @ (Error::Conversation { .. } | Error::Invite { .. }) => error,
-        source => Error::Conversation { id, source: Box::new(source) },
-    })
+    result.map_err(|error| placed(error, |source| Error::Conversation { id, source }))
 }
 
 /// As [`in_conversation`], for an invite.
 pub(super) fn in_invite<T>(id: MessageId, result: Result<T, Error>) -> Result<T, Error> {
-    result.map_err(|error| match error {
-        error if error.is_of_store() => error,
+    result.map_err(|error| placed(error, |source| Error::Invite { id, source }))
+}
+
+fn placed(error: Error, place: impl FnOnce(Box<Error>) -> Error) -> Error {
+    match error {
         error @ (Error::Conversation { .. } | Error::Invite { .. }) => error,
-        source => Error::Invite { id, source: Box::new(source) },
-    })
+        error if error.is_of_store() => error,
+        source => place(Box::new(source)),
+    }
 }
 
 impl Messenger {

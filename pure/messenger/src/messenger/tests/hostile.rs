@@ -11,11 +11,12 @@ use streams::{Index, ReadCapability, SealedBox, Sizes, WriteCapability};
 
 use super::world::*;
 use crate::body::{AckEntry, Body};
-use crate::conversation::hostile::Scratch;
+use crate::context::MlsSpace;
 use crate::event::Event;
 use crate::invite::InviteState;
 use crate::parts::split;
 use crate::sealed::seal_all;
+use crate::store::memory::MemoryStore;
 use crate::store::{Space, State, Store};
 
 const DAY: u64 = 86_400_000;
@@ -249,14 +250,14 @@ fn a_decision_that_leads_to_a_stream_without_end_is_junk() {
 
 /// An invite whose inviter has a stream that ends after two boxes.
 fn endless_invite(world: &mut World) -> Invite {
-    let (mls, kept) = (Mls::new().unwrap(), Scratch::default());
+    let (mls, store) = (Mls::new().unwrap(), MemoryStore::default());
     let mut rng = ChaCha20Rng::from_seed([7; 32]);
     let mut bytes = MemberSecret::random(&mut rng).to_bytes();
     // Id 16, signing key 32, root of the stream 64, counter.
     bytes[112..120].copy_from_slice(&(u64::MAX - 2).to_le_bytes());
     let secret = MemberSecret::from_bytes(&bytes).unwrap();
     let name = Nick::new("mallory").unwrap();
-    let package = key_package(&mls, &kept, &secret, name.clone()).unwrap();
+    let package = key_package(&mls, &MlsSpace(&store), &secret, name.clone()).unwrap();
     let offer = Offer::new(package, name, world.now.plus_millis(DAY), &mut rng);
     let invite = Invite::to(&offer, place(), Floor::Anywhere);
     let parts = split(&offer.to_bytes());

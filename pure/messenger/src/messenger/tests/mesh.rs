@@ -1,8 +1,7 @@
 //! Neighbours on a LAN, with the hub out of reach or with none at all.
 
-use e2ee::Floor;
-use e2ee::NetworkPlace;
 use e2ee::id::{ConversationId, MemberId};
+use e2ee::{Floor, NetworkPlace};
 
 use super::world::*;
 use crate::NearWho;
