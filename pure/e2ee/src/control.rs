@@ -6,6 +6,7 @@ use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
 use sha2::{Digest, Sha256};
 use streams::{Index, ReadCapability, WriteCapability};
+use subtle::ConstantTimeEq;
 use wire::Timestamp;
 use zeroize::Zeroizing;
 
@@ -189,7 +190,7 @@ impl Rekey {
     pub fn open(&self, keys: &RoomKeys, door: &DoorSecret) -> Result<RoomKeys, Error> {
         let share = self.share.as_ref().ok_or(Error::NotForUs)?;
         let own = door.public().hash();
-        if share.tag != tag(keys.id(), self.generation, &own) {
+        if !bool::from(share.tag.ct_eq(&tag(keys.id(), self.generation, &own))) {
             return Err(Error::NotForUs);
         }
         if keys.generation().checked_add(1) != Some(self.generation) {

@@ -1,13 +1,48 @@
-//! Identifiers: opaque byte strings. `Debug` prints none of their bytes.
+//! Identifiers and the secrets that are passed around like them: opaque byte strings. `Debug`
+//! prints none of their bytes.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use minicbor::{Decode, Encode};
+use subtle::ConstantTimeEq;
+
+/// An id that anybody may know.
+macro_rules! public {
+    ($(#[$doc:meta])* $name:ident, $len:literal) => {
+        opaque! {
+            $(#[$doc])*
+            #[derive(PartialEq, Eq, PartialOrd, Ord, Hash)]
+            $name, $len
+        }
+    };
+}
+
+/// A secret: whoever knows it may do something. Compared in constant time, and not ordered.
+macro_rules! secret {
+    ($(#[$doc:meta])* $name:ident, $len:literal) => {
+        opaque! { $(#[$doc])* $name, $len }
+
+        impl PartialEq for $name {
+            fn eq(&self, other: &Self) -> bool {
+                self.0.ct_eq(&other.0).into()
+            }
+        }
+
+        impl Eq for $name {}
+
+        impl Hash for $name {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                self.0.hash(state);
+            }
+        }
+    };
+}
 
 macro_rules! opaque {
     ($(#[$doc:meta])* $name:ident, $len:literal) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+        #[derive(Clone, Copy, Encode, Decode)]
         #[cbor(transparent)]
         pub struct $name(
             #[cbor(n(0), with = "minicbor::bytes")]
@@ -39,44 +74,44 @@ macro_rules! opaque {
     };
 }
 
-opaque! {
+public! {
     /// A node's identity: the Ed25519 public key that its TLS links prove (RFC 7250) and that
     /// verifies its descriptor. It is also the next-hop id inside Sphinx packets.
     NodeId, 32
 }
-opaque! {
+public! {
     /// A network's identity: SHA-256 of its authority set. Knowing it is enough to tell which keys
     /// may sign the network document.
     NetworkId, 32
 }
-opaque! {
+secret! {
     /// A random token by which an entry relay finds the client that a SURB leads to. The client
     /// draws a new one for every entry that it attaches to, and tells nobody else.
     ClientToken, 32
 }
-opaque! {
+public! {
     /// A random number that a hub or relay draws at each start. When it changes, open requests are
     /// lost.
     BootId, 16
 }
-opaque! {
+secret! {
     /// Key of an access class (`member` or `guest`) at a hub. A class shares one key, since keys
     /// per person would identify people.
     AccessKey, 16
 }
-opaque! {
+secret! {
     /// Token with which a relay or hub registers at a directory.
     AdmissionToken, 32
 }
-opaque! {
+public! {
     /// Id of the key that a client's documents are sealed to: a hash of its public half.
     EnrolmentId, 32
 }
-opaque! {
+public! {
     /// The value beside a packet that every hop folds its keyed digest into: see `mix::tally`.
     Tally, 32
 }
-opaque! {
+public! {
     /// Hash of a network document, by which two readers check that they were given the same one.
     DocumentHash, 32
 }
