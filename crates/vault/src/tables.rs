@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use messenger::id::{ConversationId, MemberId, MessageId};
 use messenger::store::{
-    Author, Kind, NewMessage, Reaction, Space, State, Store, StoreError, StoredMessage,
+    Author, Kind, NewMessage, Reaction, Space, State, Store, StoreError, StoredMessage, Value,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use wire::Timestamp;
@@ -111,11 +111,11 @@ impl<'c> Tables<'c> {
 }
 
 impl Store for Tables<'_> {
-    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Value>, StoreError> {
         self.one(
             "SELECT value FROM record WHERE space = ?1 AND key = ?2",
             params![space as u8, key],
-            |row| row.get(0),
+            |row| row.get(0).map(Value::new),
         )
     }
 
@@ -133,8 +133,8 @@ impl Store for Tables<'_> {
         Ok(())
     }
 
-    fn scan(&self, space: Space, prefix: &[u8]) -> Rows<(Vec<u8>, Vec<u8>)> {
-        let pair = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    fn scan(&self, space: Space, prefix: &[u8]) -> Rows<(Vec<u8>, Value)> {
+        let pair = |row: &Row<'_>| Ok((row.get(0)?, Value::new(row.get(1)?)));
         match end_of(prefix) {
             Some(end) => self.rows(
                 "SELECT key, value FROM record WHERE space = ?1 AND key >= ?2 AND key < ?3 ORDER BY key",

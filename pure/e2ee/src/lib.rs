@@ -57,6 +57,7 @@ pub mod id;
 mod identity;
 pub mod invite;
 mod kdf;
+pub mod kept;
 pub mod link;
 pub mod mls;
 mod nick;

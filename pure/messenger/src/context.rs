@@ -6,6 +6,7 @@ use e2ee::id::{ConversationId, MemberId, MessageId, TransferId};
 use e2ee::mls::{KeyValue, Mls};
 use rand_core::CryptoRng;
 use wire::Timestamp;
+use zeroize::Zeroizing;
 
 use crate::body::FileOffer;
 use crate::event::{Event, Output, PlaceId};
@@ -63,7 +64,7 @@ impl StepContext<'_> {
 pub(crate) struct MlsSpace<'a>(pub(crate) &'a dyn Store);
 
 impl KeyValue for MlsSpace<'_> {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, String> {
+    fn get(&self, key: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
         self.0.get(Space::Mls, key).map_err(|e| e.0)
     }
     fn put(&self, key: &[u8], value: &[u8]) -> Result<(), String> {

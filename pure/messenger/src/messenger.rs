@@ -213,7 +213,8 @@ impl Messenger {
     /// The name that contacts see.
     fn my_name(&self, store: &dyn Store) -> Result<Nick, Error> {
         let kept = store.get(Space::Setting, b"name")?;
-        let text = kept.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+        let text =
+            kept.and_then(|bytes| String::from_utf8(bytes.to_vec()).ok()).unwrap_or_default();
         Ok(Nick::new(&text).or_else(|_| Nick::new("somebody"))?)
     }
 

@@ -10,6 +10,7 @@ pub mod conformance;
 pub(crate) mod memory;
 
 use wire::Timestamp;
+use zeroize::Zeroizing;
 
 use e2ee::id::{ConversationId, MemberId, MessageId};
 
@@ -201,6 +202,9 @@ pub struct StoredMessage {
     pub seen: bool,
 }
 
+/// What a record holds; wiped when dropped.
+pub type Value = Zeroizing<Vec<u8>>;
+
 /// A store of one profile, within one transaction.
 ///
 /// Methods take `&self`, for the store of the MLS library does so too; writes are seen by later
@@ -210,7 +214,7 @@ pub trait Store {
     ///
     /// # Errors
     /// [`StoreError`], as all others of this trait.
-    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Value>, StoreError>;
 
     /// Writes a record.
     ///
@@ -228,8 +232,7 @@ pub trait Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    #[allow(clippy::type_complexity, reason = "pairs of key and value")]
-    fn scan(&self, space: Space, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError>;
+    fn scan(&self, space: Space, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Value)>, StoreError>;
 
     /// Keeps a message; false, and nothing changes, when this author's message is there already.
     ///

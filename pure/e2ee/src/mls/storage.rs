@@ -11,6 +11,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
+use crate::kept;
+
 const V: u16 = CURRENT_VERSION;
 
 /// A store of MLS state. Its methods take `&self` because those of the MLS library do.
@@ -19,7 +21,7 @@ pub trait KeyValue {
     ///
     /// # Errors
     /// A description of the failure, as for the other methods.
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, String>;
+    fn get(&self, key: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, String>;
     /// Writes a value.
     ///
     /// # Errors
@@ -58,9 +60,9 @@ impl<'a> Staged<'a> {
 }
 
 impl KeyValue for Staged<'_> {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, String> {
+    fn get(&self, key: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
         match self.changes.borrow().get(key) {
-            Some(staged) => Ok(staged.as_ref().map(|value| value.to_vec())),
+            Some(staged) => Ok(staged.clone()),
             None => self.below.get(key),
         }
     }
@@ -134,23 +136,18 @@ enum Label {
     Psk = 18,
 }
 
-fn pack<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, StorageError> {
-    let mut out = Vec::new();
-    let mut serializer = rmp_serde::Serializer::new(&mut out)
-        .with_struct_map()
-        .with_bytes(rmp_serde::config::BytesMode::ForceAll);
-    value.serialize(&mut serializer).map_err(|_| StorageError::Damaged)?;
-    Ok(out)
+fn pack<T: Serialize + ?Sized>(value: &T) -> Result<Zeroizing<Vec<u8>>, StorageError> {
+    kept::pack(value).ok_or(StorageError::Damaged)
 }
 
 fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StorageError> {
-    rmp_serde::from_slice(bytes).map_err(|_| StorageError::Damaged)
+    kept::unpack(bytes).ok_or(StorageError::Damaged)
 }
 
 #[allow(clippy::as_conversions, reason = "the discriminants are the numbers")]
 fn key<K: Serialize + ?Sized>(label: Label, of: &K) -> Result<Vec<u8>, StorageError> {
     let mut key = vec![label as u8];
-    key.extend(pack(of)?);
+    key.extend_from_slice(&pack(of)?);
     Ok(key)
 }
 
@@ -161,7 +158,7 @@ impl Storage<'_> {
         of: &K,
         value: &T,
     ) -> Result<(), StorageError> {
-        let value = Zeroizing::new(pack(value)?);
+        let value = pack(value)?;
         self.kept.put(&key(label, of)?, &value).map_err(|e| self.failed(e))
     }
 
@@ -171,7 +168,7 @@ impl Storage<'_> {
         of: &K,
     ) -> Result<Option<T>, StorageError> {
         let found = self.kept.get(&key(label, of)?).map_err(|e| self.failed(e))?;
-        let value = found.map(|bytes| unpack(&zeroize::Zeroizing::new(bytes))).transpose();
+        let value = found.map(|bytes| unpack(&bytes)).transpose();
         value.inspect_err(|_| self.failed.set(true))
     }
 
@@ -292,7 +289,7 @@ impl StorageProvider<V> for Storage<'_> {
         leaf: &L,
     ) -> Result<(), Self::Error> {
         let mut list: Vec<serde_bytes_vec::Bytes> = self.list(Label::OwnLeafNodes, of)?;
-        list.push(serde_bytes_vec::Bytes(pack(leaf)?));
+        list.push(serde_bytes_vec::Bytes(pack(leaf)?.to_vec()));
         self.write(Label::OwnLeafNodes, of, &list)
     }
 
@@ -316,7 +313,7 @@ impl StorageProvider<V> for Storage<'_> {
     ) -> Result<(), Self::Error> {
         self.write(Label::Proposal, &(of, reference), proposal)?;
         let mut refs: Vec<serde_bytes_vec::Bytes> = self.list(Label::ProposalRefs, of)?;
-        refs.push(serde_bytes_vec::Bytes(pack(reference)?));
+        refs.push(serde_bytes_vec::Bytes(pack(reference)?.to_vec()));
         self.write(Label::ProposalRefs, of, &refs)
     }
 
@@ -353,7 +350,7 @@ impl StorageProvider<V> for Storage<'_> {
     ) -> Result<(), Self::Error> {
         let packed = pack(reference)?;
         let mut refs: Vec<serde_bytes_vec::Bytes> = self.list(Label::ProposalRefs, of)?;
-        refs.retain(|b| b.0 != packed);
+        refs.retain(|b| b.0 != *packed);
         self.write(Label::ProposalRefs, of, &refs)?;
         self.delete(Label::Proposal, &(of, reference))
     }

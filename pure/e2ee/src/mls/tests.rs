@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use wire::Timestamp;
+use zeroize::Zeroizing;
 
 use super::*;
 use crate::id::MemberId;
@@ -14,8 +15,8 @@ use crate::{Error, Floor, Nick, Secret};
 struct Kept(RefCell<BTreeMap<Vec<u8>, Vec<u8>>>);
 
 impl KeyValue for Kept {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, String> {
-        Ok(self.0.borrow().get(key).cloned())
+    fn get(&self, key: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
+        Ok(self.0.borrow().get(key).cloned().map(Zeroizing::new))
     }
     fn put(&self, key: &[u8], value: &[u8]) -> Result<(), String> {
         self.0.borrow_mut().insert(key.to_vec(), value.to_vec());
@@ -297,7 +298,7 @@ fn only_a_member_of_the_epoch_decides() {
 fn a_store_that_fails_is_not_blamed_on_the_peer() {
     struct Broken;
     impl KeyValue for Broken {
-        fn get(&self, _: &[u8]) -> Result<Option<Vec<u8>>, String> {
+        fn get(&self, _: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
             Err("disk".into())
         }
         fn put(&self, _: &[u8], _: &[u8]) -> Result<(), String> {

@@ -66,7 +66,8 @@ impl Conversation {
 
     fn my_name(&self, cx: &StepContext<'_>) -> Result<Nick, Error> {
         let kept = cx.store.get(Space::Setting, b"name")?;
-        let text = kept.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+        let text =
+            kept.and_then(|bytes| String::from_utf8(bytes.to_vec()).ok()).unwrap_or_default();
         Ok(Nick::new(&text).or_else(|_| Nick::new("somebody"))?)
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use e2ee::id::{ConversationId, MessageId};
 use wire::Timestamp;
 
-use super::{Author, NewMessage, Reaction, Space, State, Store, StoreError, StoredMessage};
+use super::{Author, NewMessage, Reaction, Space, State, Store, StoreError, StoredMessage, Value};
 
 #[derive(Clone, Default)]
 struct Inner {
@@ -88,8 +88,8 @@ impl MemoryStore {
 }
 
 impl Store for MemoryStore {
-    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.0.borrow().records.get(&(space as u8, key.to_vec())).cloned())
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Value>, StoreError> {
+        Ok(self.0.borrow().records.get(&(space as u8, key.to_vec())).cloned().map(Value::new))
     }
 
     fn put(&self, space: Space, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
@@ -102,11 +102,11 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn scan(&self, space: Space, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    fn scan(&self, space: Space, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Value)>, StoreError> {
         let inner = self.0.borrow();
         let all =
             inner.records.iter().filter(|((s, k), _)| *s == space as u8 && k.starts_with(prefix));
-        Ok(all.map(|((_, k), v)| (k.clone(), v.clone())).collect())
+        Ok(all.map(|((_, k), v)| (k.clone(), Value::new(v.clone()))).collect())
     }
 
     fn add_message(&self, message: &NewMessage) -> Result<bool, StoreError> {
