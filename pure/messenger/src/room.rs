@@ -6,6 +6,7 @@
 
 mod event;
 mod follow;
+mod keeping;
 mod owner;
 mod reading;
 mod talking;
@@ -24,6 +25,7 @@ use wire::hub::PutOutcome;
 
 pub use self::event::{MessageState, Output, Present, RoomEvent, Who};
 use self::follow::{Follow, Lane, Talkers};
+use self::keeping::Keeping;
 use self::owner::Command;
 use self::talking::{Announcing, Messages};
 use crate::Error;
@@ -45,6 +47,7 @@ enum Purpose {
     Talk(u64),
     Announce,
     Command,
+    Keep,
     ReadTalker(TalkerKey),
     ReadDoor { generation: u32, hour: u64, lane: u8 },
     ReadControl,
@@ -64,6 +67,7 @@ pub struct Room {
     talkers: Talkers,
     lanes: Vec<Lane>,
     control: Follow,
+    keeping: Keeping,
     command: Option<Command>,
     /// The keys that a re-keying under way has given us.
     next_keys: Option<RoomKeys>,
@@ -129,6 +133,7 @@ impl Room {
             talkers: BTreeMap::new(),
             lanes: Vec::new(),
             control,
+            keeping: Keeping::default(),
             command: None,
             next_keys: None,
             sizes: Sizes::Uniform,
@@ -166,6 +171,7 @@ impl Room {
         follows
             .filter_map(|f| f.reader.deadline())
             .chain(self.control.reader.deadline())
+            .chain(self.keeping.deadline())
             .chain(self.writer.deadline())
             .chain(self.announcing.deadline())
             .chain(self.command.as_ref().and_then(|c| c.appender.deadline()))
@@ -209,6 +215,7 @@ impl Room {
             Some(Purpose::Talk(order)) => self.talk_settled(now, order, outcome),
             Some(Purpose::Announce) => self.announce_settled(now, outcome)?,
             Some(Purpose::Command) => self.command_settled(now, outcome)?,
+            Some(Purpose::Keep) => self.keep_settled(outcome),
             _ => {}
         }
         self.pump(now)
@@ -324,6 +331,7 @@ impl Room {
             self.call(Purpose::Talk(order), Call::Put(sealed));
         }
         self.pump_command(now)?;
+        self.pump_keeping(now);
         self.pump_reading();
         Ok(())
     }

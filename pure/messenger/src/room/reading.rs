@@ -5,6 +5,7 @@ use streams::{VerifiedBox, unpad};
 use wire::Timestamp;
 
 use super::follow::{Follow, Lane, Talker};
+use super::keeping::Keeping;
 use super::owner::Command;
 use super::{Call, JOIN_GRACE_MS, MAX_TALKERS, Purpose, Room, RoomEvent};
 use crate::Error;
@@ -146,7 +147,7 @@ impl Room {
                 self.lane_mut((generation, hour, lane)).map(|l| &mut l.follow)
             }
             Purpose::ReadControl => Some(&mut self.control),
-            Purpose::Talk(_) | Purpose::Announce | Purpose::Command => None,
+            Purpose::Talk(_) | Purpose::Announce | Purpose::Command | Purpose::Keep => None,
         }
     }
 
@@ -291,6 +292,12 @@ impl Room {
         call: CallId,
         boxes: Vec<VerifiedBox>,
     ) -> Result<(), Error> {
+        // Each key of ours is random, and so is the time of the hour that it gives.
+        let phase = self.my_key.as_bytes().first_chunk().copied().map_or(0, u64::from_le_bytes);
+        let wanted = self.control.reader.wanted();
+        for found in boxes.iter().filter(|found| wanted.contains(&found.id())) {
+            self.keeping.keep(now, phase, found.clone());
+        }
         for read in take(&mut self.control, now, call, boxes)? {
             let Read::Plain(plain) = read else { continue };
             let control = unpad(&plain).ok().and_then(|content| Control::from_bytes(content).ok());
@@ -351,6 +358,7 @@ impl Room {
         let control = StreamReader::new(keys.control_stream()?, context.clone())?;
         let old_control = std::mem::replace(&mut self.control, Follow::new(control));
         self.cancel(old_control.open);
+        self.keeping = Keeping::default();
         for lane in std::mem::take(&mut self.lanes) {
             self.cancel(lane.follow.open);
         }

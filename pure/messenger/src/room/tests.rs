@@ -14,6 +14,8 @@ use wire::{DirectoryPointer, NetworkId, NodeId, Timestamp};
 
 use super::*;
 
+mod keeping;
+
 const HOUR_MS: u64 = 3_600_000;
 
 struct Client {
