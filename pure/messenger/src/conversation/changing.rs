@@ -62,9 +62,13 @@ impl Conversation {
         let Some(group) = &self.group else { return Ok(false) };
         let only = Some(self.card.creator).filter(|_| self.link.lan);
         match self.deciding.read(cx, group, self.commits.decision(), only)? {
-            Verdict::Ours => self.win(cx).map(|()| true),
-            Verdict::Nothing | Verdict::Theirs => Ok(false),
+            Verdict::Ours => return self.win(cx).map(|()| true),
+            Verdict::Nothing if self.deciding.is_squatted() && self.may_change() && !self.over => {
+                self.commits.leave_squatted(cx);
+            }
+            Verdict::Nothing | Verdict::Theirs => {}
         }
+        Ok(false)
     }
 
     /// Puts the decided body together, and tells who holds the group up (`GROUP-007`).

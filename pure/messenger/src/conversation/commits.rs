@@ -110,6 +110,15 @@ impl Commits {
         }
     }
 
+    /// The epoch has to end before the hub forgets the junk in its deciding stream: a member that
+    /// starts again would find free ids there and decide where nobody looks any more.
+    pub(super) fn leave_squatted(&mut self, cx: &mut StepContext<'_>) {
+        if self.pending.is_none() && !self.wants(&Intent::Refresh) {
+            let at = cx.soon(0, REFRESH_MS);
+            self.intend(at, Intent::Refresh);
+        }
+    }
+
     /// The intents that one commit takes: the first that is due, and if that adds somebody, all
     /// others who are to be added.
     fn due(&self, now: Timestamp) -> Vec<Intent> {

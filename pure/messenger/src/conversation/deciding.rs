@@ -63,6 +63,8 @@ struct Stream {
     reader: StreamReader,
     open: Option<CallId>,
     decided: Option<Decided>,
+    /// Something that decides nothing lies among the boxes that we have read.
+    squatted: bool,
 }
 
 /// A decision by somebody else.
@@ -105,8 +107,14 @@ impl Deciding {
         let Some(group) = group.filter(|g| g.is_active()) else { return Ok(()) };
         let write = group.deciding_stream(cx.mls)?;
         let reader = StreamReader::new(write.read_capability(), DECIDE_CONTEXT.to_vec())?.patient();
-        self.stream =
-            Some(Stream { epoch: group.epoch(), write, reader, open: None, decided: None });
+        self.stream = Some(Stream {
+            epoch: group.epoch(),
+            write,
+            reader,
+            open: None,
+            decided: None,
+            squatted: false,
+        });
         Ok(())
     }
 
@@ -124,6 +132,11 @@ impl Deciding {
     /// Whether nobody has decided yet, as far as is known.
     pub(super) fn is_undecided(&self) -> bool {
         self.stream.as_ref().is_some_and(|s| s.decided.is_none())
+    }
+
+    /// Whether a member has written junk into the current epoch's deciding stream.
+    pub(super) fn is_squatted(&self) -> bool {
+        self.stream.as_ref().is_some_and(|s| s.squatted)
     }
 
     /// Asks at once whether the epoch is over: an empty answer shows that we have caught up.
@@ -199,7 +212,10 @@ impl Deciding {
                 Some(Read::Nothing | Read::Gap(_)) => continue,
             };
             // Every member can write here, so junk costs one step and nothing else.
-            let Ok(decision) = Decision::verify(group, &content) else { continue };
+            let Ok(decision) = Decision::verify(group, &content) else {
+                stream.squatted = true;
+                continue;
+            };
             if ours == Some(content.as_slice()) {
                 return Ok(Verdict::Ours);
             }

@@ -276,6 +276,30 @@ fn a_squatter_on_deciding_ids_is_passed_over() {
     assert!(p.messenger.overview(&p.store).unwrap().iter().any(|c| c.given == "climbers"));
 }
 
+//= GROUP-020
+#[test]
+fn deciding_ids_that_the_hub_has_forgotten_are_those_of_an_epoch_that_is_over() {
+    let mut world = World::new();
+    world.hubs[0].keep_ms = Some(14 * DAY_MS);
+    let people = ["alice", "bob"].map(|n| world.person(n));
+    let ids = world.group("friends", &people);
+    world.pass(60_000);
+    let junk = world.of(people[1]).messenger.deciding_junk(ids[1], 3);
+    for sealed in junk {
+        world.hubs[0].put(world.now, &sealed);
+    }
+    world.pass(60_000);
+    let squatted = world.of(people[0]).messenger.epoch(ids[0]);
+    // alice has read past the junk. Were the epoch still the same once it is forgotten, bob, who
+    // starts again, would decide at the first id, where she does not look again.
+    world.pass(15 * DAY_MS);
+    assert!(world.of(people[0]).messenger.epoch(ids[0]) > squatted, "they have left it");
+    world.restart(people[1]);
+    world.does(people[1], |m, s| m.rename_group(s, ids[1], "climbers"));
+    world.pass(60_000);
+    assert_eq!(title(&mut world, people[0], ids[0]), "climbers");
+}
+
 //= GROUP-009
 #[test]
 fn a_removed_member_that_ignores_the_decision_follows_nobody() {

@@ -56,7 +56,7 @@ pub(super) struct Hub {
 }
 
 impl Hub {
-    fn put(&mut self, now: Timestamp, sealed: &SealedBox) -> PutOutcome {
+    pub(super) fn put(&mut self, now: Timestamp, sealed: &SealedBox) -> PutOutcome {
         self.puts += 1;
         if self.lies_taken {
             return PutOutcome::Taken;
