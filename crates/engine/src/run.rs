@@ -223,7 +223,10 @@ impl Engine {
                 CarrierEvent::Notice(text) => self.core.tell(Event::Notice { text }),
                 CarrierEvent::Path { .. } | CarrierEvent::Answered(_) | CarrierEvent::Traced(_) => {
                 }
-                CarrierEvent::Sent(_) | CarrierEvent::Put(..) | CarrierEvent::Boxes(..) => {
+                CarrierEvent::Sent(_)
+                | CarrierEvent::Put(..)
+                | CarrierEvent::Boxes(..)
+                | CarrierEvent::Unanswered(_) => {
                     calls.push((self.carriers.route_of(carrier), event));
                 }
             }
@@ -236,6 +239,7 @@ impl Engine {
                     CarrierEvent::Sent(id) => m.on_sent(s, id)?,
                     CarrierEvent::Put(id, outcome) => m.on_put(s, id, outcome)?,
                     CarrierEvent::Boxes(id, boxes) => m.on_boxes(s, id, boxes)?,
+                    CarrierEvent::Unanswered(id) => m.on_unanswered(s, id)?,
                     _ => {}
                 }
             }
@@ -249,6 +253,7 @@ impl Engine {
         let (id, boxes, outcome) = match event {
             CarrierEvent::Put(id, outcome) => (*id, None, Some(*outcome)),
             CarrierEvent::Boxes(id, boxes) => (*id, Some(boxes.as_slice()), None),
+            CarrierEvent::Unanswered(id) => (*id, Some([].as_slice()), None),
             _ => return true,
         };
         self.carriers.answered(id);

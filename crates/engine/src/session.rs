@@ -242,7 +242,10 @@ impl Session {
 
     async fn report(&mut self, report: CarrierEvent) {
         let now = self.now();
-        if let CarrierEvent::Put(call, _) | CarrierEvent::Boxes(call, _) = &report {
+        if let CarrierEvent::Put(call, _)
+        | CarrierEvent::Boxes(call, _)
+        | CarrierEvent::Unanswered(call) = &report
+        {
             self.open.remove(call);
         }
         let outcome = match (report, &mut self.room) {
@@ -271,9 +274,14 @@ impl Session {
             }
             (CarrierEvent::Put(call, outcome), Some(room)) => room.on_put(now, call, outcome),
             (CarrierEvent::Boxes(call, boxes), Some(room)) => room.on_boxes(now, call, boxes),
-            (CarrierEvent::Sent(_) | CarrierEvent::Put(..) | CarrierEvent::Boxes(..), None) => {
-                Ok(())
-            }
+            (CarrierEvent::Unanswered(call), Some(room)) => room.on_unanswered(now, call),
+            (
+                CarrierEvent::Sent(_)
+                | CarrierEvent::Put(..)
+                | CarrierEvent::Boxes(..)
+                | CarrierEvent::Unanswered(_),
+                None,
+            ) => Ok(()),
         };
         if let Err(error) = outcome {
             self.notice(error.to_string()).await;

@@ -42,6 +42,9 @@ pub enum CarrierEvent {
     Put(CallId, PutOutcome),
     /// What a get found, perhaps nothing.
     Boxes(CallId, Vec<VerifiedBox>),
+    /// A get that the hub refused or the carrier could not take: it says nothing about what is
+    /// there.
+    Unanswered(CallId),
     /// The route stands differently now.
     Status(Status),
     /// A packet left (`-v`).

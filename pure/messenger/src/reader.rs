@@ -20,7 +20,8 @@ wire::kind_debug!(
 /// Boxes asked for at a time. A writer never has more than this many in flight.
 pub const WINDOW: usize = 8;
 
-/// How long a later box waits for an earlier one before the gap is told and passed over, ms.
+/// How long a later box waits for an earlier one before the gap is told and passed over, or before
+/// the hub is asked about it, ms.
 pub const GAP_PATIENCE_MS: u64 = 60_000;
 
 /// The next thing a stream says.
@@ -54,8 +55,22 @@ pub struct StreamReader {
     /// Boxes that came early: offset in the window → context and box.
     early: BTreeMap<usize, (usize, VerifiedBox)>,
     gap_since: Option<Timestamp>,
-    /// Whether a missing box is waited for without end.
-    patient: bool,
+    gap: Gap,
+}
+
+/// What becomes of a missing box.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gap {
+    /// It is passed over after a time.
+    Passes,
+    /// It is waited for without end.
+    Waits,
+    /// It is passed over once the hub has said that it is not there.
+    Asks,
+    /// The hub is being asked.
+    Asked,
+    /// The hub has said so.
+    Absent,
 }
 
 impl StreamReader {
@@ -83,7 +98,7 @@ impl StreamReader {
             window: VecDeque::with_capacity(size),
             early: BTreeMap::new(),
             gap_since: None,
-            patient: false,
+            gap: Gap::Passes,
         };
         reader.refill()?;
         Ok(reader)
@@ -92,8 +107,40 @@ impl StreamReader {
     /// Never passes over a missing box: for streams whose order decides.
     #[must_use]
     pub const fn patient(mut self) -> Self {
-        self.patient = true;
+        self.gap = Gap::Waits;
         self
+    }
+
+    /// Passes over a missing box only when the hub itself has said that it is not there: an answer
+    /// that did not come says nothing. See [`StreamReader::question`].
+    #[must_use]
+    pub const fn asking(mut self) -> Self {
+        self.gap = Gap::Asks;
+        self
+    }
+
+    /// The ids about which the hub is to be asked now, if there are any: those that later boxes have
+    /// waited for. [`StreamReader::answered`] must follow.
+    pub fn question(&mut self, now: Timestamp) -> Option<Vec<BoxId>> {
+        let (&missing, _) = self.early.first_key_value()?;
+        if self.gap != Gap::Asks || missing == 0 || !self.has_waited(now) {
+            return None;
+        }
+        self.gap = Gap::Asked;
+        let slots = self.window.iter().take(missing);
+        Some(slots.flat_map(|slot| slot.ids.iter().copied()).collect())
+    }
+
+    /// The question is settled: the hub has answered it, and what it has was accepted; or, if
+    /// `heard` is false, no answer came, and it is asked again.
+    pub fn answered(&mut self, heard: bool) {
+        if self.gap == Gap::Asked {
+            self.gap = if heard { Gap::Absent } else { Gap::Asks };
+        }
+    }
+
+    fn has_waited(&self, now: Timestamp) -> bool {
+        self.gap_since.is_some_and(|since| now.millis_since(since) >= GAP_PATIENCE_MS)
     }
 
     /// The capability at the next index to be read.
@@ -158,10 +205,9 @@ impl StreamReader {
             return Ok(Some(plain.map_or(Read::Nothing, Read::Plain)));
         }
         self.gap_since = self.first_gap(now);
-        let patience_over =
-            self.gap_since.is_some_and(|since| now.millis_since(since) >= GAP_PATIENCE_MS);
+        let may_pass = matches!(self.gap, Gap::Passes | Gap::Absent) && self.has_waited(now);
         match self.early.first_key_value() {
-            Some((&missing, _)) if patience_over => {
+            Some((&missing, _)) if may_pass => {
                 self.advance(missing)?;
                 self.gap_since = None;
                 Ok(Some(Read::Gap(missing)))
@@ -173,11 +219,12 @@ impl StreamReader {
     /// When [`StreamReader::next`] must be asked again although nothing came.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.gap_since.map(|since| since.plus_millis(GAP_PATIENCE_MS))
+        let due = self.gap_since.map(|since| since.plus_millis(GAP_PATIENCE_MS));
+        due.filter(|_| self.gap != Gap::Asked)
     }
 
     fn first_gap(&self, now: Timestamp) -> Option<Timestamp> {
-        if self.early.is_empty() || self.patient {
+        if self.early.is_empty() || self.gap == Gap::Waits {
             None
         } else {
             Some(self.gap_since.unwrap_or(now))
@@ -192,6 +239,10 @@ impl StreamReader {
 
     fn advance(&mut self, by: usize) -> Result<(), Error> {
         self.window.drain(..by.min(self.window.len()));
+        // Whatever is missing now is another question.
+        if matches!(self.gap, Gap::Asked | Gap::Absent) {
+            self.gap = Gap::Asks;
+        }
         self.early = std::mem::take(&mut self.early)
             .into_iter()
             .filter_map(|(offset, found)| Some((offset.checked_sub(by)?, found)))
@@ -214,6 +265,7 @@ impl StreamReader {
         }
         // Contexts have moved: what came early is asked for again.
         self.early.clear();
+        self.answered(false);
     }
 }
 

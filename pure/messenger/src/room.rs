@@ -119,7 +119,7 @@ impl Room {
         keys.advance(now)?;
         let context = keys.context().to_vec();
         let writer = StreamWriter::new(me.new_stream(rng), context.clone());
-        let control = Follow::new(StreamReader::new(keys.control_stream()?, context)?);
+        let control = Follow::new(StreamReader::new(keys.control_stream()?, context)?.asking());
         let mut room = Room {
             my_key: me.public(),
             keys,
@@ -169,8 +169,8 @@ impl Room {
         let follows =
             self.talkers.values().map(|t| &t.follow).chain(self.lanes.iter().map(|l| &l.follow));
         follows
-            .filter_map(|f| f.reader.deadline())
-            .chain(self.control.reader.deadline())
+            .filter_map(Follow::deadline)
+            .chain(self.control.deadline())
             .chain(self.keeping.deadline())
             .chain(self.writer.deadline())
             .chain(self.announcing.deadline())
@@ -241,12 +241,23 @@ impl Room {
         boxes: Vec<VerifiedBox>,
     ) -> Result<(), Error> {
         match self.calls.remove(&call) {
-            Some(Purpose::ReadTalker(key)) => self.read_talker(now, key, call, boxes)?,
-            Some(Purpose::ReadDoor { generation, hour, lane }) => {
-                self.read_door(now, (generation, hour, lane), call, boxes)?;
-            }
-            Some(Purpose::ReadControl) => self.read_control(now, call, boxes)?,
+            Some(
+                purpose
+                @ (Purpose::ReadTalker(_) | Purpose::ReadDoor { .. } | Purpose::ReadControl),
+            ) => self.read(now, purpose, call, Some(boxes))?,
             _ => {}
+        }
+        self.pump(now)
+    }
+
+    /// A [`Call::Get`] or [`Call::Look`] that nobody answered: the hub was overloaded, or the carrier
+    /// could not take it. It says nothing about what is there.
+    ///
+    /// # Errors
+    /// [`Error`] at the end of a stream.
+    pub fn on_unanswered(&mut self, now: Timestamp, call: CallId) -> Result<(), Error> {
+        if let Some(purpose) = self.calls.remove(&call) {
+            self.read(now, purpose, call, None)?;
         }
         self.pump(now)
     }
@@ -332,7 +343,7 @@ impl Room {
         }
         self.pump_command(now)?;
         self.pump_keeping(now);
-        self.pump_reading();
+        self.pump_reading(now);
         Ok(())
     }
 }

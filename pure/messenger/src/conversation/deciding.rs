@@ -183,6 +183,13 @@ impl Deciding {
         }
     }
 
+    /// The request was not answered: it is made again.
+    pub(super) fn on_unanswered(&mut self, epoch: u64) {
+        if let Some(stream) = self.stream.as_mut().filter(|s| s.epoch == epoch) {
+            stream.open = None;
+        }
+    }
+
     /// Boxes of the decided body.
     pub(super) fn on_body(&mut self, epoch: u64, boxes: Vec<VerifiedBox>) {
         let stream = self.stream.as_mut().filter(|s| s.epoch == epoch);

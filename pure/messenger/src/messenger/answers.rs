@@ -161,6 +161,25 @@ impl Messenger {
         self.after(step)
     }
 
+    /// A get or look that the hub refused, or that the route could not take.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn on_unanswered(&mut self, step: &mut Step<'_>, call: CallId) -> Result<(), Error> {
+        if let Some(Owner::Conversation(id, purpose @ Purpose::Decide(_))) =
+            self.out.calls.get(&call).copied()
+        {
+            // Nothing found would mean that nothing was decided.
+            self.out.calls.remove(&call);
+            let mut cx = cx!(self, step);
+            if let Some(conversation) = self.conversations.get_mut(&id) {
+                in_conversation(id, conversation.on_unanswered(&mut cx, purpose))?;
+            }
+            return self.after(step);
+        }
+        self.on_boxes(step, call, Vec::new())
+    }
+
     /// What a get or look found, perhaps nothing.
     ///
     /// # Errors

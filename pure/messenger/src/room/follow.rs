@@ -8,15 +8,37 @@ use wire::Timestamp;
 use crate::reader::StreamReader;
 use crate::request::CallId;
 
+/// How long to wait after a request that the hub refused, ms: it has too much to do.
+const PAUSE_MS: u64 = 1_000;
+
 /// A stream that is being read.
 pub(super) struct Follow {
     pub(super) reader: StreamReader,
     pub(super) open: Option<CallId>,
+    /// Nothing is asked before this.
+    pause: Timestamp,
 }
 
 impl Follow {
     pub(super) const fn new(reader: StreamReader) -> Self {
-        Follow { reader, open: None }
+        Follow { reader, open: None, pause: Timestamp::ZERO }
+    }
+
+    /// Whether another request may be made.
+    pub(super) fn may_ask(&mut self, now: Timestamp) -> bool {
+        if self.pause <= now {
+            self.pause = Timestamp::ZERO;
+        }
+        self.open.is_none() && self.pause == Timestamp::ZERO
+    }
+
+    pub(super) fn refused(&mut self, now: Timestamp) {
+        self.pause = now.plus_millis(PAUSE_MS);
+    }
+
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        let paused = self.open.is_none() && self.pause > Timestamp::ZERO;
+        self.reader.deadline().into_iter().chain(paused.then_some(self.pause)).min()
     }
 }
 

@@ -31,7 +31,7 @@ impl Room {
                 }
                 let door = self.keys.door(hour, lane)?;
                 let capability = door.stream().read_capability();
-                let reader = StreamReader::new(capability, self.keys.context().to_vec())?;
+                let reader = StreamReader::new(capability, self.keys.context().to_vec())?.asking();
                 self.lanes.push(Lane {
                     door,
                     generation,
@@ -96,31 +96,52 @@ impl Room {
             late.push(Purpose::ReadControl);
         }
         for purpose in late {
-            // The window moves: open requests are made again.
-            let open = self.follow_of(purpose).and_then(|f| f.open.take());
+            let Some(follow) = self.follow_of(purpose) else { continue };
+            let question = follow.reader.question(now);
+            // The window moves, or the question takes its place: open requests are made again.
+            let open = follow.open.take();
             self.cancel(open);
-            let none = CallId(0);
-            match purpose {
-                Purpose::ReadTalker(key) => self.read_talker(now, key, none, Vec::new())?,
-                Purpose::ReadDoor { generation, hour, lane } => {
-                    self.read_door(now, (generation, hour, lane), none, Vec::new())?;
+            match question {
+                Some(ids) => {
+                    let call = self.call(purpose, Call::Look(ids));
+                    if let Some(follow) = self.follow_of(purpose) {
+                        follow.open = Some(call);
+                    }
                 }
-                _ => self.read_control(now, none, Vec::new())?,
+                None => self.read(now, purpose, CallId(0), None)?,
             }
         }
         Ok(())
     }
 
+    /// Takes what a request brought; none if it was not answered.
+    pub(super) fn read(
+        &mut self,
+        now: Timestamp,
+        purpose: Purpose,
+        call: CallId,
+        boxes: Option<Vec<VerifiedBox>>,
+    ) -> Result<(), Error> {
+        match purpose {
+            Purpose::ReadTalker(key) => self.read_talker(now, key, call, boxes),
+            Purpose::ReadDoor { generation, hour, lane } => {
+                self.read_door(now, (generation, hour, lane), call, boxes)
+            }
+            Purpose::ReadControl => self.read_control(now, call, boxes),
+            Purpose::Talk(_) | Purpose::Announce | Purpose::Command | Purpose::Keep => Ok(()),
+        }
+    }
+
     /// Keeps one request open for every stream that is read.
-    pub(super) fn pump_reading(&mut self) {
+    pub(super) fn pump_reading(&mut self, now: Timestamp) {
         let mut wanted = Vec::new();
-        for (key, talker) in &self.talkers {
-            if talker.follow.open.is_none() {
+        for (key, talker) in &mut self.talkers {
+            if talker.follow.may_ask(now) {
                 wanted.push((Purpose::ReadTalker(*key), talker.follow.reader.wanted()));
             }
         }
-        for lane in &self.lanes {
-            if lane.follow.open.is_none() && lane.read < e2ee::MAX_DOOR_BOXES {
+        for lane in &mut self.lanes {
+            if lane.follow.may_ask(now) && lane.read < e2ee::MAX_DOOR_BOXES {
                 let purpose = Purpose::ReadDoor {
                     generation: lane.generation,
                     hour: lane.door.hour(),
@@ -129,7 +150,7 @@ impl Room {
                 wanted.push((purpose, lane.follow.reader.wanted()));
             }
         }
-        if self.control.open.is_none() {
+        if self.control.may_ask(now) {
             wanted.push((Purpose::ReadControl, self.control.reader.wanted()));
         }
         for (purpose, ids) in wanted {
@@ -160,7 +181,7 @@ impl Room {
         now: Timestamp,
         key: TalkerKey,
         call: CallId,
-        boxes: Vec<VerifiedBox>,
+        boxes: Option<Vec<VerifiedBox>>,
     ) -> Result<(), Error> {
         let Some(talker) = self.talkers.get_mut(&key) else {
             return Ok(());
@@ -228,7 +249,7 @@ impl Room {
         now: Timestamp,
         place: (u32, u64, u8),
         call: CallId,
-        boxes: Vec<VerifiedBox>,
+        boxes: Option<Vec<VerifiedBox>>,
     ) -> Result<(), Error> {
         let Some(lane) = self.lane_mut(place) else {
             return Ok(());
@@ -269,7 +290,7 @@ impl Room {
             self.event(RoomEvent::Crowded(crowded));
             return Ok(());
         }
-        let reader = StreamReader::new(announcement.stream().clone(), context)?;
+        let reader = StreamReader::new(announcement.stream().clone(), context)?.asking();
         let talker = Talker {
             nick: announcement.nick().clone(),
             door_key: announcement.door_key().clone(),
@@ -290,12 +311,12 @@ impl Room {
         &mut self,
         now: Timestamp,
         call: CallId,
-        boxes: Vec<VerifiedBox>,
+        boxes: Option<Vec<VerifiedBox>>,
     ) -> Result<(), Error> {
         // Each key of ours is random, and so is the time of the hour that it gives.
         let phase = self.my_key.as_bytes().first_chunk().copied().map_or(0, u64::from_le_bytes);
         let wanted = self.control.reader.wanted();
-        for found in boxes.iter().filter(|found| wanted.contains(&found.id())) {
+        for found in boxes.iter().flatten().filter(|found| wanted.contains(&found.id())) {
             self.keeping.keep(now, phase, found.clone());
         }
         for read in take(&mut self.control, now, call, boxes)? {
@@ -355,7 +376,7 @@ impl Room {
     pub(super) fn switch(&mut self, now: Timestamp, mut keys: e2ee::RoomKeys) -> Result<(), Error> {
         keys.advance(now)?;
         let context = keys.context().to_vec();
-        let control = StreamReader::new(keys.control_stream()?, context.clone())?;
+        let control = StreamReader::new(keys.control_stream()?, context.clone())?.asking();
         let old_control = std::mem::replace(&mut self.control, Follow::new(control));
         self.cancel(old_control.open);
         self.keeping = Keeping::default();
@@ -388,13 +409,18 @@ fn take(
     follow: &mut Follow,
     now: Timestamp,
     call: CallId,
-    boxes: Vec<VerifiedBox>,
+    boxes: Option<Vec<VerifiedBox>>,
 ) -> Result<Vec<Read>, Error> {
+    let heard = boxes.is_some();
+    for found in boxes.into_iter().flatten() {
+        follow.reader.accept(found);
+    }
     if follow.open == Some(call) {
         follow.open = None;
-    }
-    for found in boxes {
-        follow.reader.accept(found);
+        follow.reader.answered(heard);
+        if !heard {
+            follow.refused(now);
+        }
     }
     let mut reads = Vec::new();
     while let Some(read) = follow.reader.next(now)? {
