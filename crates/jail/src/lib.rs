@@ -5,6 +5,7 @@
 //!   and seccomp enforce it
 //! - [`Confined`]: what the kernel actually enforces
 //! - [`harden`], [`keep_files_private`]: no core dump, no debugger, no file that others can read
+//! - [`raise_file_limit`]: as many connections as the system allows
 //! - [`Scratch`]: a private temporary directory that does not outlive its owner, nor its owner's
 //!   crash
 //! - [`StateDir`]: a private directory for small files, such as keys
@@ -38,6 +39,6 @@ mod calls;
 pub use confined::{Confined, Missing, enter};
 pub use error::Error;
 pub use policy::{Network, Policy};
-pub use process::{harden, keep_files_private};
+pub use process::{harden, keep_files_private, raise_file_limit};
 pub use scratch::{PREFIX, Scratch};
 pub use state::{StateDir, owner_only};

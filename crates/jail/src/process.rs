@@ -16,6 +16,23 @@ pub fn harden() {
     }
 }
 
+/// Raises the number of files and connections that this process may have open as far as the system
+/// lets it, and returns that number.
+#[must_use]
+pub fn raise_file_limit() -> usize {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        // No number means no limit.
+        let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok();
+        let limit = if raised { maximum } else { current };
+        limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
+    }
+    #[cfg(not(unix))]
+    usize::MAX
+}
+
 /// Files that this process makes from now on are for its user alone, also those of libraries that
 /// ask for more.
 pub fn keep_files_private() {
