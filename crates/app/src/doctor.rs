@@ -159,7 +159,7 @@ async fn network(args: &DoctorArgs, link: &str, report: &mut Report) -> Result<(
                 Role::Relay => "relay",
                 Role::Hub => "hub",
             };
-            let reached = match dialer.pick(&node.addresses) {
+            let reached = match dialer.order(&node.addresses).first().copied() {
                 Some(address) => knock(&dialer, address, node.id).await,
                 None => {
                     Err("has no address that this route can reach; try --through-tor".to_owned())

@@ -158,7 +158,7 @@ impl Core {
 
     /// Local time, which nothing from outside can set: by it things disappear (`GONE-001`).
     pub(crate) fn local(&self) -> Timestamp {
-        self.clock.now(clock::boot_ms())
+        self.clock.now(net::boot_ms())
     }
 
     /// A document vouches for this time.

@@ -20,18 +20,26 @@ pub enum Dialer {
 }
 
 impl Dialer {
-    /// Chooses one of a node's addresses: the first that this dialer can reach, with onion
-    /// addresses first when everything goes through Tor.
+    /// The addresses of a node that this dialer can reach, in the order in which they are tried:
+    /// onion addresses first when everything goes through Tor, otherwise last.
     #[must_use]
-    pub fn pick(&self, addresses: &[Address]) -> Option<Address> {
-        let ip = addresses.iter().find(|a| !a.is_onion());
-        let onion = addresses.iter().find(|a| a.is_onion());
+    pub fn order(&self, addresses: &[Address]) -> Vec<Address> {
+        let reached = addresses.iter().filter(|a| self.reaches(a));
+        let (onion, ip): (Vec<_>, Vec<_>) = reached.partition(|a| a.is_onion());
         match self {
-            Dialer::Direct => ip,
-            Dialer::Tor(tor) => onion.or_else(|| ip.filter(|a| tor.reaches(a))),
-            Dialer::Split(_) => ip.or(onion),
+            Dialer::Tor(_) => [onion, ip].concat(),
+            Dialer::Direct | Dialer::Split(_) => [ip, onion].concat(),
         }
-        .copied()
+    }
+
+    /// Whether it can reach this address.
+    #[must_use]
+    pub fn reaches(&self, address: &Address) -> bool {
+        match self {
+            Dialer::Direct => !address.is_onion(),
+            Dialer::Tor(tor) => address.is_onion() || tor.reaches(address),
+            Dialer::Split(_) => true,
+        }
     }
 
     /// Connects.

@@ -61,7 +61,7 @@ mod tor_error;
 mod transport;
 mod writer;
 
-pub use clock::Clock;
+pub use clock::{Clock, boot_ms, real_time};
 pub use dialer::Dialer;
 pub use error::{Error, Result};
 pub use identity::Identity;

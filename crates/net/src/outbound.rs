@@ -12,6 +12,7 @@ use wire::{Address, ErrorKind, Frame, NodeId};
 
 use crate::backoff::Backoff;
 use crate::queue::{Full, Queue};
+use crate::tor::TorDialer;
 use crate::{Dialer, Error, Identity, LinkLimits, LinkReader, LinkWriter, Result, connect_with};
 
 /// How long a handshake through Tor may take: six relays, of which each may be slow.
@@ -22,8 +23,8 @@ const LAST_FLUSH: Duration = Duration::from_secs(2);
 /// What an [`Outbound`] connects to, and how.
 #[derive(Debug, Clone)]
 pub struct OutboundConfig {
-    /// Where.
-    pub address: Address,
+    /// Where: one after the other, until somebody answers.
+    pub addresses: Vec<Address>,
     /// Who must answer.
     pub expect: NodeId,
     /// Who we are; clients show no key.
@@ -56,9 +57,9 @@ pub struct OutboundConfig {
 impl OutboundConfig {
     /// With the stated defaults, and no hello.
     #[must_use]
-    pub fn new(address: Address, expect: NodeId, me: Option<Identity>) -> Self {
+    pub fn new(addresses: impl Into<Vec<Address>>, expect: NodeId, me: Option<Identity>) -> Self {
         OutboundConfig {
-            address,
+            addresses: addresses.into(),
             expect,
             me,
             hello: Vec::new(),
@@ -199,7 +200,9 @@ impl Outbound {
         let (deliver, incoming) = mpsc::channel(config.incoming.max(1));
         let (report, status) = watch::channel(Status::Connecting);
         let (stop, stopped) = watch::channel(false);
-        let supervisor = Supervisor { config, shared: shared.clone(), deliver, report, stopped };
+        let shared_too = shared.clone();
+        let supervisor =
+            Supervisor { config, shared: shared_too, deliver, report, stopped, tried: 0 };
         let task = tokio::spawn(supervisor.run());
         Outbound { sender: OutboundSender(shared), incoming, status, stop, task: Some(task) }
     }
@@ -288,9 +291,27 @@ struct Supervisor {
     deliver: mpsc::Sender<Frame>,
     report: watch::Sender<Status>,
     stopped: watch::Receiver<bool>,
+    /// How many addresses have been given up so far.
+    tried: usize,
 }
 
 impl Supervisor {
+    /// The address whose turn it is.
+    fn address(&self) -> Option<Address> {
+        let n = self.tried.checked_rem(self.config.addresses.len())?;
+        self.config.addresses.get(n).copied()
+    }
+
+    /// Goes on to the next address; false when all have been tried, and a wait is due.
+    fn try_another(&mut self) -> bool {
+        self.tried = self.tried.wrapping_add(1);
+        self.tried.checked_rem(self.config.addresses.len()).is_some_and(|n| n > 0)
+    }
+
+    fn tor(&self) -> Option<&TorDialer> {
+        self.config.dialer.tor_for(&self.address()?)
+    }
+
     async fn run(mut self) {
         let mut backoff = Backoff::new(self.config.backoff_min, self.config.backoff_max);
         let mut stopped = self.stopped.clone();
@@ -320,8 +341,11 @@ impl Supervisor {
             }
             // On a slow network Tor goes on with what it has begun, and the next try finds that
             // done.
-            if let Some(tor) = self.config.dialer.tor_for(&self.config.address).filter(|_| !slow) {
+            if let Some(tor) = self.tor().filter(|_| !slow) {
                 tor.leave_circuits();
+            }
+            if up_for.is_zero() && self.try_another() {
+                continue;
             }
             self.report.send_replace(Status::Down(reason));
             let wait = backoff.next(&mut rand::rng());
@@ -340,17 +364,13 @@ impl Supervisor {
         let mut limits = config.limits;
         limits.idle_timeout =
             limits.idle_timeout.min(config.ping_after.saturating_add(config.pong_timeout));
-        if config.dialer.tor_for(&config.address).is_some() {
+        let address = self.address().ok_or(Error::Unreachable)?;
+        if config.dialer.tor_for(&address).is_some() {
             limits.handshake_timeout = limits.handshake_timeout.max(TOR_HANDSHAKE);
         }
-        let link = connect_with(
-            &config.dialer,
-            config.address,
-            config.expect,
-            config.me.as_ref(),
-            &limits,
-        )
-        .await?;
+        let link =
+            connect_with(&config.dialer, address, config.expect, config.me.as_ref(), &limits)
+                .await?;
         let (reader, mut writer) = link.split();
         let hello = self.shared.hello.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for frame in &hello {
@@ -405,7 +425,7 @@ impl Supervisor {
     /// A new link on new circuits, once they are due; for ever if the link does not run through
     /// Tor.
     async fn renewed(&self) -> (LinkReader, LinkWriter) {
-        let Some(dialer) = self.config.dialer.tor_for(&self.config.address) else {
+        let Some(dialer) = self.tor() else {
             return std::future::pending().await;
         };
         let mut renewals = dialer.tor().renewals();

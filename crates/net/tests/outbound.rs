@@ -13,7 +13,7 @@ fn config(to: SocketAddr, expect: NodeId) -> OutboundConfig {
     OutboundConfig {
         backoff_min: Duration::from_millis(5),
         backoff_max: Duration::from_millis(40),
-        ..OutboundConfig::new(to.into(), expect, Some(identity(2)))
+        ..OutboundConfig::new([to.into()], expect, Some(identity(2)))
     }
 }
 

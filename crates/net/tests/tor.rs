@@ -247,7 +247,7 @@ async fn a_link_that_failed_is_tried_again_on_other_circuits() {
     let config = OutboundConfig {
         dialer: Dialer::Tor(tor.dialer()),
         backoff_max: Duration::from_secs(1),
-        ..OutboundConfig::new(service.address(PORT), identity(1).node_id(), Some(identity(2)))
+        ..OutboundConfig::new([service.address(PORT)], identity(1).node_id(), Some(identity(2)))
     };
     let outbound = Outbound::spawn(config);
     // The first stream comes to nothing, the second is looked at.
@@ -285,7 +285,7 @@ async fn links_move_to_new_circuits_without_being_down() {
         let config = OutboundConfig {
             dialer: Dialer::Tor(tor.dialer()),
             backoff_max: Duration::from_secs(1),
-            ..OutboundConfig::new(service.address(PORT), identity(1).node_id(), Some(identity(2)))
+            ..OutboundConfig::new([service.address(PORT)], identity(1).node_id(), Some(identity(2)))
         };
         let mut outbound = Outbound::spawn(config);
         let mut status = outbound.status();

@@ -1,6 +1,7 @@
 //! Converts errors of services, confinement and keys to failures of a command.
 
 use api::Failure;
+use server::StoreError;
 use wire::ErrorKind;
 
 /// Adds a hint for the operator of a node to an error.
@@ -20,6 +21,12 @@ impl<T> OrFail<T> for Result<T, server::Error> {
                     "stop the program that uses the port, or choose another address with --listen or the --…port options"
                 }
                 server::Error::StateDir(error) => error.hint(),
+                server::Error::Store(StoreError::Lost { .. }) => {
+                    "bring the directory `boxes` back from a copy, or go on without these boxes: --accept-loss"
+                }
+                server::Error::Store(StoreError::Damaged | StoreError::Version) => {
+                    "bring the directory `boxes` in --dir back from a copy, or move it away to begin with none"
+                }
                 _ => match error.kind() {
                     ErrorKind::LocalConfig => {
                         "see --help of the command, or --print-config for a commented settings file"

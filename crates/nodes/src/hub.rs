@@ -49,6 +49,9 @@ pub struct HubArgs {
     /// Region tag.
     #[arg(long)]
     pub region: Option<String>,
+    /// Start although boxes that the hub held are missing, for example after a disk was damaged.
+    #[arg(long)]
+    pub accept_loss: bool,
     /// The network.
     #[command(flatten)]
     pub network: NetworkArgs,
@@ -73,6 +76,7 @@ pub async fn run(args: HubArgs) -> Result<(), Failure> {
     if let Some(listen) = args.listen {
         settings.listen = listen;
     }
+    settings.accept_loss = args.accept_loss;
     settings.http_listen = args.http.or(settings.http_listen);
     let http = HttpSettings::new(&settings).or_fail()?;
     let region = config::region(args.region.as_deref().or(settings.region.as_deref())).or_fail()?;

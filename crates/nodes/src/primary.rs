@@ -22,7 +22,7 @@ use settings::CoverArg;
 use settings::tor::{self, TorArgs};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use wire::document::{Processing, Role};
+use wire::document::{MIN_DELAY_CAP, Processing, Role};
 use wire::{DirectoryPointer, ErrorKind};
 
 use crate::OrFail;
@@ -374,8 +374,7 @@ fn settings(args: &PrimaryRunArgs) -> Result<(DirectoryConfig, Duration), Failur
             format!("add --nodes {hops}"),
         ));
     }
-    // An exponential delay passes 20 times its mean once in 500 million draws.
-    let max_delay_ms = args.mean_delay.saturating_mul(20).max(200);
+    let max_delay_ms = args.mean_delay.saturating_mul(MIN_DELAY_CAP).max(200);
     let grace = Duration::from_millis(u64::from(max_delay_ms) * u64::from(hops)) + MARGIN;
     if args.cycle < grace * 2 {
         return Err(wrong(

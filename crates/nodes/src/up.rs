@@ -14,7 +14,7 @@ use server::config::{DirectoryConfig, HubConfig};
 use server::{Directory, HubRole, Node, NodeConfig};
 use settings::{CoverArg, SandboxArg};
 use wire::ErrorKind;
-use wire::document::{Processing, Role};
+use wire::document::{MIN_DELAY_CAP, Processing, Role};
 
 use crate::OrFail;
 
@@ -130,7 +130,7 @@ impl Network {
             max_relays: if drawn { args.relays.min(8).max(hops) } else { hops },
             forward_probability: args.forward_probability,
             mean_delay_ms: args.mean_delay,
-            max_delay_ms: args.mean_delay.saturating_mul(20).max(1_000),
+            max_delay_ms: args.mean_delay.saturating_mul(MIN_DELAY_CAP).max(1_000),
             cover: crate::directory::cover(args.cover),
             ..DirectoryConfig::default()
         };

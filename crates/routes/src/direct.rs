@@ -12,7 +12,7 @@ use streams::{BoxClass, BoxId};
 use wire::document::NetworkDocument;
 use wire::hub::{Operation, Request, Response};
 use wire::id::AccessKey;
-use wire::{Frame, NetworkPointer, NodeId, RequestId, Timestamp};
+use wire::{Address, Frame, NetworkPointer, NodeId, RequestId, Timestamp};
 
 use crate::carrier::{CarrierEvent, Status};
 use crate::documents::{Documents, Update};
@@ -43,6 +43,8 @@ pub(crate) struct DirectCarrier {
     access: AccessKey,
     documents: Documents,
     link: Option<Outbound>,
+    /// Where that link leads.
+    addresses: Vec<Address>,
     /// Which link is up, by its number.
     up: Option<u64>,
     open: HashMap<RequestId, Open>,
@@ -66,6 +68,7 @@ impl DirectCarrier {
             hub,
             access,
             link: None,
+            addresses: Vec::new(),
             up: None,
             open: HashMap::new(),
             next: FIRST_REQUEST,
@@ -157,8 +160,9 @@ impl DirectCarrier {
                             return CarrierEvent::Status(status);
                         }
                     }
-                    Update::Notice(text) => {
-                        if self.link.is_none() {
+                    Update::Changed => {
+                        // Once the hub's address is known, this route does without a document.
+                        if let (None, Some((_, text))) = (&self.link, self.documents.trouble()) {
                             return CarrierEvent::Status(Status { up: false, text });
                         }
                     }
@@ -189,27 +193,37 @@ impl DirectCarrier {
         }
     }
 
-    /// Connects to the hub, once a document says where it is. What is in the way, if something is.
+    /// Connects to the hub, where the document says that it is. What is in the way, if something
+    /// is.
     fn follow(&mut self, document: &NetworkDocument) -> Option<Status> {
-        if self.link.is_some() {
-            return None;
-        }
         let down = |text: &str| Some(Status { up: false, text: text.to_owned() });
         let Some(node) = document.node(&self.hub) else {
-            return down("the hub is not in the network at the moment; messages wait");
+            // A hub that the directory does not see may still be there for us.
+            return self.link.is_none().then(|| Status {
+                up: false,
+                text: "the hub is not in the network at the moment; messages wait".to_owned(),
+            });
         };
-        let Some(address) = self.dialer.pick(&node.addresses) else {
+        let addresses = self.dialer.order(&node.addresses);
+        if addresses.is_empty() {
             return down(if self.dialer == Dialer::Direct {
                 "the hub has an onion address only: use the route tor; messages wait"
             } else {
                 "the hub has no onion address, and exits are not allowed; messages wait"
             });
-        };
-        self.link = Some(Outbound::spawn(OutboundConfig {
+        }
+        if self.link.is_some() && self.addresses == addresses {
+            return None;
+        }
+        let moved = self.link.replace(Outbound::spawn(OutboundConfig {
             dialer: self.dialer.clone(),
-            ..OutboundConfig::new(address, self.hub, None)
+            ..OutboundConfig::new(addresses.clone(), self.hub, None)
         }));
-        None
+        self.addresses = addresses;
+        if self.up.take().is_some() {
+            self.shaper.link_down();
+        }
+        moved.and_then(|_| down("the hub has moved; connecting"))
     }
 
     fn connected(&self) -> &'static str {
@@ -238,7 +252,7 @@ impl DirectCarrier {
                 self.reports.push_back(CarrierEvent::Notice(error.to_string()));
                 self.reports.push_back(match open.what {
                     What::Put => CarrierEvent::Put(open.call, wire::hub::PutOutcome::SlowDown),
-                    What::Get(_) => CarrierEvent::Boxes(open.call, Vec::new()),
+                    What::Get(_) => CarrierEvent::Unanswered(open.call),
                 });
             }
         }

@@ -16,7 +16,7 @@ use streams::BoxId;
 use wire::document::CoverLevel;
 use wire::hub::{PutOutcome, Request};
 use wire::id::AccessKey;
-use wire::{BootId, ClientToken, Frame, NetworkPointer, NodeId, Timestamp};
+use wire::{Address, BootId, ClientToken, Frame, NetworkPointer, NodeId, Timestamp};
 
 use crate::carrier::{CarrierEvent, Status};
 use crate::documents::{Documents, Update};
@@ -29,6 +29,9 @@ const LOOK_MS: u32 = 1;
 const HELD_S: (u32, u32) = (4, 32);
 /// How long the entry relay may be unreachable before another is taken.
 const ENTRY_PATIENCE: Duration = Duration::from_secs(4);
+/// An entry relay that hangs is noticed after both together.
+const ENTRY_PING: Duration = Duration::from_secs(20);
+const ENTRY_PONG: Duration = Duration::from_secs(10);
 /// File of the pinned entries inside a `--dir`.
 const PINS: &str = "entries";
 
@@ -62,6 +65,7 @@ enum Asked {
 
 struct Entry {
     id: NodeId,
+    addresses: Vec<Address>,
     link: Outbound,
     up: bool,
     was_up: bool,
@@ -80,8 +84,6 @@ pub struct OnionCarrier {
     boot: Option<BootId>,
     reports: VecDeque<CarrierEvent>,
     status: Option<Status>,
-    /// What the directory's link said last, shown while there is no document.
-    directory_trouble: Option<String>,
 }
 
 impl OnionCarrier {
@@ -112,7 +114,6 @@ impl OnionCarrier {
             boot: None,
             reports: VecDeque::new(),
             status: None,
-            directory_trouble: None,
         };
         if let Some(document) = carrier.documents.current() {
             carrier.take(&document);
@@ -236,8 +237,7 @@ impl OnionCarrier {
             tokio::select! {
                 update = self.documents.next() => match update {
                     Update::Newer(document) => self.take(&document),
-                    // With a document in hand the directory's absence is no news yet.
-                    Update::Notice(text) => self.directory_trouble = Some(text),
+                    Update::Changed => {}
                 },
                 event = entry_event(&mut self.entry) => self.entry_event(event),
                 () = tokio::time::sleep_until(wake) => self.watch_entry(),
@@ -248,37 +248,42 @@ impl OnionCarrier {
 
     fn take(&mut self, document: &Arc<VerifiedDocument>) {
         let now = self.clock.now();
+        if let Some(time) = self.documents.time() {
+            self.client.set_time(now, time);
+        }
         if let Err(error) = self.client.set_document(now, document, &mut rand::rng()) {
             self.say(false, &format!("the network document cannot be used: {error}"));
         }
         self.follow_entry();
         self.save_pins();
-        // A document changes when nodes come, go or restart: a `get` may have been lost with one.
-        self.ask_again();
     }
 
     /// Connects to the entry relay that the client core wants.
     fn follow_entry(&mut self) {
         let wanted = self.client.entry();
-        if self.entry.as_ref().map(|e| e.id) == wanted {
+        let document = self.document();
+        let addresses = wanted.and_then(|id| Some(document.as_ref()?.node(&id)?.addresses.clone()));
+        let addresses = self.options.dialer.order(&addresses.unwrap_or_default());
+        let same = |e: &Entry| Some(e.id) == wanted && e.addresses == addresses;
+        if self.entry.as_ref().map_or(wanted.is_none(), same) {
             return;
         }
         if self.entry.take().is_some() {
             self.client.link_down();
         }
-        let Some(id) = wanted else { return };
-        let address =
-            self.document().and_then(|d| self.options.dialer.pick(&d.node(&id)?.addresses));
-        let Some(address) = address else { return };
+        let Some(id) = wanted.filter(|_| !addresses.is_empty()) else { return };
         let token = ClientToken::new(rand::random());
         let link = Outbound::spawn(OutboundConfig {
             hello: vec![Frame::Attach(token)],
+            ping_after: ENTRY_PING,
+            pong_timeout: ENTRY_PONG,
             dialer: self.options.dialer.clone(),
-            ..OutboundConfig::new(address, id, None)
+            ..OutboundConfig::new(addresses.clone(), id, None)
         });
         self.client.set_token(token);
         self.entry = Some(Entry {
             id,
+            addresses,
             link,
             up: false,
             was_up: false,
@@ -441,10 +446,12 @@ impl OnionCarrier {
     /// Says how the route stands, if that has changed: the first thing that is missing, in the
     /// order of the way.
     fn explain(&mut self) {
-        let Some(document) = self.document() else {
-            let text = self.directory_trouble.clone();
-            return self.say(false, text.as_deref().unwrap_or("fetching the network document"));
+        let note = match self.documents.trouble() {
+            Some((true, text)) => return self.say(false, &text),
+            Some((false, text)) => format!("; {text}"),
+            None => String::new(),
         };
+        let Some(document) = self.document() else { return };
         let relays = document.relays().count();
         let needed = usize::from(document.paths.min_relays);
         if relays < needed {
@@ -460,9 +467,10 @@ impl OnionCarrier {
         }
         match &self.entry {
             Some(entry) if entry.up => match self.client.cost_kb_per_min() {
-                0 => self.say(true, "connected"),
+                0 => self.say(true, &format!("connected{note}")),
                 cost => {
-                    self.say(true, &format!("connected; cover traffic costs about {cost} kB/min"));
+                    let text = format!("connected; cover traffic costs about {cost} kB/min{note}");
+                    self.say(true, &text);
                 }
             },
             Some(entry) if entry.was_up => self.say(false, "the entry relay is gone; trying again"),
@@ -482,7 +490,7 @@ impl OnionCarrier {
 fn give_up(asked: &Asked) -> Option<CarrierEvent> {
     match asked {
         Asked::Put { call } => Some(CarrierEvent::Put(*call, PutOutcome::SlowDown)),
-        Asked::Get { call, .. } => Some(CarrierEvent::Boxes(*call, Vec::new())),
+        Asked::Get { call, .. } => Some(CarrierEvent::Unanswered(*call)),
         Asked::Probe | Asked::Trace => None,
     }
 }

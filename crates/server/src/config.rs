@@ -52,7 +52,7 @@ impl Default for DirectoryConfig {
             layers: 0,
             distinct_regions: false,
             mean_delay_ms: 50,
-            max_delay_ms: 10_000,
+            max_delay_ms: 1_400,
             cover: Cover::Off,
             mix_loops_per_minute: 0,
             tally: false,
@@ -99,6 +99,9 @@ pub struct HubConfig {
     pub rate: u32,
     pub max_connections: usize,
     pub keep_days: u32,
+    /// Start although boxes are missing: never in the file, for it is meant for one start.
+    #[serde(skip)]
+    pub accept_loss: bool,
     pub member_storage_mib: u64,
     pub guest_storage_mib: u64,
     pub member_puts_per_second: u32,
@@ -135,6 +138,7 @@ impl Default for HubConfig {
             rate: 1000,
             max_connections: 4096,
             keep_days: 14,
+            accept_loss: false,
             member_storage_mib: 4096,
             guest_storage_mib: 512,
             member_puts_per_second: 5000,
@@ -251,8 +255,9 @@ impl DirectoryConfig {
         if self.layers > self.max_relays {
             return bad("layers must be at most max_relays");
         }
-        if self.mean_delay_ms > self.max_delay_ms {
-            return bad("mean_delay_ms must be at most max_delay_ms");
+        let least = self.mean_delay_ms.checked_mul(wire::document::MIN_DELAY_CAP);
+        if least.is_none_or(|least| least > self.max_delay_ms) {
+            return bad("max_delay_ms must be at least 28 times mean_delay_ms");
         }
         if self.tally && self.scheme == Scheme::X25519Nike {
             return bad("packets of the scheme x25519-nike carry no tally");

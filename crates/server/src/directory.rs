@@ -1,13 +1,16 @@
 //! The directory role: admits relays and hubs, signs the network document, hands it out.
 
+mod reach;
+
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jail::StateDir;
 use mix::directory::{Assembler, AssemblerConfig, AuthorityKey, EnrolledKey};
-use net::{Clock, Identity, Incoming};
+use net::{Clock, Identity, Incoming, LinkReader};
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use tokio::sync::watch;
@@ -24,6 +27,12 @@ use crate::node::{Doors, OnionDoor, doors};
 
 /// How often to check whether a document is due.
 const TICK: Duration = Duration::from_millis(50);
+/// After a failed write of its state, the directory tries again.
+const WRITE_AGAIN: Duration = Duration::from_secs(1);
+/// Between two tries to reach a node that does not answer.
+const CHECK_AGAIN: Duration = Duration::from_secs(5);
+/// A node that says nothing for so long is not listed.
+pub(crate) const SILENCE: Duration = Duration::from_secs(30);
 
 /// A signed document, ready to be sent.
 #[derive(Debug)]
@@ -49,12 +58,21 @@ pub struct Directory {
     _service: Option<net::tor::OnionService>,
 }
 
+/// How nodes are dialled back.
+#[derive(Clone, Copy)]
+struct Reach {
+    /// Whether the directory has an address of the internet.
+    public: bool,
+}
+
 struct Shared {
     assembler: Mutex<Assembler>,
     /// Links per registered node: a node is present while it has one.
     links: Mutex<HashMap<NodeId, u32>>,
     published: watch::Sender<Option<Arc<Published>>>,
     clock: Clock,
+    /// How nodes are dialled back; none where the directory itself is behind Tor.
+    reach: Option<Reach>,
     /// Clients that get the document, sealed. If empty, everybody gets it unsealed.
     enrolled: HashMap<EnrolmentId, EnrolledKey>,
 }
@@ -108,6 +126,8 @@ impl Directory {
         let set = mix::directory::authority_set(1, std::slice::from_ref(&authority));
         let network = mix::directory::network_id(&set);
         let id = identity.node_id();
+        let is_public = |a: &Address| matches!(a, Address::Ip(s) if reach::is_public(s.ip()));
+        let reach = listen.map(|_| Reach { public: addresses.iter().any(is_public) });
         let directories =
             addresses.into_iter().map(|address| DirectoryPointer { id, address }).collect();
         let pointer = NetworkPointer { network, directories };
@@ -125,13 +145,14 @@ impl Directory {
             paths,
             tally: config.tally,
             sealed: !enrolled.is_empty(),
-            last_published: last_published(&state, config.epoch_seconds.saturating_mul(1000))?,
+            signed: signed(&state, config.epoch_seconds.saturating_mul(1000))?,
         });
         let shared = Arc::new(Shared {
             assembler: Mutex::new(assembler),
             links: Mutex::new(HashMap::new()),
             published: watch::channel(None).0,
             clock,
+            reach,
             enrolled,
         });
         let published = shared.published.subscribe();
@@ -167,7 +188,7 @@ impl Directory {
     /// Leaves these nodes out of all further documents. Their links stay, and they still forward
     /// packets that are under way.
     pub fn retire(&self, nodes: &[NodeId]) {
-        self.shared.assembler().retire(self.shared.clock.now(), nodes);
+        self.shared.assembler().retire(self.shared.clock.real(), nodes);
     }
 
     /// Stops all tasks and closes the listeners.
@@ -198,19 +219,25 @@ fn authority_key(state: &StateDir) -> Result<AuthorityKey, Error> {
     Ok(key)
 }
 
-/// Epoch and revision of the last signed document, since a restart must not sign the same pair
-/// again. Epochs are counted in their own length, so a network cannot change that length.
-fn last_published(state: &StateDir, epoch_ms: u64) -> Result<Option<(u64, u32)>, Error> {
-    let Some(bytes) = state.read("published")? else { return Ok(None) };
-    let (epoch, revision, length): (u64, u32, u64) =
-        wire::decode(&bytes, "published").map_err(|_| Error::Damaged("published"))?;
+/// What the file `published` holds: epoch and revision of the last signed document, the length of
+/// an epoch in ms, and from a later version on, all pairs that were signed lately.
+type Signed = (u64, u32, u64, Vec<(u64, u32)>);
+
+/// Which documents were signed, since a restart must not sign a pair of epoch and revision again.
+/// Epochs are counted in their own length, so a network cannot change that length.
+fn signed(state: &StateDir, epoch_ms: u64) -> Result<Vec<(u64, u32)>, Error> {
+    let Some(bytes) = state.read("published")? else { return Ok(Vec::new()) };
+    let kept: Result<Signed, _> = wire::decode(&bytes, "published");
+    let before = || wire::decode(&bytes, "published").map(|(e, r, ms)| (e, r, ms, vec![(e, r)]));
+    let (_, _, length, signed) =
+        kept.or_else(|_| before()).map_err(|_| Error::Damaged("published"))?;
     if length != epoch_ms {
         return Err(Error::Config(format!(
             "the epochs of this network last {} s and cannot be changed; keep that, or begin a new network in another --dir",
             length / 1000
         )));
     }
-    Ok(Some((epoch, revision)))
+    Ok(signed)
 }
 
 async fn publish(
@@ -221,18 +248,29 @@ async fn publish(
     stop: CancellationToken,
 ) {
     let mut tick = tokio::time::interval(TICK);
+    // A document that could not be noted, and thus not signed, yet.
+    let mut waiting = None;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = tick.tick() => {}
         }
-        let due = shared.assembler().poll(shared.clock.now());
-        let Some(document) = due else { continue };
-        let last = wire::encode(&(document.epoch, document.revision, document.epoch_ms));
-        if let Err(error) = state.write("published", &last) {
-            tracing::error!(%error, "no document is published");
+        let (due, signed) = {
+            let mut assembler = shared.assembler();
+            (assembler.poll(shared.clock.real()), assembler.signed().to_vec())
+        };
+        let again = waiting.is_some();
+        let Some(document) = due.or_else(|| waiting.take()) else { continue };
+        let noted: Signed = (document.epoch, document.revision, document.epoch_ms, signed);
+        if let Err(error) = state.write("published", &wire::encode(&noted)) {
+            if !again {
+                tracing::error!(%error, "no document is published; trying again");
+            }
+            waiting = Some(document);
+            tokio::time::sleep(WRITE_AGAIN).await;
             continue;
         }
+        waiting = None;
         match mix::directory::sign_document(&document, &set, &[(0, &authority)]) {
             Ok(signed) => {
                 let hash = mix::directory::document_hash(&signed.document);
@@ -280,7 +318,7 @@ impl Drop for Presence<'_> {
         let left = links.get(&self.node).map_or(0, |n| n.saturating_sub(1));
         if left == 0 {
             links.remove(&self.node);
-            self.shared.assembler().presence(self.shared.clock.now(), self.node, false);
+            self.shared.assembler().presence(self.shared.clock.real(), self.node, false);
         } else {
             links.insert(self.node, left);
         }
@@ -339,6 +377,8 @@ async fn serve(incoming: Incoming, shared: &Shared) {
     let mut published = shared.published.subscribe();
     let mut subscribed: Option<Audience<'_>> = None;
     let mut presence: Option<Presence<'_>> = None;
+    let mut check: Option<Check> = None;
+    let mut told = false;
     loop {
         let answer = tokio::select! {
             changed = published.changed(), if subscribed.is_some() => {
@@ -346,7 +386,18 @@ async fn serve(incoming: Incoming, shared: &Shared) {
                 let current = published.borrow_and_update().clone();
                 current.zip(subscribed).map(|(p, audience)| bring(audience, &p))
             }
-            frame = reader.read() => match frame {
+            (node, addresses, answers) = checked(&mut check) => {
+                if answers {
+                    shared.assembler().presence(shared.clock.real(), node, true);
+                    None
+                } else {
+                    shared.assembler().presence(shared.clock.real(), node, false);
+                    check = Some(again(shared, node, addresses, CHECK_AGAIN));
+                    let first = !std::mem::replace(&mut told, true);
+                    first.then_some(Frame::Refused(RefusedReason::Unreachable))
+                }
+            }
+            frame = read(&mut reader, presence.is_some()) => match frame {
                 Ok(Some(ask @ (Frame::GetDocument(_) | Frame::GetDocumentAs(..)))) => {
                     let (known, audience) = match ask {
                         Frame::GetDocumentAs(known, as_whom) => (known, shared.audience(peer, &as_whom)),
@@ -371,11 +422,14 @@ async fn serve(incoming: Incoming, shared: &Shared) {
                     })
                 }
                 Ok(Some(Frame::Register { token, descriptor })) => {
-                    let answer = register(shared, peer, &token, &descriptor);
-                    if let (Frame::Registered(_), Some(node), None) = (&answer, peer, &presence) {
-                        presence = Some(Presence::new(shared, node));
-                    }
-                    Some(answer)
+                    Some(match register(shared, peer, &token, &descriptor) {
+                        Err(reason) => Frame::Refused(reason),
+                        Ok((node, addresses)) => {
+                            presence.get_or_insert_with(|| Presence::new(shared, node));
+                            check = Some(again(shared, node, addresses, Duration::ZERO));
+                            Frame::Registered(shared.assembler().epoch(shared.clock.real()))
+                        }
+                    })
                 }
                 Ok(Some(Frame::Ping)) => Some(Frame::Pong),
                 Ok(Some(Frame::Pong)) => None,
@@ -391,25 +445,54 @@ async fn serve(incoming: Incoming, shared: &Shared) {
     }
 }
 
+/// The next frame. A node that says nothing for [`SILENCE`] is not there, even if its link is: it
+/// pings three times as often.
+async fn read(reader: &mut LinkReader, is_node: bool) -> Result<Option<Frame>, net::Error> {
+    if !is_node {
+        return reader.read().await;
+    }
+    tokio::time::timeout(SILENCE, reader.read()).await.unwrap_or(Err(net::Error::IdleTimeout))
+}
+
+/// A node that is being dialled back: who and where, and whether it answers.
+type Check = Pin<Box<dyn Future<Output = (NodeId, Vec<Address>, bool)> + Send>>;
+
+fn again(shared: &Shared, node: NodeId, addresses: Vec<Address>, after: Duration) -> Check {
+    let reach = shared.reach;
+    Box::pin(async move {
+        tokio::time::sleep(after).await;
+        let answers = match reach {
+            Some(Reach { public }) => reach::answers(node, addresses.clone(), public).await,
+            None => true,
+        };
+        (node, addresses, answers)
+    })
+}
+
+/// Returns when the check is done; never if there is none.
+async fn checked(check: &mut Option<Check>) -> (NodeId, Vec<Address>, bool) {
+    let Some(running) = check else { return std::future::pending().await };
+    let done = running.await;
+    *check = None;
+    done
+}
+
+/// The node that a descriptor is of, and its addresses.
 fn register(
     shared: &Shared,
     peer: Option<NodeId>,
     token: &AdmissionToken,
     descriptor: &[u8],
-) -> Frame {
-    let now = shared.clock.now();
-    let Ok(signed) = wire::decode(descriptor, "descriptor") else {
-        return Frame::Refused(RefusedReason::BadDescriptor);
-    };
-    let mut assembler = shared.assembler();
-    match assembler.register(now, token, &signed) {
-        // The link must prove the identity in the descriptor, or a node could be marked present by
-        // somebody else's link.
-        Ok(node) if Some(node) == peer => {
-            assembler.presence(now, node, true);
-            Frame::Registered(assembler.epoch(now))
-        }
-        Ok(_) => Frame::Refused(RefusedReason::BadDescriptor),
-        Err(reason) => Frame::Refused(reason),
+) -> Result<(NodeId, Vec<Address>), RefusedReason> {
+    let now = shared.clock.real();
+    let bad = RefusedReason::BadDescriptor;
+    let signed = wire::decode(descriptor, "descriptor").map_err(|_| bad)?;
+    // The link must prove the identity in the descriptor, or a node could be marked present by
+    // somebody else's link.
+    let parsed = mix::directory::verify_descriptor(&signed).map_err(|_| bad)?;
+    if Some(parsed.id) != peer {
+        return Err(bad);
     }
+    let node = shared.assembler().register(now, token, &signed)?;
+    Ok((node, parsed.addresses))
 }

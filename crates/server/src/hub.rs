@@ -4,10 +4,10 @@ mod cover;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use hub::server::{AskId, Asker, Hub, HubConfig as HubCoreConfig};
-use hub::store::{BoxStore, Keep};
+use hub::store::{BoxStore, Keep, StoreError};
 use hub::{AccessClass, ClassLimits};
 use jail::StateDir;
 use mix::envelope;
@@ -17,19 +17,20 @@ use tokio::sync::{mpsc, oneshot};
 use wire::document::Role;
 use wire::hub::{Answer, BoxBytes, Operation, Refusal, Request, Response};
 use wire::id::AccessKey;
-use wire::{Frame, RequestId, Tally};
+use wire::{Frame, RequestId, Tally, Timestamp};
 
 use self::cover::Cover;
 use crate::Error;
 use crate::config::HubConfig;
-use crate::inbox::{Deliver, HubInput};
-use crate::node::{Input, Node, NodeConfig, NodeStats};
+use crate::inbox::{Deliver, HubInput, Waiting, WeakDeliver};
+use crate::node::{Input, Node, NodeConfig, NodeStats, next_link};
+use crate::outgoing::{Budget, Next, Outgoing, Rank};
 use crate::store::{FjallStore, StoreConfig};
 
-/// Requests that may wait for the hub's thread.
-const QUEUE: usize = 8192;
 /// Requests that share one durable commit.
 const BATCH: usize = 512;
+/// Between two tries to recover the store, ms.
+const RECOVER_MS: u64 = 2_000;
 
 /// Counters of a hub.
 #[derive(Debug, Default)]
@@ -48,13 +49,16 @@ pub struct HubStats {
     pub guest_bytes: AtomicU64,
     /// `get`s that are open now.
     pub open_gets: AtomicU64,
+    /// Whether the store fails at the moment: then no box is taken.
+    pub failing: AtomicBool,
 }
 
 /// What another way into a running hub works with. It does not keep the hub alive. `Debug` prints
 /// the type's name.
 #[derive(Clone)]
 pub struct HubHandle {
-    inputs: mpsc::WeakSender<HubInput>,
+    inputs: WeakDeliver,
+    budget: Budget,
     /// The guests' key, for a way in that takes strangers in as guests.
     pub(crate) guest: AccessKey,
     pub(crate) hub: Arc<HubStats>,
@@ -77,16 +81,18 @@ impl HubHandle {
         operations: Vec<Operation>,
     ) -> Option<Vec<Answer>> {
         let count = operations.len();
-        let (to, mut responses) = mpsc::channel(count.max(1));
+        let (to, mut responses) = self.budget.open(next_link(), Rank::Guest);
         for (number, operation) in (0..).zip(operations) {
             let request = Request { access, operation };
-            let input = HubInput::Direct { link, id: RequestId(number), request, to: to.clone() };
-            self.inputs.upgrade()?.send(input).await.ok()?;
+            let hub = self.inputs.upgrade()?;
+            if !hub.direct(link, RequestId(number), request, to.clone()).await {
+                return None;
+            }
         }
         drop(to);
         let mut answers = vec![None; count];
-        while let Some(frame) = responses.recv().await {
-            if let Frame::HubResponse(RequestId(number), response) = frame {
+        while let Some(next) = responses.next().await {
+            if let Next::Frame(Frame::HubResponse(RequestId(number), response)) = next {
                 *answers.get_mut(usize::try_from(number).ok()?)? = Some(response.answer);
             }
         }
@@ -95,8 +101,8 @@ impl HubHandle {
 
     /// Tells that a link has ended.
     pub(crate) fn gone(&self, link: u64) {
-        if let Some(inputs) = self.inputs.upgrade() {
-            Deliver(inputs).gone(link);
+        if let Some(hub) = self.inputs.upgrade() {
+            hub.gone(link);
         }
     }
 }
@@ -112,7 +118,7 @@ pub struct HubRole {
     pub guest: AccessKey,
     /// Counters.
     pub stats: Arc<HubStats>,
-    inputs: mpsc::WeakSender<HubInput>,
+    inputs: WeakDeliver,
     thread: Option<oneshot::Receiver<()>>,
 }
 
@@ -129,17 +135,16 @@ impl HubRole {
         let keep_ms = u64::from(config.keep_days.max(1)) * 24 * 3_600_000;
         let store = FjallStore::open(
             &state.join("boxes"),
-            &StoreConfig { keep: Keep::for_millis(keep_ms) },
+            &StoreConfig { keep: Keep::for_millis(keep_ms), accept_loss: config.accept_loss },
         )?;
         let limits = |mib: u64, puts: u32| ClassLimits {
             max_bytes: mib.saturating_mul(1 << 20),
             puts_per_second: puts,
             ..Default::default()
         };
-        let (tx, rx) = mpsc::channel(QUEUE);
+        let (deliver, rx) = Deliver::new();
         // Weak: the thread ends when the node and its links have let go.
-        let inputs = tx.downgrade();
-        let deliver = Deliver(tx);
+        let inputs = deliver.downgrade();
         let node = Node::start(NodeConfig { role: Role::Hub, ..node }, Some(deliver)).await?;
         let core = HubCoreConfig {
             keys: vec![
@@ -158,15 +163,18 @@ impl HubRole {
         };
         let stats = Arc::new(HubStats::default());
         let (ended_tx, ended) = oneshot::channel();
+        let mut hub = Hub::new(core, store);
+        hub.wait_for_time();
         let worker = Worker {
-            hub: Hub::new(core, store),
-            clock: Clock::start(),
+            hub,
+            clock: node.clock,
             asked: HashMap::new(),
             cover: Cover::new(dummies),
             next_ask: 0,
             inputs: node.inputs.clone(),
             geometry: None,
             stats: stats.clone(),
+            recover_at: None,
         };
         std::thread::Builder::new()
             .name("hub".into())
@@ -186,6 +194,7 @@ impl HubRole {
     pub fn handle(&self) -> HubHandle {
         HubHandle {
             inputs: self.inputs.clone(),
+            budget: self.node.budget(),
             guest: self.guest,
             hub: self.stats.clone(),
             node: self.node.shared_stats(),
@@ -210,7 +219,7 @@ fn access_key(state: &StateDir, name: &'static str) -> Result<AccessKey, Error> 
 
 /// Where a response goes.
 enum Asked {
-    Direct { link: u64, id: RequestId, to: mpsc::Sender<Frame> },
+    Direct { link: u64, id: RequestId, to: Outgoing },
     Onion { epoch: u32, surb: Surb, tally: Option<Tally> },
 }
 
@@ -226,10 +235,12 @@ struct Worker {
     inputs: mpsc::Sender<Input>,
     geometry: Option<sphinx::Geometry>,
     stats: Arc<HubStats>,
+    /// When the store, which has failed, is to be recovered.
+    recover_at: Option<Timestamp>,
 }
 
 impl Worker {
-    async fn run(mut self, mut inbox: mpsc::Receiver<HubInput>) {
+    async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Waiting>) {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             let soon = self.clock.now().plus_millis(1000);
@@ -238,7 +249,7 @@ impl Worker {
                 .deadline()
                 .into_iter()
                 .chain(self.cover.deadline())
-                .fold(soon, wire::Timestamp::min);
+                .fold(soon, Timestamp::min);
             tokio::select! {
                 n = inbox.recv_many(&mut batch, BATCH) => {
                     if n == 0 { return }
@@ -246,12 +257,13 @@ impl Worker {
                 () = tokio::time::sleep_until(self.clock.instant(due)) => {}
             }
             let now = self.clock.now();
-            for input in batch.drain(..) {
-                self.take(input);
+            for waiting in batch.drain(..) {
+                self.take(waiting.input);
             }
             if let Err(error) = self.hub.commit(now, &mut rand::rng()) {
-                tracing::error!(%error, "the box store refuses");
+                self.trouble(now, error);
             }
+            self.recover(now);
             self.hub.tick(now);
             // Before the answers go out, so that everybody who has one can see it counted.
             self.count();
@@ -263,6 +275,32 @@ impl Worker {
             }
             self.send_dummies().await;
             self.stats.open_gets.store(self.hub.open_gets() as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// The store has failed: said once, not for each request.
+    fn trouble(&mut self, now: Timestamp, error: StoreError) {
+        if self.recover_at.is_none() {
+            tracing::error!(%error, "the box store fails; trying to recover");
+            self.recover_at = Some(now);
+            self.stats.failing.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn recover(&mut self, now: Timestamp) {
+        if self.recover_at.is_none_or(|at| now < at) {
+            return;
+        }
+        match self.hub.recover() {
+            Ok(()) => {
+                tracing::info!("the box store works again");
+                self.recover_at = None;
+                self.stats.failing.store(false, Ordering::Relaxed);
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the box store still fails");
+                self.recover_at = Some(now.plus_millis(RECOVER_MS));
+            }
         }
     }
 
@@ -299,6 +337,7 @@ impl Worker {
         let now = self.clock.now();
         match input {
             HubInput::Direct { link, id, request, to } => {
+                self.rank(&request, &to);
                 self.cover.asked(now, link, &request, &to);
                 let ask = self.ask(Asked::Direct { link, id, to });
                 self.hub.submit(now, ask, Asker::Direct(link), request);
@@ -315,10 +354,21 @@ impl Worker {
                 self.cover.gone(link);
                 self.hub.disconnect(link);
             }
-            HubInput::Geometry(geometry) => {
+            HubInput::Document { geometry, now, time } => {
+                self.hub.set_time(now, time);
                 self.hub.set_onion_room(mix::geometry::reply_room(&geometry) as u64);
                 self.geometry = Some(geometry);
             }
+        }
+    }
+
+    /// Who shows a key is no stranger any more: when memory is short, strangers go first.
+    fn rank(&self, request: &Request, to: &Outgoing) {
+        if let Some(class) = self.hub.class(&request.access) {
+            to.rank(match class {
+                AccessClass::Guest => Rank::Guest,
+                AccessClass::Member => Rank::Member,
+            });
         }
     }
 

@@ -15,17 +15,6 @@ use crate::Error;
 /// Bytes of a replay tag that are kept.
 pub const TAG_LEN: usize = 16;
 
-/// What a journal of an earlier run holds.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Recovered {
-    /// There was none: the epoch's key has never been used.
-    New,
-    /// It is complete: these tags have been seen.
-    Complete(Vec<[u8; TAG_LEN]>),
-    /// The machine went down since: it may lack tags. Drop the epoch's key.
-    Doubtful,
-}
-
 /// An open journal of one epoch.
 #[derive(Debug)]
 pub struct Journal {
@@ -35,35 +24,51 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal of `epoch`, and tells what it already holds.
+    /// Begins the journal of a key that nobody has used. It is on disk when this returns.
+    ///
+    /// # Errors
+    /// [`Error::State`], [`Error::StateDir`].
+    pub fn create(dir: &StateDir, epoch: u64, boot: &[u8; 16]) -> Result<Self, Error> {
+        let name = name(epoch);
+        dir.write(&name, boot)?;
+        let fail = |source| Error::State { action: "open", file: name.clone(), source };
+        let file =
+            owner_only(OpenOptions::new().append(true)).open(dir.join(&name)).map_err(fail)?;
+        Ok(Journal { name, file, buffer: Vec::new() })
+    }
+
+    /// Opens the journal of a key that an earlier run made, with the tags that have been seen. None
+    /// if it may lack some, and the key must be dropped: the machine went down since, or the file
+    /// is not there, or it was cut.
     ///
     /// # Errors
     /// [`Error::State`].
-    pub fn open(dir: &StateDir, epoch: u64, boot: &[u8; 16]) -> Result<(Self, Recovered), Error> {
+    pub fn open(
+        dir: &StateDir,
+        epoch: u64,
+        boot: &[u8; 16],
+    ) -> Result<Option<(Self, Vec<[u8; TAG_LEN]>)>, Error> {
         let name = name(epoch);
         let fail = |source| Error::State { action: "open", file: name.clone(), source };
-        let mut file = owner_only(OpenOptions::new().read(true).append(true).create(true))
-            .open(dir.join(&name))
-            .map_err(fail)?;
+        let opened = owner_only(OpenOptions::new().read(true).append(true)).open(dir.join(&name));
+        let mut file = match opened {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(fail(error)),
+        };
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(fail)?;
-        let recovered = match bytes.split_first_chunk::<16>() {
-            None => {
-                file.set_len(0).and_then(|()| file.write_all(boot)).map_err(fail)?;
-                Recovered::New
-            }
-            Some((earlier, _)) if earlier != boot => Recovered::Doubtful,
-            Some((_, tags)) => {
-                // A write cut short by the kill belongs to a packet that never left.
-                let torn = tags.len() % TAG_LEN;
-                if torn != 0 {
-                    let whole = u64::try_from(bytes.len() - torn).unwrap_or(16);
-                    file.set_len(whole).map_err(fail)?;
-                }
-                Recovered::Complete(tags.as_chunks::<TAG_LEN>().0.to_vec())
-            }
+        let Some((_, tags)) = bytes.split_first_chunk::<16>().filter(|(by, _)| *by == boot) else {
+            return Ok(None);
         };
-        Ok((Journal { name, file, buffer: Vec::new() }, recovered))
+        // A write cut short by the kill belongs to a packet that never left.
+        let torn = tags.len() % TAG_LEN;
+        if torn != 0 {
+            let whole = u64::try_from(bytes.len() - torn).unwrap_or(16);
+            file.set_len(whole).map_err(fail)?;
+        }
+        let tags = tags.as_chunks::<TAG_LEN>().0.to_vec();
+        Ok(Some((Journal { name, file, buffer: Vec::new() }, tags)))
     }
 
     /// Adds a tag to the next [`Journal::flush`].
@@ -118,44 +123,52 @@ mod tests {
         (dir, state)
     }
 
+    fn tags(dir: &StateDir, boot: u8) -> Option<Vec<[u8; TAG_LEN]>> {
+        Journal::open(dir, 7, &[boot; 16]).unwrap().map(|(_, tags)| tags)
+    }
+
     #[test]
     fn a_killed_relay_remembers_what_it_has_seen() {
         let (_keep, dir) = state();
-        let (mut journal, first) = Journal::open(&dir, 7, &[1; 16]).unwrap();
-        assert_eq!(first, Recovered::New);
+        let mut journal = Journal::create(&dir, 7, &[1; 16]).unwrap();
+        assert_eq!(tags(&dir, 1), Some(Vec::new()));
         journal.push(&[5; 16]);
         journal.push(&[6; 16]);
         journal.flush().unwrap();
         std::mem::forget(journal);
-        let (_, again) = Journal::open(&dir, 7, &[1; 16]).unwrap();
-        assert_eq!(again, Recovered::Complete(vec![[5; 16], [6; 16]]));
+        assert_eq!(tags(&dir, 1), Some(vec![[5; 16], [6; 16]]));
     }
 
+    //= MIX-004
     #[test]
-    fn after_a_reboot_the_journal_is_not_believed() {
+    fn after_a_reboot_and_when_it_was_lost_or_emptied_the_journal_is_not_believed() {
         let (_keep, dir) = state();
-        let (mut journal, _) = Journal::open(&dir, 7, &[1; 16]).unwrap();
+        let mut journal = Journal::create(&dir, 7, &[1; 16]).unwrap();
         journal.push(&[5; 16]);
         journal.flush().unwrap();
-        let (_, again) = Journal::open(&dir, 7, &[2; 16]).unwrap();
-        assert_eq!(again, Recovered::Doubtful);
+        assert_eq!(tags(&dir, 2), None, "another start of the machine");
+        // What a file system may leave of an unsynced file after a loss of power.
+        for left in [0, 1, 15] {
+            let file = OpenOptions::new().write(true).open(dir.join(&name(7))).unwrap();
+            file.set_len(left).unwrap();
+            assert_eq!(tags(&dir, 1), None, "{left} bytes left");
+        }
         Journal::delete(&dir, 7).unwrap();
-        assert_eq!(Journal::open(&dir, 7, &[2; 16]).unwrap().1, Recovered::New);
+        assert_eq!(tags(&dir, 1), None, "no file left");
     }
 
     #[test]
     fn a_torn_last_tag_is_cut_off_and_the_next_one_stays_aligned() {
         let (_keep, dir) = state();
-        let (mut journal, _) = Journal::open(&dir, 7, &[1; 16]).unwrap();
+        let mut journal = Journal::create(&dir, 7, &[1; 16]).unwrap();
         journal.push(&[5; 16]);
         journal.flush().unwrap();
         journal.file.write_all(&[9; 3]).unwrap();
-        let (mut journal, again) = Journal::open(&dir, 7, &[1; 16]).unwrap();
-        assert_eq!(again, Recovered::Complete(vec![[5; 16]]));
+        let (mut journal, seen) = Journal::open(&dir, 7, &[1; 16]).unwrap().unwrap();
+        assert_eq!(seen, [[5; 16]]);
         journal.push(&[6; 16]);
         journal.flush().unwrap();
-        let (_, last) = Journal::open(&dir, 7, &[1; 16]).unwrap();
-        assert_eq!(last, Recovered::Complete(vec![[5; 16], [6; 16]]));
+        assert_eq!(tags(&dir, 1), Some(vec![[5; 16], [6; 16]]));
     }
 
     #[test]

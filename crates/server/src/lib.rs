@@ -25,11 +25,13 @@ pub mod hub;
 mod inbox;
 pub mod journal;
 pub mod node;
+mod outgoing;
 pub mod primary;
 pub mod relay;
 pub mod site;
 pub mod store;
 
+pub use ::hub::store::StoreError;
 pub use directory::Directory;
 pub use error::Error;
 pub use hub::HubRole;

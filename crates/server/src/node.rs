@@ -24,6 +24,14 @@ pub(crate) use self::serve::next_link;
 use crate::Error;
 use crate::accept::accept;
 use crate::inbox::Deliver;
+use crate::outgoing::Budget;
+
+/// Open files that are kept for other things than links that come in.
+const RESERVED_FILES: usize = 384;
+/// Packets that may wait for the mix core: at most about 10 MB. Links are read no faster.
+const INPUTS: usize = 1_024;
+/// Bytes that may wait to be written to links, all together.
+const QUEUED_BYTES: usize = 32 << 20;
 
 /// The side of an onion service that a role takes: where it is reached, and the streams that come.
 #[derive(Debug)]
@@ -110,7 +118,9 @@ pub struct Node {
     /// Which start of it this is.
     pub boot: BootId,
     pub(crate) inputs: mpsc::Sender<Input>,
+    pub(crate) clock: Clock,
     stats: Arc<NodeStats>,
+    budget: Budget,
     admitted: watch::Receiver<bool>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -128,15 +138,24 @@ impl Node {
         let identity = net::Identity::from_seed(&*state.secret32("identity")?);
         let id = identity.node_id();
         let boot = BootId::new(rand::random());
-        let limits =
-            net::ListenerLimits { max_connections: config.max_connections, ..Default::default() };
+        // Links never take what the store, the replay journals and links to other nodes need.
+        let files = jail::raise_file_limit().saturating_sub(RESERVED_FILES).max(64);
+        if files < config.max_connections {
+            tracing::warn!(
+                links = files,
+                "the system's limit of open files allows fewer links than max_connections (hint: ulimit -n, LimitNOFILE=)"
+            );
+        }
+        let max_connections = config.max_connections.min(files);
+        let limits = net::ListenerLimits { max_connections, ..Default::default() };
         let Doors { addresses, listeners, service } =
             doors(config.listen, config.announce, config.onion, &identity, limits).await?;
         let clock = Clock::start();
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         let stats = Arc::new(NodeStats::default());
-        let (inputs, inbox) = mpsc::channel(4096);
+        let (inputs, inbox) = mpsc::channel(INPUTS);
+        let budget = Budget::new(QUEUED_BYTES);
         let (document_tx, document_rx) = watch::channel(None);
         let (descriptor_tx, descriptor_rx) = watch::channel(None);
         let (admitted_tx, admitted) = watch::channel(false);
@@ -149,7 +168,7 @@ impl Node {
             region: config.region,
             rate: config.rate,
             processing: config.processing,
-            state,
+            state: state.clone(),
             clock,
             deliver: deliver.clone(),
             descriptor: descriptor_tx,
@@ -166,23 +185,46 @@ impl Node {
                 document: document_tx,
                 descriptor: descriptor_rx,
                 admitted: admitted_tx,
+                state,
             },
             stop.clone(),
         ));
-        let shared = serve::Shared { inputs: inputs.clone(), document: document_rx, boot, deliver };
+        let shared = serve::Shared {
+            inputs: inputs.clone(),
+            document: document_rx,
+            boot,
+            deliver,
+            budget: budget.clone(),
+        };
         for listener in listeners {
             let shared = shared.clone();
             tasks.spawn(accept(listener, tasks.clone(), stop.clone(), move |incoming| {
                 serve::serve(incoming, shared.clone())
             }));
         }
-        Ok(Node { id, addresses, boot, inputs, stats, admitted, stop, tasks, _service: service })
+        Ok(Node {
+            id,
+            addresses,
+            boot,
+            inputs,
+            clock,
+            stats,
+            budget,
+            admitted,
+            stop,
+            tasks,
+            _service: service,
+        })
     }
 
     /// Counters, since the start.
     #[must_use]
     pub fn stats(&self) -> &NodeStats {
         &self.stats
+    }
+
+    pub(crate) fn budget(&self) -> Budget {
+        self.budget.clone()
     }
 
     pub(crate) fn shared_stats(&self) -> Arc<NodeStats> {

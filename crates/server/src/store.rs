@@ -1,10 +1,16 @@
 //! The embedded box store, on `fjall`: one keyspace for each segment of time, dropped whole when it
 //! expires.
+//!
+//! Beside the engine's files lies a small one that says how many boxes each segment held: if the
+//! engine comes up with fewer, files are missing, and that is said rather than served around
+//! (`HUB-026`).
+
+mod counts;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode};
 use hub::AccessClass;
@@ -13,6 +19,8 @@ use minicbor::{Decode, Encode};
 use streams::BoxId;
 use wire::Timestamp;
 use wire::hub::{BoxBytes, PutOutcome};
+
+use self::counts::Counts;
 
 /// Version of the layout on disk.
 const VERSION: &[u8] = b"1";
@@ -24,12 +32,16 @@ const SEGMENT_PREFIX: &str = "s";
 const CACHE: u64 = 2 << 20;
 /// Memtable of a segment before it goes to disk, bytes.
 const MEMTABLE: u64 = 4 << 20;
+/// Files that are kept open. A hub that has many must leave descriptors to its links.
+const OPEN_FILES: usize = 128;
 
 /// How the store keeps boxes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct StoreConfig {
     /// How long.
     pub keep: Keep,
+    /// Open it although boxes are missing.
+    pub accept_loss: bool,
 }
 
 struct Segment {
@@ -39,9 +51,17 @@ struct Segment {
 
 /// The embedded store. One process can open it at a time.
 pub struct FjallStore {
+    path: PathBuf,
+    keep: Keep,
+    counts: Counts,
+    /// None after it failed and could not be opened again.
+    engine: Option<Engine>,
+}
+
+/// The engine's files, open.
+struct Engine {
     db: Database,
     accounts: Keyspace,
-    keep: Keep,
     /// By end of segment.
     segments: BTreeMap<Timestamp, Segment>,
 }
@@ -80,8 +100,37 @@ impl FjallStore {
     }
 
     fn open_unguarded(path: &Path, config: &StoreConfig) -> Result<Self, StoreError> {
-        let db =
-            Database::builder(path).cache_size(CACHE).worker_threads(1).open().map_err(refuse)?;
+        let counts = Counts::load(path)?;
+        let engine = Engine::open(path)?;
+        let mut store =
+            FjallStore { path: path.to_owned(), keep: config.keep, counts, engine: Some(engine) };
+        let held = store.held();
+        if !config.accept_loss {
+            store.counts.compare(&held)?;
+        }
+        store.counts.save(held);
+        Ok(store)
+    }
+
+    fn engine(&mut self) -> Result<&mut Engine, StoreError> {
+        self.engine.as_mut().ok_or(StoreError::Failed)
+    }
+
+    /// Boxes by segment.
+    fn held(&self) -> BTreeMap<Timestamp, u64> {
+        let segments = self.engine.iter().flat_map(|engine| &engine.segments);
+        segments.map(|(end, s)| (*end, s.usage.member.boxes + s.usage.guest.boxes)).collect()
+    }
+}
+
+impl Engine {
+    fn open(path: &Path) -> Result<Self, StoreError> {
+        let db = Database::builder(path)
+            .cache_size(CACHE)
+            .max_cached_files(Some(OPEN_FILES))
+            .worker_threads(1)
+            .open()
+            .map_err(refuse)?;
         let accounts = db.keyspace(ACCOUNTS, KeyspaceCreateOptions::default).map_err(refuse)?;
         match accounts.get("version").map_err(refuse)? {
             None => {
@@ -91,10 +140,12 @@ impl FjallStore {
             Some(version) if &*version == VERSION => {}
             Some(_) => return Err(StoreError::Version),
         }
-        let mut store = FjallStore { db, accounts, keep: config.keep, segments: BTreeMap::new() };
-        for name in store.db.list_keyspace_names() {
+        let mut engine = Engine { db, accounts, segments: BTreeMap::new() };
+        for name in engine.db.list_keyspace_names() {
             let Some(end) = segment_end(&name) else { continue };
-            let usage = match store.accounts.get(end.as_millis().to_be_bytes()).map_err(refuse)? {
+            let boxes = engine.keyspace(end)?;
+            let account = engine.accounts.get(end.as_millis().to_be_bytes()).map_err(refuse)?;
+            let mut usage = match account {
                 Some(bytes) => {
                     let account: Account =
                         wire::decode(&bytes, "account").map_err(|_| StoreError::Damaged)?;
@@ -103,10 +154,15 @@ impl FjallStore {
                 // The segment was created but never written to.
                 None => Usage::default(),
             };
-            let boxes = store.keyspace(end)?;
-            store.segments.insert(end, Segment { boxes, usage });
+            // Account and boxes are written together: if they differ, files are missing, and what is
+            // there counts.
+            let there = boxes.len().map_err(refuse)?;
+            if u64::try_from(there) != Ok(usage.member.boxes + usage.guest.boxes) {
+                usage = count(&boxes)?;
+            }
+            engine.segments.insert(end, Segment { boxes, usage });
         }
-        Ok(store)
+        Ok(engine)
     }
 
     fn keyspace(&self, end: Timestamp) -> Result<Keyspace, StoreError> {
@@ -131,15 +187,12 @@ impl FjallStore {
         }
         Ok(None)
     }
-}
 
-impl BoxStore for FjallStore {
     fn put_batch(
         &mut self,
-        now: Timestamp,
+        end: Timestamp,
         boxes: &[NewBox],
     ) -> Result<Vec<PutOutcome>, StoreError> {
-        let end = self.keep.segment_end(now);
         let mut outcomes = Vec::with_capacity(boxes.len());
         let mut fresh: HashMap<BoxId, &NewBox> = HashMap::new();
         for new in boxes {
@@ -181,36 +234,94 @@ impl BoxStore for FjallStore {
         Ok(outcomes)
     }
 
-    fn get(&self, ids: &[BoxId]) -> Result<Vec<BoxBytes>, StoreError> {
-        ids.iter().filter_map(|id| self.find(id).transpose()).collect()
-    }
-
-    fn expire(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        let over: Vec<Timestamp> =
-            self.segments.keys().copied().filter(|end| self.keep.expiry(*end) <= now).collect();
-        for end in over {
-            if let Some(segment) = self.segments.remove(&end) {
-                self.db.delete_keyspace(segment.boxes).map_err(refuse)?;
-                self.accounts.remove(end.as_millis().to_be_bytes()).map_err(refuse)?;
-                self.db.persist(PersistMode::SyncAll).map_err(refuse)?;
-            }
+    fn drop_segment(&mut self, end: Timestamp) -> Result<(), StoreError> {
+        if let Some(segment) = self.segments.remove(&end) {
+            self.db.delete_keyspace(segment.boxes).map_err(refuse)?;
+            self.accounts.remove(end.as_millis().to_be_bytes()).map_err(refuse)?;
+            self.db.persist(PersistMode::SyncAll).map_err(refuse)?;
         }
         Ok(())
     }
+}
+
+impl BoxStore for FjallStore {
+    fn put_batch(
+        &mut self,
+        now: Timestamp,
+        boxes: &[NewBox],
+    ) -> Result<Vec<PutOutcome>, StoreError> {
+        let end = self.keep.segment_end(now);
+        let outcomes = self.engine()?.put_batch(end, boxes)?;
+        if self.counts.is_due() {
+            self.counts.save(self.held());
+        }
+        Ok(outcomes)
+    }
+
+    fn get(&self, ids: &[BoxId]) -> Result<Vec<BoxBytes>, StoreError> {
+        let engine = self.engine.as_ref().ok_or(StoreError::Failed)?;
+        ids.iter().filter_map(|id| engine.find(id).transpose()).collect()
+    }
+
+    fn expire(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let (keep, mut held) = (self.keep, self.held());
+        held.retain(|end, _| keep.expiry(*end) > now);
+        let stays: Vec<Timestamp> = held.keys().copied().collect();
+        // Said before it is done: who starts again in between misses nothing.
+        self.counts.save(held);
+        let engine = self.engine()?;
+        let over: Vec<Timestamp> =
+            engine.segments.keys().copied().filter(|end| !stays.contains(end)).collect();
+        over.into_iter().try_for_each(|end| engine.drop_segment(end))
+    }
+
+    fn recover(&mut self) -> Result<(), StoreError> {
+        self.counts.save(self.held());
+        // Closed first: its files are locked.
+        self.engine = None;
+        let path = self.path.clone();
+        let engine = catch_unwind(AssertUnwindSafe(|| Engine::open(&path)))
+            .unwrap_or(Err(StoreError::Damaged))?;
+        self.engine = Some(engine);
+        self.counts.compare(&self.held())
+    }
 
     fn next_expiry(&self) -> Option<Timestamp> {
-        self.segments.keys().next().map(|end| self.keep.expiry(*end))
+        let first = self.engine.as_ref()?.segments.keys().next();
+        first.map(|end| self.keep.expiry(*end))
     }
 
     fn usage(&self) -> Usage {
-        self.segments.values().fold(Usage::default(), |sum, s| sum.plus(&s.usage))
+        let segments = self.engine.iter().flat_map(|engine| engine.segments.values());
+        segments.fold(Usage::default(), |sum, s| sum.plus(&s.usage))
+    }
+}
+
+impl Drop for FjallStore {
+    fn drop(&mut self) {
+        if self.engine.is_some() {
+            self.counts.save(self.held());
+        }
     }
 }
 
 impl std::fmt::Debug for FjallStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "FjallStore({} segments)", self.segments.len())
+        write!(f, "FjallStore({} boxes)", self.held().values().sum::<u64>())
     }
+}
+
+/// What lies in a segment, counted anew.
+fn count(boxes: &Keyspace) -> Result<Usage, StoreError> {
+    let mut usage = Usage::default();
+    for entry in boxes.iter() {
+        let value = entry.value().map_err(refuse)?;
+        let (class, rest) = value.split_first().ok_or(StoreError::Damaged)?;
+        let class = if *class == 0 { AccessClass::Member } else { AccessClass::Guest };
+        let ciphertext = rest.get(64..).ok_or(StoreError::Damaged)?;
+        usage.add(class, stored_len(ciphertext));
+    }
+    Ok(usage)
 }
 
 const fn same_or_taken(same: bool) -> PutOutcome {

@@ -12,7 +12,6 @@ use hub::to_wire;
 use proptest::prelude::*;
 use server::store::{FjallStore, StoreConfig};
 use streams::{VerifiedBox, WriteCapability};
-use tempfile::TempDir;
 use wire::Timestamp;
 use wire::hub::PutOutcome;
 
@@ -28,7 +27,24 @@ fn member(content: VerifiedBox) -> NewBox {
 }
 
 fn open(path: &Path, keep: Keep) -> FjallStore {
-    FjallStore::open(path, &StoreConfig { keep }).unwrap()
+    FjallStore::open(path, &StoreConfig { keep, accept_loss: false }).unwrap()
+}
+
+/// The place of a store in a directory that goes with it.
+struct Dir {
+    path: PathBuf,
+    _keep: tempfile::TempDir,
+}
+
+impl Dir {
+    fn new() -> Self {
+        let keep = tempfile::tempdir().unwrap();
+        Dir { path: keep.path().join("boxes"), _keep: keep }
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 //= HUB-002
@@ -37,7 +53,7 @@ fn open(path: &Path, keep: Keep) -> FjallStore {
 fn it_conforms() {
     let mut dirs = Vec::new();
     conformance::all(|keep| {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = Dir::new();
         let store = open(dir.path(), keep);
         dirs.push(dir);
         store
@@ -46,13 +62,13 @@ fn it_conforms() {
 
 #[test]
 fn it_survives_reopening() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = Dir::new();
     conformance::survives_reopening(|keep| open(dir.path(), keep));
 }
 
 #[test]
 fn a_second_process_is_told_that_it_is_in_use() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = Dir::new();
     let _first = open(dir.path(), Keep::default());
     let second = FjallStore::open(dir.path(), &StoreConfig::default());
     assert_eq!(second.unwrap_err(), StoreError::Locked);
@@ -60,11 +76,10 @@ fn a_second_process_is_told_that_it_is_in_use() {
 
 #[test]
 fn a_file_in_its_place_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("boxes");
-    std::fs::write(&path, b"not a store").unwrap();
+    let dir = Dir::new();
+    std::fs::write(dir.path(), b"not a store").unwrap();
     assert!(matches!(
-        FjallStore::open(&path, &StoreConfig::default()),
+        FjallStore::open(dir.path(), &StoreConfig::default()),
         Err(StoreError::Refused(_))
     ));
 }
@@ -86,7 +101,7 @@ fn child_that_writes_until_it_is_killed() {
 //= HUB-004
 #[test]
 fn what_a_killed_hub_has_acknowledged_is_there() {
-    let directory = TempDir::new().unwrap();
+    let directory = Dir::new();
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child_that_writes_until_it_is_killed", "--ignored", "--nocapture"])
         .env(DIRECTORY, directory.path())
@@ -145,7 +160,7 @@ fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 fn a_damaged_file_is_an_error_or_fewer_boxes_and_never_a_wrong_box() {
     let all: Vec<VerifiedBox> = (0..40).map(numbered).collect();
     let ids: Vec<_> = all.iter().map(VerifiedBox::id).collect();
-    let original = TempDir::new().unwrap();
+    let original = Dir::new();
     let mut store = open(original.path(), Keep::default());
     store.put_batch(NOW, &all.iter().cloned().map(member).collect::<Vec<_>>()).unwrap();
     // A box of the next day has the first day written out of memory.
@@ -154,7 +169,7 @@ fn a_damaged_file_is_an_error_or_fewer_boxes_and_never_a_wrong_box() {
     let original = files(original.path());
     let mut refused = 0;
     for (damaged, way) in original.keys().flat_map(|path| [(path, 0), (path, 1)]) {
-        let directory = TempDir::new().unwrap();
+        let directory = Dir::new();
         for (path, bytes) in &original {
             let mut bytes = bytes.clone();
             let middle = bytes.len() / 2;
@@ -185,7 +200,7 @@ fn a_damaged_file_is_an_error_or_fewer_boxes_and_never_a_wrong_box() {
 
 #[test]
 fn a_store_that_lives_for_long_keeps_neither_segments_nor_journals() {
-    let directory = TempDir::new().unwrap();
+    let directory = Dir::new();
     let mut store = open(directory.path(), MODEL_KEEP);
     let contents: Vec<VerifiedBox> = (0..8).map(|n| sample(n, 2)).collect();
     for second in 0..60u64 {
@@ -206,7 +221,67 @@ proptest! {
 
     #[test]
     fn it_does_what_a_map_does(steps in proptest::collection::vec(any::<(u8, u8, u16)>(), 0..40)) {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = Dir::new();
         conformance::agrees_with_model(open(dir.path(), conformance::MODEL_KEEP), &steps);
     }
+}
+
+/// Whatever the engine had not moved out of its journals is gone, or they are empty.
+fn lose_the_journals(store: &Path, emptied: bool) {
+    let journals: Vec<PathBuf> = std::fs::read_dir(store)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "jnl"))
+        .collect();
+    assert!(!journals.is_empty());
+    for path in journals {
+        if emptied {
+            std::fs::File::create(path).unwrap();
+        } else {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+}
+
+//= HUB-026
+#[test]
+fn a_store_that_has_lost_boxes_says_so_and_goes_on_only_when_told() {
+    for emptied in [false, true] {
+        let directory = Dir::new();
+        let mut store = open(directory.path(), Keep::default());
+        let boxes: Vec<NewBox> = (0..40).map(numbered).map(member).collect();
+        store.put_batch(NOW, &boxes).unwrap();
+        drop(store);
+        lose_the_journals(directory.path(), emptied);
+        let refused = FjallStore::open(directory.path(), &StoreConfig::default());
+        assert_eq!(refused.unwrap_err(), StoreError::Lost { missing: 40, held: 40 });
+        let told = StoreConfig { accept_loss: true, ..StoreConfig::default() };
+        drop(FjallStore::open(directory.path(), &told).unwrap());
+        let mut store = open(directory.path(), Keep::default());
+        assert_eq!(store.usage().boxes(), 0, "said once");
+        store.put_batch(NOW, &boxes).unwrap();
+    }
+}
+
+//= HUB-026
+#[test]
+fn what_has_expired_is_not_missed() {
+    let directory = Dir::new();
+    let mut store = open(directory.path(), MODEL_KEEP);
+    store.put_batch(NOW, &[member(numbered(1))]).unwrap();
+    drop(store);
+    let mut store = open(directory.path(), MODEL_KEEP);
+    store.expire(Timestamp::from_millis(1_000_000)).unwrap();
+    drop(store);
+    assert_eq!(open(directory.path(), MODEL_KEEP).usage().boxes(), 0);
+}
+
+#[test]
+fn a_store_that_is_opened_again_after_a_failure_has_everything() {
+    let directory = Dir::new();
+    let mut store = open(directory.path(), Keep::default());
+    store.put_batch(NOW, &[member(numbered(1))]).unwrap();
+    store.recover().unwrap();
+    assert_eq!(store.get(&[numbered(1).id()]).unwrap().len(), 1);
+    assert_eq!(store.put_batch(NOW, &[member(numbered(2))]).unwrap(), [PutOutcome::Stored]);
 }

@@ -369,7 +369,7 @@ mod tests {
         let vault = Vault::open_with(dir.path(), &key, &steps).unwrap();
         assert_eq!(schema::version(&vault.conn).unwrap(), newer);
         assert_eq!(
-            vault.read(|s| s.get(Space::Card, b"k").map_err(Error::from)).unwrap().unwrap(),
+            *vault.read(|s| s.get(Space::Card, b"k").map_err(Error::from)).unwrap().unwrap(),
             [0]
         );
         drop(vault);
@@ -384,8 +384,8 @@ mod tests {
         std::fs::write(other.path().join(VAULT_FILE), copy).unwrap();
         let old = Vault::open(other.path(), &key).unwrap();
         assert_eq!(
-            old.read(|s| s.get(Space::Card, b"k").map_err(Error::from)).unwrap().unwrap(),
-            b"before"
+            *old.read(|s| s.get(Space::Card, b"k").map_err(Error::from)).unwrap().unwrap(),
+            *b"before"
         );
         assert!(
             Vault::open_with(other.path(), &VaultKey::random().unwrap(), &steps).is_err(),
@@ -422,7 +422,7 @@ mod tests {
         let log = std::fs::metadata(killed.path().join("vault.db-wal")).map_or(0, |m| m.len());
         assert_eq!((log, opened.has_remnants()), (0, false));
         let kept = opened.read(|s| s.get(Space::Mls, b"k").map_err(Error::from)).unwrap();
-        assert_eq!(kept.unwrap(), b"v");
+        assert_eq!(*kept.unwrap(), *b"v");
     }
 
     /// A vault as any other, but not encrypted: what is in its files can be seen.

@@ -112,7 +112,7 @@ fn a_kill_loses_nothing_committed_and_leaves_nothing_half() {
         assert!(texts.iter().enumerate().all(|(n, t)| *t == format!("message {n}")));
         let count =
             vault.read(|s| Ok::<_, Error>(s.get(Space::Setting, b"count")?)).unwrap().unwrap();
-        assert_eq!(count, (texts.len() as u32).to_be_bytes(), "both or none");
+        assert_eq!(*count, (texts.len() as u32).to_be_bytes(), "both or none");
         let found =
             vault.read(|s| Ok::<_, Error>(s.search(None, "message", usize::MAX)?.len())).unwrap();
         assert_eq!(found, texts.len(), "the index is in step");

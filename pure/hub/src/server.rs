@@ -23,6 +23,7 @@ use std::sync::Arc;
 use rand_core::CryptoRng;
 use streams::{BoxId, SealedBox, verify_batch};
 use wire::hub::{Answer, BoxBytes, Operation, PutOutcome, Refusal, Request, Response};
+use wire::id::AccessKey;
 use wire::limits::{
     BULK_CIPHERTEXT, MAX_GET_DEADLINE_MS, MAX_GET_IDS, MAX_ONION_GET_IDS, MAX_ONION_RESPONSE_BOXES,
     MAX_RESPONSE_BOXES,
@@ -143,6 +144,18 @@ pub struct Hub<S> {
     room: Room,
     /// When expiry may be tried again after a failure.
     expire_after: Timestamp,
+    time: StoreTime,
+}
+
+/// What the store is told that the time is.
+#[derive(Debug, Clone, Copy)]
+enum StoreTime {
+    /// The time of requests.
+    Own,
+    /// Nobody has said yet: nothing expires.
+    Unknown,
+    /// The first by the network's document when the time of requests was the second.
+    Known(Timestamp, Timestamp),
 }
 
 impl<S: BoxStore> Hub<S> {
@@ -160,6 +173,36 @@ impl<S: BoxStore> Hub<S> {
             failed: None,
             room: Room { onion: ONION_ROOM },
             expire_after: Timestamp::ZERO,
+            time: StoreTime::Own,
+        }
+    }
+
+    /// Has nothing expire before [`Hub::set_time`] (`HUB-025`).
+    pub const fn wait_for_time(&mut self) {
+        self.time = StoreTime::Unknown;
+    }
+
+    /// It is `time` by the network's document when it is `now` by the clock of requests.
+    pub const fn set_time(&mut self, now: Timestamp, time: Timestamp) {
+        self.time = StoreTime::Known(time, now);
+    }
+
+    /// The time by which boxes expire, if it is known.
+    const fn store_time(&self, now: Timestamp) -> Option<Timestamp> {
+        match self.time {
+            StoreTime::Own => Some(now),
+            StoreTime::Unknown => None,
+            StoreTime::Known(time, then) => Some(time.plus_millis(now.millis_since(then))),
+        }
+    }
+
+    /// When [`Hub::tick`] has something to expire, by the clock of requests.
+    fn next_expiry(&self) -> Option<Timestamp> {
+        let at = self.store.next_expiry()?;
+        match self.time {
+            StoreTime::Own => Some(at),
+            StoreTime::Unknown => None,
+            StoreTime::Known(time, then) => Some(then.plus_millis(at.millis_since(time))),
         }
     }
 
@@ -173,6 +216,14 @@ impl<S: BoxStore> Hub<S> {
     pub fn set_onion_room(&mut self, bytes: u64) {
         self.room = Room { onion: bytes };
         self.watchers.set_room(self.room);
+    }
+
+    /// Has the store recover after a failure that [`Hub::commit`] reported.
+    ///
+    /// # Errors
+    /// [`StoreError`], as long as the cause lasts.
+    pub fn recover(&mut self) -> Result<(), StoreError> {
+        self.store.recover()
     }
 
     /// Number of open `get`s.
@@ -304,7 +355,8 @@ impl<S: BoxStore> Hub<S> {
     /// Writes durably, then answers, then wakes. A watcher must not see a box that a crash could
     /// still undo.
     fn write(&mut self, now: Timestamp, asks: &[AskId], batch: Vec<NewBox>) {
-        let outcomes = match self.store.put_batch(now, &batch) {
+        let time = self.store_time(now).unwrap_or(now);
+        let outcomes = match self.store.put_batch(time, &batch) {
             Ok(outcomes) => outcomes,
             Err(error) => {
                 let answer = self.fail(error);
@@ -396,8 +448,14 @@ impl<S: BoxStore> Hub<S> {
         if !(self.outputs.is_empty() && self.puts.is_empty() && self.gets.is_empty()) {
             return Some(Timestamp::ZERO);
         }
-        let expiry = self.store.next_expiry().map(|at| at.max(self.expire_after));
+        let expiry = self.next_expiry().map(|at| at.max(self.expire_after));
         [self.watchers.deadline(), expiry].into_iter().flatten().min()
+    }
+
+    /// The class that this key belongs to, if any.
+    #[must_use]
+    pub fn class(&self, access: &AccessKey) -> Option<AccessClass> {
+        self.admission.class(access)
     }
 
     /// Answers `get`s whose deadline has come, and has the store delete expired boxes.
@@ -412,8 +470,11 @@ impl<S: BoxStore> Hub<S> {
                 Output::Ready(watch.ask, Answer::Boxes(Vec::new()))
             });
         }
-        let over = now >= self.expire_after && self.store.next_expiry().is_some_and(|at| at <= now);
-        if over && let Err(error) = self.store.expire(now) {
+        let over = now >= self.expire_after && self.next_expiry().is_some_and(|at| at <= now);
+        if over
+            && let Some(time) = self.store_time(now)
+            && let Err(error) = self.store.expire(time)
+        {
             self.failed = Some(error);
             self.expire_after = now.plus_millis(60_000);
         }

@@ -64,6 +64,14 @@ pub trait BoxStore {
     /// [`StoreError`]. Some segments may have been deleted.
     fn expire(&mut self, now: Timestamp) -> Result<(), StoreError>;
 
+    /// After an error: does what is needed for the store to work again, if its cause is gone.
+    ///
+    /// # Errors
+    /// [`StoreError`]. It can be tried again later.
+    fn recover(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// When the next segment expires; `None` while nothing is stored.
     fn next_expiry(&self) -> Option<Timestamp>;
 
@@ -204,8 +212,16 @@ pub enum StoreError {
     #[error("its files are of another version")]
     Version,
     /// An earlier write failed. Nothing can be written until the store is opened again.
-    #[error("an earlier write failed; start again to recover")]
+    #[error("an earlier write failed")]
     Failed,
+    /// Boxes that were durable are not there any more.
+    #[error("{missing} of the {held} boxes that it held are gone")]
+    Lost {
+        /// How many, at least.
+        missing: u64,
+        /// Of how many that have not expired.
+        held: u64,
+    },
 }
 
 #[cfg(test)]

@@ -145,18 +145,31 @@ struct PendingSurb {
 
 /// The parts of a document that the client uses.
 struct Net {
+    document: NetworkDocument,
     planner: PathPlanner,
     geometry: Geometry,
-    epoch_end: Timestamp,
-    epoch_ms: u64,
     network: NetworkId,
     tally: bool,
+}
+
+impl Net {
+    /// When the keys that paths use now are erased, but for the grace.
+    fn epoch_end(&self) -> Timestamp {
+        let document = &self.document;
+        let (epoch, ms) = (self.planner.epoch(), document.epoch_ms);
+        let end = Timestamp::from_millis(epoch.saturating_add(1).saturating_mul(ms));
+        // The last keys that the document names serve until it ends.
+        let last = epoch >= document.epoch.saturating_add(epoch::EPOCHS_AHEAD);
+        if last { end.max(document.valid_until) } else { end }
+    }
 }
 
 /// The client side of the onion route. See the module's page.
 pub struct OnionClient {
     config: ClientConfig,
     net: Option<Net>,
+    /// Document time, and the time of our own clock when it was set.
+    time: Option<(Timestamp, Timestamp)>,
     entry: Option<NodeId>,
     token: ClientToken,
     up: bool,
@@ -178,6 +191,7 @@ impl OnionClient {
         OnionClient {
             config,
             net: None,
+            time: None,
             entry: None,
             token: ClientToken::new([0; 32]),
             up: false,
@@ -192,6 +206,17 @@ impl OnionClient {
         }
     }
 
+    /// From now on it is `time` by the document when it is `now` by our own clock. Without this, both
+    /// are taken for the same.
+    pub const fn set_time(&mut self, now: Timestamp, time: Timestamp) {
+        self.time = Some((time, now));
+    }
+
+    /// Document time.
+    fn time(&self, now: Timestamp) -> Timestamp {
+        self.time.map_or(now, |(time, then)| time.plus_millis(now.millis_since(then)))
+    }
+
     /// Takes a newer document. Requests that are under way over nodes that are gone are repeated at
     /// once.
     ///
@@ -204,16 +229,15 @@ impl OnionClient {
         rng: &mut R,
     ) -> Result<(), Error> {
         let sphinx = geometry::to_sphinx(&document.geometry)?;
+        let epoch = epoch::in_use(document, self.time(now));
         let before = self.net.replace(Net {
-            planner: PathPlanner::new(document),
+            document: document.clone(),
+            planner: PathPlanner::new(document, epoch),
             geometry: sphinx,
-            epoch_end: document.epoch_start().plus_millis(document.epoch_ms),
-            epoch_ms: document.epoch_ms,
             network: document.network,
             tally: document.tally,
         });
-        // A SURB outlives its epoch by the grace at most; older ones can never come back.
-        self.surbs.retain(|_, s| s.epoch.saturating_add(1) >= document.epoch);
+        self.forget_surbs(epoch);
         self.choose_entry(now, rng);
         self.set_cover(now, document, rng);
         let Some(net) = &self.net else { return Ok(()) };
@@ -231,6 +255,23 @@ impl OnionClient {
             self.requeue(handle);
         }
         Ok(())
+    }
+
+    /// A SURB outlives its epoch by the grace at most; older ones can never come back.
+    fn forget_surbs(&mut self, epoch: u64) {
+        self.surbs.retain(|_, s| s.epoch.saturating_add(1) >= epoch);
+    }
+
+    /// Goes over to the keys of the next epoch when that begins, with or without a newer document
+    /// (`MIX-009`).
+    fn follow_time(&mut self, now: Timestamp) {
+        let time = self.time(now);
+        let Some(net) = &mut self.net else { return };
+        let epoch = epoch::in_use(&net.document, time);
+        if epoch > net.planner.epoch() {
+            net.planner = PathPlanner::new(&net.document, epoch);
+            self.forget_surbs(epoch);
+        }
     }
 
     fn set_cover<R: CryptoRng>(&mut self, now: Timestamp, document: &NetworkDocument, rng: &mut R) {
@@ -253,7 +294,10 @@ impl OnionClient {
             return;
         }
         self.entry = match self.config.entry {
-            EntryPolicy::Pinned => self.config.pins.choose(now, &relays, rng),
+            EntryPolicy::Pinned => {
+                let time = self.time(now);
+                self.config.pins.choose(time, &relays, rng)
+            }
             EntryPolicy::Random => {
                 let kept = self.entry.filter(|e| relays.contains(e));
                 kept.or_else(|| below(rng, relays.len()).and_then(|n| relays.get(n).copied()))
@@ -270,7 +314,8 @@ impl OnionClient {
     /// The entry does not answer: chooses another one.
     pub fn entry_failed<R: CryptoRng>(&mut self, now: Timestamp, rng: &mut R) {
         if let Some(entry) = self.entry.take() {
-            self.config.pins.failed(now, &entry);
+            let time = self.time(now);
+            self.config.pins.failed(time, &entry);
         }
         self.choose_entry(now, rng);
     }
@@ -334,8 +379,8 @@ impl OnionClient {
     #[must_use]
     pub fn max_deadline_ms(&self, now: Timestamp) -> u32 {
         let Some(net) = &self.net else { return 1_000 };
-        let grace = epoch::grace_ms(net.epoch_ms).checked_div(2).unwrap_or(0);
-        let left = net.epoch_end.plus_millis(grace).millis_since(now);
+        let grace = epoch::grace_ms(net.document.epoch_ms).checked_div(2).unwrap_or(0);
+        let left = net.epoch_end().plus_millis(grace).millis_since(self.time(now));
         u32::try_from(left).unwrap_or(u32::MAX).clamp(500, wire::limits::MAX_GET_DEADLINE_MS)
     }
 
@@ -434,6 +479,7 @@ impl OnionClient {
         if let Some(output) = self.out.pop_front() {
             return Some(output);
         }
+        self.follow_time(now);
         self.expire(now);
         if self.up {
             self.send_due(now, rng);

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
 use sphinx::{PrivateKey, Scheme};
-use wire::document::EpochKey;
+use wire::Timestamp;
+use wire::document::{EpochKey, NetworkDocument};
 use zeroize::Zeroizing;
 
 use crate::Error;
@@ -18,6 +19,15 @@ pub(crate) const EPOCHS_AHEAD: u64 = 2;
 #[must_use]
 pub fn grace_ms(epoch_ms: u64) -> u64 {
     epoch_ms.checked_div(2).unwrap_or(0).clamp(2_000, 120_000)
+}
+
+/// The epoch whose keys packets use at `time` with this document (`MIX-009`): the one that it is,
+/// not before the document's own. The document names keys for two epochs more; while there is no
+/// newer one, the last of them serve until it ends.
+#[must_use]
+pub fn in_use(document: &NetworkDocument, time: Timestamp) -> u64 {
+    let last = document.epoch.saturating_add(EPOCHS_AHEAD);
+    time.period(document.epoch_ms).clamp(document.epoch, last)
 }
 
 /// Life of a key from its first possible use, ms. Replay filters are sized for it.

@@ -68,18 +68,17 @@ pub(crate) struct Planned {
 }
 
 impl PathPlanner {
-    /// Reads a document. Nodes without a usable key for its epoch are left out.
+    /// Reads a document. Nodes without a usable key for `epoch` are left out.
     #[must_use]
-    pub(crate) fn new(document: &NetworkDocument) -> Self {
+    pub(crate) fn new(document: &NetworkDocument, epoch: u64) -> Self {
         let scheme = to_scheme(document.geometry.scheme);
         // Every client must reach the same verdict here, so it counts the document's relays and not
         // those that are usable to this client.
         let stratified = document.paths.layers > 0 && document.relays().count() > FREE_ROUTE_MAX;
         let layer_of = if stratified { layers(document) } else { BTreeMap::new() };
-        let hop =
-            |n: &NodeDescriptor| usable(n, document.epoch, scheme, layer_of.get(&n.id).copied());
+        let hop = |n: &NodeDescriptor| usable(n, epoch, scheme, layer_of.get(&n.id).copied());
         PathPlanner {
-            epoch: document.epoch,
+            epoch,
             relays: document
                 .nodes
                 .iter()

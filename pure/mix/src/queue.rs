@@ -59,6 +59,12 @@ impl<T> DelayQueue<T> {
         self.order.peek().map(|Reverse((at, _))| *at)
     }
 
+    /// Whether three quarters are taken.
+    #[must_use]
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.items.len().saturating_mul(4) >= self.limit.saturating_mul(3)
+    }
+
     /// Whether nothing more can be added.
     #[must_use]
     pub(crate) fn is_full(&self) -> bool {

@@ -35,7 +35,7 @@ impl World {
             (0..authorities).map(|n| AuthorityKey::generate(&mut rng(n as u64)).unwrap()).collect();
         let set = authority_set(threshold, &keys);
         let token = AdmissionToken::new([7; 32]);
-        let assembler = Assembler::new(config(&set, token, None));
+        let assembler = Assembler::new(config(&set, token, Vec::new()));
         World { keys, set, token, assembler }
     }
 
@@ -50,11 +50,7 @@ impl World {
     }
 }
 
-fn config(
-    set: &AuthoritySet,
-    token: AdmissionToken,
-    last_published: Option<(u64, u32)>,
-) -> AssemblerConfig {
+fn config(set: &AuthoritySet, token: AdmissionToken, signed: Vec<(u64, u32)>) -> AssemblerConfig {
     AssemblerConfig {
         network: network_id(set),
         tokens: vec![token],
@@ -77,7 +73,7 @@ fn config(
         },
         tally: false,
         sealed: false,
-        last_published,
+        signed,
     }
 }
 
@@ -165,23 +161,50 @@ fn a_reader_only_ever_goes_forward() {
     let second = NetworkDocument { revision: 1, ..first.clone() };
     let mut keeper = DocumentKeeper::new();
     assert_eq!(keeper.document_time(T0), None);
-    assert_eq!(keeper.offer(T0, checked(&first)), Ok(Accepted::Newer));
-    assert_eq!(keeper.offer(T0, checked(&first)), Ok(Accepted::Same));
-    assert_eq!(keeper.offer(T0, checked(&second)), Ok(Accepted::Newer));
-    assert_eq!(keeper.offer(T0, checked(&first)), Err(Error::RolledBack));
+    assert_eq!(keeper.offer(T0, T0, checked(&first)), Ok(Accepted::Newer));
+    assert_eq!(keeper.offer(T0, T0, checked(&first)), Ok(Accepted::Same));
+    assert_eq!(keeper.offer(T0, T0, checked(&second)), Ok(Accepted::Newer));
+    assert_eq!(keeper.offer(T0, T0, checked(&first)), Err(Error::RolledBack));
     let other =
         NetworkDocument { valid_until: second.valid_until.plus_millis(1), ..second.clone() };
-    assert_eq!(keeper.offer(T0, checked(&other)), Err(Error::Equivocation));
+    assert_eq!(keeper.offer(T0, T0, checked(&other)), Err(Error::Equivocation));
     let long_after = first.valid_until.plus_millis(SKEW_MS + 1);
-    assert_eq!(keeper.offer(long_after, checked(&second)), Err(Error::Expired));
+    assert_eq!(keeper.offer(T0, long_after, checked(&second)), Err(Error::Expired));
     let long_before = first.published.minus_millis(SKEW_MS + 1);
     assert_eq!(
-        DocumentKeeper::new().offer(long_before, checked(&first)),
+        DocumentKeeper::new().offer(T0, long_before, checked(&first)),
         Err(Error::FromTheFuture)
     );
     // A wrong clock is held within the document's own time.
     assert_eq!(keeper.document_time(Timestamp::MAX), Some(second.valid_until));
     assert_eq!(keeper.document_time(Timestamp::ZERO), Some(second.published));
+}
+
+//= DIR-010
+#[test]
+fn time_passes_by_a_clock_that_nobody_sets() {
+    let mut world = World::new(1, 1);
+    let network = network_id(&world.set);
+    let first = world.document(T0);
+    let checked = |d: &NetworkDocument| verify(&world.sign(d, &[0]), &network).unwrap();
+    let mut keeper = DocumentKeeper::new();
+    // The machine has no clock of its own; somebody has set it since the start.
+    let now = Timestamp::from_millis(90_000);
+    assert_eq!(
+        keeper.offer(now, Timestamp::from_millis(90_000), checked(&first)),
+        Err(Error::FromTheFuture)
+    );
+    keeper.offer(now, T0.plus_millis(500), checked(&first)).unwrap();
+    let later = now.plus_millis(10_000);
+    assert_eq!(keeper.time(later), Some(T0.plus_millis(10_500)));
+    // Set to another day, it is refused as a witness, and nothing moves.
+    let tomorrow = T0.plus_millis(2 * 24 * 3_600_000);
+    assert_eq!(keeper.offer(later, tomorrow, checked(&first)), Err(Error::Expired));
+    assert_eq!(keeper.time(later), Some(T0.plus_millis(10_500)));
+    // Beyond the document's end time goes on, and document time does not.
+    let day = 25 * 3_600_000;
+    assert_eq!(keeper.time(later.plus_millis(day)), Some(T0.plus_millis(10_500 + day)));
+    assert_eq!(keeper.document_time(later.plus_millis(day)), Some(first.valid_until));
 }
 
 //= DIR-003
@@ -233,20 +256,63 @@ fn documents_follow_who_is_present_and_the_epochs() {
     );
     let third_epoch = world.document(T0.plus_millis(3 * EPOCH_MS));
     assert_eq!(third_epoch.nodes.len(), 0, "no key for that epoch");
-    assert!(next.valid_until <= T0.plus_millis(3 * EPOCH_MS));
+    assert_eq!(next.valid_until, next.published.plus_millis(24 * 3_600_000), "a day without us");
     assert!(NetworkDocument::parse(&wire::encode(&next)).is_ok());
 }
 
 #[test]
 fn a_restarted_directory_signs_no_pair_twice_and_waits_for_its_nodes() {
     let world = World::new(1, 1);
-    let mut assembler = Assembler::new(config(&world.set, world.token, Some((1_000, 4))));
+    let mut assembler = Assembler::new(config(&world.set, world.token, vec![(1_000, 4)]));
     assert!(assembler.poll(T0).is_none());
     let (id, signed) = node(1, 1_000);
     assembler.register(T0, &world.token, &signed).unwrap();
     assembler.presence(T0, id, true);
     let document = assembler.poll(T0.plus_millis(3_500)).unwrap();
     assert_eq!((document.epoch, document.revision, document.nodes.len()), (1_000, 5, 1));
+}
+
+//= DIR-004
+//= DIR-005
+#[test]
+fn a_directory_whose_clock_was_ahead_goes_back_to_the_right_epoch_and_signs_no_pair_twice() {
+    let mut world = World::new(1, 1);
+    let network = network_id(&world.set);
+    let right = world.document(T0);
+    assert_eq!((right.epoch, right.revision), (1_000, 0));
+    let ahead = world.document(T0.plus_millis(480 * EPOCH_MS));
+    assert_eq!(ahead.epoch, 1_480);
+    let back = world.document(T0.plus_millis(400));
+    assert_eq!((back.epoch, back.revision), (1_000, 1), "it signed revision 0 before");
+    let kept = world.assembler.signed().to_vec();
+    let mut again = Assembler::new(config(&world.set, world.token, kept));
+    assert!(again.poll(T0.plus_millis(1_000)).is_none(), "its nodes come back first");
+    let after = again.poll(T0.plus_millis(5_000)).unwrap();
+    assert_eq!((after.epoch, after.revision), (1_000, 2));
+    // A reader whose clock was ahead as well comes back, too.
+    let checked = |d: &NetworkDocument| verify(&world.sign(d, &[0]), &network).unwrap();
+    let mut keeper = DocumentKeeper::new();
+    let now = Timestamp::ZERO;
+    keeper.offer(now, T0.plus_millis(480 * EPOCH_MS), checked(&ahead)).unwrap();
+    assert_eq!(keeper.offer(now, T0, checked(&after)), Ok(Accepted::Newer));
+}
+
+//= DIR-004
+#[test]
+fn a_node_that_comes_and_goes_makes_a_bounded_number_of_documents() {
+    let mut world = World::new(1, 1);
+    let (id, signed) = node(1, 1_000);
+    world.assembler.register(T0, &world.token, &signed).unwrap();
+    let mut documents = 0;
+    for n in 0..24 {
+        let now = T0.plus_millis(n * 400);
+        world.assembler.presence(now, id, n % 2 == 0);
+        documents += u32::from(world.assembler.poll(now.plus_millis(350)).is_some());
+    }
+    assert_eq!(documents, 21, "that of the epoch, and the revisions of five minutes");
+    // What has changed last is published all the same.
+    let last = world.document(T0.plus_millis(1_200_000));
+    assert_eq!(last.nodes.len(), 0);
 }
 
 #[test]

@@ -20,6 +20,10 @@ use crate::{Error, NetworkId, NodeId, Timestamp, codec, decode};
 /// The version of all shapes in this module.
 pub const VERSION: u8 = 1;
 
+/// The longest delay is at least so many times the mean: of a sample from the exponential
+/// distribution, a cap there cuts off one in 10^12.
+pub const MIN_DELAY_CAP: u32 = 28;
+
 /// The network in one epoch, as the authorities publish it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct NetworkDocument {
@@ -122,7 +126,8 @@ impl NetworkDocument {
         range(p.max_relays < self.geometry.max_hops, "relays of a path")?;
         range(p.forward_ppm <= 1_000_000, "forwarding probability")?;
         range(p.layers <= p.max_relays, "layers")?;
-        range(self.mixing.mean_delay_ms <= self.mixing.max_delay_ms, "mean delay")?;
+        let least = self.mixing.mean_delay_ms.checked_mul(MIN_DELAY_CAP);
+        range(least.is_some_and(|least| least <= self.mixing.max_delay_ms), "delays")?;
         // A tally is keyed by spare bytes of Sphinx's key derivation, and X25519-NIKE spares none.
         range(
             !self.tally || self.geometry.scheme != PacketScheme::X25519Nike,

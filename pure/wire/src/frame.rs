@@ -184,6 +184,9 @@ pub enum RefusedReason {
     /// The document is for enrolled clients, and the asker named no enrolled key.
     #[n(5)]
     NotEnrolled,
+    /// The node does not answer at the addresses in its descriptor, and is not listed.
+    #[n(6)]
+    Unreachable,
 }
 
 /// How somebody asks for a document that is not public.

@@ -17,8 +17,19 @@ pub struct Chat {
 impl Chat {
     /// Starts a chat; returns at once.
     pub fn start(link: &str, nick: &str, more: &[&str]) -> Self {
+        Chat::start_with(link, nick, more, |_| {})
+    }
+
+    /// As [`Chat::start`], with more to be said about how it is started.
+    pub fn start_with(
+        link: &str,
+        nick: &str,
+        more: &[&str],
+        how: impl FnOnce(&mut std::process::Command),
+    ) -> Self {
         let mut command = hushwing();
         command.args(["chat", link, "--json", "--nick", nick]).args(more);
+        how(&mut command);
         Chat { nick: nick.to_owned(), process: Process::spawn(nick, command, Lines::default()) }
     }
 

@@ -21,6 +21,23 @@ pub fn free_port() -> u16 {
     }
 }
 
+/// Gives a program a clock that a file sets while it runs. What counts from the start of the machine
+/// stays as it is.
+pub fn turnable(command: &mut std::process::Command, clock: &Path) {
+    if !clock.exists() {
+        std::fs::write(clock, "+0").expect("a clock");
+    }
+    command
+        .env("LD_PRELOAD", "libfaketime.so.1")
+        .env(
+            "LD_LIBRARY_PATH",
+            "/usr/lib/x86_64-linux-gnu/faketime:/usr/lib/aarch64-linux-gnu/faketime",
+        )
+        .env("FAKETIME_TIMESTAMP_FILE", clock)
+        .env("FAKETIME_NO_CACHE", "1")
+        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+}
+
 /// How a network is made.
 #[derive(Clone)]
 pub struct Settings {
@@ -32,6 +49,7 @@ pub struct Settings {
     announce: bool,
     sandbox: Option<&'static str>,
     hub: String,
+    turnable: bool,
 }
 
 impl Settings {
@@ -72,6 +90,12 @@ impl Settings {
         self
     }
 
+    /// Each program's clock can be set: [`World::set_clock`].
+    pub fn turnable_clocks(mut self) -> Self {
+        self.turnable = true;
+        self
+    }
+
     /// How the roles are confined; otherwise as they are by default.
     pub fn sandbox(mut self, how: &'static str) -> Self {
         self.sandbox = Some(how);
@@ -82,8 +106,11 @@ impl Settings {
     pub fn plan(self) -> World {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let role = |name: &str, args: &[&str], extra: &str| {
+            // The file that says what time it is lies outside of what a confined role may read.
+            let sandbox = self.sandbox.or(self.turnable.then_some("off"));
             let sandbox: Vec<&str> =
-                self.sandbox.into_iter().flat_map(|how| ["--sandbox", how]).collect();
+                sandbox.into_iter().flat_map(|how| ["--sandbox", how]).collect();
+            let clock = self.turnable.then(|| dir.path().join(format!("{name}.clock")));
             Role::new(
                 dir.path(),
                 name,
@@ -91,6 +118,7 @@ impl Settings {
                 extra,
                 self.announce,
                 self.verbose,
+                clock,
             )
         };
         let hops = self.hops.min(self.relays).to_string();
@@ -148,6 +176,8 @@ pub struct Role {
     args: Vec<String>,
     /// Lines of the log before the last start.
     since: usize,
+    /// The file that sets its clock.
+    clock: Option<PathBuf>,
     process: Option<Process>,
 }
 
@@ -159,6 +189,7 @@ impl Role {
         settings: &str,
         announce: bool,
         verbose: bool,
+        clock: Option<PathBuf>,
     ) -> Self {
         let port = free_port();
         let announced = if announce { free_port() } else { port };
@@ -189,6 +220,7 @@ impl Role {
             log: Lines::default(),
             args,
             since: 0,
+            clock,
             process: None,
         }
     }
@@ -199,7 +231,20 @@ impl Role {
         self.since = self.log.count();
         let mut command = hushwing();
         command.args(&self.args);
+        if let Some(clock) = &self.clock {
+            turnable(&mut command, clock);
+        }
         self.process = Some(Process::spawn(&self.name, command, self.log.clone()));
+    }
+
+    /// From the next start on it listens somewhere else.
+    pub fn moves(&mut self) {
+        let before = format!("127.0.0.1:{}", self.port);
+        self.port = free_port();
+        self.announced = self.port;
+        let after = format!("127.0.0.1:{}", self.port);
+        let listen = self.args.iter_mut().find(|arg| **arg == before).expect("--listen");
+        *listen = after;
     }
 
     /// The running process.
@@ -262,6 +307,7 @@ impl World {
             announce: false,
             sandbox: None,
             hub: String::new(),
+            turnable: false,
         }
     }
 
@@ -334,6 +380,13 @@ impl World {
         })
     }
 
+    /// Sets the clock of a role or of a client that will be started, to so much before or after the
+    /// right time, as in `+2d` or `-1h`.
+    pub fn set_clock(&self, who: &str, by: &str) {
+        assert!(self.settings.turnable, "clocks are as they are");
+        std::fs::write(self.dir.path().join(format!("{who}.clock")), by).expect("a clock");
+    }
+
     /// Starts a chat; returns at once.
     pub fn chat(&self, nick: &str) -> Chat {
         self.chat_with(nick, &[])
@@ -342,7 +395,12 @@ impl World {
     /// Starts a chat with more arguments; returns at once.
     pub fn chat_with(&self, nick: &str, more: &[&str]) -> Chat {
         let verbose: &[&str] = if self.settings.verbose { &["-vv"] } else { &[] };
-        Chat::start(self.link(), nick, &[more, verbose].concat())
+        let clock = self.settings.turnable.then(|| self.dir.path().join(format!("{nick}.clock")));
+        Chat::start_with(self.link(), nick, &[more, verbose].concat(), |command| {
+            if let Some(clock) = &clock {
+                turnable(command, clock);
+            }
+        })
     }
 
     /// Starts a chat and waits until it is connected.

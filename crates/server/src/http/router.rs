@@ -1,5 +1,6 @@
 //! What is where.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -38,8 +39,11 @@ pub(super) fn router(shared: Shared) -> Router {
     router.layer(from_fn_with_state(shared.clone(), around)).with_state(shared)
 }
 
-async fn ping() -> Response {
-    Json(json!({ "ok": true })).into_response()
+/// Whether the hub takes boxes.
+async fn ping(State(shared): State<Shared>) -> Response {
+    let ok = !shared.hub.hub.failing.load(Ordering::Relaxed);
+    let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "ok": ok }))).into_response()
 }
 
 async fn onion(State(shared): State<Shared>) -> Response {

@@ -4,9 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use hub::shaping::{Idle, Recent, Span};
 use streams::{BoxClass, Sizes};
-use tokio::sync::mpsc::{Sender, WeakSender};
+use wire::Timestamp;
 use wire::hub::{Answer, Operation, Request, Response};
-use wire::{Frame, Timestamp};
+
+use crate::outgoing::{Outgoing, WeakOutgoing};
 
 /// Links that are given dummies; the hub keeps count of no more links either.
 const MAX_LINKS: usize = 65_536;
@@ -14,7 +15,7 @@ const MAX_LINKS: usize = 65_536;
 struct Link {
     idle: Idle,
     recent: Recent,
-    to: WeakSender<Frame>,
+    to: WeakOutgoing,
 }
 
 /// The direct links, and when each is due. Empty while dummies are off.
@@ -37,13 +38,7 @@ impl Cover {
     }
 
     /// A request came by a direct link.
-    pub(super) fn asked(
-        &mut self,
-        now: Timestamp,
-        link: u64,
-        request: &Request,
-        to: &Sender<Frame>,
-    ) {
+    pub(super) fn asked(&mut self, now: Timestamp, link: u64, request: &Request, to: &Outgoing) {
         if self.span.is_none() {
             return;
         }
@@ -111,12 +106,12 @@ impl Cover {
 
 #[cfg(test)]
 mod tests {
-    use tokio::sync::mpsc;
     use wire::BootId;
     use wire::hub::BoxBytes;
     use wire::id::AccessKey;
 
     use super::*;
+    use crate::outgoing::{Budget, Rank};
 
     fn at(ms: u64) -> Timestamp {
         Timestamp::from_millis(ms)
@@ -138,7 +133,7 @@ mod tests {
     #[test]
     fn each_link_gets_one_after_an_idle_time_within_the_span() {
         let mut cover = Cover::new(Span::new(30_000, 60_000));
-        let (to, _queue) = mpsc::channel(1);
+        let (to, _queue) = Budget::new(1 << 20).open(1, Rank::Guest);
         cover.asked(at(0), 1, &echo(), &to);
         cover.asked(at(0), 2, &echo(), &to);
         let mut last = HashMap::from([(1, 0), (2, 0)]);
@@ -166,7 +161,7 @@ mod tests {
     #[test]
     fn dummies_on_a_link_look_like_its_boxes() {
         let mut cover = Cover::new(Span::new(1, 1));
-        let (to, _queue) = mpsc::channel(1);
+        let (to, _queue) = Budget::new(1 << 20).open(1, Rank::Guest);
         let put = |len| Request { operation: Operation::Put(content(len)), ..echo() };
         cover.asked(at(0), 1, &echo(), &to);
         for _ in 0..32 {
@@ -183,7 +178,7 @@ mod tests {
     #[test]
     fn without_the_setting_nothing_is_kept() {
         let mut cover = Cover::new(None);
-        let (to, _queue) = mpsc::channel(1);
+        let (to, _queue) = Budget::new(1 << 20).open(1, Rank::Guest);
         cover.asked(at(0), 1, &echo(), &to);
         assert!(cover.links.is_empty() && cover.deadline().is_none());
     }

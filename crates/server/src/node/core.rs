@@ -22,7 +22,8 @@ use super::follow::Current;
 use super::keys::KeyRing;
 use super::loops::Loops;
 use crate::Error;
-use crate::inbox::{Deliver, HubInput};
+use crate::inbox::Deliver;
+use crate::outgoing::Outgoing;
 
 /// Packets taken from the links before what they caused is sent out.
 const BATCH: usize = 128;
@@ -32,11 +33,13 @@ pub(crate) enum Input {
     Packet {
         epoch: u32,
         packet: Vec<u8>,
+        /// Whether a node of the document sent it.
+        from_node: bool,
     },
     Attach {
         token: ClientToken,
         link: u64,
-        to: mpsc::Sender<Frame>,
+        to: Outgoing,
     },
     Detach {
         token: ClientToken,
@@ -92,16 +95,36 @@ pub(crate) struct Setup {
 /// What exists once a first document has told geometry and epochs.
 struct Joined {
     document: Arc<VerifiedDocument>,
+    /// What the system's clock and our own showed when it came: from there on our own counts, so
+    /// that setting the system's clock moves no keys.
+    since: (Timestamp, Timestamp),
     relay: Relay,
     ring: KeyRing,
     /// The epoch that keys have been made for.
     epoch: u64,
 }
 
+impl Joined {
+    fn time(&self, now: Timestamp) -> Timestamp {
+        let (real, then) = self.since;
+        real.plus_millis(now.millis_since(then)).max(self.document.published)
+    }
+
+    /// The epoch whose keys packets use now. Once the document has ended nobody sends any more, and
+    /// the keys go.
+    fn current_epoch(&self, now: Timestamp) -> u64 {
+        let time = self.time(now);
+        if time > self.document.valid_until {
+            return time.period(self.document.epoch_ms);
+        }
+        mix::epoch::in_use(&self.document, time)
+    }
+}
+
 pub(crate) struct Core {
     setup: Setup,
     joined: Option<Joined>,
-    clients: HashMap<ClientToken, (u64, mpsc::Sender<Frame>)>,
+    clients: HashMap<ClientToken, (u64, Outgoing)>,
     peers: HashMap<NodeId, Peer>,
     loops: Loops,
     rng: StdRng,
@@ -110,11 +133,15 @@ pub(crate) struct Core {
 /// A link to another node.
 struct Peer {
     link: Outbound,
+    /// Where it leads.
+    addresses: Vec<Address>,
     /// When it is closed, once no document names the node any more: packets to it may still be
     /// under way.
     until: Option<Timestamp>,
 }
 
+/// How soon a peer that hangs is noticed: twice this.
+const PEER_PING: Duration = Duration::from_secs(10);
 /// Kept beyond the longest delay for a peer that is named no more, ms.
 const PEER_MARGIN_MS: u64 = 2_000;
 
@@ -183,11 +210,16 @@ impl Core {
 
     fn take(&mut self, input: Input) {
         match input {
-            Input::Packet { epoch, packet } => {
+            Input::Packet { epoch, packet, from_node } => {
                 self.setup.stats.received.fetch_add(1, Ordering::Relaxed);
                 self.setup.stats.bytes_in.fetch_add(packet.len() as u64, Ordering::Relaxed);
                 if let Some(joined) = &mut self.joined {
-                    joined.relay.handle_packet(self.setup.clock.now(), epoch, packet);
+                    let now = self.setup.clock.now();
+                    if from_node {
+                        joined.relay.handle_packet(now, epoch, packet);
+                    } else {
+                        joined.relay.handle_client_packet(now, epoch, packet);
+                    }
                 }
             }
             Input::Attach { token, link, to } => {
@@ -214,9 +246,11 @@ impl Core {
     /// Takes a newer document: the first one makes the mix core.
     fn join(&mut self, document: Arc<VerifiedDocument>) -> Result<(), Error> {
         let epoch = document.epoch;
+        let since = (self.setup.clock.real(), self.setup.clock.now());
         if let Some(joined) = &mut self.joined {
             joined.relay.set_mixing(&document);
             joined.document = document;
+            joined.since = since;
         } else {
             let sphinx_geometry = geometry::to_sphinx(&document.geometry)?;
             let config = RelayConfig {
@@ -231,7 +265,7 @@ impl Core {
             };
             let ring = KeyRing::open(self.setup.state.clone(), sphinx_geometry.scheme())?;
             let relay = Relay::new(config, &mut self.rng);
-            self.joined = Some(Joined { document, relay, ring, epoch: 0 });
+            self.joined = Some(Joined { document, since, relay, ring, epoch: 0 });
         }
         self.follow_document();
         tracing::debug!(epoch, "network document");
@@ -243,14 +277,15 @@ impl Core {
         let now = self.setup.clock.now();
         let Some(joined) = &mut self.joined else { return Ok(()) };
         let epoch_ms = joined.document.epoch_ms;
-        let epoch = now.period(epoch_ms).max(joined.document.epoch);
+        let epoch = joined.current_epoch(now);
         if epoch != joined.epoch {
             joined.ring.advance(epoch, &mut joined.relay)?;
             joined.epoch = epoch;
             self.publish();
             return Ok(());
         }
-        let into = now.millis_since(Timestamp::from_millis(epoch.saturating_mul(epoch_ms)));
+        let into =
+            joined.time(now).millis_since(Timestamp::from_millis(epoch.saturating_mul(epoch_ms)));
         let keep_from =
             if into > mix::epoch::grace_ms(epoch_ms) { epoch } else { epoch.saturating_sub(1) };
         joined.ring.erase_before(keep_from, &mut joined.relay)
@@ -277,12 +312,13 @@ impl Core {
     fn follow_document(&mut self) {
         self.dial_peers();
         let Some(joined) = &self.joined else { return };
+        let now = self.setup.clock.now();
         if let (Some(deliver), Ok(geometry)) =
             (&self.setup.deliver, geometry::to_sphinx(&joined.document.geometry))
         {
-            deliver.geometry(geometry);
+            deliver.document(geometry, now, joined.time(now));
         }
-        self.loops.follow(self.setup.clock.now(), &joined.document, &mut self.rng);
+        self.loops.follow(now, joined.time(now), &joined.document, &mut self.rng);
     }
 
     /// Keeps a link to every node in the document, so that the first packet does not wait for a
@@ -299,18 +335,24 @@ impl Core {
             };
         }
         for node in document.nodes.iter().filter(|n| n.id != me) {
-            if let Some(address) = self.setup.dialer.pick(&node.addresses)
-                && !self.peers.contains_key(&node.id)
-            {
-                let config = OutboundConfig {
-                    // Peers send nothing on these links. Reconnect soon after one restarts.
-                    incoming: 1,
-                    backoff_max: Duration::from_secs(2),
-                    dialer: self.setup.dialer.clone(),
-                    ..OutboundConfig::new(address, node.id, Some(self.setup.identity.clone()))
-                };
-                self.peers.insert(node.id, Peer { link: Outbound::spawn(config), until: None });
+            let addresses = self.setup.dialer.order(&node.addresses);
+            let known = self.peers.get(&node.id).is_some_and(|peer| peer.addresses == addresses);
+            if known || addresses.is_empty() {
+                continue;
             }
+            let config = OutboundConfig {
+                // Peers send nothing on these links. Reconnect soon after one restarts.
+                incoming: 1,
+                backoff_max: Duration::from_secs(2),
+                ping_after: PEER_PING,
+                pong_timeout: PEER_PING,
+                dialer: self.setup.dialer.clone(),
+                ..OutboundConfig::new(addresses.clone(), node.id, Some(self.setup.identity.clone()))
+            };
+            // A node that has moved is dialled anew; what waited for its old address is lost, and
+            // the ends retry.
+            let peer = Peer { link: Outbound::spawn(config), addresses, until: None };
+            self.peers.insert(node.id, peer);
         }
     }
 
@@ -363,15 +405,13 @@ impl Core {
                     stats.replied.fetch_add(1, Ordering::Relaxed);
                     stats.bytes_out.fetch_add(padded.len() as u64, Ordering::Relaxed);
                     // A client that does not read loses replies and asks again.
-                    let _ = to.try_send(Frame::Reply { surb_id, padded });
+                    let _ = to.offer(Frame::Reply { surb_id, padded });
                 }
             }
             Output::Deliver { epoch, surb, data, tally } => {
                 stats.delivered.fetch_add(1, Ordering::Relaxed);
                 if let Some(deliver) = &self.setup.deliver {
-                    // An overloaded hub sheds load here. By the time of the client's retry it may
-                    // have caught up.
-                    let _ = deliver.0.try_send(HubInput::Onion { epoch, surb, data, tally });
+                    deliver.onion(epoch, surb, data, tally);
                 }
             }
             _ => {}

@@ -1,7 +1,9 @@
 //! The link to the directory: registers us, and hands on each newer document.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use jail::StateDir;
 use mix::directory::{DocumentKeeper, VerifiedDocument};
 use net::{Clock, Dialer, Identity, Outbound, OutboundConfig};
 use tokio::sync::watch;
@@ -23,10 +25,16 @@ pub(crate) struct Follow {
     /// Our signed descriptor, CBOR, once the core has keys.
     pub(crate) descriptor: watch::Receiver<Option<Vec<u8>>>,
     pub(crate) admitted: watch::Sender<bool>,
+    /// Where the document is kept: a node that starts again while the directory is gone goes on.
+    pub(crate) state: StateDir,
 }
 
+const CACHE: &str = "document";
+/// How often the directory is asked while there is no good document.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
+
 pub(crate) async fn follow(mut me: Follow, stop: CancellationToken) {
-    let reachable = |d: &&wire::DirectoryPointer| me.dialer.pick(&[d.address]).is_some();
+    let reachable = |d: &&wire::DirectoryPointer| me.dialer.reaches(&d.address);
     let Some(directory) = me.pointer.directories.iter().find(reachable).copied() else {
         tracing::error!("no directory can be reached: its address is an onion one (hint: --tor)");
         return;
@@ -34,12 +42,17 @@ pub(crate) async fn follow(mut me: Follow, stop: CancellationToken) {
     let hello = vec![Frame::GetDocument(None)];
     let mut link = Outbound::spawn(OutboundConfig {
         hello,
-        backoff_max: std::time::Duration::from_secs(2),
+        backoff_max: Duration::from_secs(2),
+        ping_after: crate::directory::SILENCE / 3,
         dialer: me.dialer.clone(),
-        ..OutboundConfig::new(directory.address, directory.id, Some(me.identity.clone()))
+        ..OutboundConfig::new([directory.address], directory.id, Some(me.identity.clone()))
     });
     let mut status = link.status();
     let mut keeper = DocumentKeeper::new();
+    if let Ok(Some(bytes)) = me.state.read(CACHE) {
+        take(&me, &mut keeper, &bytes);
+    }
+    let mut again = tokio::time::interval_at(tokio::time::Instant::now() + ASK_AGAIN, ASK_AGAIN);
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
@@ -54,6 +67,10 @@ pub(crate) async fn follow(mut me: Follow, stop: CancellationToken) {
             changed = me.descriptor.changed() => {
                 if changed.is_err() { break }
                 register(&me, &link);
+            }
+            // A document that was refused for its time may be good once the clock is set.
+            _ = again.tick(), if keeper.current().is_none_or(|d| me.clock.real() > d.valid_until) => {
+                let _ = link.try_send(Frame::GetDocument(None));
             }
             frame = link.recv() => match frame {
                 None => break,
@@ -91,8 +108,11 @@ fn take(me: &Follow, keeper: &mut DocumentKeeper, bytes: &[u8]) {
             return;
         }
     };
-    match keeper.offer(me.clock.now(), verified) {
+    match keeper.offer(me.clock.now(), me.clock.real(), verified) {
         Ok(mix::directory::Accepted::Newer) => {
+            if let Err(error) = me.state.write(CACHE, bytes) {
+                tracing::warn!(%error, "the network document is not kept");
+            }
             let _ = me.document.send(keeper.current());
         }
         Ok(_) => {}
@@ -105,6 +125,11 @@ fn refused(reason: RefusedReason) {
         RefusedReason::NotAdmitted => {
             tracing::error!(
                 "the directory does not admit us: wrong token (hint: copy the `token` file of the directory again)"
+            );
+        }
+        RefusedReason::Unreachable => {
+            tracing::error!(
+                "the directory does not reach this node at the address that it announces, and does not list it (hint: open the port, or set `announce` to the address that others reach)"
             );
         }
         // The directory has just started; it sends its first document by itself.

@@ -11,7 +11,7 @@ use rand::rngs::SysRng;
 use sphinx::Scheme;
 
 use crate::Error;
-use crate::journal::{Journal, Recovered, machine_boot};
+use crate::journal::{Journal, machine_boot};
 
 const FILE: &str = "epoch-keys";
 
@@ -38,18 +38,26 @@ impl KeyRing {
     /// Makes keys up to two epochs ahead, stores them, and installs in `relay` those it lacks.
     pub(crate) fn advance(&mut self, epoch: u64, relay: &mut Relay) -> Result<(), Error> {
         let mut rng = UnwrapErr(SysRng);
-        // Journals first: if a journal may be incomplete, its key must not be used again.
-        for epoch in self.keys.epochs() {
-            self.open_journal(epoch)?;
+        // If the journal of a key that we have may be incomplete, the key must not be used again.
+        let mut seen = BTreeMap::new();
+        for known in self.keys.epochs() {
+            if let Some(tags) = self.open_journal(known)? {
+                seen.insert(known, tags);
+            }
         }
         self.keys.advance(epoch, &mut rng)?;
+        // The journals of new keys are on disk before the keys: a key without one was used.
+        for new in self.keys.epochs() {
+            if !self.journals.contains_key(&new) {
+                self.journals.insert(new, Journal::create(&self.state, new, &self.boot)?);
+            }
+        }
         self.state.write(FILE, self.keys.to_bytes().as_ref())?;
         for epoch in self.keys.epochs() {
-            let seen = self.open_journal(epoch)?;
             if !relay.has_key(epoch)
                 && let Some(key) = self.keys.private(epoch)
             {
-                relay.install_key(epoch, key, seen.unwrap_or_default());
+                relay.install_key(epoch, key, seen.remove(&epoch).unwrap_or_default());
             }
         }
         Ok(())
@@ -99,28 +107,22 @@ impl KeyRing {
         self.keys.public_from(epoch)
     }
 
-    /// Opens the journal if it is not open, and returns the tags in it. If it may be incomplete,
-    /// drops the epoch's key.
+    /// Opens the journal of a key that we have, if it is not open, and returns the tags in it. If
+    /// it may be incomplete, drops the key.
     fn open_journal(&mut self, epoch: u64) -> Result<Option<Vec<[u8; 16]>>, Error> {
         if self.journals.contains_key(&epoch) {
             return Ok(None);
         }
-        let (journal, recovered) = Journal::open(&self.state, epoch, &self.boot)?;
-        let seen = match recovered {
-            Recovered::New => Vec::new(),
-            Recovered::Complete(tags) => tags,
-            Recovered::Doubtful => {
-                tracing::warn!(
-                    epoch,
-                    "the machine went down in this epoch: its key is dropped rather than risk a replay"
-                );
-                self.keys.drop_epoch(epoch);
-                drop(journal);
-                Journal::delete(&self.state, epoch)?;
-                return Ok(None);
-            }
-        };
-        self.journals.insert(epoch, journal);
-        Ok(Some(seen))
+        if let Some((journal, tags)) = Journal::open(&self.state, epoch, &self.boot)? {
+            self.journals.insert(epoch, journal);
+            return Ok(Some(tags));
+        }
+        tracing::warn!(
+            epoch,
+            "the machine went down in this epoch, or its replay journal is lost: its key is dropped rather than risk a replay"
+        );
+        self.keys.drop_epoch(epoch);
+        Journal::delete(&self.state, epoch)?;
+        Ok(None)
     }
 }

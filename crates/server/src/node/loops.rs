@@ -39,11 +39,14 @@ impl Loops {
     pub(crate) fn follow(
         &mut self,
         now: Timestamp,
+        time: Timestamp,
         document: &VerifiedDocument,
         rng: &mut impl CryptoRng,
     ) {
+        let Some(client) = &mut self.client else { return };
+        client.set_time(now, time);
         // The core has already refused impossible geometries.
-        let _ = self.client.as_mut().map(|c| c.set_document(now, document, rng));
+        let _ = client.set_document(now, document, rng);
     }
 
     /// Packets to feed into this relay's own core.

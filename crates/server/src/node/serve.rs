@@ -1,18 +1,18 @@
 //! The listening side: one reader and one writer task per link.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use net::{Incoming, LinkReader, LinkWriter};
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use wire::frame::RefusedReason;
-use wire::{BootId, ClientToken, Frame};
+use wire::{BootId, ClientToken, Frame, NodeId};
 
 use super::core::Input;
 use super::follow::Current;
 use crate::inbox::Deliver;
-
-/// Most frames that wait for a slow link. More are dropped, and the ends retry.
-const WRITE_QUEUE: usize = 256;
+use crate::outgoing::{Budget, Next, Outgoing, Queue, Rank};
 
 #[derive(Clone)]
 pub(crate) struct Shared {
@@ -20,6 +20,41 @@ pub(crate) struct Shared {
     pub(crate) document: watch::Receiver<Current>,
     pub(crate) boot: BootId,
     pub(crate) deliver: Option<Deliver>,
+    pub(crate) budget: Budget,
+}
+
+impl Shared {
+    /// Whether the document names this node.
+    fn lists(&self, node: &NodeId) -> bool {
+        self.document.borrow().as_ref().is_some_and(|document| document.node(node).is_some())
+    }
+}
+
+/// Packets per second that a link of somebody who is no node may send for long.
+const CLIENT_RATE: u64 = 250;
+/// And how many at once.
+const CLIENT_BURST: u64 = 500;
+
+/// How fast a link is read: a flooding client fills its own link and nobody else's queue.
+struct Pace {
+    /// When the next packet would be due at the steady rate.
+    next: Instant,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Pace { next: Instant::now() }
+    }
+
+    async fn wait(&mut self) {
+        let now = Instant::now();
+        let step = Duration::from_micros(1_000_000 / CLIENT_RATE);
+        let burst = Duration::from_micros(1_000_000 / CLIENT_RATE * CLIENT_BURST);
+        self.next = self.next.max(now) + step;
+        if self.next > now + burst {
+            tokio::time::sleep_until(self.next - burst).await;
+        }
+    }
 }
 
 /// Numbers links, for detaching and for the hub's per-connection bounds.
@@ -32,18 +67,21 @@ pub(crate) fn next_link() -> u64 {
 
 pub(crate) async fn serve(incoming: Incoming, shared: Shared) {
     let number = next_link();
+    let peer = incoming.peer;
     let (mut reader, writer) = incoming.link.split();
-    let (out, queue) = mpsc::channel(WRITE_QUEUE);
-    let writing = write(writer, queue);
+    let (out, queue) = shared.budget.open(number, Rank::Stranger);
+    let given_up = queue.given_up();
+    let writing = write(writer, queue, shared.document.clone());
     let mut attached = None;
     let reading = async {
-        if let Err(error) = read(&mut reader, number, &shared, &out, &mut attached).await {
+        if let Err(error) = read(&mut reader, (number, peer), &shared, &out, &mut attached).await {
             tracing::debug!(%error, "link closed");
         }
     };
     tokio::select! {
         () = reading => {}
         () = writing => {}
+        () = given_up => tracing::debug!("link closed: what it asked for filled its share of memory"),
     }
     if let Some(token) = attached {
         let _ = shared.inputs.send(Input::Detach { token, link: number }).await;
@@ -53,12 +91,16 @@ pub(crate) async fn serve(incoming: Incoming, shared: Shared) {
     }
 }
 
-async fn write(mut writer: LinkWriter, mut queue: mpsc::Receiver<Frame>) {
-    while let Some(frame) = queue.recv().await {
+async fn write(mut writer: LinkWriter, mut queue: Queue, document: watch::Receiver<Current>) {
+    while let Some(next) = queue.next().await {
+        let frame = match next {
+            Next::Frame(frame) => frame,
+            Next::Document => bring(&document.borrow().clone()),
+        };
         if writer.feed(&frame).await.is_err() {
             return;
         }
-        while let Ok(more) = queue.try_recv() {
+        while let Some(more) = queue.more() {
             if writer.feed(&more).await.is_err() {
                 return;
             }
@@ -69,19 +111,34 @@ async fn write(mut writer: LinkWriter, mut queue: mpsc::Receiver<Frame>) {
     }
 }
 
+/// The document, for anybody who asks.
+fn bring(current: &Current) -> Frame {
+    match current {
+        None => Frame::Refused(RefusedReason::NotReady),
+        // Only its directory knows who may read it.
+        Some(document) if document.sealed => Frame::Refused(RefusedReason::NotEnrolled),
+        Some(document) => Frame::Document(document.bytes().to_vec()),
+    }
+}
+
 async fn read(
     reader: &mut LinkReader,
-    number: u64,
+    (number, peer): (u64, Option<NodeId>),
     shared: &Shared,
-    out: &mpsc::Sender<Frame>,
+    out: &Outgoing,
     attached: &mut Option<ClientToken>,
 ) -> Result<(), net::Error> {
+    let mut pace = Pace::new();
     while let Some(frame) = reader.read().await? {
         match frame {
             Frame::Packet { epoch, packet } => {
+                let from_node = peer.is_some_and(|peer| shared.lists(&peer));
+                if !from_node {
+                    pace.wait().await;
+                }
                 // Awaiting here is the back-pressure: a flooding link is read no faster than the
                 // core works.
-                if shared.inputs.send(Input::Packet { epoch, packet }).await.is_err() {
+                if shared.inputs.send(Input::Packet { epoch, packet, from_node }).await.is_err() {
                     return Ok(());
                 }
             }
@@ -93,32 +150,32 @@ async fn read(
                         return Ok(());
                     }
                 }
-                answer(out, Frame::Attached(shared.boot)).await;
+                answer(out, Frame::Attached(shared.boot));
             }
-            Frame::Ping => answer(out, Frame::Pong).await,
+            Frame::Ping => answer(out, Frame::Pong),
             Frame::GetDocument(known) => {
                 let current = shared.document.borrow().clone();
-                let frame = match current {
-                    None => Frame::Refused(RefusedReason::NotReady),
-                    // Only its directory knows who may read it.
-                    Some(document) if document.sealed => Frame::Refused(RefusedReason::NotEnrolled),
-                    Some(document) if known == Some(document.hash()) => Frame::NotModified,
-                    Some(document) => Frame::Document(document.bytes().to_vec()),
-                };
-                answer(out, frame).await;
+                match current.filter(|d| !d.sealed && known == Some(d.hash())) {
+                    Some(_) => answer(out, Frame::NotModified),
+                    None => out.document(),
+                }
             }
             Frame::HubRequest(id, request) => match &shared.deliver {
-                Some(deliver) => deliver.direct(number, id, request, out.clone()).await,
-                None => answer(out, Frame::Refused(RefusedReason::NotHere)).await,
+                Some(deliver) => {
+                    if !deliver.direct(number, id, request, out.clone()).await {
+                        return Ok(());
+                    }
+                }
+                None => answer(out, Frame::Refused(RefusedReason::NotHere)),
             },
             Frame::Pong => {}
-            _ => answer(out, Frame::Refused(RefusedReason::NotHere)).await,
+            _ => answer(out, Frame::Refused(RefusedReason::NotHere)),
         }
     }
     Ok(())
 }
 
-async fn answer(out: &mpsc::Sender<Frame>, frame: Frame) {
-    // The receiver is gone only when the link is.
-    let _ = out.send(frame).await;
+fn answer(out: &Outgoing, frame: Frame) {
+    // Without room the link is being closed.
+    let _ = out.try_send(frame);
 }

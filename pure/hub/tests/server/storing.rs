@@ -168,6 +168,30 @@ fn when_the_store_fails_nothing_is_acknowledged_and_nobody_is_woken() {
     assert_eq!(answers[1], (watch, boxes(&[&content])));
 }
 
+//= HUB-025
+#[test]
+fn a_machine_that_was_started_with_a_wrong_clock_forgets_no_box() {
+    let day = 24 * 3_600_000;
+    let mut bench = Bench::new();
+    bench.hub.wait_for_time();
+    // It believes that it is sixteen days later than it is; a box of the right day lies there.
+    bench.hub.set_time(bench.now, Timestamp::from_millis(1_000));
+    bench.put(MEMBER, &standard(0));
+    bench.hub.wait_for_time();
+    bench.after(16 * day);
+    let there = |bench: &mut Bench<_>| {
+        bench.ask(Asker::Direct(1), get(&[standard(0).id()], 0, false))
+            == Some(boxes(&[&standard(0)]))
+    };
+    assert!(there(&mut bench), "without a document nothing expires");
+    // A document comes: it is still the first day.
+    bench.hub.set_time(bench.now, Timestamp::from_millis(2_000));
+    bench.after(13 * day);
+    assert!(there(&mut bench));
+    bench.after(3 * day);
+    assert!(!there(&mut bench), "after two weeks by the document's time");
+}
+
 //= HUB-009
 #[test]
 fn boxes_expire_and_free_their_ids() {

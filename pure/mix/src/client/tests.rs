@@ -86,7 +86,13 @@ impl World {
         let mut cores = Vec::new();
         for n in 0..=relays {
             let role = if n == relays { Role::Hub } else { Role::Relay };
-            let key = PrivateKey::generate(geometry::to_scheme(scheme), &mut rng).unwrap();
+            let keys: Vec<(u64, PrivateKey)> = (EPOCH..=EPOCH + 2)
+                .map(|e| (e, PrivateKey::generate(geometry::to_scheme(scheme), &mut rng).unwrap()))
+                .collect();
+            let published = |(epoch, key): &(u64, PrivateKey)| EpochKey {
+                epoch: *epoch,
+                key: key.public().as_bytes().to_vec(),
+            };
             nodes.push(NodeDescriptor {
                 version: VERSION,
                 role,
@@ -94,7 +100,7 @@ impl World {
                 addresses: vec!["127.0.0.1:1".parse().unwrap()],
                 region: None,
                 rate: 1_000,
-                keys: vec![EpochKey { epoch: EPOCH, key: key.public().as_bytes().to_vec() }],
+                keys: keys.iter().map(published).collect(),
                 processing: tally.then(|| Processing::ALL[n % 4]),
             });
             let config = RelayConfig {
@@ -108,7 +114,9 @@ impl World {
                 tally: tally.then(|| Processing::ALL[n % 4]),
             };
             let mut core = Relay::new(config, &mut rng);
-            core.install_key(EPOCH, key, Vec::new());
+            for (epoch, key) in keys {
+                core.install_key(epoch, key, Vec::new());
+            }
             cores.push(core);
         }
         let document = document(spec, nodes, tally);
@@ -461,4 +469,40 @@ fn deadlines_lie_within_the_epoch() {
     assert_eq!(world.client.max_deadline_ms(T0.plus_millis(60_000)), 15_000);
     assert_eq!(world.client.max_deadline_ms(T0.plus_millis(600_000)), 500);
     assert_eq!(Scheme::X25519Kem, geometry::to_scheme(PacketScheme::X25519Kem));
+}
+
+//= MIX-009
+#[test]
+fn without_a_newer_document_packets_go_on_under_the_keys_that_the_last_one_names() {
+    let mut world = World::new(4, CoverLevel::Off);
+    let day = 24 * 3_600_000;
+    world.document.valid_until = T0.plus_millis(day);
+    let document = world.document.clone();
+    world.client.set_document(T0, &document, &mut world.rng).unwrap();
+    for (after, epoch) in [(0, 0), (61_000, 1), (125_000, 2), (day - 1_000, 2)] {
+        world.now = T0.plus_millis(after);
+        // Nodes erase what is over by then.
+        world.relays.iter_mut().for_each(|r| r.erase_before(EPOCH + epoch));
+        let asked = world.ask(b"are you there?");
+        world.run(200);
+        assert_eq!(world.answers.last().map(|(h, _)| *h), Some(asked), "after {after} ms");
+    }
+    assert_eq!(world.client.stats().retries, 0);
+    world.client.follow_time(T0.plus_millis(day / 2));
+    assert_eq!(world.client.max_deadline_ms(T0.plus_millis(day / 2)), 120_000, "until its end");
+}
+
+//= MIX-009
+#[test]
+fn document_time_and_not_the_clock_of_the_machine_says_which_keys_are_used() {
+    let mut world = World::new(4, CoverLevel::Off);
+    // The machine believes in 1970.
+    world.now = Timestamp::from_millis(5_000);
+    world.client.set_time(world.now, T0.plus_millis(61_000));
+    let document = world.document.clone();
+    world.client.set_document(world.now, &document, &mut world.rng).unwrap();
+    world.relays.iter_mut().for_each(|r| r.erase_before(EPOCH + 1));
+    let asked = world.ask(b"are you there?");
+    world.run(200);
+    assert_eq!(world.answers.last().map(|(h, _)| *h), Some(asked));
 }

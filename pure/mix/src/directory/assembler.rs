@@ -10,7 +10,7 @@
 //! How a directory assembles its document: which nodes registered, which are present, and when a
 //! new document is due.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use sphinx::PublicKey;
 use wire::document::{
@@ -28,7 +28,16 @@ use crate::geometry::to_scheme;
 const DEBOUNCE_MS: u64 = 300;
 /// How long a restarted directory waits for its nodes to reconnect before it signs a document
 /// without them, ms.
-const RETURN_MS: u64 = 1_000;
+const RETURN_MS: u64 = 3_000;
+
+/// Most revisions in [`REVISIONS_MS`].
+const MAX_REVISIONS: usize = 20;
+/// Five minutes.
+const REVISIONS_MS: u64 = 300_000;
+/// Epochs of which a directory remembers what it has signed.
+const MAX_SIGNED: usize = 16;
+/// How long a document is good at least, ms: so long a network goes on without its directory.
+const LAST_MS: u64 = 24 * 3_600_000;
 
 /// What the operator of a directory decides.
 #[derive(Debug, Clone)]
@@ -49,8 +58,8 @@ pub struct AssemblerConfig {
     pub tally: bool,
     /// Whether the document is for enrolled clients only.
     pub sealed: bool,
-    /// Epoch and revision of the last document that an earlier run signed.
-    pub last_published: Option<(u64, u32)>,
+    /// Epochs and revisions that earlier runs signed, as [`Assembler::signed`] gave them.
+    pub signed: Vec<(u64, u32)>,
 }
 
 struct Entry {
@@ -64,7 +73,10 @@ struct Entry {
 pub struct Assembler {
     config: AssemblerConfig,
     nodes: BTreeMap<NodeId, Entry>,
-    last: Option<(u64, u32)>,
+    /// The epochs signed lately with their last revisions, the latest signed at the end.
+    signed: Vec<(u64, u32)>,
+    /// When the latest revisions were due.
+    revisions: VecDeque<Timestamp>,
     /// When the last document became out of date.
     changed: Option<Timestamp>,
     /// Set by the first poll. Nothing is signed earlier.
@@ -75,11 +87,12 @@ impl Assembler {
     /// An assembler that knows no nodes yet.
     #[must_use]
     pub fn new(config: AssemblerConfig) -> Self {
-        let last = config.last_published;
+        let signed = config.signed.clone();
         Assembler {
             config,
             nodes: BTreeMap::new(),
-            last,
+            signed,
+            revisions: VecDeque::new(),
             changed: Some(Timestamp::ZERO),
             not_before: None,
         }
@@ -172,27 +185,59 @@ impl Assembler {
     /// The document to sign, if one is due: at the start of each epoch, and soon after nodes came,
     /// went or changed.
     pub fn poll(&mut self, now: Timestamp) -> Option<NetworkDocument> {
-        let wait = if self.config.last_published.is_some() { RETURN_MS } else { 0 };
+        let wait = if self.config.signed.is_empty() { 0 } else { RETURN_MS };
         let not_before = *self.not_before.get_or_insert(now.plus_millis(wait));
-        if now < not_before {
+        // Later than that from now it can only be if the clock was set back.
+        if (1..=RETURN_MS).contains(&not_before.millis_since(now)) {
             return None;
         }
-        let epoch = self.epoch(now);
-        let new_epoch = self.last.is_none_or(|(last, _)| last < epoch);
-        let settled = self.changed.is_some_and(|at| now.millis_since(at) >= DEBOUNCE_MS);
-        if !new_epoch && !settled {
+        let epoch = self.due_epoch(now);
+        let new_epoch = self.signed.last().is_none_or(|(last, _)| *last != epoch);
+        let settled =
+            self.changed.is_some_and(|at| at > now || now.millis_since(at) >= DEBOUNCE_MS);
+        if !new_epoch && !(settled && self.may_revise(now)) {
             return None;
         }
-        let revision = match self.last {
-            Some((last, revision)) if last >= epoch => revision.checked_add(1)?,
-            _ => 0,
+        let revision = match self.signed.iter().find(|(signed, _)| *signed == epoch) {
+            Some((_, revision)) => revision.checked_add(1)?,
+            None => 0,
         };
-        // If the clock went back, stay at the last epoch: readers refuse a rollback.
-        let epoch = self.last.map_or(epoch, |(last, _)| last.max(epoch));
-        self.last = Some((epoch, revision));
+        self.signed.retain(|(signed, _)| *signed != epoch);
+        self.signed.push((epoch, revision));
+        let surplus = self.signed.len().saturating_sub(MAX_SIGNED);
+        self.signed.drain(..surplus);
         self.changed = None;
         self.drop_outdated(epoch);
         Some(self.document(now, epoch, revision))
+    }
+
+    /// The epochs signed lately and the last revision of each, the latest signed at the end: to be
+    /// kept before a document is signed, and given to the next run.
+    #[must_use]
+    pub fn signed(&self) -> &[(u64, u32)] {
+        &self.signed
+    }
+
+    /// The epoch of the next document. If the clock went back a little, stay at the last one, for
+    /// readers refuse a rollback. If it went back by more, it was wrong before: no reader whose
+    /// clock was right has taken what was signed then.
+    fn due_epoch(&self, now: Timestamp) -> u64 {
+        let epoch = self.epoch(now);
+        match self.signed.last() {
+            Some((last, _)) if *last == epoch.saturating_add(1) => *last,
+            _ => epoch,
+        }
+    }
+
+    /// Whether another revision is due: a node that comes and goes must not make all clients fetch
+    /// documents without end.
+    fn may_revise(&mut self, now: Timestamp) -> bool {
+        self.revisions.retain(|at| *at <= now && now.millis_since(*at) < REVISIONS_MS);
+        let may = self.revisions.len() < MAX_REVISIONS;
+        if may {
+            self.revisions.push_back(now);
+        }
+        may
     }
 
     /// Forgets absent nodes whose keys have all expired.
@@ -216,7 +261,7 @@ impl Assembler {
             revision,
             epoch_ms: self.config.epoch_ms,
             published: now,
-            valid_until: end.plus_millis(self.config.epoch_ms),
+            valid_until: end.plus_millis(self.config.epoch_ms).max(now.plus_millis(LAST_MS)),
             geometry: self.config.geometry,
             mixing: self.config.mixing,
             paths: self.config.paths,

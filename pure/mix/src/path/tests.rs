@@ -71,9 +71,13 @@ fn chi_square(counts: &BTreeMap<Vec<NodeId>, u32>, cells: usize) -> f64 {
 }
 
 //= PATH-001
+fn plan(document: &NetworkDocument) -> PathPlanner {
+    PathPlanner::new(document, document.epoch)
+}
+
 #[test]
 fn free_routes_are_uniform_given_the_entry() {
-    let planner = PathPlanner::new(&network(5, fixed(3)));
+    let planner = plan(&network(5, fixed(3)));
     let mut rng = rng(1);
     let mut counts = BTreeMap::new();
     for _ in 0..3_000 {
@@ -98,7 +102,7 @@ fn free_routes_are_uniform_given_the_entry() {
 
 #[test]
 fn relays_share_the_load_within_a_tenth() {
-    let planner = PathPlanner::new(&network(5, fixed(3)));
+    let planner = plan(&network(5, fixed(3)));
     let mut rng = rng(2);
     let mut load: BTreeMap<NodeId, u32> = BTreeMap::new();
     for _ in 0..10_000 {
@@ -122,7 +126,7 @@ fn the_geometric_rule_forwards_with_its_probability() {
         layers: 0,
         distinct_regions: false,
     };
-    let planner = PathPlanner::new(&network(9, policy));
+    let planner = plan(&network(9, policy));
     let mut rng = rng(3);
     let (mut went_on, mut chances) = (0u32, 0u32);
     for _ in 0..10_000 {
@@ -138,7 +142,7 @@ fn the_geometric_rule_forwards_with_its_probability() {
 
 #[test]
 fn five_hops_are_five_distinct_relays_and_replies_end_at_the_entry() {
-    let planner = PathPlanner::new(&network(7, fixed(5)));
+    let planner = plan(&network(7, fixed(5)));
     let mut rng = rng(4);
     for _ in 0..200 {
         let path = planner.forward(&mut rng, &id(3), &id(HUB)).unwrap();
@@ -155,14 +159,14 @@ fn five_hops_are_five_distinct_relays_and_replies_end_at_the_entry() {
 #[test]
 fn no_two_relays_of_one_region_or_no_path_at_all() {
     let policy = PathPolicy { distinct_regions: true, ..fixed(3) };
-    let planner = PathPlanner::new(&network(6, policy));
+    let planner = plan(&network(6, policy));
     let mut rng = rng(5);
     for _ in 0..500 {
         let relays = planner.forward(&mut rng, &id(0), &id(HUB)).unwrap().relays;
         let regions: BTreeSet<u8> = relays.iter().map(|r| (r.as_bytes()[0] - 1) / 2).collect();
         assert_eq!(regions.len(), 3);
     }
-    let planner = PathPlanner::new(&network(4, policy));
+    let planner = plan(&network(4, policy));
     assert_eq!(
         planner.forward(&mut rng, &id(0), &id(HUB)).unwrap_err(),
         Error::TooFewRegions { need: 3 }
@@ -174,7 +178,7 @@ fn no_two_relays_of_one_region_or_no_path_at_all() {
 fn above_nine_relays_a_stratified_network_takes_one_of_each_layer() {
     let policy = PathPolicy { layers: 3, ..fixed(3) };
     let document = network(12, policy);
-    let planner = PathPlanner::new(&document);
+    let planner = plan(&document);
     let layer_of = layers(&document);
     let mut rng = rng(6);
     for _ in 0..500 {
@@ -182,7 +186,7 @@ fn above_nine_relays_a_stratified_network_takes_one_of_each_layer() {
         assert_eq!(relays[0], id(0));
         assert_eq!((layer_of[&relays[1]], layer_of[&relays[2]]), (1, 2));
     }
-    let small = PathPlanner::new(&network(9, policy));
+    let small = plan(&network(9, policy));
     let mut seen = BTreeSet::new();
     for _ in 0..500 {
         seen.insert(small.forward(&mut rng, &id(0), &id(HUB)).unwrap().relays);
@@ -193,7 +197,7 @@ fn above_nine_relays_a_stratified_network_takes_one_of_each_layer() {
 #[test]
 fn too_few_relays_and_unknown_hubs_are_said() {
     let mut rng = rng(7);
-    let planner = PathPlanner::new(&network(2, fixed(3)));
+    let planner = plan(&network(2, fixed(3)));
     assert_eq!(
         planner.forward(&mut rng, &id(0), &id(HUB)).unwrap_err(),
         Error::TooFewRelays { have: 2, need: 3 }
@@ -201,7 +205,7 @@ fn too_few_relays_and_unknown_hubs_are_said() {
     assert_eq!(planner.forward(&mut rng, &id(0), &id(100)).unwrap_err(), Error::UnknownHub);
     let mut document = network(3, fixed(3));
     document.nodes[1].keys[0].epoch = 6;
-    let planner = PathPlanner::new(&document);
+    let planner = plan(&document);
     assert_eq!(planner.relays().count(), 2, "a relay without a key for the epoch is not drawn");
 }
 
@@ -214,7 +218,7 @@ fn delays_are_exponential_with_the_documents_mean_and_capped() {
     assert!((mean - 100.0).abs() < 2.0, "{mean}");
     let longer = samples.iter().filter(|s| **s > 100.0).count() as f64 / 50_000.0;
     assert!((longer - (-1f64).exp()).abs() < 0.01, "{longer}");
-    let planner = PathPlanner::new(&network(3, fixed(3)));
+    let planner = plan(&network(3, fixed(3)));
     for _ in 0..10_000 {
         assert!(planner.delay(&mut rng) <= 1_000);
     }

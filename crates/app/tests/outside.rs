@@ -1,0 +1,131 @@
+//! A network outside the lab: addresses change, clocks are set, machines sleep, the directory is
+//! gone.
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::{Chat, LONG, SOON, World};
+
+/// alice's text arrives at bob's, and bob's at hers.
+fn they_talk(alice: &mut Chat, bob: &mut Chat, text: &str) {
+    alice.say(text);
+    bob.expect_message("alice", text, LONG);
+    let back = format!("{text}, too");
+    bob.say(&back);
+    alice.expect_message("bob", &back, LONG);
+}
+
+/// Waits until so much of the world's time has passed: epochs pass by the clock and by nothing else.
+fn until(since: Instant, seconds: u64) {
+    let end = since + Duration::from_secs(seconds);
+    std::thread::sleep(end.saturating_duration_since(Instant::now()));
+}
+
+#[test]
+fn nodes_that_come_back_at_another_address_are_found_there() {
+    let mut world = World::new().start();
+    let (mut alice, mut bob) = (world.join("alice"), world.join("bob"));
+    they_talk(&mut alice, &mut bob, "before");
+    for n in 1..=3 {
+        world.relay(n).kill();
+        world.relay(n).moves();
+        world.relay(n).restart();
+    }
+    they_talk(&mut alice, &mut bob, "all relays have moved");
+    world.hub().kill();
+    world.hub().moves();
+    world.hub().restart();
+    they_talk(&mut alice, &mut bob, "the hub has moved");
+    alice.leave();
+    bob.leave();
+    world.stop();
+}
+
+#[test]
+fn on_the_direct_route_the_hub_is_found_at_its_new_address() {
+    let mut world = World::new().start();
+    let direct = ["--route", "direct"];
+    let (mut alice, mut bob) = (world.chat_with("alice", &direct), world.chat_with("bob", &direct));
+    alice.expect_up();
+    bob.expect_up();
+    they_talk(&mut alice, &mut bob, "before");
+    world.hub().kill();
+    world.hub().moves();
+    world.hub().restart();
+    they_talk(&mut alice, &mut bob, "the hub has moved");
+}
+
+//= MIX-009
+#[test]
+fn a_network_goes_on_without_its_directory_also_when_nodes_and_clients_start_again() {
+    let mut world = World::new().epoch(10).start();
+    let (mut alice, mut bob) = (world.join("alice"), world.join("bob"));
+    they_talk(&mut alice, &mut bob, "before");
+    world.directory().kill();
+    let gone = Instant::now();
+    // The document named keys for this epoch and the next two.
+    until(gone, 35);
+    they_talk(&mut alice, &mut bob, "four epochs later");
+    for n in 1..=3 {
+        world.relay(n).kill();
+        world.relay(n).start();
+    }
+    world.hub().kill();
+    world.hub().start();
+    they_talk(&mut alice, &mut bob, "all nodes have started again");
+    bob.expect("the state of the directory", SOON, |e| {
+        let text = e["text"].as_str().unwrap_or_default();
+        e["event"] == "network" && text.contains("its document holds for")
+    });
+    // It comes back, and everything goes on with its documents.
+    world.directory().restart();
+    world.ready();
+    they_talk(&mut alice, &mut bob, "the directory is back");
+}
+
+#[test]
+fn a_client_that_slept_through_epochs_goes_on_by_itself() {
+    let world = World::new().epoch(10).start();
+    let (mut alice, mut bob) = (world.join("alice"), world.join("bob"));
+    they_talk(&mut alice, &mut bob, "before");
+    bob.process.signal("STOP");
+    let asleep = Instant::now();
+    alice.say("good night");
+    until(asleep, 45);
+    bob.process.signal("CONT");
+    bob.expect_message("alice", "good night", LONG);
+    they_talk(&mut alice, &mut bob, "good morning");
+}
+
+//= DIR-010
+#[test]
+fn clocks_that_are_set_while_programs_run_stop_nobody() {
+    let world = World::new().epoch(10).turnable_clocks().start();
+    let (mut alice, mut bob) = (world.join("alice"), world.join("bob"));
+    they_talk(&mut alice, &mut bob, "before");
+    for (who, by) in [("relay-1", "+2d"), ("hub", "+16d"), ("relay-2", "-2d")] {
+        world.set_clock(who, by);
+        they_talk(&mut alice, &mut bob, &format!("{who} {by}"));
+    }
+    for who in ["relay-1", "hub", "relay-2"] {
+        world.set_clock(who, "+0");
+    }
+    until(Instant::now(), 25);
+    they_talk(&mut alice, &mut bob, "two epochs after they were set right");
+}
+
+#[test]
+fn a_client_with_a_wrong_clock_is_told_and_goes_on_once_it_is_set() {
+    let world = World::new().epoch(10).turnable_clocks().start();
+    world.set_clock("bob", "-50y");
+    let mut alice = world.join("alice");
+    let mut bob = world.chat("bob");
+    bob.expect("what is wrong", SOON, |e| {
+        let text = e["text"].as_str().unwrap_or_default();
+        e["event"] == "network" && e["up"] == false && text.contains("clock is behind")
+    });
+    world.set_clock("bob", "+0");
+    bob.expect_up();
+    they_talk(&mut alice, &mut bob, "what time is it?");
+}

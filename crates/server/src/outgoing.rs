@@ -1,0 +1,332 @@
+//! What waits to be written to a link, bounded in bytes: for each link, and for the process.
+//!
+//! A stranger can ask for much and read nothing. What waits for one link is bounded; together the
+//! links of a process may fill its [`Budget`]. When that is full, links
+//! are closed to make room: of strangers first, then guests, members and nodes, and of the same rank
+//! the one that takes most. The same document for all is not queued but fetched when its turn
+//! comes, once for each link.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+use wire::Frame;
+use wire::hub::Answer;
+
+/// Most bytes that wait for the link of a stranger.
+const STRANGER_BYTES: usize = 1 << 20;
+/// Most bytes that wait for any other: as many open `get`s of a direct link may be answered at once.
+const LINK_BYTES: usize = 8 << 20;
+/// What a frame counts beside its payload, bytes.
+const FRAME_BYTES: usize = 128;
+
+/// Who is at the other end, in the order in which links are given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Rank {
+    Stranger = 0,
+    Guest = 1,
+    Member = 2,
+    Node = 3,
+}
+
+/// The bytes that may wait in a process.
+#[derive(Clone)]
+pub(crate) struct Budget(Arc<Total>);
+
+struct Total {
+    limit: usize,
+    used: AtomicUsize,
+    links: Mutex<HashMap<u64, Arc<Account>>>,
+}
+
+/// What one link takes.
+struct Account {
+    link: u64,
+    used: AtomicUsize,
+    rank: AtomicU8,
+    /// Gives the link up.
+    give_up: CancellationToken,
+    document: Notify,
+}
+
+/// Queues frames for one link.
+#[derive(Clone)]
+pub(crate) struct Outgoing {
+    frames: mpsc::UnboundedSender<(Frame, Charge)>,
+    account: Arc<Account>,
+    budget: Budget,
+}
+
+/// As [`Outgoing`], for somebody who must not keep the link open.
+#[derive(Clone)]
+pub(crate) struct WeakOutgoing {
+    frames: mpsc::WeakUnboundedSender<(Frame, Charge)>,
+    account: Arc<Account>,
+    budget: Budget,
+}
+
+/// The other end of an [`Outgoing`].
+pub(crate) struct Queue {
+    frames: mpsc::UnboundedReceiver<(Frame, Charge)>,
+    account: Arc<Account>,
+    budget: Budget,
+}
+
+/// What is to be written next.
+pub(crate) enum Next {
+    Frame(Frame),
+    /// The document in use, or why there is none.
+    Document,
+}
+
+/// There is no room, or the link is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Full;
+
+/// Bytes that are counted until this is dropped.
+struct Charge {
+    bytes: usize,
+    account: Arc<Account>,
+    budget: Budget,
+}
+
+impl Account {
+    /// A single frame always has room.
+    fn has_room_for(&self, bytes: usize) -> bool {
+        let stranger = self.rank.load(Ordering::Relaxed) == Rank::Stranger as u8;
+        let most = if stranger { STRANGER_BYTES } else { LINK_BYTES };
+        let waiting = self.used.load(Ordering::Relaxed);
+        waiting == 0 || waiting.saturating_add(bytes) <= most
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.account.used.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.budget.0.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+impl std::fmt::Debug for Budget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Budget({} of {})", self.used(), self.0.limit)
+    }
+}
+
+impl Budget {
+    pub(crate) fn new(limit: usize) -> Self {
+        Budget(Arc::new(Total { limit, used: AtomicUsize::new(0), links: Mutex::default() }))
+    }
+
+    /// The queue of a new link, and the two ends of it.
+    pub(crate) fn open(&self, link: u64, rank: Rank) -> (Outgoing, Queue) {
+        let account = Arc::new(Account {
+            link,
+            used: AtomicUsize::new(0),
+            rank: AtomicU8::new(rank as u8),
+            give_up: CancellationToken::new(),
+            document: Notify::new(),
+        });
+        self.links().insert(link, account.clone());
+        let (tx, rx) = mpsc::unbounded_channel();
+        let outgoing = Outgoing { frames: tx, account: account.clone(), budget: self.clone() };
+        (outgoing, Queue { frames: rx, account, budget: self.clone() })
+    }
+
+    /// Bytes that wait now.
+    pub(crate) fn used(&self) -> usize {
+        self.0.used.load(Ordering::Relaxed)
+    }
+
+    fn links(&self) -> MutexGuard<'_, HashMap<u64, Arc<Account>>> {
+        self.0.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts bytes for a link, giving others up to make room; false if the link itself is the one
+    /// that has to go.
+    fn charge(&self, account: &Arc<Account>, bytes: usize) -> Option<Charge> {
+        self.0.used.fetch_add(bytes, Ordering::Relaxed);
+        account.used.fetch_add(bytes, Ordering::Relaxed);
+        let charge = Charge { bytes, account: account.clone(), budget: self.clone() };
+        if self.used() > self.0.limit {
+            let costliest = self
+                .links()
+                .values()
+                .filter(|a| !a.give_up.is_cancelled() && a.used.load(Ordering::Relaxed) > 0)
+                .min_by_key(|a| {
+                    let used = a.used.load(Ordering::Relaxed);
+                    (a.rank.load(Ordering::Relaxed), usize::MAX.saturating_sub(used))
+                })
+                .cloned();
+            if let Some(costliest) = costliest {
+                costliest.give_up.cancel();
+            }
+        }
+        (!account.give_up.is_cancelled()).then_some(charge)
+    }
+}
+
+impl Outgoing {
+    /// Queues a frame. A link whose other end reads nothing is closed rather than served in part:
+    /// whoever is there connects again and asks again.
+    pub(crate) fn try_send(&self, frame: Frame) -> Result<(), Full> {
+        let bytes = cost(&frame);
+        if !self.account.has_room_for(bytes) {
+            self.account.give_up.cancel();
+            return Err(Full);
+        }
+        let charge = self.budget.charge(&self.account, bytes).ok_or(Full)?;
+        self.frames.send((frame, charge)).map_err(|_| Full)
+    }
+
+    /// Queues a frame that may be lost: when there is no room the link goes on without it.
+    pub(crate) fn offer(&self, frame: Frame) -> Result<(), Full> {
+        if self.account.has_room_for(cost(&frame)) { self.try_send(frame) } else { Err(Full) }
+    }
+
+    /// Has the document sent, once however often this is called before it is.
+    pub(crate) fn document(&self) {
+        self.account.document.notify_one();
+    }
+
+    /// Notes who is at the other end, if that is more than was known.
+    pub(crate) fn rank(&self, rank: Rank) {
+        self.account.rank.fetch_max(rank as u8, Ordering::Relaxed);
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakOutgoing {
+        WeakOutgoing {
+            frames: self.frames.downgrade(),
+            account: self.account.clone(),
+            budget: self.budget.clone(),
+        }
+    }
+}
+
+impl WeakOutgoing {
+    pub(crate) fn upgrade(&self) -> Option<Outgoing> {
+        let frames = self.frames.upgrade()?;
+        Some(Outgoing { frames, account: self.account.clone(), budget: self.budget.clone() })
+    }
+}
+
+impl Queue {
+    /// What to write next; none when nobody can queue anything any more.
+    pub(crate) async fn next(&mut self) -> Option<Next> {
+        tokio::select! {
+            biased;
+            () = self.account.document.notified() => Some(Next::Document),
+            // Written at once or not at all: its bytes count no longer.
+            next = self.frames.recv() => next.map(|(frame, _)| Next::Frame(frame)),
+        }
+    }
+
+    /// Another frame that waits already.
+    pub(crate) fn more(&mut self) -> Option<Frame> {
+        self.frames.try_recv().ok().map(|(frame, _)| frame)
+    }
+
+    /// Returns when the link is to be closed.
+    pub(crate) fn given_up(&self) -> impl Future<Output = ()> + Send + 'static {
+        let token = self.account.give_up.clone();
+        async move { token.cancelled().await }
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.budget.links().remove(&self.account.link);
+    }
+}
+
+/// What a frame takes while it waits, bytes.
+fn cost(frame: &Frame) -> usize {
+    let payload = match frame {
+        Frame::Reply { padded, .. } => padded.len(),
+        Frame::HubResponse(_, response) => match &response.answer {
+            Answer::Boxes(boxes) => {
+                boxes.iter().map(|b| b.ciphertext.len().saturating_add(FRAME_BYTES)).sum()
+            }
+            _ => 0,
+        },
+        Frame::Document(bytes) | Frame::SealedDocument(bytes) => bytes.len(),
+        _ => 0,
+    };
+    payload.saturating_add(FRAME_BYTES)
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::BootId;
+
+    use super::*;
+
+    fn reply(len: usize) -> Frame {
+        Frame::Reply { surb_id: [0; 16], padded: vec![0; len] }
+    }
+
+    #[tokio::test]
+    async fn bytes_are_counted_until_a_frame_is_taken_and_when_the_link_ends() {
+        let budget = Budget::new(1 << 20);
+        let (out, mut queue) = budget.open(1, Rank::Stranger);
+        out.try_send(reply(1_000)).unwrap();
+        out.try_send(reply(1_000)).unwrap();
+        assert_eq!(budget.used(), 2 * (1_000 + FRAME_BYTES));
+        assert!(matches!(queue.next().await, Some(Next::Frame(_))));
+        assert_eq!(budget.used(), 1_000 + FRAME_BYTES);
+        drop(queue);
+        assert_eq!(out.try_send(reply(1)), Err(Full), "the link is gone");
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_link_that_reads_nothing_is_given_up() {
+        let budget = Budget::new(1 << 30);
+        let (out, queue) = budget.open(1, Rank::Stranger);
+        let sent = (0..100).take_while(|_| out.try_send(reply(100_000)).is_ok()).count();
+        assert_eq!(sent, STRANGER_BYTES / 100_128);
+        queue.given_up().await;
+    }
+
+    #[tokio::test]
+    async fn what_may_be_lost_closes_nothing() {
+        let budget = Budget::new(1 << 30);
+        let (out, queue) = budget.open(1, Rank::Stranger);
+        let sent = (0..100).take_while(|_| out.offer(reply(100_000)).is_ok()).count();
+        assert_eq!(sent, STRANGER_BYTES / 100_128);
+        assert!(!queue.account.give_up.is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn when_the_process_has_no_room_strangers_go_first_and_of_them_the_costliest() {
+        let budget = Budget::new(1_000_000);
+        let (member, members) = budget.open(1, Rank::Member);
+        let (small, smalls) = budget.open(2, Rank::Stranger);
+        let (large, larges) = budget.open(3, Rank::Stranger);
+        member.try_send(reply(500_000)).unwrap();
+        small.try_send(reply(100_000)).unwrap();
+        large.try_send(reply(300_000)).unwrap();
+        member.try_send(reply(200_000)).unwrap();
+        larges.given_up().await;
+        let gone = |queue: &Queue| queue.account.give_up.is_cancelled();
+        assert!(!gone(&smalls) && !gone(&members));
+        drop(larges);
+        drop(large);
+        member.try_send(reply(300_000)).unwrap();
+        smalls.given_up().await;
+        assert!(!gone(&members));
+    }
+
+    #[tokio::test]
+    async fn a_document_that_is_asked_for_a_thousand_times_is_sent_once() {
+        let (out, mut queue) = Budget::new(1 << 20).open(1, Rank::Stranger);
+        (0..1_000).for_each(|_| out.document());
+        out.try_send(Frame::Attached(BootId::new([0; 16]))).unwrap();
+        assert!(matches!(queue.next().await, Some(Next::Document)));
+        assert!(matches!(queue.next().await, Some(Next::Frame(Frame::Attached(_)))));
+        assert!(queue.more().is_none());
+    }
+}

@@ -1,0 +1,77 @@
+//! How many boxes each segment held, in a file of its own.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use hub::store::StoreError;
+use jail::owner_only;
+use wire::Timestamp;
+
+/// Written again after this long, if boxes came.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// A lower bound of what is durable: it is written after the boxes that it counts, and before those
+/// that it counts no longer are deleted.
+pub(super) struct Counts {
+    file: PathBuf,
+    kept: BTreeMap<Timestamp, u64>,
+    written: Instant,
+}
+
+impl Counts {
+    /// Those of the store at `path`, which lie beside it.
+    pub(super) fn load(path: &Path) -> Result<Self, StoreError> {
+        let file = path.with_extension("counts");
+        let kept = match std::fs::read(&file) {
+            Ok(bytes) => {
+                let kept: Vec<(u64, u64)> =
+                    wire::decode(&bytes, "counts").map_err(|_| StoreError::Damaged)?;
+                kept.into_iter().map(|(end, n)| (Timestamp::from_millis(end), n)).collect()
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(error) => return Err(StoreError::Refused(error.kind())),
+        };
+        Ok(Counts { file, kept, written: Instant::now() })
+    }
+
+    /// Whether everything that was counted is there.
+    pub(super) fn compare(&self, held: &BTreeMap<Timestamp, u64>) -> Result<(), StoreError> {
+        let lacks = |(end, n): (&Timestamp, &u64)| {
+            n.saturating_sub(held.get(end).copied().unwrap_or_default())
+        };
+        let missing: u64 = self.kept.iter().map(lacks).sum();
+        if missing == 0 {
+            return Ok(());
+        }
+        Err(StoreError::Lost { missing, held: self.kept.values().sum() })
+    }
+
+    pub(super) fn is_due(&self) -> bool {
+        self.written.elapsed() >= EVERY
+    }
+
+    /// Writes what is held now. If that fails, the old counts stay: they are lower.
+    pub(super) fn save(&mut self, held: BTreeMap<Timestamp, u64>) {
+        self.written = Instant::now();
+        if held == self.kept {
+            return;
+        }
+        let pairs: Vec<(u64, u64)> = held.iter().map(|(end, n)| (end.as_millis(), *n)).collect();
+        match self.write(&wire::encode(&pairs)) {
+            Ok(()) => self.kept = held,
+            Err(error) => tracing::warn!(%error, "the number of boxes is not noted"),
+        }
+    }
+
+    fn write(&self, bytes: &[u8]) -> std::io::Result<()> {
+        let part = self.file.with_extension("counts.part");
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        let mut file = owner_only(&mut options).open(&part)?;
+        file.write_all(bytes)?;
+        file.sync_data()?;
+        std::fs::rename(&part, &self.file)
+    }
+}
