@@ -7,6 +7,7 @@ mod arrows;
 mod circles;
 mod crates;
 mod msrv;
+mod named;
 mod prose;
 mod rules;
 mod sizes;
@@ -79,6 +80,7 @@ fn check(graph: &Graph, files: &[File]) -> Vec<Offence> {
         circles::check(files),
         crates::check(graph, files),
         msrv::check(graph, files),
+        named::check(files),
         prose::check(files),
         rules::check(files),
         sizes::check(files),

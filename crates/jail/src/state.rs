@@ -65,7 +65,9 @@ impl StateDir {
         Ok(Some(bytes))
     }
 
-    /// Replaces the file: a reader sees the old bytes or the new ones, never a part.
+    /// Replaces the file: a reader sees the old bytes or the new ones, never a part. What the old
+    /// file held is overwritten, because it may be keys that have to be gone; a disk that keeps
+    /// earlier blocks elsewhere, as flash does, is beyond our reach.
     ///
     /// # Errors
     /// [`Error::State`].
@@ -73,11 +75,19 @@ impl StateDir {
         let fail = |source| Error::State { action: "write", file: name.to_owned(), source };
         let target = self.path.join(name);
         let part = self.path.join(format!("{name}.part"));
+        let old = OpenOptions::new().write(true).open(&target).ok();
         let mut file = owner_only(OpenOptions::new().write(true).create(true).truncate(true))
             .open(&part)
             .map_err(fail)?;
         file.write_all(bytes).and_then(|()| file.sync_data()).map_err(fail)?;
-        fs::rename(&part, &target).map_err(fail)
+        fs::rename(&part, &target).map_err(fail)?;
+        // Not before the new name is durable: after a crash the old bytes would be missing, too.
+        if let Some(old) =
+            old.filter(|_| File::open(&self.path).is_ok_and(|d| d.sync_all().is_ok()))
+        {
+            let _ = blank(&old);
+        }
+        Ok(())
     }
 
     /// Removes a file; that there is none is fine.
@@ -109,6 +119,13 @@ impl StateDir {
     }
 }
 
+/// Overwrites all bytes of a file.
+fn blank(mut file: &File) -> io::Result<()> {
+    let len = file.metadata()?.len();
+    io::copy(&mut io::repeat(0).take(len), &mut file)?;
+    file.sync_data()
+}
+
 /// Makes a file that these options create readable by its owner alone.
 pub fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
@@ -138,6 +155,18 @@ mod tests {
             assert_eq!(mode(state.join("identity")), 0o600);
             assert_eq!(mode(state.join("")), 0o700);
         }
+    }
+
+    #[test]
+    fn what_was_replaced_is_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::open(dir.path()).unwrap();
+        state.write("epoch-keys", &[7; 9_000]).unwrap();
+        // A second name keeps what would otherwise be blocks that nobody owns.
+        fs::hard_link(state.join("epoch-keys"), state.join("seized")).unwrap();
+        state.write("epoch-keys", b"new").unwrap();
+        assert_eq!(*state.read("epoch-keys").unwrap().unwrap(), b"new");
+        assert_eq!(fs::read(state.join("seized")).unwrap(), [0; 9_000]);
     }
 
     #[test]

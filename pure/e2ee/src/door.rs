@@ -10,9 +10,11 @@ use crate::door_key::DoorKey;
 use crate::kdf::derive;
 use crate::{Error, Nick, RoomId, RoomKeys, TalkerKey, TalkerSecret, codec};
 
-/// Most boxes of one door that a reader looks at. Any holder of the link can write to a door, so
-/// announcements beyond this number are not read.
-pub const MAX_DOOR_BOXES: u32 = 512;
+/// Most announcements of one door that a reader takes. Each needs work of its own.
+pub const MAX_ANNOUNCEMENTS: usize = 512;
+/// Most boxes of one door that a reader fetches. Any holder of the link can write to a door, and
+/// boxes without work cost their writer nothing but the hub's room.
+pub const MAX_DOOR_BOXES: u32 = 4_096;
 
 /// Version of the layout.
 const VERSION: u8 = 1;
@@ -107,9 +109,20 @@ fn zero_bits(hash: &[u8]) -> u32 {
     bits
 }
 
-fn work_done(prefix: &Sha256, nonce: u64, bits: u8) -> bool {
+/// The work that this nonce is, if it is enough.
+fn work_done(prefix: &Sha256, nonce: u64, bits: u8) -> Option<Work> {
     let hash = prefix.clone().chain_update(nonce.to_be_bytes()).finalize();
-    zero_bits(&hash) >= u32::from(bits)
+    (zero_bits(&hash) >= u32::from(bits)).then(|| Work(hash.into()))
+}
+
+/// A proof of work that holds for one door. A copy of an announcement has the same.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Work([u8; 32]);
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Work")
+    }
 }
 
 /// The door of one hour and lane: a stream that every holder of the room's keys can write and read.
@@ -192,9 +205,8 @@ impl Door {
         if body.len() > MAX_BODY {
             return Err(malformed);
         }
-        if !work_done(&self.scope.work(body), outer.nonce, self.pow_bits) {
-            return Err(Error::TooLittleWork);
-        }
+        let work = work_done(&self.scope.work(body), outer.nonce, self.pow_bits);
+        let work = work.ok_or(Error::TooLittleWork)?;
         let inner: Body = codec::decode(body).ok_or(malformed)?;
         let stream = ReadCapability::from_bytes(&inner.capability)?;
         let talker = TalkerKey::new(stream.root_public())?;
@@ -204,7 +216,7 @@ impl Door {
         if !talker.verify(&self.scope.signed(body), &outer.signature) {
             return Err(Error::BadSignature("announcement"));
         }
-        Ok(Announcement { talker, stream, nick: inner.nick, door_key: inner.door_key })
+        Ok(Announcement { talker, stream, nick: inner.nick, door_key: inner.door_key, work })
     }
 }
 
@@ -256,7 +268,7 @@ impl Mining {
     pub fn mine(&mut self, tries: u32) -> Option<Vec<u8>> {
         for _ in 0..tries {
             let nonce = self.nonce;
-            if work_done(&self.work, nonce, self.bits) {
+            if work_done(&self.work, nonce, self.bits).is_some() {
                 return Some(wire::encode(&Outer {
                     version: VERSION,
                     body: self.body.clone(),
@@ -283,6 +295,7 @@ pub struct Announcement {
     stream: ReadCapability,
     nick: Nick,
     door_key: DoorKey,
+    work: Work,
 }
 
 impl Announcement {
@@ -308,6 +321,12 @@ impl Announcement {
     #[must_use]
     pub const fn door_key(&self) -> &DoorKey {
         &self.door_key
+    }
+
+    /// Its work, by which a reader counts announcements.
+    #[must_use]
+    pub const fn work(&self) -> Work {
+        self.work
     }
 }
 

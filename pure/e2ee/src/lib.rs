@@ -72,7 +72,7 @@ pub mod talk;
 mod words;
 
 pub use control::{Control, MAX_RECIPIENTS, Order, Owner, Rekey};
-pub use door::{Announcement, Door, MAX_DOOR_BOXES, Mining};
+pub use door::{Announcement, Door, MAX_ANNOUNCEMENTS, MAX_DOOR_BOXES, Mining, Work};
 pub use door_key::{DoorKey, DoorSecret};
 pub use error::Error;
 pub use floor::Floor;

@@ -1,4 +1,5 @@
-//! A whole network in memory, with X-Wing: request and answer, an epoch's end, flipped bits.
+//! A whole network in memory, with X-Wing: request and answer, an epoch's end, seized nodes, flipped
+//! bits.
 
 use mix::envelope;
 use mix::epoch::{EpochKeys, grace_ms};
@@ -7,7 +8,8 @@ use mix::relay::{DropReason, Output, Relay, RelayConfig, low_bits};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use sphinx::{
-    Command, ForwardPayload, Geometry, PathHop, PublicKey, Scheme, Surb, SurbKeys, build,
+    Command, ForwardPayload, Geometry, Packet, PathHop, PublicKey, Scheme, Surb, SurbKeys, build,
+    unwrap,
 };
 use wire::document::{PacketScheme, Role};
 use wire::hub::{Answer, BoxBytes, Operation, Request, Response};
@@ -29,6 +31,8 @@ struct Network {
     geometry: Geometry,
     rng: ChaCha20Rng,
     nodes: Vec<Node>,
+    /// Every packet that passed a link.
+    recorded: Vec<Vec<u8>>,
 }
 
 fn id(n: usize) -> [u8; 32] {
@@ -44,7 +48,7 @@ impl Network {
         let mut rng = ChaCha20Rng::seed_from_u64(11);
         let geometry = to_sphinx(&spec_for(PacketScheme::XWing, 3).unwrap()).unwrap();
         let nodes = (0..=HUB).map(|n| Node::new(n, geometry, &mut rng)).collect();
-        Network { geometry, rng, nodes }
+        Network { geometry, rng, nodes, recorded: Vec::new() }
     }
 
     fn hop(&self, n: usize, epoch: u64, recipient: Option<[u8; 32]>) -> PathHop {
@@ -82,6 +86,7 @@ impl Network {
     ) -> (Timestamp, Option<Output>) {
         let (mut at, mut epoch, mut packet) = (first, epoch, packet);
         loop {
+            self.recorded.push(packet.clone());
             let relay = &mut self.nodes[at].relay;
             relay.handle_packet(now, epoch, packet);
             let mut remembered = false;
@@ -187,6 +192,54 @@ fn packets_of_an_epoch_pass_during_its_grace_and_die_with_its_key() {
     assert!(network.carry(over, 0, low_bits(EPOCH), second).1.is_none());
     assert_eq!(network.nodes[0].relay.counters().of(DropReason::UnknownEpoch), 1);
     assert!(network.carry(over, 0, low_bits(EPOCH + 1), next).1.is_some());
+}
+
+/// What the disk of each node holds.
+fn disks(network: &Network) -> Vec<EpochKeys> {
+    let kept = network.nodes.iter().map(|node| node.keys.to_bytes());
+    kept.map(|bytes| EpochKeys::from_bytes(Scheme::XWing, &bytes).unwrap()).collect()
+}
+
+/// Whether any key of all these nodes opens a layer of this packet.
+fn any_opens(network: &Network, disks: &[EpochKeys], packet: &[u8]) -> bool {
+    let keys = disks.iter().flat_map(|disk| disk.epochs().into_iter().map(|e| disk.private(e)));
+    keys.flatten().any(|key| {
+        let packet = Packet::from_bytes(&network.geometry, packet.to_vec()).unwrap();
+        unwrap(&network.geometry, &key, packet).is_ok()
+    })
+}
+
+/// Somebody records all links, and seizes every relay and the hub once the epoch is over.
+//= MIX-008
+#[test]
+fn packets_that_were_recorded_open_with_no_key_of_nodes_that_are_seized_later() {
+    let mut network = Network::new();
+    let (packet, _) = network.request(EPOCH);
+    let Some(Output::Deliver { surb: Some(surb), .. }) =
+        network.carry(START, 0, low_bits(EPOCH), packet).1
+    else {
+        panic!("not delivered")
+    };
+    let (packet, _) = surb.reply(&network.geometry, b"an answer").unwrap();
+    assert!(network.carry(START, 2, low_bits(EPOCH), packet.into_bytes()).1.is_some());
+    let recorded = network.recorded.clone();
+    assert_eq!(recorded.len(), 4 + 3, "there and back");
+    // A path may be made of keys up to two epochs ahead: those are on the disk as well.
+    let (ahead, _) = network.request(EPOCH + 2);
+    let within = disks(&network);
+    assert!(recorded.iter().chain([&ahead]).all(|packet| any_opens(&network, &within, packet)));
+    for epoch in EPOCH + 1..=EPOCH + 3 {
+        for node in &mut network.nodes {
+            node.keys.advance(epoch, &mut network.rng).unwrap();
+            if epoch == EPOCH + 1 {
+                assert!(node.keys.private(EPOCH).is_some(), "until the grace is over");
+            }
+            node.keys.erase_before(epoch);
+        }
+        let after = disks(&network);
+        assert!(!recorded.iter().any(|packet| any_opens(&network, &after, packet)), "{epoch}");
+        assert_eq!(any_opens(&network, &after, &ahead), epoch <= EPOCH + 2, "{epoch}");
+    }
 }
 
 //= MIX-007

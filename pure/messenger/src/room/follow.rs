@@ -1,8 +1,11 @@
 //! A reader with its one open request.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use e2ee::{Assembler, Door, DoorKey, Nick, TalkerKey};
+use e2ee::{
+    Announcement, Assembler, Door, DoorKey, MAX_ANNOUNCEMENTS, MAX_DOOR_BOXES, Nick, TalkerKey,
+    Work,
+};
 use wire::Timestamp;
 
 use crate::reader::StreamReader;
@@ -58,10 +61,34 @@ pub(super) struct Lane {
     pub(super) door: Door,
     pub(super) generation: u32,
     pub(super) follow: Follow,
-    /// Boxes read so far, of which only a bounded number is looked at.
+    /// Boxes read so far, the lost ones included.
     pub(super) read: u32,
+    /// The work of the announcements taken.
+    pub(super) work: BTreeSet<Work>,
     /// When it is closed, once its hour is over.
     pub(super) until: Timestamp,
+}
+
+impl Lane {
+    /// Generation, hour and lane.
+    pub(super) const fn place(&self) -> (u32, u64, u8) {
+        (self.generation, self.door.hour(), self.door.lane())
+    }
+
+    /// Whether no more is read of it: both bounds of a door are reached by what others write.
+    pub(super) fn is_full(&self) -> bool {
+        self.read >= MAX_DOOR_BOXES || self.work.len() >= MAX_ANNOUNCEMENTS
+    }
+
+    /// The announcement in the content of a box, unless it is none, a copy, or one too many. What
+    /// does not hold takes nobody's place: junk costs its writer nothing.
+    pub(super) fn take(&mut self, content: &[u8]) -> Option<Announcement> {
+        if self.work.len() >= MAX_ANNOUNCEMENTS {
+            return None;
+        }
+        let announcement = self.door.open(content).ok()?;
+        self.work.insert(announcement.work()).then_some(announcement)
+    }
 }
 
 /// Everybody known, by key.

@@ -1,5 +1,7 @@
 //! What others say: doors, talkers' streams, the owner's control stream.
 
+use std::collections::BTreeSet;
+
 use e2ee::{Announcement, Assembler, Control, Newlines, Order, Talk, TalkerKey, sanitize};
 use streams::{VerifiedBox, unpad};
 use wire::Timestamp;
@@ -23,10 +25,7 @@ impl Room {
             let grace = hour_ms.checked_div(6).unwrap_or(0);
             let until = end.plus_millis(grace).max(now.plus_millis(JOIN_GRACE_MS.min(hour_ms)));
             for lane in 0..self.keys.settings().lanes() {
-                let known = |l: &Lane| {
-                    (l.generation, l.door.hour(), l.door.lane()) == (generation, hour, lane)
-                };
-                if self.lanes.iter().any(known) {
+                if self.lanes.iter().any(|l| l.place() == (generation, hour, lane)) {
                     continue;
                 }
                 let door = self.keys.door(hour, lane)?;
@@ -37,6 +36,7 @@ impl Room {
                     generation,
                     follow: Follow::new(reader),
                     read: 0,
+                    work: BTreeSet::new(),
                     until,
                 });
             }
@@ -141,7 +141,7 @@ impl Room {
             }
         }
         for lane in &mut self.lanes {
-            if lane.follow.may_ask(now) && lane.read < e2ee::MAX_DOOR_BOXES {
+            if lane.follow.may_ask(now) && !lane.is_full() {
                 let purpose = Purpose::ReadDoor {
                     generation: lane.generation,
                     hour: lane.door.hour(),
@@ -173,7 +173,7 @@ impl Room {
     }
 
     fn lane_mut(&mut self, place: (u32, u64, u8)) -> Option<&mut Lane> {
-        self.lanes.iter_mut().find(|l| (l.generation, l.door.hour(), l.door.lane()) == place)
+        self.lanes.iter_mut().find(|l| l.place() == place)
     }
 
     pub(super) fn read_talker(
@@ -256,11 +256,10 @@ impl Room {
         };
         let mut arrived = Vec::new();
         for read in take(&mut lane.follow, now, call, boxes)? {
-            lane.read = lane.read.saturating_add(1);
-            if let Read::Plain(plain) = read
-                && let Some(announcement) = unpad(&plain).ok().and_then(|c| lane.door.open(c).ok())
-            {
-                arrived.push(announcement);
+            let boxes = if let Read::Gap(boxes) = read { boxes } else { 1 };
+            lane.read = lane.read.saturating_add(u32::try_from(boxes).unwrap_or(u32::MAX));
+            if let Read::Plain(plain) = read {
+                arrived.extend(unpad(&plain).ok().and_then(|content| lane.take(content)));
             }
         }
         for announcement in arrived {

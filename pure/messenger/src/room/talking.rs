@@ -13,6 +13,8 @@ use crate::appender::{Appended, Appender};
 use crate::room::Call;
 use crate::writer::{Settled, Ticket};
 
+/// Told when nobody will read our announcement.
+const CROWDED: &str = "the room's door is crowded: newcomers do not see you in this hour";
 /// Hashes tried between two looks at anything else.
 const MINING_STEP: u32 = 20_000;
 
@@ -207,6 +209,12 @@ impl Room {
             && let Some(content) = mining.mine(MINING_STEP)
         {
             let place = *place;
+            if self.lanes.iter().any(|l| l.place() == place && l.is_full()) {
+                // Behind all that anyone reads.
+                self.announcing = Announcing::Done;
+                self.event(RoomEvent::Trouble(CROWDED));
+                return Ok(());
+            }
             let (_, hour, lane) = place;
             let body = pad(&content, BoxClass::Standard)?;
             let door = self.keys.door(hour, lane)?;
@@ -218,7 +226,7 @@ impl Room {
             let read_to = self
                 .lanes
                 .iter()
-                .find(|l| (l.generation, l.door.hour(), l.door.lane()) == *place)
+                .find(|l| l.place() == *place)
                 .map_or(0, |l| l.follow.reader.position());
             appender.poll(now, read_to)?
         } else {
@@ -243,9 +251,7 @@ impl Room {
             Appended::Stored(_) => self.announcing = Announcing::Done,
             Appended::GivenUp(_) => {
                 self.announcing = Announcing::Done;
-                self.event(RoomEvent::Trouble(
-                    "the room's door is crowded: newcomers do not see you in this hour",
-                ));
+                self.event(RoomEvent::Trouble(CROWDED));
             }
         }
         Ok(())

@@ -14,8 +14,10 @@ use wire::{DirectoryPointer, NetworkId, NodeId, Timestamp};
 
 use super::*;
 
+mod doors;
 mod gaps;
 mod keeping;
+mod seized;
 
 const HOUR_MS: u64 = 3_600_000;
 
@@ -497,36 +499,6 @@ fn an_owner_who_reads_the_own_order_before_it_is_stored_is_not_locked_out() {
     world.say(owner, "among ourselves");
     assert!(world.clients[alice].texts().iter().any(|(_, t)| t == "among ourselves"));
     assert!(!world.clients[owner].has(|e| *e == RoomEvent::LockedOut));
-}
-
-#[test]
-fn a_squatter_at_the_door_cannot_keep_others_out() {
-    let mut world = World::new(12);
-    // Somebody with the link has filled the first indices of the door with junk: many windows of a
-    // reader, and a part of what a reader looks at.
-    let junk = 20 * crate::reader::WINDOW;
-    assert!(junk < usize::try_from(e2ee::MAX_DOOR_BOXES).unwrap());
-    let keys = RoomKeys::from_link(&world.link).unwrap();
-    let door = keys.door(1_000, 0).unwrap();
-    let mut at = door.stream().clone();
-    for n in 0..junk {
-        let content = pad(&[n as u8; 100], BoxClass::Standard).unwrap();
-        let sealed = at.seal(keys.context(), &content).unwrap().into_sealed();
-        world.hub.boxes.insert(sealed.id, sealed);
-        at = at.next().unwrap();
-    }
-    let (alice, bob) = (world.join("alice"), world.join("bob"));
-    world.say(alice, "excuse me");
-    assert_eq!(world.clients[bob].texts(), pairs(&[("alice", "excuse me")]));
-    // It is the door in use: she stands right behind the junk.
-    let at = at.read_capability();
-    let hers = world.hub.boxes[&at.box_id(keys.context())].clone().verify().unwrap();
-    let plain = at.open(keys.context(), &hers).unwrap();
-    let hers = door.open(streams::unpad(&plain).unwrap()).unwrap();
-    assert_eq!(*hers.talker(), world.clients[alice].room.my_key);
-    // Who comes later finds her, too.
-    let late = world.join("late");
-    assert_eq!(world.clients[late].texts(), pairs(&[("alice", "excuse me")]));
 }
 
 #[test]

@@ -13,6 +13,14 @@ struct Inner {
     records: BTreeMap<(u8, Vec<u8>), Vec<u8>>,
     messages: Vec<StoredMessage>,
     next: i64,
+    /// Everything that was ever written, if the holder wants to keep it.
+    hoard: Option<Vec<Vec<u8>>>,
+}
+
+impl Inner {
+    fn hoard(&mut self, bytes: &[u8]) {
+        self.hoard.iter_mut().for_each(|hoard| hoard.push(bytes.to_vec()));
+    }
 }
 
 /// Everything in memory. A test that lets a step fail takes a [`MemoryStore::copy`] before it, and
@@ -51,6 +59,17 @@ impl MemoryStore {
         Ok(self.0.borrow_mut())
     }
 
+    /// From now on nothing that is written is ever lost, whatever is removed: as a thief would have
+    /// it.
+    pub(crate) fn hoards(&self) {
+        self.0.borrow_mut().hoard = Some(Vec::new());
+    }
+
+    /// What was written since [`MemoryStore::hoards`].
+    pub(crate) fn hoard(&self) -> Vec<Vec<u8>> {
+        self.0.borrow().hoard.clone().unwrap_or_default()
+    }
+
     /// What a backup holds.
     pub(crate) fn backup(&self) -> Self {
         let mut inner = self.0.borrow().clone();
@@ -60,11 +79,12 @@ impl MemoryStore {
         MemoryStore(RefCell::new(inner), Cell::new(None))
     }
 
-    /// Whether this text is anywhere, in a record or in the history.
+    /// Whether this text is anywhere, in a record or in the history, or ever was in a hoard.
     pub(crate) fn holds(&self, text: &str) -> bool {
         let inner = self.0.borrow();
         let within = |bytes: &[u8]| bytes.windows(text.len()).any(|part| part == text.as_bytes());
-        inner.records.values().any(|record| within(record))
+        let mut records = inner.records.values().chain(inner.hoard.iter().flatten());
+        records.any(|record| within(record))
             || inner.messages.iter().any(|m| within(m.message.text.as_bytes()))
     }
 
@@ -93,7 +113,9 @@ impl Store for MemoryStore {
     }
 
     fn put(&self, space: Space, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        self.write()?.records.insert((space as u8, key.to_vec()), value.to_vec());
+        let mut inner = self.write()?;
+        inner.hoard(value);
+        inner.records.insert((space as u8, key.to_vec()), value.to_vec());
         Ok(())
     }
 
@@ -118,6 +140,7 @@ impl Store for MemoryStore {
         if inner.messages.iter().any(same) {
             return Ok(false);
         }
+        inner.hoard(message.text.as_bytes());
         inner.next += 1;
         let number = inner.next;
         let seen = message.author == Author::Me;

@@ -56,6 +56,7 @@ fn whoever_is_removed_hears_nothing_more_and_whoever_comes_nothing_from_before()
     world.say(alice, ids[0], "with carol");
     world.pass(30_000);
     assert_eq!(world.heard(carol, in_group), ["with carol"]);
+    assert!(world.notices(bob, ids[1]).iter().any(|n| n.contains("added carol")), "not unseen");
     let p = world.of(alice);
     let all = p.messenger.participants(&p.store, ids[0]).unwrap();
     let member = all.into_iter().find(|m| m.name == "bob").unwrap().id;

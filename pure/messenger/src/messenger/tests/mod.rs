@@ -8,6 +8,7 @@ mod identity;
 mod mesh;
 mod names;
 mod schedules;
+mod seizure;
 mod shaping;
 mod trouble;
 mod world;

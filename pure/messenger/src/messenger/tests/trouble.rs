@@ -257,6 +257,29 @@ fn a_hub_that_shows_two_orders_is_found_out_when_one_side_is_further() {
     two_orders(1, 2);
 }
 
+/// Rescue streams are at the same hub: what it shows of them decides whether anybody notices.
+#[test]
+fn a_hub_that_keeps_two_sides_apart_for_good_is_not_found_out_but_delivers_nothing() {
+    let mut world = World::new();
+    let (alice, bob) = (world.person("alice"), world.person("bob"));
+    let (here, there) = world.befriend(alice, bob);
+    world.pass(60_000);
+    let copy = Hub { boxes: world.hubs[0].boxes.clone(), ..Hub::default() };
+    world.hubs.push(copy);
+    world.of(bob).hub = 1;
+    for (who, id) in [(alice, here), (bob, there)] {
+        world.does(who, |m, s| m.refresh(s, id));
+        world.pass(60_000);
+        let said = world.say(who, id, "hello?");
+        world.pass(4 * DAY_MS);
+        assert_eq!(world.state(who, id, said), State::Stored);
+        assert!(world.heard(who, id).is_empty());
+    }
+    for who in [alice, bob] {
+        assert!(!world.of(who).events.iter().any(|e| matches!(e, Event::Forked { .. })));
+    }
+}
+
 //= GROUP-004
 #[test]
 fn a_squatter_on_deciding_ids_is_passed_over() {
