@@ -15,7 +15,7 @@ use serde_json::json;
 
 /// What is said, and by whom: nothing else says this.
 const TEXT: &str = "zeppelin-quixotic-marmalade";
-const NAMES: [&str; 2] = ["quetzalcoatl", "bartholomew"];
+const NAMES: [&str; 2] = ["quetzalcoatl-anna", "bartholomew-zwei"];
 
 /// How often a text is in these bytes.
 fn count(bytes: &[u8], text: &str) -> usize {

@@ -15,6 +15,9 @@ use crate::Error;
 /// Bytes of a replay tag that are kept.
 pub const TAG_LEN: usize = 16;
 
+/// A journal of an earlier run, and the tags in it.
+pub type Opened = (Journal, Vec<[u8; TAG_LEN]>);
+
 /// An open journal of one epoch.
 #[derive(Debug)]
 pub struct Journal {
@@ -43,11 +46,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::State`].
-    pub fn open(
-        dir: &StateDir,
-        epoch: u64,
-        boot: &[u8; 16],
-    ) -> Result<Option<(Self, Vec<[u8; TAG_LEN]>)>, Error> {
+    pub fn open(dir: &StateDir, epoch: u64, boot: &[u8; 16]) -> Result<Option<Opened>, Error> {
         let name = name(epoch);
         let fail = |source| Error::State { action: "open", file: name.clone(), source };
         let opened = owner_only(OpenOptions::new().read(true).append(true)).open(dir.join(&name));

@@ -70,7 +70,10 @@ fn a_backup_comes_back_with_what_belongs_into_it() {
         assert_eq!(all(&into).len(), 3);
         into.read(|s| {
             for space in Space::ALL {
-                assert_eq!(s.get(space, b"key")?, space.in_backup().then(|| vec![space as u8].into()));
+                assert_eq!(
+                    s.get(space, b"key")?,
+                    space.in_backup().then(|| vec![space as u8].into())
+                );
             }
             assert_eq!(
                 s.search(None, "text", 9)?.len(),

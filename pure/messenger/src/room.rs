@@ -240,12 +240,8 @@ impl Room {
         call: CallId,
         boxes: Vec<VerifiedBox>,
     ) -> Result<(), Error> {
-        match self.calls.remove(&call) {
-            Some(
-                purpose
-                @ (Purpose::ReadTalker(_) | Purpose::ReadDoor { .. } | Purpose::ReadControl),
-            ) => self.read(now, purpose, call, Some(boxes))?,
-            _ => {}
+        if let Some(purpose) = self.calls.remove(&call) {
+            self.read(now, purpose, call, Some(boxes))?;
         }
         self.pump(now)
     }

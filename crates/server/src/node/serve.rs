@@ -133,7 +133,9 @@ async fn read(
         match frame {
             Frame::Packet { epoch, packet } => {
                 let from_node = peer.is_some_and(|peer| shared.lists(&peer));
-                if !from_node {
+                if from_node {
+                    out.rank(Rank::Node);
+                } else {
                     pace.wait().await;
                 }
                 // Awaiting here is the back-pressure: a flooding link is read no faster than the

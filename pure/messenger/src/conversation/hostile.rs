@@ -112,6 +112,9 @@ impl Conversation {
     pub(crate) fn hostile_commit(&mut self, cx: &mut StepContext<'_>, changes: &Changes) {
         let kept = cx.kept();
         let group = self.group.as_mut().unwrap();
+        if !group.is_active() {
+            return;
+        }
         let Ok(committed) = group.commit_unchecked(cx.mls, &kept, changes) else { return };
         let body = WriteCapability::generate(cx.rng);
         let parts = split(&committed.commit);

@@ -195,7 +195,8 @@ impl Assembler {
         let new_epoch = self.signed.last().is_none_or(|(last, _)| *last != epoch);
         let settled =
             self.changed.is_some_and(|at| at > now || now.millis_since(at) >= DEBOUNCE_MS);
-        if !new_epoch && !(settled && self.may_revise(now)) {
+        let due = new_epoch || settled && self.may_revise(now);
+        if !due {
             return None;
         }
         let revision = match self.signed.iter().find(|(signed, _)| *signed == epoch) {

@@ -20,7 +20,7 @@ pub(super) enum Node {
 impl Node {
     /// Reads a record; what is no MessagePack is one string of bytes.
     pub(super) fn of(record: &[u8]) -> Node {
-        rmp_serde::from_slice(record).unwrap_or_else(|_| Node::Bytes(record.to_vec()))
+        crate::codec::unpack(record).unwrap_or_else(|_| Node::Bytes(record.to_vec()))
     }
 
     /// All strings of bytes in it.

@@ -108,7 +108,7 @@ fn holds(bytes: &[u8], text: &str) -> bool {
 /// Every string of bytes that the store has, or ever had while the thief ran the program.
 fn strings(store: &MemoryStore) -> BTreeSet<Vec<u8>> {
     let records = Space::ALL.into_iter().flat_map(|space| store.scan(space, &[]).unwrap());
-    let records = records.map(|(_, value)| value).chain(store.hoard());
+    let records = records.map(|(_, value)| value.to_vec()).chain(store.hoard());
     records.flat_map(|record| Node::of(&record).strings()).collect()
 }
 
