@@ -303,21 +303,21 @@ mod tests {
     #[tokio::test]
     async fn when_the_process_has_no_room_strangers_go_first_and_of_them_the_costliest() {
         let budget = Budget::new(1_000_000);
-        let (member, members) = budget.open(1, Rank::Member);
-        let (small, smalls) = budget.open(2, Rank::Stranger);
-        let (large, larges) = budget.open(3, Rank::Stranger);
+        let (member, member_queue) = budget.open(1, Rank::Member);
+        let (small, small_queue) = budget.open(2, Rank::Stranger);
+        let (large, large_queue) = budget.open(3, Rank::Stranger);
         member.try_send(reply(500_000)).unwrap();
         small.try_send(reply(100_000)).unwrap();
         large.try_send(reply(300_000)).unwrap();
         member.try_send(reply(200_000)).unwrap();
-        larges.given_up().await;
+        large_queue.given_up().await;
         let gone = |queue: &Queue| queue.account.give_up.is_cancelled();
-        assert!(!gone(&smalls) && !gone(&members));
-        drop(larges);
+        assert!(!gone(&small_queue) && !gone(&member_queue));
+        drop(large_queue);
         drop(large);
         member.try_send(reply(300_000)).unwrap();
-        smalls.given_up().await;
-        assert!(!gone(&members));
+        small_queue.given_up().await;
+        assert!(!gone(&member_queue));
     }
 
     #[tokio::test]

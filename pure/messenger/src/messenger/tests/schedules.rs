@@ -5,7 +5,7 @@
 //! attack stops, and the three have to understand each other again.
 //!
 //! ```text
-//! HOSTILE_CASES=2000 cargo test -p messenger --release schedules -- --nocapture
+//! HOSTILE_CASES=2000 cargo test -p messenger --release schedules -- --ignored --nocapture
 //! ```
 
 use std::collections::BTreeMap;
@@ -466,6 +466,7 @@ proptest! {
     //= GROUP-018
     //= DIRECT-027
     #[test]
+    #[ignore = "draws other schedules each time: run it by itself, with HOSTILE_CASES"]
     fn whatever_one_member_and_the_hub_do_the_others_stay_who_they_are(
         acts in prop::collection::vec(act(), 1..30),
     ) {
