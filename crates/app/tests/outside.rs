@@ -16,7 +16,8 @@ fn they_talk(alice: &mut Chat, bob: &mut Chat, text: &str) {
     alice.expect_message("bob", &back, LONG);
 }
 
-/// Waits until so much of the world's time has passed: epochs pass by the clock and by nothing else.
+/// Waits until so much of the world's time has passed: epochs pass by the clock and by nothing
+/// else.
 fn until(since: Instant, seconds: u64) {
     let end = since + Duration::from_secs(seconds);
     std::thread::sleep(end.saturating_duration_since(Instant::now()));

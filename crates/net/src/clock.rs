@@ -11,8 +11,9 @@ const BOOT: ClockId = ClockId::Boottime;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const BOOT: ClockId = ClockId::Monotonic;
 
-/// Two clocks in one. [`Clock::now`] never jumps: it shows the system's time at the start, plus what
-/// has passed since, sleep included. Waits and time-outs use it. [`Clock::real`] is the system's
+/// Two clocks in one. [`Clock::now`] never jumps: it shows the system's time at the start, plus
+/// what has passed since, sleep included. Waits and time-outs use it. [`Clock::real`] is the
+/// system's
 /// time, read each time: it may jump either way, when somebody sets the clock. Epochs and documents
 /// use it.
 #[derive(Debug, Clone, Copy)]

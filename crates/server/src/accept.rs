@@ -6,6 +6,9 @@ use net::{Incoming, Listener};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+/// A node that says nothing to its directory for so long is not listed.
+pub(crate) const SILENCE: Duration = Duration::from_secs(30);
+
 /// Serves each link in a task of its own, until the link or the role ends.
 pub(crate) async fn accept<F>(
     listener: Listener,

@@ -21,7 +21,7 @@ use wire::id::{AdmissionToken, DocumentHash, EnrolmentId};
 use wire::{Address, DirectoryPointer, Frame, NetworkPointer, NodeId};
 
 use crate::Error;
-use crate::accept::accept;
+use crate::accept::{SILENCE, accept};
 use crate::config::DirectoryConfig;
 use crate::node::{Doors, OnionDoor, doors};
 
@@ -31,8 +31,6 @@ const TICK: Duration = Duration::from_millis(50);
 const WRITE_AGAIN: Duration = Duration::from_secs(1);
 /// Between two tries to reach a node that does not answer.
 const CHECK_AGAIN: Duration = Duration::from_secs(5);
-/// A node that says nothing for so long is not listed.
-pub(crate) const SILENCE: Duration = Duration::from_secs(30);
 
 /// A signed document, ready to be sent.
 #[derive(Debug)]

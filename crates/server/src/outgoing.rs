@@ -2,8 +2,8 @@
 //!
 //! A stranger can ask for much and read nothing. What waits for one link is bounded; together the
 //! links of a process may fill its [`Budget`]. When that is full, links
-//! are closed to make room: of strangers first, then guests, members and nodes, and of the same rank
-//! the one that takes most. The same document for all is not queued but fetched when its turn
+//! are closed to make room: of strangers first, then guests, members and nodes, and of the same
+//! rank the one that takes most. The same document for all is not queued but fetched when its turn
 //! comes, once for each link.
 
 use std::collections::HashMap;
@@ -17,7 +17,8 @@ use wire::hub::Answer;
 
 /// Most bytes that wait for the link of a stranger.
 const STRANGER_BYTES: usize = 1 << 20;
-/// Most bytes that wait for any other: as many open `get`s of a direct link may be answered at once.
+/// Most bytes that wait for any other: as many open `get`s of a direct link may be answered at
+/// once.
 const LINK_BYTES: usize = 8 << 20;
 /// What a frame counts beside its payload, bytes.
 const FRAME_BYTES: usize = 128;

@@ -154,8 +154,8 @@ impl Engine {
                 // The segment was created but never written to.
                 None => Usage::default(),
             };
-            // Account and boxes are written together: if they differ, files are missing, and what is
-            // there counts.
+            // Account and boxes are written together: if they differ, files are missing, and what
+            // is there counts.
             let there = boxes.len().map_err(refuse)?;
             if u64::try_from(there) != Ok(usage.member.boxes + usage.guest.boxes) {
                 usage = count(&boxes)?;

@@ -119,8 +119,8 @@ impl StreamReader {
         self
     }
 
-    /// The ids about which the hub is to be asked now, if there are any: those that later boxes have
-    /// waited for. [`StreamReader::answered`] must follow.
+    /// The ids about which the hub is to be asked now, if there are any: those that later boxes
+    /// have waited for. [`StreamReader::answered`] must follow.
     pub fn question(&mut self, now: Timestamp) -> Option<Vec<BoxId>> {
         let (&missing, _) = self.early.first_key_value()?;
         if self.gap != Gap::Asks || missing == 0 || !self.has_waited(now) {

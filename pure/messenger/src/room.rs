@@ -246,8 +246,8 @@ impl Room {
         self.pump(now)
     }
 
-    /// A [`Call::Get`] or [`Call::Look`] that nobody answered: the hub was overloaded, or the carrier
-    /// could not take it. It says nothing about what is there.
+    /// A [`Call::Get`] or [`Call::Look`] that nobody answered: the hub was overloaded, or the
+    /// carrier could not take it. It says nothing about what is there.
     ///
     /// # Errors
     /// [`Error`] at the end of a stream.

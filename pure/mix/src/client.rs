@@ -206,8 +206,8 @@ impl OnionClient {
         }
     }
 
-    /// From now on it is `time` by the document when it is `now` by our own clock. Without this, both
-    /// are taken for the same.
+    /// From now on it is `time` by the document when it is `now` by our own clock. Without this,
+    /// both are taken for the same.
     pub const fn set_time(&mut self, now: Timestamp, time: Timestamp) {
         self.time = Some((time, now));
     }

@@ -172,8 +172,9 @@ impl Relay {
         }
     }
 
-    /// As [`Relay::handle_packet`], for a packet from somebody who is no node: a quarter of the queue
-    /// is kept for nodes, so that a flood at one entry stops no path that only passes through.
+    /// As [`Relay::handle_packet`], for a packet from somebody who is no node: a quarter of the
+    /// queue is kept for nodes, so that a flood at one entry stops no path that only passes
+    /// through.
     pub fn handle_client_packet(&mut self, now: Timestamp, epoch: u32, packet: Vec<u8>) {
         if self.queue.is_crowded() {
             self.counters.count(DropReason::QueueFull);

@@ -1,5 +1,5 @@
-//! A whole network in memory, with X-Wing: request and answer, an epoch's end, seized nodes, flipped
-//! bits.
+//! A whole network in memory, with X-Wing: request and answer, an epoch's end, seized nodes,
+//! flipped bits.
 
 use mix::envelope;
 use mix::epoch::{EpochKeys, grace_ms};

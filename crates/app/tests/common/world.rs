@@ -21,8 +21,8 @@ pub fn free_port() -> u16 {
     }
 }
 
-/// Gives a program a clock that a file sets while it runs. What counts from the start of the machine
-/// stays as it is.
+/// Gives a program a clock that a file sets while it runs. What counts from the start of the
+/// machine stays as it is.
 pub fn turnable(command: &mut std::process::Command, clock: &Path) {
     if !clock.exists() {
         std::fs::write(clock, "+0").expect("a clock");

@@ -12,6 +12,8 @@ use wire::frame::{Credential, RefusedReason};
 use wire::id::AdmissionToken;
 use wire::{Frame, NetworkPointer};
 
+use crate::accept::SILENCE;
+
 /// A document as tasks share it.
 pub(crate) type Current = Option<Arc<VerifiedDocument>>;
 
@@ -43,7 +45,7 @@ pub(crate) async fn follow(mut me: Follow, stop: CancellationToken) {
     let mut link = Outbound::spawn(OutboundConfig {
         hello,
         backoff_max: Duration::from_secs(2),
-        ping_after: crate::directory::SILENCE / 3,
+        ping_after: SILENCE / 3,
         dialer: me.dialer.clone(),
         ..OutboundConfig::new([directory.address], directory.id, Some(me.identity.clone()))
     });

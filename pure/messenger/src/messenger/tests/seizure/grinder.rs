@@ -1,8 +1,8 @@
-//! Opens MLS messages with bare secrets, whatever they were meant for: RFC 9420, sections 6.3 and 9,
-//! without a library that refuses what is against its rules.
+//! Opens MLS messages with bare secrets, whatever they were meant for: RFC 9420, sections 6.3 and
+//! 9, without a library that refuses what is against its rules.
 //!
-//! The MLS library will not open a message twice, nor its own. A thief is not bound by that, so each
-//! secret is tried as everything that it could be:
+//! The MLS library will not open a message twice, nor its own. A thief is not bound by that, so
+//! each secret is tried as everything that it could be:
 //!
 //! ```text
 //! secret ─┬─ epoch secret ─► encryption secret ─┐

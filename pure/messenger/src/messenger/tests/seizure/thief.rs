@@ -66,9 +66,10 @@ impl Seized {
         strings(&self.0.store).contains(string)
     }
 
-    /// Opens what can be opened, in two ways. The program itself is shown the whole tape, alone with
-    /// it: it follows every commit that it can follow, and all that it ever writes down is kept. Then
-    /// every string of bytes in what was kept is tried as a key.
+    /// Opens what can be opened, in two ways. The program itself is shown the whole tape, alone
+    /// with it: it follows every commit that it can follow, and all that it ever writes down is
+    /// kept.
+    /// Then every string of bytes in what was kept is tried as a key.
     pub(super) fn opens(mut self, world: &World, tape: &Tape, texts: &[String]) -> Loot {
         let is_kept = |store: &MemoryStore, text: &String| store.holds(text);
         let kept: BTreeSet<String> =
