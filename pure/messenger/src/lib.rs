@@ -30,7 +30,7 @@
     clippy::arithmetic_side_effects
 )]
 #![cfg_attr(
-    test,
+    any(test, feature = "hostile"),
     allow(
         clippy::unwrap_used,
         clippy::expect_used,
@@ -39,6 +39,10 @@
         clippy::as_conversions,
         clippy::arithmetic_side_effects
     )
+)]
+#![cfg_attr(
+    all(feature = "hostile", not(test)),
+    allow(dead_code, reason = "fuzz targets use a part of what tests use")
 )]
 
 pub mod appender;
@@ -61,6 +65,8 @@ mod sealed;
 #[cfg(test)]
 mod silent;
 pub mod store;
+#[cfg(any(test, feature = "hostile"))]
+pub mod testing;
 pub mod transfer;
 pub mod writer;
 

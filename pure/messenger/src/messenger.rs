@@ -149,7 +149,7 @@ pub struct Messenger {
     sizes: BTreeMap<PlaceId, streams::Sizes>,
     /// Local time, once the shell has told it.
     local: Option<Timestamp>,
-    out: Out,
+    pub(crate) out: Out,
 }
 
 /// The [`StepContext`](crate::context::StepContext) of a step. A macro, because it borrows two
@@ -526,14 +526,15 @@ impl Messenger {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "hostile"))]
 impl Messenger {
+    #[cfg(test)]
     fn epoch(&self, id: ConversationId) -> u64 {
         self.conversations.get(&id).map(Conversation::epoch).unwrap_or_default()
     }
 
     /// Does something with a conversation that no honest program does.
-    fn hostile<T>(
+    pub(crate) fn hostile<T>(
         &mut self,
         step: &mut Step<'_>,
         id: ConversationId,
@@ -545,7 +546,11 @@ impl Messenger {
     }
 
     /// Boxes of a member that squats on the next deciding ids.
-    fn deciding_junk(&self, id: ConversationId, count: usize) -> Vec<streams::SealedBox> {
+    pub(crate) fn deciding_junk(
+        &self,
+        id: ConversationId,
+        count: usize,
+    ) -> Vec<streams::SealedBox> {
         self.conversations.get(&id).map(|c| c.deciding_junk(count)).unwrap_or_default()
     }
 }

@@ -6,7 +6,7 @@
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
-#[cfg(test)]
+#[cfg(any(test, feature = "hostile"))]
 pub(crate) mod memory;
 
 use wire::Timestamp;

@@ -1,8 +1,8 @@
 //! KeyPackages: what a person hands over in order to be added to a conversation.
 
 use openmls::prelude::{
-    KeyPackage, KeyPackageIn, Lifetime, MlsMessageBodyIn, MlsMessageIn, MlsMessageOut,
-    ProtocolVersion,
+    Extensions, KeyPackage, KeyPackageIn, LeafNode, Lifetime, MlsMessageBodyIn, MlsMessageIn,
+    MlsMessageOut, ProtocolVersion,
 };
 use openmls_traits::OpenMlsProvider;
 use tls_codec::{Deserialize, Serialize};
@@ -32,21 +32,37 @@ pub fn key_package(
     secret: &MemberSecret,
     name: Nick,
 ) -> Result<Vec<u8>, Error> {
-    package_with(mls, kept, secret, &secret.card(name))
+    package_with(mls, kept, secret, secret.card(name).to_extensions()?)
 }
 
-/// A KeyPackage that shows this card.
+/// A KeyPackage that shows `change` of the encoded card, under the same keys: for tests.
+///
+/// # Errors
+/// [`Error::Storage`], [`Error::Internal`].
+#[cfg(feature = "hostile")]
+pub fn key_package_showing(
+    mls: &Mls,
+    kept: &dyn KeyValue,
+    secret: &MemberSecret,
+    name: Nick,
+    change: impl FnOnce(Vec<u8>) -> Vec<u8>,
+) -> Result<Vec<u8>, Error> {
+    let card = change(wire::encode(&secret.card(name)));
+    package_with(mls, kept, secret, member::card_extension(card)?)
+}
+
+/// A KeyPackage with these extensions of its leaf.
 pub(super) fn package_with(
     mls: &Mls,
     kept: &dyn KeyValue,
     secret: &MemberSecret,
-    card: &MemberCard,
+    extensions: Extensions<LeafNode>,
 ) -> Result<Vec<u8>, Error> {
     let provider = mls.with(kept);
     let bundle = KeyPackage::builder()
         .key_package_lifetime(Lifetime::init(0, NOT_AFTER))
         .leaf_node_capabilities(member::capabilities())
-        .leaf_node_extensions(card.to_extensions()?)
+        .leaf_node_extensions(extensions)
         .build(SUITE, &provider, secret, secret.credential())
         .map_err(|_| Error::Storage)?;
     MlsMessageOut::from(bundle.into_key_package())
@@ -92,6 +108,20 @@ impl Invited {
             return Err(bad);
         }
         Ok(Invited { id, card, package })
+    }
+}
+
+#[cfg(feature = "hostile")]
+impl Invited {
+    /// As [`Invited::parse`], without asking whether the card belongs to the keys: for tests.
+    #[must_use]
+    pub fn unchecked(mls: &Mls, bytes: &[u8]) -> Option<Self> {
+        let message = MlsMessageIn::tls_deserialize_exact(bytes).ok()?;
+        let MlsMessageBodyIn::KeyPackage(package) = message.extract() else { return None };
+        let package = package.validate(mls.crypto(), ProtocolVersion::Mls10).ok()?;
+        let leaf = package.leaf_node();
+        let (id, card) = (member::id_of(leaf.credential()).ok()?, MemberCard::find(leaf).ok()?);
+        Some(Invited { id, card, package })
     }
 }
 

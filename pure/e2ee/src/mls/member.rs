@@ -300,8 +300,7 @@ impl MemberCard {
 
 impl MemberCard {
     pub(super) fn to_extensions(&self) -> Result<Extensions<LeafNode>, Error> {
-        Extensions::single(Extension::Unknown(CARD_EXTENSION, UnknownExtension(wire::encode(self))))
-            .map_err(|_| Error::Internal)
+        card_extension(wire::encode(self))
     }
 
     pub(super) fn find(leaf: &LeafNode) -> Result<Self, Error> {
@@ -309,6 +308,12 @@ impl MemberCard {
             leaf.extensions().unknown(CARD_EXTENSION).ok_or(Error::Malformed("member card"))?;
         codec::decode(&found.0).ok_or(Error::Malformed("member card"))
     }
+}
+
+/// The extension that shows this encoded card.
+pub(super) fn card_extension(card: Vec<u8>) -> Result<Extensions<LeafNode>, Error> {
+    Extensions::single(Extension::Unknown(CARD_EXTENSION, UnknownExtension(card)))
+        .map_err(|_| Error::Internal)
 }
 
 /// The member id in a credential.

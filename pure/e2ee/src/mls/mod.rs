@@ -22,6 +22,8 @@ mod welcome;
 pub use charter::{Charter, MAX_TITLE_CHARS};
 pub use decision::{DECIDE_CONTEXT, Decision};
 pub use group::{Applied, Changes, Committed, Decrypted, Group, Member, PAST_EPOCHS};
+#[cfg(feature = "hostile")]
+pub use key_package::key_package_showing;
 pub use key_package::{Invited, forget, key_package};
 pub use member::{MemberCard, MemberSecret};
 pub use provider::Mls;

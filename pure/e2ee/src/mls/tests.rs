@@ -391,7 +391,12 @@ fn old_keys_of_a_member_do_not_come_back() {
 fn package_with(person: &Person, change: impl FnOnce(&mut MemberCard)) -> Result<Invited, Error> {
     let mut card = person.secret.card(person.name.clone());
     change(&mut card);
-    let bytes = key_package::package_with(&person.mls, &person.kept, &person.secret, &card)?;
+    let bytes = key_package::package_with(
+        &person.mls,
+        &person.kept,
+        &person.secret,
+        card.to_extensions()?,
+    )?;
     Invited::parse(&person.mls, &bytes)
 }
 

@@ -299,7 +299,7 @@ impl Conversation {
         self.intend(cx, Intent::Refresh)
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "hostile"))]
     pub(crate) fn deciding_junk(&self, count: usize) -> Vec<streams::SealedBox> {
         self.deciding.junk(count)
     }

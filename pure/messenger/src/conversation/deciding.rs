@@ -344,7 +344,7 @@ impl Deciding {
     }
 
     /// Boxes of a member who squats on the next deciding ids.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "hostile"))]
     pub(super) fn junk(&self, count: usize) -> Vec<streams::SealedBox> {
         let Some(stream) = &self.stream else { return Vec::new() };
         let junk = vec![b"junk".to_vec(); count];

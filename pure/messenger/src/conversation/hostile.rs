@@ -2,7 +2,9 @@
 //! was stolen: for tests.
 
 use e2ee::id::MemberId;
-use e2ee::mls::{Changes, Charter, Decision, Group, Invited, MemberSecret, Mls, key_package};
+use e2ee::mls::{
+    Changes, Charter, Decision, Group, Invited, MemberSecret, Mls, key_package, key_package_showing,
+};
 use e2ee::{NetworkPlace, Nick, Secret};
 use streams::{BoxClass, ReadCapability, SealedBox, Sizes, WriteCapability, pad};
 
@@ -24,6 +26,14 @@ pub(crate) struct LookAlike {
 }
 
 impl LookAlike {
+    /// Founds a conversation under this id.
+    pub(crate) fn found(id: &Secret, secret: MemberSecret, charter: &Charter) -> Self {
+        let (mls, store) = (Mls::new().unwrap(), MemoryStore::default());
+        let name = Nick::new("mallory").unwrap();
+        let group = Group::found(&mls, &MlsSpace(&store), id, secret, name, charter).unwrap();
+        LookAlike { mls, store, group }
+    }
+
     /// Adds this KeyPackage; gives the welcome.
     pub(crate) fn welcome(&mut self, package: &[u8]) -> Vec<u8> {
         let add = vec![Invited::parse(&self.mls, package).unwrap()];
@@ -38,7 +48,6 @@ impl LookAlike {
 impl Conversation {
     /// Founds a look-alike; `change` alters its charter.
     pub(crate) fn look_alike(&self, change: impl FnOnce(&mut Charter)) -> LookAlike {
-        let (mls, store) = (Mls::new().unwrap(), MemoryStore::default());
         let secret = MemberSecret::from_bytes(&self.secret).unwrap();
         let id = Secret::new(self.card.group.as_slice().try_into().unwrap());
         let root = self.card.rescue_context.last_chunk::<32>().unwrap();
@@ -53,9 +62,7 @@ impl Conversation {
         )
         .unwrap();
         change(&mut charter);
-        let name = Nick::new("mallory").unwrap();
-        let group = Group::found(&mls, &MlsSpace(&store), &id, secret, name, &charter).unwrap();
-        LookAlike { mls, store, group }
+        LookAlike::found(&id, secret, &charter)
     }
 
     /// The KeyPackage with which this profile asks to be added again.
@@ -110,6 +117,16 @@ impl Conversation {
 
     /// Commits what the rules forbid, by the usual way: the decision counts, the body is refused.
     pub(crate) fn hostile_commit(&mut self, cx: &mut StepContext<'_>, changes: &Changes) {
+        self.hostile_commit_of(cx, changes, |commit| commit);
+    }
+
+    /// As [`Conversation::hostile_commit`], with another body than the one that was signed by MLS.
+    pub(crate) fn hostile_commit_of(
+        &mut self,
+        cx: &mut StepContext<'_>,
+        changes: &Changes,
+        change: impl FnOnce(Vec<u8>) -> Vec<u8>,
+    ) {
         let kept = cx.kept();
         let group = self.group.as_mut().unwrap();
         if !group.is_active() {
@@ -117,9 +134,10 @@ impl Conversation {
         }
         let Ok(committed) = group.commit_unchecked(cx.mls, &kept, changes) else { return };
         let body = WriteCapability::generate(cx.rng);
-        let parts = split(&committed.commit);
+        let commit = change(committed.commit.to_vec());
+        let parts = split(&commit);
         let count = u32::try_from(parts.len()).unwrap();
-        let decision = Decision::sign(group, &body.read_capability(), count, &committed.commit);
+        let decision = Decision::sign(group, &body.read_capability(), count, &commit);
         let (body, _) = seal_all(body, BODY_CONTEXT, &parts, Sizes::Uniform).unwrap();
         self.commits.pending = Some(PendingCommit {
             intents: Vec::new(),
@@ -133,8 +151,25 @@ impl Conversation {
 
     /// A deciding box that leads to this body.
     pub(crate) fn hostile_decision(&self, body: &ReadCapability) -> Option<SealedBox> {
-        let decision = Decision::sign(self.group.as_ref()?, body, 3, b"nothing");
+        self.hostile_decision_of(body, 3, b"nothing")
+    }
+
+    /// A deciding box that leads to this body of so many parts.
+    pub(crate) fn hostile_decision_of(
+        &self,
+        body: &ReadCapability,
+        parts: u32,
+        content: &[u8],
+    ) -> Option<SealedBox> {
+        let decision = Decision::sign(self.group.as_ref()?, body, parts, content);
         self.deciding.seal(&decision).ok()?.map(|sealed| sealed.to_box().unwrap())
+    }
+
+    /// The body of a commit that holds these bytes.
+    pub(crate) fn hostile_body_boxes(stream: WriteCapability, content: &[u8]) -> Vec<SealedBox> {
+        let sealed = seal_all(stream, BODY_CONTEXT, &split(content), Sizes::Uniform);
+        let boxes = sealed.map(|(boxes, _)| boxes).unwrap_or_default();
+        boxes.iter().map(|sealed| sealed.to_box().unwrap()).collect()
     }
 
     /// A KeyPackage with somebody else's id and our own rescue stream.
@@ -144,6 +179,40 @@ impl Conversation {
         let name = Nick::new("bob").unwrap();
         let package = key_package(cx.mls, &cx.kept(), &secret, name).unwrap();
         Invited::parse(cx.mls, &package).unwrap()
+    }
+
+    /// Somebody who shows a changed card, under this id or one of their own; nobody if the card
+    /// does not decode.
+    pub(crate) fn invited_with(
+        &self,
+        cx: &mut StepContext<'_>,
+        id: Option<MemberId>,
+        change: impl FnOnce(Vec<u8>) -> Vec<u8>,
+    ) -> Option<Invited> {
+        let rescue = WriteCapability::from_bytes(&self.card.rescue).unwrap();
+        let secret = match id {
+            Some(id) => MemberSecret::from_rescue(id, rescue, cx.now, cx.rng),
+            None => MemberSecret::random(cx.rng),
+        };
+        let name = Nick::new("bob").unwrap();
+        let package = key_package_showing(cx.mls, &cx.kept(), &secret, name, change).ok()?;
+        Invited::unchecked(cx.mls, &package)
+    }
+
+    /// A KeyPackage of ours.
+    pub(crate) fn fresh_package(&self, cx: &mut StepContext<'_>) -> Vec<u8> {
+        let secret = MemberSecret::from_bytes(&self.secret).unwrap().renewed(cx.now, cx.rng);
+        key_package(cx.mls, &cx.kept(), &secret, Nick::new("mallory").unwrap()).unwrap()
+    }
+
+    /// Our id.
+    pub(crate) fn me(&self) -> MemberId {
+        MemberSecret::from_bytes(&self.secret).unwrap().id()
+    }
+
+    /// The ids of all members that we know.
+    pub(crate) fn ids(&self) -> Vec<MemberId> {
+        self.card.members.keys().copied().collect()
     }
 
     /// The leaf of a member.
@@ -156,6 +225,14 @@ impl Conversation {
     pub(crate) fn hostile_body(&mut self, cx: &mut StepContext<'_>, body: Body) {
         let id = e2ee::id::MessageId::random(cx.rng);
         if self.can_write() && self.queue(cx, id, body).is_ok() {
+            self.pump(cx).unwrap();
+        }
+    }
+
+    /// Says bytes that need not be a message.
+    pub(crate) fn hostile_bytes(&mut self, cx: &mut StepContext<'_>, bytes: &[u8]) {
+        let id = e2ee::id::MessageId::random(cx.rng);
+        if self.can_write() && self.outbox.queue_bytes(cx, id, bytes).is_ok() {
             self.pump(cx).unwrap();
         }
     }

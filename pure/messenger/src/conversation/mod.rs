@@ -31,7 +31,7 @@ mod commits;
 mod deciding;
 mod epochs;
 mod erasing;
-#[cfg(test)]
+#[cfg(any(test, feature = "hostile"))]
 mod hostile;
 mod lane;
 mod lanes;
@@ -59,10 +59,14 @@ use self::acks::Acks;
 use self::commits::Commits;
 use self::deciding::Deciding;
 use self::epochs::{EpochKeys, Epochs};
+#[cfg(any(test, feature = "hostile"))]
+pub(crate) use self::hostile::LookAlike;
 use self::lanes::Lanes;
 use self::link::Link;
 use self::outbox::{Next, Outbox};
 pub use self::people::Participant;
+#[cfg(any(test, feature = "hostile"))]
+pub(crate) use self::rescues::Message as RescueMessage;
 use self::rescues::Rescues;
 pub use self::saved::Card;
 pub(crate) use self::saved::Identity;

@@ -132,6 +132,24 @@ impl Outbox {
         self.keep(cx, seq, pending)
     }
 
+    /// Queues bytes that no honest program writes.
+    #[cfg(any(test, feature = "hostile"))]
+    pub(super) fn queue_bytes(
+        &mut self,
+        cx: &StepContext<'_>,
+        id: MessageId,
+        bytes: &[u8],
+    ) -> Result<(), Error> {
+        let seq = self.next_seq;
+        self.next_seq = seq.saturating_add(1);
+        let envelope = Zeroizing::new(bytes.to_vec());
+        let queued_at = cx.now.as_millis();
+        let pending =
+            Pending { id, envelope, tracked: false, shown: false, queued_at, placed: None };
+        self.dirty = true;
+        self.keep(cx, seq, pending)
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.pending.len() >= MAX_WAITING
     }
@@ -472,7 +490,7 @@ impl Outbox {
     }
 
     /// What waits or is under way, encoded.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "hostile"))]
     pub(super) fn envelopes(&self) -> Vec<&[u8]> {
         self.pending.values().map(|p| p.envelope.as_slice()).collect()
     }

@@ -54,7 +54,7 @@ const MAX_READ: u64 = 4_096;
 
 /// A message on a rescue stream.
 #[derive(Clone, Encode, Decode)]
-pub(super) enum Message {
+pub(crate) enum Message {
     /// Add me again.
     #[n(0)]
     Request {

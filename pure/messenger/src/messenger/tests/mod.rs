@@ -11,4 +11,5 @@ mod schedules;
 mod seizure;
 mod shaping;
 mod trouble;
-mod world;
+
+use crate::testing::world;

@@ -19,9 +19,9 @@ use crate::request::{Call, CallId};
 use crate::store::memory::MemoryStore;
 use crate::store::{Author, Kind, State, Store, StoreError, StoredMessage};
 
-pub(super) const START: Timestamp = Timestamp::from_millis(1_000_000_000);
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_000_000_000);
 
-pub(super) fn place() -> NetworkPlace {
+pub(crate) fn place() -> NetworkPlace {
     NetworkPlace {
         network: NetworkId::new([1; 32]),
         directories: vec![DirectoryPointer {
@@ -34,29 +34,29 @@ pub(super) fn place() -> NetworkPlace {
 }
 
 /// Boxes of one hub, and what it does wrong.
-#[derive(Default)]
-pub(super) struct Hub {
-    pub(super) boxes: BTreeMap<BoxId, SealedBox>,
+#[derive(Clone, Default)]
+pub(crate) struct Hub {
+    pub(crate) boxes: BTreeMap<BoxId, SealedBox>,
     /// Boxes that it says it has and never shows.
-    pub(super) hidden: BTreeSet<BoxId>,
+    pub(crate) hidden: BTreeSet<BoxId>,
     /// Ids of boxes that came, in order.
-    pub(super) log: Vec<BoxId>,
+    pub(crate) log: Vec<BoxId>,
     /// Puts, repeated ones included.
-    pub(super) puts: usize,
+    pub(crate) puts: usize,
     /// How long it keeps a box, ms; for ever if unset.
-    pub(super) keep_ms: Option<u64>,
+    pub(crate) keep_ms: Option<u64>,
     /// When each box came.
-    pub(super) came: BTreeMap<BoxId, Timestamp>,
+    pub(crate) came: BTreeMap<BoxId, Timestamp>,
     /// It says that everything is taken, and stores nothing.
-    pub(super) lies_taken: bool,
+    pub(crate) lies_taken: bool,
     /// What was ever put under each id.
-    pub(super) ever: BTreeMap<BoxId, SealedBox>,
+    pub(crate) ever: BTreeMap<BoxId, SealedBox>,
     /// Ids under which two different boxes were put, although the first was gone by then.
-    pub(super) reused: BTreeSet<BoxId>,
+    pub(crate) reused: BTreeSet<BoxId>,
 }
 
 impl Hub {
-    pub(super) fn put(&mut self, now: Timestamp, sealed: &SealedBox) -> PutOutcome {
+    pub(crate) fn put(&mut self, now: Timestamp, sealed: &SealedBox) -> PutOutcome {
         self.puts += 1;
         if self.lies_taken {
             return PutOutcome::Taken;
@@ -84,24 +84,26 @@ impl Hub {
 }
 
 /// Somebody with a profile.
-pub(super) struct Person {
-    pub(super) store: MemoryStore,
-    pub(super) messenger: Messenger,
-    pub(super) rng: ChaCha20Rng,
-    pub(super) online: bool,
+pub(crate) struct Person {
+    pub(crate) store: MemoryStore,
+    pub(crate) messenger: Messenger,
+    pub(crate) rng: ChaCha20Rng,
+    pub(crate) online: bool,
     /// The LAN that this person is on.
-    pub(super) lan: Option<usize>,
+    pub(crate) lan: Option<usize>,
     open: VecDeque<Asked>,
-    pub(super) events: Vec<Event>,
-    pub(super) files: BTreeMap<TransferId, Vec<u8>>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) files: BTreeMap<TransferId, Vec<u8>>,
     /// Which hub this person's requests reach: 0 unless a hub shows two views.
-    pub(super) hub: usize,
+    pub(crate) hub: usize,
+    /// Whether this person's program is not ours: what fails in it is no fault.
+    pub(crate) hostile: bool,
     /// How often this person's process died within a step.
-    pub(super) crashes: usize,
+    pub(crate) crashes: usize,
     /// What this person has put at each id, over all copies of the profile, and what for.
     used: BTreeMap<BoxId, SealedBox>,
     /// What a second, different box at an id of this person's own was for.
-    pub(super) used_twice: Vec<Purpose>,
+    pub(crate) used_twice: Vec<Purpose>,
 }
 
 /// A request that waits.
@@ -120,30 +122,33 @@ impl Person {
 
 /// Index of a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Who(pub(super) usize);
+pub(crate) struct Who(pub(crate) usize);
 
 /// A world: people, a hub, a clock.
-pub(super) struct World {
-    pub(super) now: Timestamp,
-    pub(super) hubs: Vec<Hub>,
+pub(crate) struct World {
+    pub(crate) now: Timestamp,
+    pub(crate) hubs: Vec<Hub>,
     /// Boxes that neighbours have, by LAN.
-    pub(super) lans: Vec<BTreeMap<BoxId, SealedBox>>,
-    pub(super) people: Vec<Person>,
+    pub(crate) lans: Vec<BTreeMap<BoxId, SealedBox>>,
+    pub(crate) people: Vec<Person>,
+    /// Inputs that somebody's messenger has handled: commands, answers, ticks.
+    pub(crate) steps: u64,
     rng: ChaCha20Rng,
 }
 
 impl World {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         World {
             now: START,
             hubs: vec![Hub::default()],
             lans: vec![BTreeMap::new(), BTreeMap::new()],
             people: Vec::new(),
+            steps: 0,
             rng: ChaCha20Rng::from_seed([42; 32]),
         }
     }
 
-    pub(super) fn person(&mut self, name: &str) -> Who {
+    pub(crate) fn person(&mut self, name: &str) -> Who {
         let mut rng = ChaCha20Rng::seed_from_u64(self.rng.next_u64());
         let store = MemoryStore::default();
         let mut step = Step { now: self.now, rng: &mut rng, store: &store, via: "" };
@@ -159,6 +164,7 @@ impl World {
             events: Vec::new(),
             files: BTreeMap::new(),
             hub: 0,
+            hostile: false,
             crashes: 0,
             used: BTreeMap::new(),
             used_twice: Vec::new(),
@@ -168,7 +174,7 @@ impl World {
 
     /// The profile is put on another device, which does what it likes there: another person to the
     /// world, who has all keys of the first and reaches the hub with this number.
-    pub(super) fn clone_of(&mut self, who: Who, hub: usize) -> Who {
+    pub(crate) fn clone_of(&mut self, who: Who, hub: usize) -> Who {
         let clone = self.person("a copy");
         let store = self.of(who).store.copy();
         self.of(clone).hub = hub;
@@ -176,12 +182,32 @@ impl World {
         clone
     }
 
-    pub(super) fn of(&mut self, who: Who) -> &mut Person {
+    /// The same world, in which all processes have just started from what they kept.
+    pub(crate) fn copy(&self) -> Self {
+        let mut copy = World {
+            now: self.now,
+            hubs: self.hubs.clone(),
+            lans: self.lans.clone(),
+            people: Vec::new(),
+            steps: 0,
+            rng: self.rng.clone(),
+        };
+        for person in &self.people {
+            let who = copy.person("a copy");
+            let (hub, hostile) = (person.hub, person.hostile);
+            let there = copy.of(who);
+            (there.hub, there.hostile, there.rng) = (hub, hostile, person.rng.clone());
+            copy.comes_back_with(who, person.store.copy());
+        }
+        copy
+    }
+
+    pub(crate) fn of(&mut self, who: Who) -> &mut Person {
         &mut self.people[who.0]
     }
 
     /// Does something as this person, within a transaction.
-    pub(super) fn does<T>(
+    pub(crate) fn does<T>(
         &mut self,
         who: Who,
         f: impl FnOnce(&mut Messenger, &mut Step<'_>) -> Result<T, crate::Error>,
@@ -189,12 +215,13 @@ impl World {
         self.tries(who, f).unwrap()
     }
 
-    pub(super) fn tries<T>(
+    pub(crate) fn tries<T>(
         &mut self,
         who: Who,
         f: impl FnOnce(&mut Messenger, &mut Step<'_>) -> Result<T, crate::Error>,
     ) -> Result<T, crate::Error> {
         let now = self.now;
+        self.steps += 1;
         let person = self.of(who);
         let before = person.store.may_fail().then(|| person.store.copy());
         let mut step = Step { now, rng: &mut person.rng, store: &person.store, via: "" };
@@ -218,7 +245,7 @@ impl World {
     ) {
         let crashes = self.of(who).crashes;
         if let Err(e) = self.tries(who, f) {
-            assert!(self.of(who).crashes > crashes, "{e}");
+            assert!(self.of(who).crashes > crashes || self.of(who).hostile, "{e}");
         }
     }
 
@@ -369,7 +396,7 @@ impl World {
     }
 
     /// Lets everything happen that can happen at this moment.
-    pub(super) fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         self.announce();
         let mut steps = 0;
         loop {
@@ -386,12 +413,12 @@ impl World {
     }
 
     /// Answers this person alone, as long as there is something to answer.
-    pub(super) fn settle_only(&mut self, who: Who) {
+    pub(crate) fn settle_only(&mut self, who: Who) {
         while self.answer_one(who) {}
     }
 
     /// Lets time pass, and everything happen in it.
-    pub(super) fn pass(&mut self, ms: u64) {
+    pub(crate) fn pass(&mut self, ms: u64) {
         let end = self.now.plus_millis(ms);
         self.settle();
         loop {
@@ -441,13 +468,13 @@ impl World {
     }
 
     /// The process dies, and starts again from what it kept.
-    pub(super) fn restart(&mut self, who: Who) {
+    pub(crate) fn restart(&mut self, who: Who) {
         let store = std::mem::take(&mut self.of(who).store);
         self.comes_back_with(who, store);
     }
 
     /// The process starts with this store: an old copy, a backup.
-    pub(super) fn comes_back_with(&mut self, who: Who, store: MemoryStore) {
+    pub(crate) fn comes_back_with(&mut self, who: Who, store: MemoryStore) {
         let now = self.now;
         let person = self.of(who);
         person.open.clear();
@@ -458,14 +485,14 @@ impl World {
     }
 
     /// The profile is lost, and restored from a backup.
-    pub(super) fn restore(&mut self, who: Who, backup: &MemoryStore) {
+    pub(crate) fn restore(&mut self, who: Who, backup: &MemoryStore) {
         self.of(who).store = backup.copy();
         self.restart(who);
     }
 
     /// A hub shows everyone who asks all its boxes, and those of all other hubs, whatever they
     /// asked for.
-    pub(super) fn floods(&mut self) {
+    pub(crate) fn floods(&mut self) {
         let boxes: Vec<SealedBox> =
             self.hubs.iter().flat_map(|h| h.boxes.values().cloned()).collect();
         for n in 0..self.people.len() {
@@ -480,13 +507,13 @@ impl World {
     }
 
     /// Two people become contacts; the ids of the conversation at both.
-    pub(super) fn befriend(&mut self, a: Who, b: Who) -> (ConversationId, ConversationId) {
+    pub(crate) fn befriend(&mut self, a: Who, b: Who) -> (ConversationId, ConversationId) {
         let link = self.invite(a);
         self.meet(a, b, &link)
     }
 
     /// They become contacts by this link.
-    pub(super) fn meet(
+    pub(crate) fn meet(
         &mut self,
         a: Who,
         b: Who,
@@ -501,15 +528,15 @@ impl World {
         (new(self, a, &before[0]), new(self, b, &before[1]))
     }
 
-    pub(super) fn invite(&mut self, who: Who) -> Invite {
+    pub(crate) fn invite(&mut self, who: Who) -> Invite {
         self.invite_under(who, Floor::Anywhere)
     }
 
-    pub(super) fn invite_under(&mut self, who: Who, floor: Floor) -> Invite {
+    pub(crate) fn invite_under(&mut self, who: Who, floor: Floor) -> Invite {
         self.invite_at(who, &place(), floor)
     }
 
-    pub(super) fn invite_at(&mut self, who: Who, place: &NetworkPlace, floor: Floor) -> Invite {
+    pub(crate) fn invite_at(&mut self, who: Who, place: &NetworkPlace, floor: Floor) -> Invite {
         let id = self.does(who, |m, s| m.invite(s, place, floor, None, None, 86_400_000));
         self.settle();
         let all = self.of(who).messenger.invites();
@@ -518,25 +545,25 @@ impl World {
         Invite::parse(&made.link).unwrap()
     }
 
-    pub(super) fn accept(&mut self, who: Who, invite: &Invite) {
+    pub(crate) fn accept(&mut self, who: Who, invite: &Invite) {
         self.does(who, |m, s| m.accept(s, invite, Floor::Anywhere, None));
     }
 
-    pub(super) fn ids(&mut self, who: Who) -> BTreeSet<ConversationId> {
+    pub(crate) fn ids(&mut self, who: Who) -> BTreeSet<ConversationId> {
         let person = self.of(who);
         person.messenger.overview(&person.store).unwrap().into_iter().map(|c| c.id).collect()
     }
 
-    pub(super) fn say(&mut self, who: Who, conversation: ConversationId, text: &str) -> MessageId {
+    pub(crate) fn say(&mut self, who: Who, conversation: ConversationId, text: &str) -> MessageId {
         self.does(who, |m, s| m.say(s, conversation, text, None))
     }
 
-    pub(super) fn history(&mut self, who: Who, conversation: ConversationId) -> Vec<StoredMessage> {
+    pub(crate) fn history(&mut self, who: Who, conversation: ConversationId) -> Vec<StoredMessage> {
         self.of(who).store.history(&conversation, None, usize::MAX).unwrap()
     }
 
     /// Texts of others, as they stand in the history.
-    pub(super) fn heard(&mut self, who: Who, conversation: ConversationId) -> Vec<String> {
+    pub(crate) fn heard(&mut self, who: Who, conversation: ConversationId) -> Vec<String> {
         let all = self.history(who, conversation).into_iter();
         all.filter(|m| m.message.kind == Kind::Text && m.message.author != Author::Me)
             .map(|m| m.message.text)
@@ -544,23 +571,23 @@ impl World {
     }
 
     /// All texts of a conversation, our own included.
-    pub(super) fn texts(&mut self, who: Who, conversation: ConversationId) -> Vec<String> {
+    pub(crate) fn texts(&mut self, who: Who, conversation: ConversationId) -> Vec<String> {
         let all = self.history(who, conversation).into_iter();
         all.filter(|m| m.message.kind == Kind::Text).map(|m| m.message.text).collect()
     }
 
-    pub(super) fn notices(&mut self, who: Who, conversation: ConversationId) -> Vec<String> {
+    pub(crate) fn notices(&mut self, who: Who, conversation: ConversationId) -> Vec<String> {
         let all = self.history(who, conversation).into_iter();
         all.filter(|m| m.message.kind == Kind::Notice).map(|m| m.message.text).collect()
     }
 
-    pub(super) fn state(&mut self, who: Who, conversation: ConversationId, id: MessageId) -> State {
+    pub(crate) fn state(&mut self, who: Who, conversation: ConversationId, id: MessageId) -> State {
         self.of(who).store.message(&conversation, &id).unwrap().unwrap().message.state
     }
 
     /// A group of these people; the first founds it, and knows all others. Its ids, in the same
     /// order.
-    pub(super) fn group(&mut self, title: &str, people: &[Who]) -> Vec<ConversationId> {
+    pub(crate) fn group(&mut self, title: &str, people: &[Who]) -> Vec<ConversationId> {
         let founder = people[0];
         let group = self.does(founder, |m, s| m.create_group(s, &place(), Floor::Anywhere, title));
         let mut ids = vec![group];
@@ -572,7 +599,7 @@ impl World {
     }
 
     /// Invites a contact into a group, who says yes.
-    pub(super) fn bring(
+    pub(crate) fn bring(
         &mut self,
         founder: Who,
         group: ConversationId,
