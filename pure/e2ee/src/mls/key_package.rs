@@ -126,6 +126,13 @@ impl Invited {
 }
 
 impl Invited {
+    /// Whether the id is the one that belongs to the rescue stream: whoever comes for the first
+    /// time has no other (`GROUP-018`).
+    #[must_use]
+    pub fn owns_id(&self) -> bool {
+        self.card.owns(self.id)
+    }
+
     /// Whether this is the same person as `member`, with newer keys (`GROUP-018`): then it may take
     /// that member's place.
     #[must_use]

@@ -234,8 +234,10 @@ impl Accepting {
             }
             Some(Joined::Whole(bytes)) => {
                 let offer = self.invite.open_offer(&bytes).ok();
-                let invited =
-                    offer.as_ref().and_then(|o| Invited::parse(cx.mls, &o.key_package).ok());
+                let invited = offer
+                    .as_ref()
+                    .and_then(|o| Invited::parse(cx.mls, &o.key_package).ok())
+                    .filter(Invited::owns_id);
                 match (offer, invited) {
                     (Some(_), Some(invited)) => self.answer(cx, invited)?,
                     _ => {

@@ -193,6 +193,15 @@ mod tests {
     }
 
     #[test]
+    fn an_inviter_whose_id_is_not_her_own_gets_no_contact() {
+        // Found by the fuzzer: the conversation was founded first, and checked then.
+        let bytes = data_encoding::BASE64
+            .decode(b"osTZUM3TCc0s1aioqKioqKioqKgrqKioqKiouAAAAIV7enpzhYWoqKioqA==")
+            .unwrap();
+        invites(&Invitation::arbitrary_take_rest(Unstructured::new(&bytes)).unwrap());
+    }
+
+    #[test]
     fn edits_that_change_nothing_reach_the_end() {
         let honest = Edits::default;
         let mut stage = Stage::fresh();
