@@ -40,21 +40,40 @@ wire::kind_debug!(
 pub const PROTOCOL: u32 = 2;
 
 /// The first line of either side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// The version of the protocol that this side speaks.
     pub hushwing_protocol: u32,
+    /// Where the proxy is that everything of this side goes through, IP address and port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
 }
 
 impl Hello {
-    /// This program's.
-    pub const OURS: Hello = Hello { hushwing_protocol: PROTOCOL };
+    /// This program's, which goes through this proxy.
+    #[must_use]
+    pub const fn ours(proxy: Option<String>) -> Self {
+        Hello { hushwing_protocol: PROTOCOL, proxy }
+    }
+
+    /// Whether the daemon that said this goes through the proxy that its front end wants; without
+    /// one, any will do.
+    ///
+    /// # Errors
+    /// [`Reason::OtherProxy`].
+    pub fn check_proxy(&self, wanted: Option<&str>) -> Result<(), Refusal> {
+        if wanted.is_none() || wanted == self.proxy.as_deref() {
+            return Ok(());
+        }
+        let text = "the daemon of this profile does not go through this proxy";
+        Err(Refusal::new(wire::ErrorKind::LocalConfig, Reason::OtherProxy, text))
+    }
 
     /// Whether the other side can be spoken to.
     ///
     /// # Errors
     /// [`Reason::OtherVersion`].
-    pub fn check(self) -> Result<(), Refusal> {
+    pub fn check(&self) -> Result<(), Refusal> {
         let (theirs, ours) = (self.hushwing_protocol, PROTOCOL);
         if theirs == ours {
             return Ok(());
@@ -124,6 +143,17 @@ mod tests {
             serde_json::from_str(r#"{"hushwing_protocol":99,"something":"new"}"#).unwrap();
         let refusal = theirs.check().unwrap_err();
         assert_eq!(refusal.reason, Reason::OtherVersion { theirs: 99, ours: PROTOCOL });
-        assert_eq!(Hello::OURS.check(), Ok(()));
+        assert_eq!(Hello::ours(None).check(), Ok(()));
+    }
+
+    #[test]
+    fn a_daemon_that_goes_around_the_proxy_is_told_from_the_first_line() {
+        let at = || Some("127.0.0.1:1080".to_owned());
+        assert_eq!(Hello::ours(at()).check_proxy(at().as_deref()), Ok(()));
+        assert_eq!(Hello::ours(at()).check_proxy(None), Ok(()));
+        for daemon in [Hello::ours(None), Hello::ours(Some("127.0.0.1:9".to_owned()))] {
+            let refusal = daemon.check_proxy(at().as_deref()).unwrap_err();
+            assert_eq!(refusal.reason, Reason::OtherProxy);
+        }
     }
 }

@@ -91,6 +91,8 @@ pub enum Reason {
         /// This program's version.
         ours: u32,
     },
+    /// The daemon does not go through the proxy that was asked for.
+    OtherProxy,
     /// The engine or the daemon has stopped.
     Stopped,
     /// This build of the program lacks it.

@@ -39,6 +39,10 @@ pub struct Cli {
     /// Log to stderr what happens, such as paths and packet sizes (repeat for more).
     #[arg(short, long, action = clap::ArgAction::Count, global = true, alias = "debug")]
     pub verbose: u8,
+
+    /// Send everything through this SOCKS5 proxy [default: HUSHWING_PROXY].
+    #[arg(long, global = true, value_name = "URL")]
+    pub proxy: Option<String>,
 }
 
 impl Cli {

@@ -51,13 +51,29 @@ fn main() -> ExitCode {
     let matches = Cli::with_headings().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     init_logging(cli.verbose);
-    match start(cli) {
+    match use_proxy(cli.proxy.as_deref()).and_then(|()| start(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("{failure}");
             ExitCode::from(failure.code())
         }
     }
+}
+
+/// Environment variable with the proxy's URL, where no option gives it.
+const PROXY_VAR: &str = "HUSHWING_PROXY";
+
+/// Sets the proxy of the process, before anything connects.
+fn use_proxy(option: Option<&str>) -> Result<(), Failure> {
+    let inherited = std::env::var_os(PROXY_VAR).filter(|url| !url.is_empty());
+    let Some(url) = option.map(Into::into).or(inherited) else { return Ok(()) };
+    let wrong = |error: &dyn std::fmt::Display| {
+        let hint = "for example: --proxy socks5://127.0.0.1:1080";
+        Failure::new(wire::ErrorKind::LocalConfig, format!("invalid proxy: {error}"), hint)
+    };
+    let url = url.to_str().ok_or_else(|| wrong(&"not UTF-8"))?;
+    let proxy: net::Proxy = url.parse().map_err(|e| wrong(&e))?;
+    proxy.use_for_everything().map_err(|e| wrong(&e))
 }
 
 fn start(cli: Cli) -> Result<(), Failure> {

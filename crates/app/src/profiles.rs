@@ -16,9 +16,18 @@ pub(crate) fn profiles() -> Arc<dyn Profiles> {
         base: None,
         passphrase: ask,
         tor,
-        daemon: cli::daemon_command,
+        daemon,
         stopped: || Box::pin(settings::stopped()),
     }))
+}
+
+/// The daemon goes through the proxy that we go through.
+fn daemon(options: &api::ProfileOptions) -> std::process::Command {
+    let mut command = cli::daemon_command(options);
+    if let Some(proxy) = net::Proxy::in_use() {
+        command.env(crate::PROXY_VAR, proxy.to_text().as_str());
+    }
+    command
 }
 
 fn ask(wanted: PassphraseFor) -> Result<Zeroizing<String>, Refusal> {

@@ -58,29 +58,36 @@ async fn next<T: for<'de> Deserialize<'de>>(input: &mut Input) -> Option<T> {
 }
 
 /// A socket to the daemon, after both sides have said their version; `None` when there is none.
-async fn connect(profile_dir: &Path) -> Result<Option<(Input, OwnedWriteHalf)>, Refusal> {
+async fn connect(profile_dir: &Path) -> Result<Option<(Input, OwnedWriteHalf, Hello)>, Refusal> {
     let Ok(stream) = UnixStream::connect(socket_of(profile_dir)).await else { return Ok(None) };
     let (input, mut output) = stream.into_split();
     let mut input = BufReader::new(input);
-    if output.write_all(&line_of(&Hello::OURS)).await.is_err() {
+    if output.write_all(&line_of(&hello())).await.is_err() {
         return Ok(None);
     }
     // A daemon from before there were versions says nothing that can be read.
-    let unknown = Hello { hushwing_protocol: 0 };
-    let hello = tokio::time::timeout(HELLO, next::<Hello>(&mut input)).await;
-    hello.ok().flatten().unwrap_or(unknown).check()?;
-    Ok(Some((input, output)))
+    let unknown = Hello { hushwing_protocol: 0, proxy: None };
+    let theirs = tokio::time::timeout(HELLO, next::<Hello>(&mut input)).await;
+    let theirs = theirs.ok().flatten().unwrap_or(unknown);
+    theirs.check()?;
+    Ok(Some((input, output, theirs)))
+}
+
+/// What we begin with.
+fn hello() -> Hello {
+    Hello::ours(net::Proxy::in_use().map(|proxy| proxy.at().to_string()))
 }
 
 /// The calls of a running daemon, if there is one.
 ///
 /// # Errors
-/// It speaks another version.
+/// It speaks another version, or goes around the proxy that we use.
 pub(crate) async fn attach(
     profile_dir: &Path,
     events: mpsc::Sender<Event>,
 ) -> Result<Option<mpsc::Sender<Call>>, Refusal> {
-    let Some((input, output)) = connect(profile_dir).await? else { return Ok(None) };
+    let Some((input, output, theirs)) = connect(profile_dir).await? else { return Ok(None) };
+    theirs.check_proxy(hello().proxy.as_deref())?;
     let (calls, asked) = mpsc::channel(ANSWERS);
     tokio::spawn(front_end(input, output, asked, events));
     Ok(Some(calls))
@@ -140,7 +147,7 @@ fn answer(waiting: &mut Waiting, id: u64, done: Result<serde_json::Value, Refusa
 /// # Errors
 /// The socket does not take it.
 pub(crate) async fn stop(profile_dir: &Path) -> Result<bool, Refusal> {
-    let Some((mut input, mut output)) = connect(profile_dir).await? else { return Ok(false) };
+    let Some((mut input, mut output, _)) = connect(profile_dir).await? else { return Ok(false) };
     output.write_all(&line_of(&ToDaemon::Stop)).await.map_err(|e| {
         let text = format!("the daemon cannot be asked to stop: {e}");
         Refusal::new(ErrorKind::LocalStorage, Reason::Stopped, text)
@@ -253,11 +260,11 @@ async fn serve_one(
 ) {
     let (input, mut output) = stream.into_split();
     let mut input = BufReader::new(input);
-    let hello = async {
-        output.write_all(&line_of(&Hello::OURS)).await.ok()?;
+    let greeting = async {
+        output.write_all(&line_of(&hello())).await.ok()?;
         next::<Hello>(&mut input).await
     };
-    let theirs = tokio::time::timeout(HELLO, hello).await.ok().flatten();
+    let theirs = tokio::time::timeout(HELLO, greeting).await.ok().flatten();
     // Another version has read ours by now, and says so to its person.
     if theirs.is_none_or(|theirs| theirs.check().is_err()) {
         return;

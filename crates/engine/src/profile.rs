@@ -7,6 +7,7 @@ use std::time::Duration;
 use api::{
     Client, Event, Obstacle, Opening, ProfileOptions, Profiles, Reason, Refusal, Unlock, Working,
 };
+use net::Proxy;
 use net::tor::Tor;
 use tokio::sync::{mpsc, watch};
 use vault::config::{CONFIG_FILE, Keep, LanUse, TorEngine};
@@ -18,7 +19,7 @@ use crate::daemon::{self, Socket};
 use crate::on_demand;
 use crate::refuse::OrRefuse;
 use crate::run::{Engine, Rest, Start};
-use crate::words;
+use crate::{settings, words};
 
 /// Events that a front end may leave unread; more are dropped, and it is told.
 const EVENTS: usize = 4_096;
@@ -174,6 +175,11 @@ impl Engines {
     ) -> Result<(Client, mpsc::Sender<api::Call>, watch::Receiver<Rest>), Refusal> {
         let (profile, vault, mut config) = self.open_profile(options)?;
         config.lan = options.lan.map_or(config.lan, words::lan_use);
+        // The command line comes first.
+        if let Some(url) = config.proxy.as_deref().filter(|_| Proxy::in_use().is_none()) {
+            let other = |e: net::AnotherProxy| Refusal::bug(e.to_string());
+            settings::parse_proxy(url)?.use_for_everything().map_err(other)?;
+        }
         let (calls, incoming) = mpsc::channel(CALLS);
         let (rest_tx, rest) = watch::channel(Rest::default());
         let (tor, scratch) = match config.lan {
@@ -367,6 +373,7 @@ impl Profiles for Engines {
 
     fn set_config(&self, profile: &str, key: &str, value: &str) -> Result<(), Refusal> {
         let profile = Profile::open(&self.base()?, &name_of(profile)?).or_refuse()?;
+        settings::check(key, value)?;
         Config::set(&profile.config_path(), key, value).or_refuse()?;
         Ok(())
     }

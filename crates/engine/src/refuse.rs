@@ -121,6 +121,9 @@ pub(crate) fn disk(what: &str, error: &std::io::Error) -> Refusal {
 
 /// The local network is switched off.
 pub(crate) fn lan_is_off() -> Refusal {
+    if net::Proxy::in_use().is_some() {
+        return Refusal::wrong(Reason::NotNow, "the local network is off while a proxy is used");
+    }
     Refusal::wrong(Reason::LanOff, "this profile does not use the local network")
 }
 

@@ -30,7 +30,7 @@ use crate::disk::Disk;
 use crate::files;
 use crate::id::{self, Shared};
 use crate::near::Near;
-use crate::refuse::OrRefuse;
+use crate::refuse::{OrRefuse, lan_is_off};
 use crate::rooms::Rooms;
 use crate::{views, words};
 
@@ -94,7 +94,12 @@ impl Engine {
         rest: watch::Sender<Rest>,
     ) -> Result<Self, Refusal> {
         let Start { profile, vault, config, tor, resident } = start;
-        let lan_use = config.lan;
+        // Neighbours would see what the proxy is to hide.
+        let proxied = net::Proxy::in_use().is_some();
+        if proxied && config.lan == LanUse::Only {
+            return Err(lan_is_off());
+        }
+        let lan_use = if proxied { LanUse::Off } else { config.lan };
         let dir = (config.keep != Keep::Session).then(|| profile.dir().join("net"));
         if let Some(dir) = &dir {
             jail::StateDir::open(dir).or_refuse()?;

@@ -1,6 +1,7 @@
 //! The profile's settings, which front ends may change.
 
-use api::{Done, Refusal, SetSetting, SettingSaved, SettingView};
+use api::{Done, Reason, Refusal, SetSetting, SettingSaved, SettingView, Value};
+use net::{BadProxy, Proxy};
 use vault::Config;
 
 use crate::core::Core;
@@ -15,6 +16,7 @@ const AT_START: &[&str] = &[
     "dummies",
     "entry",
     "tor",
+    "proxy",
     "lan",
     "lan_interfaces",
     "keep",
@@ -36,6 +38,7 @@ pub(crate) fn list(core: &Core) -> Result<Vec<SettingView>, Refusal> {
 /// Changes a setting, in the file and in the running profile.
 pub(crate) fn set(core: &mut Core, request: &SetSetting) -> Result<SettingSaved, Refusal> {
     let (key, value) = (request.key.as_str(), request.value.as_str());
+    check(key, value)?;
     let lan = core.config.lan;
     core.config = Config::set(&core.profile.config_path(), key, value).or_refuse()?;
     // What the command line said of the local network holds while it runs.
@@ -47,6 +50,24 @@ pub(crate) fn set(core: &mut Core, request: &SetSetting) -> Result<SettingSaved,
         _ => {}
     }
     Ok(SettingSaved { restart: AT_START.contains(&key) })
+}
+
+/// Whether a value can be used, as far as its file does not know.
+pub(crate) fn check(key: &str, value: &str) -> Result<(), Refusal> {
+    if key == "proxy" && value.starts_with("socks5") {
+        parse_proxy(value).map(drop)
+    } else {
+        Ok(())
+    }
+}
+
+/// A proxy, as a person writes it.
+pub(crate) fn parse_proxy(url: &str) -> Result<Proxy, Refusal> {
+    let wrong = |error: BadProxy| {
+        let reason = Reason::BadValue { what: Value::Setting };
+        Refusal::wrong(reason, format!("invalid proxy: {error}"))
+    };
+    url.parse().map_err(wrong)
 }
 
 /// Takes another name. What the settings say of it would undo that at the next start.

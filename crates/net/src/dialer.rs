@@ -5,9 +5,9 @@ use wire::Address;
 
 use crate::tor::{TorDialer, TorError};
 use crate::transport::{Transport, prepare};
-use crate::{Error, LinkLimits, Result};
+use crate::{Error, LinkLimits, Proxy, Result};
 
-/// How to make a link's transport.
+/// How to make a link's transport. Where a [`Proxy`] is in use, what says "directly" goes through it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Dialer {
     /// TCP from this machine. Onion addresses are out of reach.
@@ -46,7 +46,7 @@ impl Dialer {
     ///
     /// # Errors
     /// [`Error::Refused`], [`Error::Unreachable`], [`Error::ConnectTimeout`], [`Error::Tor`],
-    /// [`Error::Io`].
+    /// [`Error::ProxyGone`], [`Error::ProxyLogin`], [`Error::Io`].
     pub async fn dial(&self, address: Address, limits: &LinkLimits) -> Result<Box<dyn Transport>> {
         match (self, address) {
             (Dialer::Tor(tor), address) | (Dialer::Split(tor), address @ Address::Onion(..)) => {
@@ -54,6 +54,9 @@ impl Dialer {
             }
             (Dialer::Direct, Address::Onion(..)) => Err(TorError::NeedsTor.into()),
             (Dialer::Direct | Dialer::Split(_), Address::Ip(socket)) => {
+                if let Some(proxy) = Proxy::in_use() {
+                    return proxy.dial(socket).await;
+                }
                 let connecting = TcpStream::connect(socket);
                 let stream = tokio::time::timeout(limits.connect_timeout, connecting)
                     .await

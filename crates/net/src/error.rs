@@ -75,6 +75,12 @@ pub enum Error {
     /// Tor failed.
     #[error(transparent)]
     Tor(#[from] crate::tor_error::TorError),
+    /// The proxy does not answer, or does not speak SOCKS5.
+    #[error("the proxy does not answer as a SOCKS5 proxy")]
+    ProxyGone,
+    /// The proxy wants another login.
+    #[error("the proxy refuses the login")]
+    ProxyLogin,
     /// The configuration of TLS is wrong, which is a bug.
     #[error("internal: {0}")]
     Bug(&'static str),
@@ -88,6 +94,7 @@ impl Error {
             Error::PortInUse { .. }
             | Error::PortNotPermitted { .. }
             | Error::NotOurAddress
+            | Error::ProxyLogin
             | Error::Listen(_) => ErrorKind::LocalConfig,
             Error::WrongKey => ErrorKind::PeerMisbehaved,
             Error::Protocol => ErrorKind::Unsupported,

@@ -8,8 +8,8 @@
 //! - [`connect`]: one link to one peer; [`Outbound`]: one that comes back by itself
 //! - [`lan`]: neighbours: beacons by multicast, links without a server
 //! - [`Clock`]: the time of protocols, which never goes back
-//! - [`Dialer`], [`Transport`]: what carries the bytes below TLS; TCP today, a proxy or Tor by the
-//!   same seam
+//! - [`Dialer`], [`Transport`]: what carries the bytes below TLS: TCP, Tor
+//! - [`Proxy`]: a SOCKS5 proxy that everything goes through once it is in use
 //!
 //! # Not in this crate
 //! What frames mean (`wire`, `mix`, `hub`), who may connect to whom (`server`, `messenger`), DNS
@@ -21,6 +21,7 @@
 //! - Nothing is allocated for a frame before its header is accepted, and then no more than about
 //!   twice what has arrived; an idle link holds no buffer.
 //! - Every wait on the other side has a limit ([`LinkLimits`]).
+//! - With a proxy in use no socket reaches any other machine, and the LAN is off.
 //! - No error, log line or `Debug` contains a key, an id, an address or a byte of a frame.
 
 #![deny(
@@ -53,6 +54,7 @@ mod link;
 mod listener;
 mod outbound;
 mod permit;
+mod proxy;
 mod queue;
 mod reader;
 mod tls;
@@ -69,6 +71,7 @@ pub use limits::{LinkLimits, ListenerLimits};
 pub use link::{Link, Role, connect, connect_with};
 pub use listener::{Incoming, Listener};
 pub use outbound::{DownReason, Outbound, OutboundConfig, OutboundSender, Status};
+pub use proxy::{AnotherProxy, BadProxy, Proxy};
 pub use queue::Full;
 pub use reader::LinkReader;
 pub use tls::ALPN;

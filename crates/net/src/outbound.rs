@@ -91,6 +91,10 @@ pub enum DownReason {
     WrongKey,
     /// The other end speaks something else, or broke the protocol.
     Protocol,
+    /// The proxy does not answer.
+    ProxyGone,
+    /// The proxy wants another login.
+    ProxyLogin,
     /// The other side closed, or the connection broke.
     Closed,
 }
@@ -102,6 +106,7 @@ impl DownReason {
         match self {
             DownReason::WrongKey => ErrorKind::PeerMisbehaved,
             DownReason::Protocol => ErrorKind::Unsupported,
+            DownReason::ProxyLogin => ErrorKind::LocalConfig,
             _ => ErrorKind::Network,
         }
     }
@@ -117,6 +122,8 @@ impl From<Error> for DownReason {
             | Error::FrameTimeout
             | Error::IdleTimeout
             | Error::WriteTimeout => DownReason::TimedOut,
+            Error::ProxyGone => DownReason::ProxyGone,
+            Error::ProxyLogin => DownReason::ProxyLogin,
             Error::WrongKey => DownReason::WrongKey,
             Error::Protocol | Error::Frame(_) | Error::Bug(_) => DownReason::Protocol,
             _ => DownReason::Closed,

@@ -33,6 +33,9 @@ pub enum TorError {
     /// The engine does not know this setting.
     #[error("this Tor engine does not support the setting: {0}")]
     Unsupported(&'static str),
+    /// A proxy is in use, and a running tor knows nothing of it.
+    #[error("a tor that is running does not go through the proxy")]
+    NoProxy,
     /// The state directory cannot be used.
     #[error("the directory for Tor's state cannot be used")]
     State,
@@ -68,7 +71,8 @@ impl TorError {
     pub const fn kind(self) -> ErrorKind {
         match self {
             TorError::NoArti | TorError::Unsupported(_) => ErrorKind::Unsupported,
-            TorError::NoSocks
+            TorError::NoProxy
+            | TorError::NoSocks
             | TorError::NoControl
             | TorError::ControlAuth
             | TorError::ControlRefused(_)
@@ -88,10 +92,10 @@ impl TorError {
     pub const fn hint(self) -> &'static str {
         match self {
             TorError::NoArti => {
-                "use a running tor (--tor system) or let hushwing start one (--tor private)"
+                "use a running tor (--tor-engine system) or let hushwing start one (--tor-engine private)"
             }
             TorError::NoSocks => {
-                "start tor, name its port with --tor-socks, or use the Tor inside (--tor arti)"
+                "start tor, name its port with --tor-socks, or use the Tor inside (--tor-engine arti)"
             }
             TorError::NoControl => {
                 "set `ControlPort 9051` in torrc, or name the port with --tor-control"
@@ -100,6 +104,9 @@ impl TorError {
                 "give the password in HUSHWING_TOR_PASSWORD, or make tor's cookie file readable for this user"
             }
             TorError::ControlRefused(_) => "look into tor's log",
+            TorError::NoProxy => {
+                "use --tor-engine private or arti, which go through it, or set Socks5Proxy in torrc and leave --proxy out"
+            }
             TorError::NoBinary => {
                 "install tor (Debian: apt install tor), or name the program in TOR_BINARY"
             }

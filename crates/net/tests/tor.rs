@@ -3,13 +3,14 @@
 
 mod common;
 
+use std::io::{BufRead as _, BufReader};
 use std::time::Duration;
 
 use common::identity;
 use common::tor::*;
 use net::tor::{ClientKey, EngineKind, PluggableTransport, Tor, TorError, TorSettings, onion_name};
 use net::{
-    Dialer, Error, LinkLimits, Listener, ListenerLimits, Outbound, OutboundConfig, Status,
+    Dialer, Error, LinkLimits, Listener, ListenerLimits, Outbound, OutboundConfig, Proxy, Status,
     connect_with,
 };
 use wire::{Address, Frame, Sensitive};
@@ -411,4 +412,42 @@ async fn without_tor_an_onion_address_is_out_of_reach() {
     let to = Address::Onion(onion_name(&[1; 32]), PORT);
     let refused = Dialer::Direct.dial(to, &LinkLimits::default()).await.err();
     assert_eq!(refused, Some(Error::Tor(TorError::NeedsTor)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_proxy_in_use_tor_goes_through_it_or_does_not_start() {
+    let network = network!();
+    let mut proxy = std::process::Command::new("python3");
+    proxy.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../app/tests/common/socks5.py"));
+    let at = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    proxy.args(["127.0.0.1", &at.port().to_string(), "anna", "pass \"word\""]);
+    let mut proxy = proxy.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(proxy.stdout.take().unwrap()).lines();
+    assert_eq!(said.next().unwrap().unwrap(), "ready");
+    let url = format!("socks5://anna:pass%20%22word%22@{at}");
+    url.parse::<Proxy>().unwrap().use_for_everything().unwrap();
+
+    let dir = tempfile::tempdir().unwrap();
+    let running = Tor::start(settings(&network, &dir, EngineKind::System)).await;
+    assert_eq!(running.err(), Some(Error::Tor(TorError::NoProxy)));
+    let mut bridged = settings(&network, &dir, EngineKind::Arti);
+    bridged.transports =
+        vec![PluggableTransport { name: "obfs4".into(), path: "/bin/true".into() }];
+    let refused = Tor::start(bridged).await.err();
+    assert!(matches!(refused, Some(Error::Tor(TorError::Unsupported(_)))), "{refused:?}");
+
+    let guards: Vec<_> = network.guards().collect();
+    let (arti, _arti) = start(&network, EngineKind::Arti).await;
+    let service = echo(&arti, service()).await;
+    let (private, _private) = start(&network, EngineKind::Private).await;
+    let mut stream = dial(&private.dialer(), service.address(PORT)).await;
+    goes_both_ways(&mut *stream).await;
+    let [tor] = children("tor")[..] else { panic!("one tor of ours runs") };
+    for process in [std::process::id(), tor] {
+        let peers = peers(process);
+        assert!(peers.contains(&at), "{peers:?}");
+        assert!(guards.iter().all(|guard| !peers.contains(guard)), "{peers:?}");
+    }
+    proxy.kill().unwrap();
+    let _ = proxy.wait();
 }

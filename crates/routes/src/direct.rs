@@ -229,6 +229,9 @@ impl DirectCarrier {
     fn connected(&self) -> &'static str {
         match self.dialer {
             Dialer::Tor(_) => "connected to the hub through Tor",
+            _ if net::Proxy::in_use().is_some() => {
+                "connected to the hub: it sees the IP address of the proxy"
+            }
             _ => "connected straight to the hub: it sees your IP address",
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mix::directory::{Accepted, DocumentKeeper, EnrolmentKey, VerifiedDocument};
-use net::{Clock, Dialer, LinkLimits, Outbound, OutboundConfig};
+use net::{Clock, Dialer, DownReason, LinkLimits, Outbound, OutboundConfig};
 use tokio::time::Instant;
 use wire::frame::{Credential, RefusedReason};
 use wire::id::DocumentHash;
@@ -31,7 +31,7 @@ pub(crate) enum Update {
 /// What the directory's link said last that was no good document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Said {
-    Unreachable,
+    Unreachable(DownReason),
     NotReady,
     NotEnrolled,
     NotOurs,
@@ -132,8 +132,10 @@ impl Documents {
                 Some((true, said.in_words(Some(&document), real)))
             }
             Some(said) if over => Some((true, said.in_words(Some(&document), real))),
-            _ if over => Some((true, Said::Unreachable.in_words(Some(&document), real))),
-            Some(Said::Unreachable) => {
+            _ if over => {
+                Some((true, Said::Unreachable(DownReason::Closed).in_words(Some(&document), real)))
+            }
+            Some(Said::Unreachable(_)) => {
                 let left = in_words(document.valid_until.millis_since(time));
                 let text =
                     format!("the directory cannot be reached; its document holds for {left}");
@@ -158,13 +160,15 @@ impl Documents {
             // Looked at before waiting: the link may have changed while nobody waited.
             let state = *status.borrow_and_update();
             self.told_down &= !state.is_up();
-            if matches!(state, net::Status::Down(_)) && !self.told_down {
+            if let net::Status::Down(reason) = state
+                && !self.told_down
+            {
                 self.told_down = true;
                 if self.pointer.directories.len() > 1 {
                     self.at = self.at.wrapping_add(1);
                     self.link = dial(&self.pointer, self.at, &self.dialer, self.key.as_deref());
                 }
-                self.said = Some(Said::Unreachable);
+                self.said = Some(Said::Unreachable(reason));
                 return Update::Changed;
             }
             let ask_at = self.ask_at;
@@ -244,7 +248,13 @@ async fn until(at: Option<Instant>) {
 impl Said {
     fn in_words(self, document: Option<&VerifiedDocument>, real: Timestamp) -> String {
         let text = match self {
-            Said::Unreachable => "the directory cannot be reached; trying again",
+            Said::Unreachable(DownReason::ProxyGone) => {
+                "the proxy does not answer; nothing leaves without it; trying again"
+            }
+            Said::Unreachable(DownReason::ProxyLogin) => {
+                "the proxy refuses the login: correct its user name and password"
+            }
+            Said::Unreachable(_) => "the directory cannot be reached; trying again",
             Said::NotReady => "the directory has no document yet; waiting",
             Said::NotEnrolled => return Error::NotEnrolled.to_string(),
             Said::NotOurs => "the directory sent a document sealed to somebody else",

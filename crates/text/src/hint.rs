@@ -41,6 +41,9 @@ pub fn hint(refusal: &Refusal) -> String {
             "end the old daemon, as with the `hushwing profile daemon --stop` of its version, and try again"
         }
         Reason::OtherVersion { .. } => "install the newer version of this program",
+        Reason::OtherProxy => {
+            "stop it with `hushwing profile daemon --stop`, or leave the proxy out"
+        }
         Reason::Stopped => "start the program again",
         Reason::NotBuilt => "install or build hushwing with all its features",
         _ => by_kind(refusal.kind),

@@ -28,6 +28,7 @@ pub(crate) fn hint(refusal: &Refusal) -> Option<&'static str> {
         Reason::Disk => "choose a file or directory that you can use, on a disk with room",
         Reason::Profile { obstacle } => profile(*obstacle)?,
         Reason::OtherVersion { .. } => "restart all programs that use this profile",
+        Reason::OtherProxy => "close all programs that use this profile, then start this one again",
         Reason::Stopped => "restart the program",
         Reason::NotBuilt => "install a build that has it",
         _ => return None,

@@ -43,6 +43,8 @@ pub struct Config {
     pub entry: Entry,
     /// Who speaks Tor.
     pub tor: TorEngine,
+    /// The proxy that everything goes through, as text that is parsed when it is used.
+    pub proxy: Option<String>,
     /// Whether neighbours on the local network are looked for.
     pub lan: LanUse,
     /// Names of the interfaces for that; empty means all interfaces of private networks.
@@ -84,6 +86,7 @@ impl Default for Config {
             dummies: None,
             entry: Entry::Pinned,
             tor: TorEngine::Arti,
+            proxy: None,
             lan: LanUse::Off,
             lan_interfaces: Vec::new(),
             floor: Floor::Hidden,
@@ -123,7 +126,7 @@ pub struct Setting {
 
 impl Config {
     /// All keys, in the order of the default file.
-    pub const KEYS: [&'static str; 22] = [
+    pub const KEYS: [&'static str; 23] = [
         "network",
         "route",
         "cover",
@@ -132,6 +135,7 @@ impl Config {
         "dummies",
         "entry",
         "tor",
+        "proxy",
         "lan",
         "lan_interfaces",
         "floor",
@@ -294,6 +298,10 @@ impl Config {
             "dummies" => self.dummies = one_of(key, span_or_off(text()?), &["off", "30s-60s"])?,
             "entry" => self.entry = one_of(key, Entry::parse(text()?), Entry::WORDS)?,
             "tor" => self.tor = one_of(key, TorEngine::parse(text()?), TorEngine::WORDS)?,
+            "proxy" => {
+                self.proxy =
+                    one_of(key, proxy_or_off(text()?), &["off", "socks5://127.0.0.1:1080"])?;
+            }
             "lan" => self.lan = one_of(key, LanUse::parse(text()?), LanUse::WORDS)?,
             "lan_interfaces" => {
                 self.lan_interfaces = one_of(key, interfaces(text()?), &["private", "wlan0 eth0"])?;
@@ -325,6 +333,16 @@ impl Config {
 #[must_use]
 pub fn span_or_off(word: &str) -> Option<Option<(u64, u64)>> {
     if word == "off" { Some(None) } else { units::parse_span(word).map(Some) }
+}
+
+/// `off`, or a URL of a SOCKS5 proxy.
+fn proxy_or_off(word: &str) -> Option<Option<String>> {
+    let is_url = word.starts_with("socks5://") || word.starts_with("socks5h://");
+    match word {
+        "off" => Some(None),
+        url if is_url && url.len() <= MAX_LINK => Some(Some(url.to_owned())),
+        _ => None,
+    }
 }
 
 /// `private`, or up to 16 names of interfaces of up to 15 characters each.

@@ -91,6 +91,7 @@ fn hint(reason: &Reason) -> &'static str {
         Reason::Disk => "check free space and permissions on the machine that runs Hushwing",
         Reason::Profile { .. } => "see the terminal where Hushwing runs",
         Reason::OtherVersion { .. } => "install the same version everywhere, then restart Hushwing",
+        Reason::OtherProxy => "see the terminal where Hushwing runs",
         Reason::Stopped => "start Hushwing again in its terminal",
         Reason::NotBuilt => "install a build of Hushwing that includes it",
         _ => "try again",

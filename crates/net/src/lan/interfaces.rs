@@ -5,6 +5,8 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
+use crate::Proxy;
+
 /// Which interfaces may be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Allowed {
@@ -52,6 +54,9 @@ impl Interface {
 /// # Errors
 /// When the system does not list its interfaces.
 pub fn interfaces(allowed: &Allowed) -> io::Result<Vec<Interface>> {
+    if Proxy::in_use().is_some() {
+        return Ok(Vec::new());
+    }
     let found = if_addrs::get_if_addrs()?
         .into_iter()
         .filter(if_addrs::Interface::is_oper_up)

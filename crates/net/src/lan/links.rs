@@ -7,7 +7,9 @@ use tokio::net::TcpSocket;
 use wire::NodeId;
 
 use super::{Interface, LINK_PORT};
-use crate::{Error, Identity, Link, LinkLimits, Listener, ListenerLimits, Result, tls, transport};
+use crate::{
+    Error, Identity, Link, LinkLimits, Listener, ListenerLimits, Proxy, Result, tls, transport,
+};
 
 /// How many further ports are tried.
 const MORE_PORTS: u16 = 100;
@@ -77,6 +79,9 @@ pub async fn dial(
     me: &Identity,
     limits: &LinkLimits,
 ) -> Result<Link> {
+    if Proxy::in_use().is_some() {
+        return Err(Error::Unreachable);
+    }
     let config = tls::client_config(expect, Some(me))?;
     let connecting = socket(to).map_err(|e| Error::Io(e.kind()))?.connect(to);
     let stream = tokio::time::timeout(limits.connect_timeout, connecting)

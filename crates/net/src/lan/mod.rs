@@ -3,6 +3,7 @@
 //! Beacons are bytes here; the `mesh` crate decides what they say (`docs/spec/mesh.md`). Only
 //! interfaces that the user allows are used, each by its own address, so no default route and no
 //! multicast route is needed. A failure on one interface is a warning and does not stop the others.
+//! While a [`crate::Proxy`] is in use, no interface is allowed: neighbours would see us.
 
 mod beacons;
 mod interfaces;

@@ -29,7 +29,7 @@ use super::{
     BoxFuture, ClientKey, Engine, Isolation, OnionService, ServiceSettings, TorError, TorSettings,
     TorStatus, Vanguards, onion_name,
 };
-use crate::{Result, Transport};
+use crate::{Proxy, Result, Transport};
 
 /// Pause before another try to connect to the network.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -66,6 +66,10 @@ impl Arti {
     pub(super) fn start(settings: &TorSettings, report: watch::Sender<TorStatus>) -> Result<Arti> {
         if !settings.guards.is_empty() {
             return Err(TorError::Unsupported("guards").into());
+        }
+        // Arti does not hand the proxy on to the programs of its transports.
+        if Proxy::in_use().is_some() && !settings.transports.is_empty() {
+            return Err(TorError::Unsupported("transports of bridges through a proxy").into());
         }
         // Arti's rustls takes the process's provider; a second installation changes nothing.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -310,6 +314,9 @@ fn ours(settings: &TorSettings) -> toml::Table {
     put("storage", "state_dir", text(&settings.dir.join("state")).into());
     put("vanguards", "mode", vanguards.into());
     put("circuit_timing", "max_dirtiness", seconds(settings.new_circuit_after).into());
+    if let Some(proxy) = Proxy::in_use() {
+        put("channel", "outbound_proxy", proxy.to_text().as_str().into());
+    }
     if !settings.bridges.is_empty() {
         put("bridges", "enabled", true.into());
         put("bridges", "bridges", settings.bridges.join("\n").into());

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::process::{Child, Command};
 
 use super::{TorError, TorSettings, Vanguards};
+use crate::Proxy;
 
 const LAUNCH: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -73,9 +74,8 @@ fn lines(settings: &TorSettings, port_file: &Path) -> Vec<String> {
     ]
     .map(str::to_owned)
     .to_vec();
-    let path = |p: &Path| {
-        format!("\"{}\"", p.to_string_lossy().replace('\\', "\\\\").replace('"', "\\\""))
-    };
+    let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+    let path = |p: &Path| quoted(&p.to_string_lossy());
     lines.push(format!("DataDirectory {}", path(&settings.dir.join("data"))));
     lines.push(format!("ControlPortWriteToFile {}", path(port_file)));
     // Ends by itself when we are gone, however we went.
@@ -104,6 +104,13 @@ fn lines(settings: &TorSettings, port_file: &Path) -> Vec<String> {
                 transport.name,
                 transport.path.to_string_lossy()
             ));
+        }
+    }
+    if let Some(proxy) = Proxy::in_use() {
+        lines.push(format!("Socks5Proxy {}", proxy.at()));
+        if let Some((user, password)) = proxy.login() {
+            lines.push(format!("Socks5ProxyUsername {}", quoted(user)));
+            lines.push(format!("Socks5ProxyPassword {}", quoted(password)));
         }
     }
     // A line break would begin another setting.

@@ -4,7 +4,7 @@ use tokio::sync::{OnceCell, watch};
 use wire::Address;
 
 use super::{
-    BoxFuture, ClientKey, Engine, EngineKind, Isolation, OnionService, ServiceSettings,
+    BoxFuture, ClientKey, Engine, EngineKind, Isolation, OnionService, ServiceSettings, TorError,
     TorSettings, TorStatus, system,
 };
 use crate::{Error, Result, Transport};
@@ -36,11 +36,15 @@ async fn start(
     settings: &TorSettings,
     report: watch::Sender<TorStatus>,
 ) -> Result<Box<dyn Engine>> {
+    // A tor that runs already has settings of its own, and would go around the proxy.
+    if settings.engine == EngineKind::System && crate::Proxy::in_use().is_some() {
+        return Err(TorError::NoProxy.into());
+    }
     Ok(match settings.engine {
         #[cfg(feature = "arti")]
         EngineKind::Arti => Box::new(super::arti::Arti::start(settings, report)?),
         #[cfg(not(feature = "arti"))]
-        EngineKind::Arti => return Err(super::TorError::NoArti.into()),
+        EngineKind::Arti => return Err(TorError::NoArti.into()),
         EngineKind::System => Box::new(system::System::attach(settings, report).await?),
         EngineKind::Private => Box::new(system::System::spawn(settings, report).await?),
     })
