@@ -7,7 +7,8 @@ use crate::tor::{TorDialer, TorError};
 use crate::transport::{Transport, prepare};
 use crate::{Error, LinkLimits, Proxy, Result};
 
-/// How to make a link's transport. Where a [`Proxy`] is in use, what says "directly" goes through it.
+/// How to make a link's transport. Where a [`Proxy`] is in use, what says "directly" goes through
+/// it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Dialer {
     /// TCP from this machine. Onion addresses are out of reach.

@@ -2,4 +2,5 @@
 //! does to them.
 
 pub mod fuzz;
+pub(crate) mod hub;
 pub(crate) mod world;

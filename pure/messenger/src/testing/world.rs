@@ -7,10 +7,10 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use streams::{BoxId, SealedBox, VerifiedBox};
 use wire::Timestamp;
-use wire::hub::PutOutcome;
 use wire::id::AccessKey;
 use wire::{DirectoryPointer, NetworkId, NodeId};
 
+use super::hub::Hub;
 use crate::context::{Owner, Purpose};
 use crate::event::{Event, FileState, Output};
 use crate::messenger::{Messenger, Settings, Step};
@@ -30,56 +30,6 @@ pub(crate) fn place() -> NetworkPlace {
         }],
         hub: NodeId::new([3; 32]),
         access: AccessKey::new([4; 16]),
-    }
-}
-
-/// Boxes of one hub, and what it does wrong.
-#[derive(Clone, Default)]
-pub(crate) struct Hub {
-    pub(crate) boxes: BTreeMap<BoxId, SealedBox>,
-    /// Boxes that it says it has and never shows.
-    pub(crate) hidden: BTreeSet<BoxId>,
-    /// Ids of boxes that came, in order.
-    pub(crate) log: Vec<BoxId>,
-    /// Puts, repeated ones included.
-    pub(crate) puts: usize,
-    /// How long it keeps a box, ms; for ever if unset.
-    pub(crate) keep_ms: Option<u64>,
-    /// When each box came.
-    pub(crate) came: BTreeMap<BoxId, Timestamp>,
-    /// It says that everything is taken, and stores nothing.
-    pub(crate) lies_taken: bool,
-    /// What was ever put under each id.
-    pub(crate) ever: BTreeMap<BoxId, SealedBox>,
-    /// Ids under which two different boxes were put, although the first was gone by then.
-    pub(crate) reused: BTreeSet<BoxId>,
-}
-
-impl Hub {
-    pub(crate) fn put(&mut self, now: Timestamp, sealed: &SealedBox) -> PutOutcome {
-        self.puts += 1;
-        if self.lies_taken {
-            return PutOutcome::Taken;
-        }
-        match self.boxes.get(&sealed.id) {
-            Some(there) if there == sealed => PutOutcome::Same,
-            Some(_) => PutOutcome::Taken,
-            None => {
-                self.log.push(sealed.id);
-                self.came.insert(sealed.id, now);
-                if self.ever.insert(sealed.id, sealed.clone()).is_some_and(|old| old != *sealed) {
-                    self.reused.insert(sealed.id);
-                }
-                self.boxes.insert(sealed.id, sealed.clone());
-                PutOutcome::Stored
-            }
-        }
-    }
-
-    fn expire(&mut self, now: Timestamp) {
-        let Some(keep_ms) = self.keep_ms else { return };
-        let came = &self.came;
-        self.boxes.retain(|id, _| came.get(id).is_none_or(|at| at.plus_millis(keep_ms) > now));
     }
 }
 

@@ -1,6 +1,7 @@
 use super::world::*;
 use crate::event::Event;
 use crate::store::State;
+use crate::testing::hub::Hub;
 
 const DAY_MS: u64 = 86_400_000;
 
