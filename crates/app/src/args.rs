@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use nodes::directory::DirectoryArgs;
 use nodes::hub::HubArgs;
+use nodes::hub_rooms::HubRoomsArgs;
 use nodes::onion_site::OnionSiteArgs;
 use nodes::primary::PrimaryArgs;
 use nodes::relay::RelayArgs;
@@ -141,6 +142,8 @@ pub enum NodeCommand {
     Hub(HubArgs),
     /// Run a directory: it admits relays and hubs, and signs the network document.
     Directory(DirectoryArgs),
+    /// Give rooms storage of their own at a hub; list, purge or remove them.
+    Rooms(HubRoomsArgs),
 }
 
 /// Settings of `chat`.

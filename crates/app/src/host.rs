@@ -128,6 +128,7 @@ async fn start(args: &OnionArgs, base: &std::path::Path, lanes: u8) -> Result<Ho
         token: directory.token,
         dir: base.join("hub"),
     };
+    let access = nodes::hub_rooms::own_key(&base.join("hub"))?;
     let hub = HubRole::start(node, &HubConfig::default()).await.or_fail()?;
     directory.lists(0, 1).await;
     let place = NetworkPlace {
@@ -140,7 +141,7 @@ async fn start(args: &OnionArgs, base: &std::path::Path, lanes: u8) -> Result<Ho
             .copied()
             .collect(),
         hub: hub.node.id,
-        access: hub.member,
+        access,
     };
     let owner = up::room(base, place, lanes)?;
     Ok(Hosted { onion, directory, hub, owner })

@@ -128,6 +128,7 @@ async fn run(command: Command, verbose: bool) -> Result<(), Failure> {
         Command::Node(NodeCommand::Directory(args)) => nodes::directory::run(args).await,
         Command::Node(NodeCommand::Relay(args)) => nodes::relay::run(args).await,
         Command::Node(NodeCommand::Hub(args)) => nodes::hub::run(args).await,
+        Command::Node(NodeCommand::Rooms(args)) => nodes::hub_rooms::run(args).await,
         Command::Directory(args) => {
             is_now("directory", "node directory");
             nodes::directory::run(args).await

@@ -26,6 +26,7 @@ pub mod directory;
 mod fail;
 pub mod hub;
 mod hub_card;
+pub mod hub_rooms;
 pub mod network;
 pub mod onion;
 pub mod onion_site;

@@ -200,6 +200,7 @@ impl Primary {
             base.join("hub"),
             Processing::Sha256,
         );
+        let access = crate::hub_rooms::own_key(&base.join("hub"))?;
         let hub = HubRole::start(
             hidden(node, tor.as_ref(), HUB_PORT).await.or_fail()?,
             &HubConfig::default(),
@@ -222,7 +223,7 @@ impl Primary {
             network: directory.pointer.network,
             directories: directory.pointer.directories.iter().filter(reached).copied().collect(),
             hub: hub.node.id,
-            access: hub.member,
+            access,
         };
         let owner = crate::up::room(&base, place, 1)?;
         let (cycles, asked) = mpsc::channel(1);

@@ -166,6 +166,7 @@ impl Network {
                     .or_fail()?,
             );
         }
+        let access = crate::hub_rooms::own_key(&base.join("hub"))?;
         let hub = HubRole::start(node(Role::Hub, args.hub_port, "hub"), &HubConfig::default())
             .await
             .or_fail()?;
@@ -174,7 +175,7 @@ impl Network {
             network: directory.pointer.network,
             directories: directory.pointer.directories.clone(),
             hub: hub.node.id,
-            access: hub.member,
+            access,
         };
         let owner = room(&base, place, args.lanes)?;
         Ok(Network { directory, relays, hub, owner, _scratch: scratch })

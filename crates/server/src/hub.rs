@@ -1,6 +1,7 @@
 //! The hub role: a mix node whose last hop is the box store, which also answers on direct links.
 
 mod cover;
+mod following;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use wire::id::AccessKey;
 use wire::{Frame, RequestId, Tally, Timestamp};
 
 use self::cover::Cover;
+use self::following::Following;
 use crate::Error;
 use crate::config::HubConfig;
 use crate::inbox::{Deliver, HubInput, Waiting, WeakDeliver};
@@ -47,6 +49,10 @@ pub struct HubStats {
     pub guest_boxes: AtomicU64,
     /// What they count for, bytes.
     pub guest_bytes: AtomicU64,
+    /// Boxes of rooms that are here now.
+    pub room_boxes: AtomicU64,
+    /// What they count for, bytes.
+    pub room_bytes: AtomicU64,
     /// `get`s that are open now.
     pub open_gets: AtomicU64,
     /// Whether the store fails at the moment: then no box is taken.
@@ -165,8 +171,10 @@ impl HubRole {
         let (ended_tx, ended) = oneshot::channel();
         let mut hub = Hub::new(core, store);
         hub.wait_for_time();
+        let rooms = Following::start(state, &mut hub)?;
         let worker = Worker {
             hub,
+            rooms,
             clock: node.clock,
             asked: HashMap::new(),
             cover: Cover::new(dummies),
@@ -227,6 +235,7 @@ enum Asked {
 /// them together.
 struct Worker {
     hub: Hub<FjallStore>,
+    rooms: Following,
     clock: Clock,
     asked: HashMap<AskId, Asked>,
     cover: Cover,
@@ -261,6 +270,11 @@ impl Worker {
                 self.take(waiting.input);
             }
             if let Err(error) = self.hub.commit(now, &mut rand::rng()) {
+                self.trouble(now, error);
+            }
+            if self.recover_at.is_none()
+                && let Err(error) = self.rooms.look(&mut self.hub)
+            {
                 self.trouble(now, error);
             }
             self.recover(now);
@@ -328,6 +342,8 @@ impl Worker {
             (&stats.member_bytes, usage.member.bytes),
             (&stats.guest_boxes, usage.guest.boxes),
             (&stats.guest_bytes, usage.guest.bytes),
+            (&stats.room_boxes, usage.rooms.values().map(|room| room.boxes).sum()),
+            (&stats.room_bytes, usage.rooms.values().map(|room| room.bytes).sum()),
         ] {
             counter.store(value, Ordering::Relaxed);
         }
@@ -366,7 +382,7 @@ impl Worker {
     fn rank(&self, request: &Request, to: &Outgoing) {
         if let Some(class) = self.hub.class(&request.access) {
             to.rank(match class {
-                AccessClass::Guest => Rank::Guest,
+                AccessClass::Guest | AccessClass::Room(_) => Rank::Guest,
                 AccessClass::Member => Rank::Member,
             });
         }

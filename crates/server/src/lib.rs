@@ -6,6 +6,7 @@
 //!   services
 //! - [`primary`]: a pool of ephemeral relays that a directory runs, and its cycles
 //! - [`store`]: the embedded box store; [`journal`]: the replay journal
+//! - [`rooms`]: keys of a hub with a share of the storage each
 //! - [`config`]: their commented settings files
 //!
 //! # Not in this crate
@@ -28,6 +29,7 @@ pub mod node;
 mod outgoing;
 pub mod primary;
 pub mod relay;
+pub mod rooms;
 pub mod site;
 pub mod store;
 

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode};
 use hub::AccessClass;
-use hub::store::{BoxStore, ClassUsage, Keep, NewBox, StoreError, Usage, stored_len};
+use hub::store::{BoxStore, ClassUsage, Keep, NewBox, Purge, StoreError, Usage, stored_len};
 use minicbor::{Decode, Encode};
 use streams::BoxId;
 use wire::Timestamp;
@@ -23,7 +23,9 @@ use wire::hub::{BoxBytes, PutOutcome};
 use self::counts::Counts;
 
 /// Version of the layout on disk.
-const VERSION: &[u8] = b"1";
+const VERSION: &[u8] = b"2";
+/// The layout before there were rooms, which differs in nothing else.
+const WITHOUT_ROOMS: &[u8] = b"1";
 /// Keyspace of the accounts: segment → usage, and the version.
 const ACCOUNTS: &str = "accounts";
 /// Names of segments: `s` and the segment's end, ms, sixteen hexadecimal digits.
@@ -73,17 +75,23 @@ struct Account {
     member: (u64, u64),
     #[n(1)]
     guest: (u64, u64),
+    /// Room, bytes, boxes.
+    #[n(2)]
+    #[cbor(default)]
+    rooms: Vec<(u16, u64, u64)>,
 }
 
 impl Account {
     fn of(usage: &Usage) -> Self {
         let pair = |c: ClassUsage| (c.bytes, c.boxes);
-        Account { member: pair(usage.member), guest: pair(usage.guest) }
+        let rooms = usage.rooms.iter().map(|(room, c)| (*room, c.bytes, c.boxes)).collect();
+        Account { member: pair(usage.member), guest: pair(usage.guest), rooms }
     }
 
     fn usage(&self) -> Usage {
         let class = |(bytes, boxes)| ClassUsage { bytes, boxes };
-        Usage { member: class(self.member), guest: class(self.guest) }
+        let rooms = self.rooms.iter().map(|(room, bytes, boxes)| (*room, class((*bytes, *boxes))));
+        Usage { member: class(self.member), guest: class(self.guest), rooms: rooms.collect() }
     }
 }
 
@@ -119,7 +127,7 @@ impl FjallStore {
     /// Boxes by segment.
     fn held(&self) -> BTreeMap<Timestamp, u64> {
         let segments = self.engine.iter().flat_map(|engine| &engine.segments);
-        segments.map(|(end, s)| (*end, s.usage.member.boxes + s.usage.guest.boxes)).collect()
+        segments.map(|(end, s)| (*end, s.usage.boxes())).collect()
     }
 }
 
@@ -138,6 +146,10 @@ impl Engine {
                 db.persist(PersistMode::SyncAll).map_err(refuse)?;
             }
             Some(version) if &*version == VERSION => {}
+            Some(version) if &*version == WITHOUT_ROOMS => {
+                accounts.insert("version", VERSION).map_err(refuse)?;
+                db.persist(PersistMode::SyncAll).map_err(refuse)?;
+            }
             Some(_) => return Err(StoreError::Version),
         }
         let mut engine = Engine { db, accounts, segments: BTreeMap::new() };
@@ -157,7 +169,7 @@ impl Engine {
             // Account and boxes are written together: if they differ, files are missing, and what
             // is there counts.
             let there = boxes.len().map_err(refuse)?;
-            if u64::try_from(there) != Ok(usage.member.boxes + usage.guest.boxes) {
+            if u64::try_from(there) != Ok(usage.boxes()) {
                 usage = count(&boxes)?;
             }
             engine.segments.insert(end, Segment { boxes, usage });
@@ -220,7 +232,7 @@ impl Engine {
             self.segments.insert(end, Segment { boxes, usage: Usage::default() });
         }
         let segment = self.segments.get_mut(&end).ok_or(StoreError::Failed)?;
-        let mut usage = segment.usage;
+        let mut usage = segment.usage.clone();
         // One batch, so that boxes and account become durable together or not at all.
         let mut batch = self.db.batch().durability(Some(PersistMode::SyncData));
         for (id, new) in &fresh {
@@ -232,6 +244,31 @@ impl Engine {
         batch.commit().map_err(refuse)?;
         segment.usage = usage;
         Ok(outcomes)
+    }
+
+    /// Deletes the boxes of a class in one segment.
+    fn purge(&mut self, end: Timestamp, class: AccessClass) -> Result<u64, StoreError> {
+        let segment = self.segments.get_mut(&end).ok_or(StoreError::Failed)?;
+        if segment.usage.of(class) == ClassUsage::default() {
+            return Ok(0);
+        }
+        let mut batch = self.db.batch().durability(Some(PersistMode::SyncData));
+        for entry in segment.boxes.iter() {
+            let (id, value) = entry.into_inner().map_err(refuse)?;
+            if split_class(&value).ok_or(StoreError::Damaged)?.0 == class {
+                batch.remove(&segment.boxes, id);
+            }
+        }
+        let mut usage = segment.usage.clone();
+        let gone = usage.clear(class).boxes;
+        let account = wire::encode(&Account::of(&usage));
+        batch.insert(&self.accounts, end.as_millis().to_be_bytes(), account);
+        batch.commit().map_err(refuse)?;
+        segment.usage = usage;
+        // So that the disk has the room, too.
+        segment.boxes.rotate_memtable_and_wait().map_err(refuse)?;
+        segment.boxes.major_compact().map_err(refuse)?;
+        Ok(gone)
     }
 
     fn drop_segment(&mut self, end: Timestamp) -> Result<(), StoreError> {
@@ -293,7 +330,26 @@ impl BoxStore for FjallStore {
 
     fn usage(&self) -> Usage {
         let segments = self.engine.iter().flat_map(|engine| engine.segments.values());
-        segments.fold(Usage::default(), |sum, s| sum.plus(&s.usage))
+        let mut sum = Usage::default();
+        segments.for_each(|segment| sum.add_all(&segment.usage));
+        sum
+    }
+}
+
+impl Purge for FjallStore {
+    fn purge(&mut self, class: AccessClass) -> Result<u64, StoreError> {
+        let mut held = self.held();
+        let engine = self.engine.as_ref().ok_or(StoreError::Failed)?;
+        for (end, segment) in &engine.segments {
+            if let Some(count) = held.get_mut(end) {
+                *count = count.saturating_sub(segment.usage.of(class).boxes);
+            }
+        }
+        let ends: Vec<Timestamp> = held.keys().copied().collect();
+        // Said before it is done, as for what expires.
+        self.counts.save(held);
+        let engine = self.engine()?;
+        ends.into_iter().map(|end| engine.purge(end, class)).sum()
     }
 }
 
@@ -316,8 +372,7 @@ fn count(boxes: &Keyspace) -> Result<Usage, StoreError> {
     let mut usage = Usage::default();
     for entry in boxes.iter() {
         let value = entry.value().map_err(refuse)?;
-        let (class, rest) = value.split_first().ok_or(StoreError::Damaged)?;
-        let class = if *class == 0 { AccessClass::Member } else { AccessClass::Guest };
+        let (class, rest) = split_class(&value).ok_or(StoreError::Damaged)?;
         let ciphertext = rest.get(64..).ok_or(StoreError::Damaged)?;
         usage.add(class, stored_len(ciphertext));
     }
@@ -332,24 +387,40 @@ fn is_same(held: &BoxBytes, new: &NewBox) -> bool {
     held.signature == *new.content.signature() && held.ciphertext == new.content.ciphertext()
 }
 
-/// class u8 | signature 64 | ciphertext.
+/// class u8, with a room's number u16 after it | signature 64 | ciphertext.
 fn encode(new: &NewBox) -> Vec<u8> {
-    let class = match new.class {
-        AccessClass::Member => 0,
-        AccessClass::Guest => 1,
-    };
-    let mut value = Vec::with_capacity(65 + new.content.ciphertext().len());
-    value.push(class);
+    let mut value = Vec::with_capacity(67 + new.content.ciphertext().len());
+    match new.class {
+        AccessClass::Member => value.push(0),
+        AccessClass::Guest => value.push(1),
+        AccessClass::Room(room) => {
+            value.push(2);
+            value.extend_from_slice(&room.to_be_bytes());
+        }
+    }
     value.extend_from_slice(new.content.signature());
     value.extend_from_slice(new.content.ciphertext());
     value
 }
 
 fn decode(id: &BoxId, value: &[u8]) -> Result<BoxBytes, StoreError> {
-    let (_, rest) = value.split_first().ok_or(StoreError::Damaged)?;
+    let (_, rest) = split_class(value).ok_or(StoreError::Damaged)?;
     let (signature, ciphertext) = rest.split_first_chunk::<64>().ok_or(StoreError::Damaged)?;
     streams::BoxClass::of(ciphertext.len()).ok_or(StoreError::Damaged)?;
     Ok(BoxBytes { id: *id.as_bytes(), ciphertext: ciphertext.to_vec(), signature: *signature })
+}
+
+/// The class at the beginning of a value, and what follows.
+fn split_class(value: &[u8]) -> Option<(AccessClass, &[u8])> {
+    match value.split_first()? {
+        (0, rest) => Some((AccessClass::Member, rest)),
+        (1, rest) => Some((AccessClass::Guest, rest)),
+        (2, rest) => {
+            let (room, rest) = rest.split_first_chunk()?;
+            Some((AccessClass::Room(u16::from_be_bytes(*room)), rest))
+        }
+        _ => None,
+    }
 }
 
 fn segment_end(name: &str) -> Option<Timestamp> {

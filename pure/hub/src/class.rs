@@ -7,6 +7,9 @@ pub enum AccessClass {
     Member,
     /// Anybody else, with less storage and lower rates.
     Guest,
+    /// Somebody who has the key of a room, by the room's number at this hub: a room fills its own
+    /// share and nothing else (`HUB-027`).
+    Room(u16),
 }
 
 /// Limits that all askers of one class share.
@@ -25,6 +28,25 @@ pub struct ClassLimits {
     pub max_watchers: usize,
     /// Most ids in open `get`s.
     pub max_watched_ids: usize,
+}
+
+impl ClassLimits {
+    /// Limits of a room with this storage and this rate of puts: ten `get` tokens a second and ten
+    /// open `get`s, with eight ids each, for each put a second; none more than by default.
+    #[must_use]
+    pub fn room(max_bytes: u64, puts_per_second: u32) -> Self {
+        let most = ClassLimits::default();
+        let tenfold = puts_per_second.saturating_mul(10);
+        let gets = usize::try_from(tenfold).unwrap_or(usize::MAX);
+        ClassLimits {
+            max_bytes,
+            puts_per_second,
+            gets_per_second: tenfold.min(most.gets_per_second),
+            burst_seconds: most.burst_seconds,
+            max_watchers: gets.min(most.max_watchers),
+            max_watched_ids: gets.saturating_mul(8).min(most.max_watched_ids),
+        }
+    }
 }
 
 impl Default for ClassLimits {

@@ -30,10 +30,10 @@ use wire::limits::{
 };
 use wire::{BootId, Timestamp};
 
-use crate::class::AccessClass;
+use crate::class::{AccessClass, ClassLimits};
 use crate::convert::to_wire;
 use crate::from_wire;
-use crate::store::{BoxStore, NewBox, StoreError, stored_len};
+use crate::store::{BoxStore, NewBox, Purge, StoreError, stored_len};
 use admission::Admission;
 pub use config::{ConnectionLimits, HubConfig};
 use watch::{Watch, Watchers};
@@ -156,6 +156,16 @@ enum StoreTime {
     Unknown,
     /// The first by the network's document when the time of requests was the second.
     Known(Timestamp, Timestamp),
+}
+
+impl<S: Purge> Hub<S> {
+    /// Deletes everything that was put with the key of a room; how many boxes there were.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn purge(&mut self, room: u16) -> Result<u64, StoreError> {
+        self.store.purge(AccessClass::Room(room))
+    }
 }
 
 impl<S: BoxStore> Hub<S> {
@@ -450,6 +460,12 @@ impl<S: BoxStore> Hub<S> {
         }
         let expiry = self.next_expiry().map(|at| at.max(self.expire_after));
         [self.watchers.deadline(), expiry].into_iter().flatten().min()
+    }
+
+    /// Replaces the rooms that have a key and a share of their own (`HUB-027`).
+    pub fn set_rooms(&mut self, rooms: Vec<(AccessKey, u16, ClassLimits)>) {
+        self.watchers.set_bounds(&rooms);
+        self.admission.set_rooms(rooms);
     }
 
     /// The class that this key belongs to, if any.

@@ -4,6 +4,8 @@
 pub mod conformance;
 mod memory;
 
+use std::collections::BTreeMap;
+
 use streams::{BoxId, VerifiedBox};
 use wire::Timestamp;
 use wire::hub::{BoxBytes, PutOutcome};
@@ -79,13 +81,25 @@ pub trait BoxStore {
     fn usage(&self) -> Usage;
 }
 
+/// A store that knows rooms, and can delete what was put with the key of one.
+pub trait Purge: BoxStore {
+    /// Deletes all boxes of one class (`HUB-027`); their ids become free again. Returns how many
+    /// there were.
+    ///
+    /// # Errors
+    /// [`StoreError`]. Some boxes may have been deleted.
+    fn purge(&mut self, class: AccessClass) -> Result<u64, StoreError>;
+}
+
 /// How much is stored, by class.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Usage {
     /// Boxes that members put.
     pub member: ClassUsage,
     /// Boxes that guests put.
     pub guest: ClassUsage,
+    /// Boxes that were put with the key of a room, by the room's number.
+    pub rooms: BTreeMap<u16, ClassUsage>,
 }
 
 /// How much one class has stored.
@@ -100,43 +114,63 @@ pub struct ClassUsage {
 impl Usage {
     /// The usage of one class.
     #[must_use]
-    pub(crate) const fn of(&self, class: AccessClass) -> ClassUsage {
+    pub fn of(&self, class: AccessClass) -> ClassUsage {
         match class {
             AccessClass::Member => self.member,
             AccessClass::Guest => self.guest,
+            AccessClass::Room(room) => self.rooms.get(&room).copied().unwrap_or_default(),
         }
+    }
+
+    fn of_mut(&mut self, class: AccessClass) -> &mut ClassUsage {
+        match class {
+            AccessClass::Member => &mut self.member,
+            AccessClass::Guest => &mut self.guest,
+            AccessClass::Room(room) => self.rooms.entry(room).or_default(),
+        }
+    }
+
+    fn classes(&self) -> impl Iterator<Item = ClassUsage> + '_ {
+        [self.member, self.guest].into_iter().chain(self.rooms.values().copied())
     }
 
     /// Number of boxes of all classes.
     #[must_use]
-    pub const fn boxes(&self) -> u64 {
-        self.member.boxes.saturating_add(self.guest.boxes)
+    pub fn boxes(&self) -> u64 {
+        self.classes().fold(0, |sum, class| sum.saturating_add(class.boxes))
     }
 
     /// Adds one box of `bytes` bytes.
-    pub const fn add(&mut self, class: AccessClass, bytes: u64) {
-        let usage = match class {
-            AccessClass::Member => &mut self.member,
-            AccessClass::Guest => &mut self.guest,
-        };
+    pub fn add(&mut self, class: AccessClass, bytes: u64) {
+        let usage = self.of_mut(class);
         usage.bytes = usage.bytes.saturating_add(bytes);
         usage.boxes = usage.boxes.saturating_add(1);
     }
 
     /// Removes one box of `bytes` bytes.
-    pub(crate) const fn subtract(&mut self, class: AccessClass, bytes: u64) {
-        let usage = match class {
-            AccessClass::Member => &mut self.member,
-            AccessClass::Guest => &mut self.guest,
-        };
+    pub(crate) fn subtract(&mut self, class: AccessClass, bytes: u64) {
+        let usage = self.of_mut(class);
         usage.bytes = usage.bytes.saturating_sub(bytes);
         usage.boxes = usage.boxes.saturating_sub(1);
     }
 
-    /// The sum of two usages.
-    #[must_use]
-    pub const fn plus(&self, other: &Usage) -> Usage {
-        Usage { member: self.member.plus(other.member), guest: self.guest.plus(other.guest) }
+    /// Nothing of this class is stored any more. Returns what was.
+    pub fn clear(&mut self, class: AccessClass) -> ClassUsage {
+        let before = std::mem::take(self.of_mut(class));
+        if let AccessClass::Room(room) = class {
+            self.rooms.remove(&room);
+        }
+        before
+    }
+
+    /// Adds another usage to this one.
+    pub fn add_all(&mut self, other: &Usage) {
+        let rooms = other.rooms.iter().map(|(room, usage)| (AccessClass::Room(*room), *usage));
+        let both = [(AccessClass::Member, other.member), (AccessClass::Guest, other.guest)];
+        for (class, usage) in both.into_iter().chain(rooms) {
+            let mine = self.of_mut(class);
+            *mine = mine.plus(usage);
+        }
     }
 }
 

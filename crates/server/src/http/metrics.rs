@@ -89,9 +89,11 @@ pub(crate) fn text(handle: &HubHandle, http: &HttpStats) -> String {
     head(&mut out, "hub_boxes", "gauge", "Boxes stored.");
     line(&mut out, "hub_boxes", "{class=\"member\"}", &hub.member_boxes);
     line(&mut out, "hub_boxes", "{class=\"guest\"}", &hub.guest_boxes);
+    line(&mut out, "hub_boxes", "{class=\"room\"}", &hub.room_boxes);
     head(&mut out, "hub_stored_bytes", "gauge", "Bytes that the boxes count for.");
     line(&mut out, "hub_stored_bytes", "{class=\"member\"}", &hub.member_bytes);
     line(&mut out, "hub_stored_bytes", "{class=\"guest\"}", &hub.guest_bytes);
+    line(&mut out, "hub_stored_bytes", "{class=\"room\"}", &hub.room_bytes);
     head(
         &mut out,
         "http_responses_total",

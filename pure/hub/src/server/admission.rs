@@ -40,6 +40,22 @@ impl Admission {
         }
     }
 
+    /// Replaces the rooms. One that is missing now is no longer admitted.
+    pub(super) fn set_rooms(&mut self, rooms: Vec<(AccessKey, u16, ClassLimits)>) {
+        let is_room = |class: &AccessClass| matches!(class, AccessClass::Room(_));
+        self.keys.retain(|(_, class, _)| !is_room(class));
+        let before = self.limits.clone();
+        self.limits.retain(|class, _| !is_room(class));
+        for (key, room, limits) in rooms {
+            let class = AccessClass::Room(room);
+            self.keys.push((key, class, limits));
+            self.limits.insert(class, limits);
+        }
+        // Where the rates are others, they begin anew.
+        let limits = &self.limits;
+        self.classes.retain(|class, _| limits.get(class) == before.get(class));
+    }
+
     /// The class of a key. Compares with every known key, so the time does not depend on which one
     /// it is.
     pub(super) fn class(&self, access: &AccessKey) -> Option<AccessClass> {

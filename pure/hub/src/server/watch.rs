@@ -6,10 +6,11 @@ use std::sync::Arc;
 use streams::BoxId;
 use wire::Timestamp;
 use wire::hub::BoxBytes;
+use wire::id::AccessKey;
 
 use super::config::HubConfig;
 use super::{AskId, Asker, ONION_ROOM, Room};
-use crate::class::AccessClass;
+use crate::class::{AccessClass, ClassLimits};
 use crate::store::stored_len;
 
 /// An open `get`.
@@ -33,6 +34,10 @@ struct Count {
 }
 
 impl Count {
+    const fn most(limits: &ClassLimits) -> Count {
+        Count { watches: limits.max_watchers, ids: limits.max_watched_ids }
+    }
+
     const fn plus(self, ids: usize) -> Count {
         Count { watches: self.watches.saturating_add(1), ids: self.ids.saturating_add(ids) }
     }
@@ -65,9 +70,8 @@ pub(super) struct Watchers {
 
 impl Watchers {
     pub(super) fn new(config: &HubConfig) -> Self {
-        let of_class = |(_, class, l): &(_, AccessClass, crate::ClassLimits)| {
-            (*class, Count { watches: l.max_watchers, ids: l.max_watched_ids })
-        };
+        let of_class =
+            |(_, class, limits): &(_, AccessClass, ClassLimits)| (*class, Count::most(limits));
         Watchers {
             room: Room { onion: ONION_ROOM },
             max: Count { watches: config.max_watchers, ids: config.max_watched_ids },
@@ -85,6 +89,14 @@ impl Watchers {
 
     pub(super) fn set_room(&mut self, room: Room) {
         self.room = room;
+    }
+
+    /// Replaces the bounds of rooms.
+    pub(super) fn set_bounds(&mut self, rooms: &[(AccessKey, u16, ClassLimits)]) {
+        self.max_of_class.retain(|class, _| !matches!(class, AccessClass::Room(_)));
+        let most =
+            |(_, room, limits): &(_, u16, _)| (AccessClass::Room(*room), Count::most(limits));
+        self.max_of_class.extend(rooms.iter().map(most));
     }
 
     pub(super) fn len(&self) -> usize {

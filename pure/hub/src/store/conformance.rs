@@ -13,7 +13,7 @@ use streams::{BoxId, VerifiedBox, WriteCapability};
 use wire::Timestamp;
 use wire::hub::PutOutcome;
 
-use super::{AccessClass, BoxStore, Keep, NewBox, Usage, stored_len};
+use super::{AccessClass, BoxStore, Keep, NewBox, Purge, Usage, stored_len};
 use crate::to_wire;
 
 /// The keeping time that [`agrees_with_model`] expects of its store: 14 segments of 1,000 ms.
@@ -159,6 +159,26 @@ fn accounts_by_class<S: BoxStore>(mut store: S) {
     let mut expected = Usage::default();
     expected.add(AccessClass::Guest, 2048 + 96);
     assert_eq!(store.usage(), expected);
+}
+
+/// What was put with one room's key goes, in all segments, and nothing else. The store has
+/// to keep boxes for [`MODEL_KEEP`].
+//= HUB-027
+pub fn purges_one_class_alone<S: Purge>(mut store: S) {
+    let room = |n| AccessClass::Room(n);
+    let first = [new(0, 0, room(7)), new(1, 2, room(300)), member(2, 0)];
+    let _ = store.put_batch(at(0), &first).expect("put");
+    let second = [new(3, 0, room(7)), new(4, 0, AccessClass::Guest)];
+    let _ = store.put_batch(at(3_000), &second).expect("put");
+    assert_eq!(store.usage().of(room(7)).boxes, 2);
+    assert_eq!(store.purge(room(7)).expect("purge"), 2);
+    assert_eq!(store.purge(room(8)).expect("purge"), 0);
+    let found = store.get(&[id(0), id(1), id(2), id(3), id(4)]).expect("get");
+    assert_eq!(found, [to_wire(sample(1, 2)), to_wire(sample(2, 0)), to_wire(sample(4, 0))]);
+    let usage = store.usage();
+    assert_eq!((usage.of(room(7)).boxes, usage.of(room(300)).boxes, usage.boxes()), (0, 1, 3));
+    let again = store.put_batch(at(3_000), &[member(0, 1)]).expect("put");
+    assert_eq!(again, [PutOutcome::Stored], "a purged id is free");
 }
 
 /// A durable store still has its boxes, accounts and segments after it was closed and reopened.

@@ -6,7 +6,7 @@ use streams::{BoxId, VerifiedBox};
 use wire::Timestamp;
 use wire::hub::{BoxBytes, PutOutcome};
 
-use super::{AccessClass, BoxStore, Keep, NewBox, StoreError, Usage, stored_len};
+use super::{AccessClass, BoxStore, Keep, NewBox, Purge, StoreError, Usage, stored_len};
 use crate::to_wire;
 
 /// A store in memory. Its boxes are gone when the process ends.
@@ -83,7 +83,20 @@ impl BoxStore for MemoryStore {
     }
 
     fn usage(&self) -> Usage {
-        self.segments.values().fold(Usage::default(), |sum, s| sum.plus(&s.usage))
+        let mut sum = Usage::default();
+        self.segments.values().for_each(|segment| sum.add_all(&segment.usage));
+        sum
+    }
+}
+
+impl Purge for MemoryStore {
+    fn purge(&mut self, class: AccessClass) -> Result<u64, StoreError> {
+        let mut gone: u64 = 0;
+        for segment in self.segments.values_mut() {
+            segment.boxes.retain(|_, (of, _)| *of != class);
+            gone = gone.saturating_add(segment.usage.clear(class).boxes);
+        }
+        Ok(gone)
     }
 }
 
@@ -97,6 +110,7 @@ mod tests {
     #[test]
     fn the_memory_store_conforms() {
         conformance::all(MemoryStore::new);
+        conformance::purges_one_class_alone(MemoryStore::new(conformance::MODEL_KEEP));
     }
 
     proptest! {
