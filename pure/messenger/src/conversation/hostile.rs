@@ -26,28 +26,29 @@ pub(crate) struct LookAlike {
 }
 
 impl LookAlike {
-    /// Founds a conversation under this id.
-    pub(crate) fn found(id: &Secret, secret: MemberSecret, charter: &Charter) -> Self {
+    /// Founds a conversation under this id; none if the charter is one that the library does not
+    /// take.
+    pub(crate) fn found(id: &Secret, secret: MemberSecret, charter: &Charter) -> Option<Self> {
         let (mls, store) = (Mls::new().unwrap(), MemoryStore::default());
         let name = Nick::new("mallory").unwrap();
-        let group = Group::found(&mls, &MlsSpace(&store), id, secret, name, charter).unwrap();
-        LookAlike { mls, store, group }
+        let group = Group::found(&mls, &MlsSpace(&store), id, secret, name, charter).ok()?;
+        Some(LookAlike { mls, store, group })
     }
 
     /// Adds this KeyPackage; gives the welcome.
-    pub(crate) fn welcome(&mut self, package: &[u8]) -> Vec<u8> {
-        let add = vec![Invited::parse(&self.mls, package).unwrap()];
+    pub(crate) fn welcome(&mut self, package: &[u8]) -> Option<Vec<u8>> {
+        let add = vec![Invited::parse(&self.mls, package).ok()?];
         let changes = Changes { add, ..Changes::default() };
-        let committed =
-            self.group.commit_unchecked(&self.mls, &MlsSpace(&self.store), &changes).unwrap();
-        self.group.merge(&self.mls, &MlsSpace(&self.store)).unwrap();
-        committed.welcome.unwrap().to_vec()
+        let kept = MlsSpace(&self.store);
+        let committed = self.group.commit_unchecked(&self.mls, &kept, &changes).ok()?;
+        self.group.merge(&self.mls, &kept).ok()?;
+        committed.welcome.map(|welcome| welcome.to_vec())
     }
 }
 
 impl Conversation {
     /// Founds a look-alike; `change` alters its charter.
-    pub(crate) fn look_alike(&self, change: impl FnOnce(&mut Charter)) -> LookAlike {
+    pub(crate) fn look_alike(&self, change: impl FnOnce(&mut Charter)) -> Option<LookAlike> {
         let secret = MemberSecret::from_bytes(&self.secret).unwrap();
         let id = Secret::new(self.card.group.as_slice().try_into().unwrap());
         let root = self.card.rescue_context.last_chunk::<32>().unwrap();

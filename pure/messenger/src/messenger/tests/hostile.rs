@@ -86,8 +86,8 @@ fn a_removed_member_takes_in_nobody_who_lost_their_place() {
     let bob_id = me(&mut world, bob, ids[1]);
     let package = world.does(bob, |m, s| Ok(m.hostile(s, ids[1], |c, _| c.asked_with()))).unwrap();
     let mut fake =
-        world.does(mallory, |m, s| Ok(m.hostile(s, ids[2], |c, _| c.look_alike(|_| ()))));
-    let welcome = fake.welcome(&package);
+        world.does(mallory, |m, s| Ok(m.hostile(s, ids[2], |c, _| c.look_alike(|_| ()).unwrap())));
+    let welcome = fake.welcome(&package).unwrap();
     let boxes = world.does(mallory, |m, s| {
         Ok(m.hostile(s, ids[2], |c, cx| c.hostile_welcome(cx, bob_id, welcome)))
     });
@@ -127,9 +127,9 @@ fn a_group_that_only_looks_like_ours_is_not_ours_whoever_welcomes_us() {
         |c| c.root = e2ee::Secret::new([9; 32]),
     ];
     for change in changes {
-        let mut fake =
-            world.does(alice, |m, s| Ok(m.hostile(s, ids[0], |c, _| c.look_alike(change))));
-        let welcome = fake.welcome(&package);
+        let mut fake = world
+            .does(alice, |m, s| Ok(m.hostile(s, ids[0], |c, _| c.look_alike(change).unwrap())));
+        let welcome = fake.welcome(&package).unwrap();
         let boxes = world.does(alice, |m, s| {
             Ok(m.hostile(s, ids[0], |c, cx| c.hostile_welcome(cx, bob_id, welcome)))
         });
@@ -208,8 +208,8 @@ fn a_welcome_of_a_contact_replaces_no_group_that_is_here() {
         .find_map(|id| world.does(bob, |m, s| Ok(m.hostile(s, id, |c, _| c.accepted_with()))))
         .unwrap();
     let mut fake =
-        world.does(mallory, |m, s| Ok(m.hostile(s, ids[2], |c, _| c.look_alike(|_| ()))));
-    let welcome = fake.welcome(&package);
+        world.does(mallory, |m, s| Ok(m.hostile(s, ids[2], |c, _| c.look_alike(|_| ()).unwrap())));
+    let welcome = fake.welcome(&package).unwrap();
     world.does(mallory, |m, s| {
         m.hostile(s, there, |c, cx| c.hostile_body(cx, Body::Welcome { token, welcome }));
         Ok(())

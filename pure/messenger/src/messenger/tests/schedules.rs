@@ -314,12 +314,14 @@ impl Stage {
         let member = self.members[victim];
         let boxes = self.world.does(self.people[3], |m, s| {
             Ok(m.hostile(s, id, |c, cx| {
-                let mut fake = c.look_alike(|charter| match kind % 3 {
-                    0 => {}
-                    1 => charter.floor = e2ee::Floor::Tor,
-                    _ => charter.creator = member,
-                });
-                let welcome = fake.welcome(&package);
+                let mut fake = c
+                    .look_alike(|charter| match kind % 3 {
+                        0 => {}
+                        1 => charter.floor = e2ee::Floor::Tor,
+                        _ => charter.creator = member,
+                    })
+                    .unwrap();
+                let welcome = fake.welcome(&package).unwrap();
                 c.hostile_welcome(cx, member, welcome)
             }))
         });

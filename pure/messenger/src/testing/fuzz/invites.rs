@@ -106,8 +106,9 @@ impl Stage {
         let title = if direct { "" } else { "friends" };
         let honest = Charter::new(direct, place(), floor, title, me, root).unwrap();
         let Some(charter) = charter.of_value(&honest) else { return };
-        let mut founded = LookAlike::found(&id, secret, &charter);
-        let bytes = welcome.of(founded.welcome(&offer.key_package));
+        let founded = LookAlike::found(&id, secret, &charter);
+        let bytes = founded.and_then(|mut founded| founded.welcome(&offer.key_package));
+        let Some(bytes) = bytes.map(|bytes| welcome.of(bytes)) else { return };
         let bytes = answer.of(Answer::new(bytes).to_bytes());
         self.put(sealed(link.answer_stream(), &bytes));
     }

@@ -243,12 +243,15 @@ impl Stage {
                     RescueMessage::Request { key_package }
                 }
                 (1, Some(package)) => {
-                    let mut fake = c.look_alike(|old| {
+                    let fake = c.look_alike(|old| {
                         if let Some(new) = charter.of_value(old) {
                             *old = new;
                         }
                     });
-                    RescueMessage::Welcome { member, welcome: fake.welcome(&package) }
+                    match fake.and_then(|mut fake| fake.welcome(&package)) {
+                        Some(welcome) => RescueMessage::Welcome { member, welcome },
+                        None => return Vec::new(),
+                    }
                 }
                 _ => RescueMessage::Head { epoch, authenticator: [6; 32].into() },
             };
