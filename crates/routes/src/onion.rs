@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use hub::client as box_protocol;
 use messenger::request::{Call, CallId};
+use mix::Fault;
 use mix::client::{ClientConfig, OnionClient, Output, RequestHandle};
 use mix::directory::{EnrolmentKey, VerifiedDocument};
 use mix::path::{EntryPins, EntryPolicy};
@@ -84,6 +85,8 @@ pub struct OnionCarrier {
     boot: Option<BootId>,
     reports: VecDeque<CarrierEvent>,
     status: Option<Status>,
+    /// Whom paths avoid.
+    faults: Vec<Fault>,
 }
 
 impl OnionCarrier {
@@ -114,6 +117,7 @@ impl OnionCarrier {
             boot: None,
             reports: VecDeque::new(),
             status: None,
+            faults: Vec::new(),
         };
         if let Some(document) = carrier.documents.current() {
             carrier.take(&document);
@@ -362,10 +366,26 @@ impl OnionCarrier {
                     self.reports.push_back(CarrierEvent::Path { text, relays: trace.relays.len() });
                 }
                 Output::DocumentWanted => self.documents.ask(),
+                Output::Avoided(faults) => self.tell_faults(faults),
                 _ => {}
             }
         }
         self.follow_entry();
+    }
+
+    /// Says who loses packets, and who does no longer.
+    fn tell_faults(&mut self, faults: Vec<Fault>) {
+        let before = std::mem::replace(&mut self.faults, faults);
+        let named = |fault: &Fault| match fault {
+            Fault::Node(node) => format!("node {}", node.short()),
+            Fault::Link(from, to) => format!("the link from {} to {}", from.short(), to.short()),
+        };
+        let new = self.faults.iter().filter(|fault| !before.contains(fault));
+        let gone = before.iter().filter(|fault| !self.faults.contains(fault));
+        let texts = new
+            .map(|fault| format!("{} loses packets; new ones go another way", named(fault)))
+            .chain(gone.map(|fault| format!("{} is used again", named(fault))));
+        self.reports.extend(texts.map(CarrierEvent::Notice));
     }
 
     fn answered(

@@ -54,7 +54,7 @@ impl Default for DirectoryConfig {
             mean_delay_ms: 50,
             max_delay_ms: 1_400,
             cover: Cover::Off,
-            mix_loops_per_minute: 0,
+            mix_loops_per_minute: 6,
             tally: false,
             enrolled: Vec::new(),
         }

@@ -15,18 +15,21 @@
 
 mod build;
 mod flight;
+mod pending;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use rand_core::CryptoRng;
-use sphinx::{Geometry, SurbKeys};
+use sphinx::Geometry;
 use wire::document::{CoverLevel, CoverRates, NetworkDocument};
 use wire::{ClientToken, NetworkId, NodeId, Timestamp};
 
 use self::flight::{Attempt, Flight};
+use self::pending::{PendingSurb, SurbFor};
 use crate::cover::{self, CoverClock, Slot};
+use crate::health::{Fault, Health};
 use crate::path::{EntryPins, EntryPolicy, PathPlanner, below};
 use crate::tally::Receipt;
 use crate::{Error, envelope, epoch, geometry};
@@ -110,6 +113,8 @@ pub enum Output {
     },
     /// A packet left over this path.
     Trace(PathTrace),
+    /// Whom new paths avoid from now on, because packets vanish there; nobody if it is empty.
+    Avoided(Vec<Fault>),
     /// Requests keep timing out: fetch the document, since relays may have changed.
     DocumentWanted,
 }
@@ -129,18 +134,6 @@ pub struct Stats {
     pub drops: u64,
     /// Replies that no open request waits for.
     pub stray: u64,
-}
-
-enum SurbFor {
-    Request(RequestHandle),
-    Loop,
-}
-
-struct PendingSurb {
-    keys: SurbKeys,
-    epoch: u64,
-    what: SurbFor,
-    receipt: Option<Box<Receipt>>,
 }
 
 /// The parts of a document that the client uses.
@@ -178,6 +171,9 @@ pub struct OnionClient {
     queue: VecDeque<RequestHandle>,
     surbs: HashMap<[u8; 16], PendingSurb>,
     cover: Option<CoverClock>,
+    /// Loops that show where packets vanish, where there are none for cover.
+    probes: Option<CoverClock>,
+    health: Health,
     next_handle: u64,
     out: VecDeque<Output>,
     document_asked: Timestamp,
@@ -199,6 +195,8 @@ impl OnionClient {
             queue: VecDeque::new(),
             surbs: HashMap::new(),
             cover: None,
+            probes: None,
+            health: Health::default(),
             next_handle: 0,
             out: VecDeque::new(),
             document_asked: Timestamp::ZERO,
@@ -283,6 +281,12 @@ impl OnionClient {
         // Restarting the streams with each document would be visible at each epoch's start.
         if rates != self.cover.as_ref().map(CoverClock::rates) {
             self.cover = rates.map(|rates| CoverClock::start(rates, now, rng));
+        }
+        let loops = document.mixing.mix_loops;
+        let probes = CoverRates { payload: 0, loops, drops: 0 };
+        let probes = (self.cover.is_none() && loops > 0).then_some(probes);
+        if probes != self.probes.as_ref().map(CoverClock::rates) {
+            self.probes = probes.map(|rates| CoverClock::start(rates, now, rng));
         }
     }
 
@@ -450,8 +454,11 @@ impl OnionClient {
             .get(..len)
             .and_then(|payload| pending.keys.open(&net.geometry, payload.to_vec()).ok());
         let body = opened.as_deref().and_then(|o| envelope::open(o).ok());
+        if body.is_some() {
+            self.note(now, &pending.route, true);
+        }
         match (pending.what, body) {
-            (SurbFor::Loop, Some(_)) => {
+            (SurbFor::Loop { .. }, Some(_)) => {
                 self.stats.loops_back = self.stats.loops_back.saturating_add(1);
             }
             (SurbFor::Request(handle), Some(body)) => {
@@ -496,13 +503,18 @@ impl OnionClient {
         // With cover on only a slot sends, so a waiting request must not move the deadline.
         let at_once = self.up && self.cover.is_none() && self.next_sendable().is_some();
         let cover = self.cover.as_ref().filter(|_| self.up).and_then(CoverClock::deadline);
+        let probes = self.probes.as_ref().filter(|_| self.up).and_then(CoverClock::deadline);
         let timeouts = self.requests.values().filter_map(|f| f.due).min();
-        at_once.then_some(Timestamp::ZERO).into_iter().chain(cover).chain(timeouts).min()
+        let losses = self.surbs.values().filter_map(PendingSurb::due).min();
+        let at_once = at_once.then_some(Timestamp::ZERO).into_iter();
+        at_once.chain(cover).chain(probes).chain(timeouts).chain(losses).min()
     }
 
     fn send_due<R: CryptoRng>(&mut self, now: Timestamp, rng: &mut R) {
         let Some(clock) = &mut self.cover else {
-            if let Some(at) = self.next_sendable() {
+            if self.probes.as_mut().is_some_and(|probes| probes.poll(now, rng).is_some()) {
+                self.send_loop(now, rng);
+            } else if let Some(at) = self.next_sendable() {
                 self.send_queued(now, at, rng);
             }
             return;
@@ -513,7 +525,7 @@ impl OnionClient {
                 Some(at) => self.send_queued(now, at, rng),
                 None => self.send_drop(rng),
             },
-            Some(Slot::Loop) => self.send_loop(rng),
+            Some(Slot::Loop) => self.send_loop(now, rng),
             Some(Slot::Drop) => self.send_drop(rng),
         }
     }
@@ -535,6 +547,14 @@ impl OnionClient {
             .filter(|(_, f)| f.due.is_some_and(|due| due <= now))
             .map(|(h, _)| *h)
             .collect();
+        let lost: Vec<Vec<NodeId>> = self.surbs.values_mut().filter_map(|s| s.lost(now)).collect();
+        let requests = late.iter().filter_map(|handle| {
+            let attempt = self.requests.get(handle)?.attempts.back()?;
+            Some(self.surbs.get(&attempt.surb_id)?.route.clone())
+        });
+        for route in requests.chain(lost).collect::<Vec<_>>() {
+            self.note(now, &route, false);
+        }
         for handle in late {
             let repeatedly = self.requests.get(&handle).is_some_and(|f| f.tries >= 2);
             if repeatedly && now.millis_since(self.document_asked) >= DOCUMENT_EVERY_MS {

@@ -46,6 +46,7 @@ pub mod envelope;
 pub mod epoch;
 mod error;
 pub mod geometry;
+mod health;
 pub mod path;
 mod queue;
 pub mod relay;
@@ -53,3 +54,4 @@ mod replay;
 pub mod tally;
 
 pub use error::Error;
+pub use health::Fault;

@@ -15,6 +15,7 @@ pub use self::entry::{EntryPins, EntryPolicy};
 use crate::Error;
 use crate::directory::layers;
 use crate::geometry::to_scheme;
+use crate::health::Health;
 
 /// Networks with at most this many relays use free routes even when the document asks for layers:
 /// split into layers, so few relays would leave one or two choices per hop.
@@ -44,6 +45,9 @@ pub(crate) struct PathPlanner {
     mean_delay_ms: u32,
     max_delay_ms: u32,
 }
+
+/// Draws that are made for a path without anybody who is avoided, before any path will do.
+const TRIES: usize = 32;
 
 /// A drawn path, for building and for `-v`.
 #[derive(Debug, Clone)]
@@ -134,17 +138,13 @@ impl PathPlanner {
         rng: &mut R,
         entry: &NodeId,
         hub: &NodeId,
+        health: &Health,
     ) -> Result<Path, Error> {
         let last = self.hubs.get(hub).ok_or(Error::UnknownHub)?;
-        let relays = self.draw(rng, entry)?;
+        let way = |relays: &[&Hop]| relays.iter().map(|h| h.id).chain([*hub]).collect::<Vec<_>>();
+        let relays = self.draw_well(rng, entry, |relays| health.avoids(&way(relays)))?;
         let mut path = self.path(rng, &relays);
-        path.hops.push(PathHop {
-            id: *last.id.as_bytes(),
-            key: last.key.clone(),
-            commands: vec![Command::Recipient([0; 32])],
-        });
-        // The hub does not delay: its mixing is in the answer's own path.
-        path.plan.push(Planned { node: last.id, processing: last.processing, delay_ms: 0 });
+        Self::end_at(&mut path, last);
         Ok(path)
     }
 
@@ -157,16 +157,51 @@ impl PathPlanner {
         rng: &mut R,
         entry: &NodeId,
         token: &ClientToken,
+        hub: &NodeId,
+        health: &Health,
     ) -> Result<Path, Error> {
-        let mut relays = self.draw(rng, entry)?;
+        let way = |relays: &[&Hop]| -> Vec<NodeId> {
+            [*hub].into_iter().chain(relays.iter().rev().map(|h| h.id)).collect()
+        };
+        let mut relays = self.draw_well(rng, entry, |relays| health.avoids(&way(relays)))?;
         // Drawn from the entry as for a request, then reversed: the answer leaves the hub through
         // the far end and comes home to the pinned entry.
         relays.reverse();
         let mut path = self.path(rng, &relays);
-        if let Some(last) = path.hops.last_mut() {
-            last.commands.push(Command::Recipient(*token.as_bytes()));
-        }
+        end_with(&mut path, token);
         Ok(path)
+    }
+
+    /// The way of a probe: to the hub over relays drawn without looking at who is avoided, and back
+    /// over the same, so that few probes tell who is at fault.
+    ///
+    /// # Errors
+    /// [`Error::UnknownHub`], [`Error::TooFewRelays`], [`Error::TooFewRegions`].
+    pub(crate) fn probe<R: CryptoRng>(
+        &self,
+        rng: &mut R,
+        entry: &NodeId,
+        hub: &NodeId,
+        token: &ClientToken,
+    ) -> Result<(Path, Path), Error> {
+        let last = self.hubs.get(hub).ok_or(Error::UnknownHub)?;
+        let mut relays = self.draw(rng, entry)?;
+        let mut there = self.path(rng, &relays);
+        Self::end_at(&mut there, last);
+        relays.reverse();
+        let mut back = self.path(rng, &relays);
+        end_with(&mut back, token);
+        Ok((there, back))
+    }
+
+    fn end_at(path: &mut Path, hub: &Hop) {
+        path.hops.push(PathHop {
+            id: *hub.id.as_bytes(),
+            key: hub.key.clone(),
+            commands: vec![Command::Recipient([0; 32])],
+        });
+        // The hub does not delay: its mixing is in the answer's own path.
+        path.plan.push(Planned { node: hub.id, processing: hub.processing, delay_ms: 0 });
     }
 
     fn path<R: CryptoRng>(&self, rng: &mut R, relays: &[&Hop]) -> Path {
@@ -193,6 +228,24 @@ impl PathPlanner {
             length = length.saturating_add(1);
         }
         length
+    }
+
+    /// As [`PathPlanner::draw`], again while the path passes somebody who is avoided: so the paths
+    /// that are left stay equally likely (`PATH-007`). If there is none, any path will do.
+    fn draw_well<R: CryptoRng>(
+        &self,
+        rng: &mut R,
+        entry: &NodeId,
+        avoids: impl Fn(&[&Hop]) -> bool,
+    ) -> Result<Vec<&Hop>, Error> {
+        let mut drawn = self.draw(rng, entry)?;
+        for _ in 0..TRIES {
+            if !avoids(&drawn) {
+                break;
+            }
+            drawn = self.draw(rng, entry)?;
+        }
+        Ok(drawn)
     }
 
     /// The entry, then distinct relays in random order.
@@ -269,6 +322,13 @@ impl PathPlanner {
     /// 4.1).
     fn delay<R: CryptoRng>(&self, rng: &mut R) -> u32 {
         to_ms(exponential(rng, f64::from(self.mean_delay_ms))).min(self.max_delay_ms)
+    }
+}
+
+/// The last hop hands the packet to the client that attached with this token.
+fn end_with(path: &mut Path, token: &ClientToken) {
+    if let Some(last) = path.hops.last_mut() {
+        last.commands.push(Command::Recipient(*token.as_bytes()));
     }
 }
 

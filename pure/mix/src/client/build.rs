@@ -4,6 +4,7 @@ use rand_core::CryptoRng;
 use sphinx::{ForwardPayload, HopSecret, Surb};
 use wire::{NodeId, Tally, Timestamp};
 
+use super::flight;
 use super::{Attempt, MAX_LOOPS, Net, OnionClient, Output, PathTrace, PendingSurb, SurbFor};
 use crate::path::Planned;
 use crate::relay::low_bits;
@@ -23,7 +24,8 @@ impl OnionClient {
         let Some(flight) = self.requests.get(&handle) else { return };
         let (hub, body) = (flight.hub, flight.body.clone());
         let what = if flight.tries == 0 { "request" } else { "retry" };
-        let Ok(built) = self.build(hub, &body, Some(SurbFor::Request(handle)), what, rng) else {
+        let what_for = Some(SurbFor::Request(handle));
+        let Ok(built) = self.build(hub, &body, what_for, what, rng) else {
             // There is no path at the moment; a newer document may give one. The request waits as
             // if its packet had been lost.
             if let Some(flight) = self.requests.get_mut(&handle) {
@@ -57,13 +59,16 @@ impl OnionClient {
     }
 
     /// Sends a packet to a random hub that comes back by its SURB.
-    pub(super) fn send_loop<R: CryptoRng>(&mut self, rng: &mut R) {
-        let waiting = self.surbs.values().filter(|s| matches!(s.what, SurbFor::Loop)).count();
+    pub(super) fn send_loop<R: CryptoRng>(&mut self, now: Timestamp, rng: &mut R) {
+        let waiting =
+            self.surbs.values().filter(|s| matches!(s.what, SurbFor::Loop { .. })).count();
         if waiting >= MAX_LOOPS {
             // So many are only outstanding when most are lost. Forget those of the oldest epoch.
-            self.surbs.retain(|_, s| !matches!(s.what, SurbFor::Loop));
+            self.surbs.retain(|_, s| !matches!(s.what, SurbFor::Loop { .. }));
         }
-        if self.send_cover(Some(SurbFor::Loop), "loop", rng) {
+        let round_trip = self.net.as_ref().map_or(0, |n| n.planner.round_trip_ms());
+        let due = Some(now.plus_millis(flight::first_timeout_ms(round_trip)));
+        if self.send_cover(Some(SurbFor::Loop { due }), "loop", rng) {
             self.stats.loops = self.stats.loops.saturating_add(1);
         }
     }
@@ -95,7 +100,19 @@ impl OnionClient {
         let net = self.net.as_ref().ok_or(Error::NoDocument)?;
         let entry = self.entry.ok_or(Error::NoDocument)?;
         let geometry = &net.geometry;
-        let forward = net.planner.forward(rng, &entry, &hub)?;
+        // A loop goes back over the relays that it came by: so few of them tell who is at fault.
+        let (forward, reply) = match &surb_for {
+            Some(SurbFor::Loop { .. }) => {
+                let (forward, reply) = net.planner.probe(rng, &entry, &hub, &self.token)?;
+                (forward, Some(reply))
+            }
+            Some(SurbFor::Request(_)) => {
+                let forward = net.planner.forward(rng, &entry, &hub, &self.health)?;
+                let reply = net.planner.reply(rng, &entry, &self.token, &hub, &self.health)?;
+                (forward, Some(reply))
+            }
+            None => (net.planner.forward(rng, &entry, &hub, &self.health)?, None),
+        };
         let mut surb_id = [0; 16];
         rng.fill_bytes(&mut surb_id);
         let traced = match surb_for {
@@ -105,12 +122,14 @@ impl OnionClient {
         let mut reply_relays = Vec::new();
         let mut surb = None;
         let mut pending = None;
-        if let Some(what) = surb_for {
-            let reply = net.planner.reply(rng, &entry, &self.token)?;
+        if let Some((what, reply)) = surb_for.zip(reply) {
             let (made, keys) = Surb::create(geometry, &reply.hops, surb_id, rng)?;
             reply_relays = reply.relays;
             surb = Some(made);
-            pending = Some(PendingSurb { keys, epoch: net.planner.epoch(), what, receipt: None });
+            let route = forward.relays.iter().chain([&hub]).chain(&reply_relays);
+            let route = route.copied().collect();
+            let epoch = net.planner.epoch();
+            pending = Some(PendingSurb { keys, epoch, what, route, receipt: None });
         }
         let capacity = geometry.user_len(surb.is_some()).ok_or(sphinx::Error::Geometry)?;
         let data = envelope::seal(body, capacity)?;

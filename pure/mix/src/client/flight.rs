@@ -13,6 +13,11 @@ const SLACK_MS: u64 = 1_000;
 /// Longest time-out, ms, not counting the time that the hub may take to answer.
 const MAX_TIMEOUT_MS: u64 = 30_000;
 
+/// How long the first answer may take, ms.
+pub(super) const fn first_timeout_ms(round_trip_ms: u64) -> u64 {
+    round_trip_ms.saturating_mul(3).saturating_add(SLACK_MS)
+}
+
 /// One packet that carried the request.
 pub(super) struct Attempt {
     pub(super) surb_id: [u8; 16],
@@ -73,7 +78,7 @@ impl Flight {
         rng: &mut R,
     ) -> Option<Attempt> {
         self.first_sent.get_or_insert(now);
-        let mut timeout = round_trip_ms.saturating_mul(3).saturating_add(SLACK_MS);
+        let mut timeout = first_timeout_ms(round_trip_ms);
         // Back off by 1.6 each time: a network that loses packets under load must not get more of
         // it.
         for _ in 0..self.tries.min(16) {

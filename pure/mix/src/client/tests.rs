@@ -1,5 +1,7 @@
 //! A client against a network in memory: real packets, lost and repeated at will.
 
+mod health;
+
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use sphinx::{PrivateKey, Scheme};
@@ -32,7 +34,7 @@ fn document(geometry: GeometrySpec, nodes: Vec<NodeDescriptor>, tally: bool) -> 
             low: CoverRates { payload: 250, loops: 50, drops: 50 },
             normal: CoverRates { payload: 1_000, loops: 200, drops: 200 },
             default_level: CoverLevel::Off,
-            mix_loops: 500,
+            mix_loops: 0,
         },
         paths: PathPolicy {
             min_relays: 3,
@@ -64,6 +66,11 @@ struct World {
     receipts: Vec<crate::tally::Receipt>,
     traces: Vec<PathTrace>,
     wanted: u32,
+    avoided: Vec<Fault>,
+    /// Nodes between which everything vanishes, one way.
+    cut: Vec<(usize, usize)>,
+    /// One of so many packets between two nodes is lost, if this is set.
+    loses: Option<usize>,
     /// Whether each reply is delivered twice.
     twice: bool,
 }
@@ -144,6 +151,9 @@ impl World {
             receipts: Vec::new(),
             traces: Vec::new(),
             wanted: 0,
+            avoided: Vec::new(),
+            cut: Vec::new(),
+            loses: None,
             twice: false,
         }
     }
@@ -174,23 +184,27 @@ impl World {
                 }
                 Output::Trace(trace) => self.traces.push(trace),
                 Output::DocumentWanted => self.wanted += 1,
+                Output::Avoided(faults) => self.avoided = faults,
                 Output::Sent { .. } => {}
             }
         }
     }
 
     fn carry(&mut self, to: NodeId, epoch: u32, packet: Vec<u8>) {
-        let mut on_the_way = vec![(to, packet)];
-        while let Some((to, packet)) = on_the_way.pop() {
-            let n = usize::from(to.as_bytes()[0]) - 1;
+        let number = |node: NodeId| usize::from(node.as_bytes()[0]) - 1;
+        let mut on_the_way = vec![(None, to, packet)];
+        while let Some((from, to, packet)) = on_the_way.pop() {
+            let n = number(to);
             self.lens.insert(packet.len());
-            if self.dead.contains(&n) {
+            let is_cut = from.is_some_and(|from| self.cut.contains(&(from, n)));
+            let is_lost = self.loses.is_some_and(|of| below(&mut self.rng, of) == Some(0));
+            if self.dead.contains(&n) || is_cut || is_lost {
                 continue;
             }
             self.relays[n].handle_packet(self.now, epoch, packet);
             while let Some(output) = self.relays[n].poll(self.now) {
                 match output {
-                    Mixed::Forward { next, packet, .. } => on_the_way.push((next, packet)),
+                    Mixed::Forward { next, packet, .. } => on_the_way.push((Some(n), next, packet)),
                     Mixed::Deliver { surb: Some(surb), data, tally, .. } => {
                         // The hub answers with what it was asked, reversed.
                         let mut body = envelope::open(&data).unwrap().to_vec();
@@ -210,7 +224,7 @@ impl World {
                         if tally.is_some() {
                             crate::tally::append(&mut packet, &crate::tally::draw(&mut self.rng));
                         }
-                        on_the_way.push((NodeId::new(next), packet));
+                        on_the_way.push((Some(n), NodeId::new(next), packet));
                     }
                     Mixed::ToClient { surb_id, padded, .. } => {
                         for _ in 0..=usize::from(self.twice) {
@@ -382,7 +396,7 @@ fn the_times_of_packets_do_not_tell_whether_anything_is_said() {
                         Some(at) => world.client.send_queued(world.now, at, &mut world.rng),
                         None => world.client.send_drop(&mut world.rng),
                     },
-                    Slot::Loop => world.client.send_loop(&mut world.rng),
+                    Slot::Loop => world.client.send_loop(world.now, &mut world.rng),
                     Slot::Drop => world.client.send_drop(&mut world.rng),
                 }
                 sent.push(world.now);
@@ -429,7 +443,8 @@ fn a_mix_sends_loops_through_itself_and_nothing_else() {
         ClientConfig { mix: Some(id(2)), cover_body: b"echo".to_vec(), ..ClientConfig::default() };
     world.client = OnionClient::new(config);
     world.client.set_token(ClientToken::new([5; 32]));
-    let document = world.document.clone();
+    let mut document = world.document.clone();
+    document.mixing.mix_loops = 500;
     world.client.set_document(T0, &document, &mut world.rng).unwrap();
     world.client.link_up();
     world.run(20_000);

@@ -81,7 +81,7 @@ fn free_routes_are_uniform_given_the_entry() {
     let mut rng = rng(1);
     let mut counts = BTreeMap::new();
     for _ in 0..3_000 {
-        let path = planner.forward(&mut rng, &id(0), &id(HUB)).unwrap();
+        let path = planner.forward(&mut rng, &id(0), &id(HUB), &Health::default()).unwrap();
         assert_eq!(path.relays[0], id(0));
         assert_eq!(path.hops.len(), 4);
         *counts.entry(path.relays).or_insert(0) += 1;
@@ -93,8 +93,9 @@ fn free_routes_are_uniform_given_the_entry() {
     let mut counts = BTreeMap::new();
     for _ in 0..3_000 {
         let entry = id(u8::try_from(below(&mut rng, 5).unwrap()).unwrap());
-        *counts.entry(planner.forward(&mut rng, &entry, &id(HUB)).unwrap().relays).or_insert(0) +=
-            1;
+        *counts
+            .entry(planner.forward(&mut rng, &entry, &id(HUB), &Health::default()).unwrap().relays)
+            .or_insert(0) += 1;
     }
     // 60 paths: 59 degrees of freedom, 99.9 % quantile 98.3.
     assert!(chi_square(&counts, 60) < 98.3, "{}", chi_square(&counts, 60));
@@ -107,7 +108,8 @@ fn relays_share_the_load_within_a_tenth() {
     let mut load: BTreeMap<NodeId, u32> = BTreeMap::new();
     for _ in 0..10_000 {
         let entry = id(u8::try_from(below(&mut rng, 5).unwrap()).unwrap());
-        for relay in planner.forward(&mut rng, &entry, &id(HUB)).unwrap().relays {
+        for relay in planner.forward(&mut rng, &entry, &id(HUB), &Health::default()).unwrap().relays
+        {
             *load.entry(relay).or_default() += 1;
         }
     }
@@ -130,9 +132,10 @@ fn the_geometric_rule_forwards_with_its_probability() {
     let mut rng = rng(3);
     let (mut went_on, mut chances) = (0u32, 0u32);
     for _ in 0..10_000 {
-        let length =
-            u32::try_from(planner.forward(&mut rng, &id(0), &id(HUB)).unwrap().relays.len())
-                .unwrap();
+        let length = u32::try_from(
+            planner.forward(&mut rng, &id(0), &id(HUB), &Health::default()).unwrap().relays.len(),
+        )
+        .unwrap();
         went_on += length - 1;
         chances += if length < 8 { length } else { 7 };
     }
@@ -145,10 +148,10 @@ fn five_hops_are_five_distinct_relays_and_replies_end_at_the_entry() {
     let planner = plan(&network(7, fixed(5)));
     let mut rng = rng(4);
     for _ in 0..200 {
-        let path = planner.forward(&mut rng, &id(3), &id(HUB)).unwrap();
+        let path = planner.forward(&mut rng, &id(3), &id(HUB), &Health::default()).unwrap();
         assert_eq!(path.relays.iter().collect::<BTreeSet<_>>().len(), 5);
         let token = ClientToken::new([9; 32]);
-        let reply = planner.reply(&mut rng, &id(3), &token).unwrap();
+        let reply = planner.reply(&mut rng, &id(3), &token, &id(HUB), &Health::default()).unwrap();
         assert_eq!(reply.relays.last(), Some(&id(3)));
         assert_eq!(reply.relays.iter().collect::<BTreeSet<_>>().len(), 5);
         assert!(reply.hops.last().unwrap().commands.contains(&Command::Recipient([9; 32])));
@@ -162,13 +165,14 @@ fn no_two_relays_of_one_region_or_no_path_at_all() {
     let planner = plan(&network(6, policy));
     let mut rng = rng(5);
     for _ in 0..500 {
-        let relays = planner.forward(&mut rng, &id(0), &id(HUB)).unwrap().relays;
+        let relays =
+            planner.forward(&mut rng, &id(0), &id(HUB), &Health::default()).unwrap().relays;
         let regions: BTreeSet<u8> = relays.iter().map(|r| (r.as_bytes()[0] - 1) / 2).collect();
         assert_eq!(regions.len(), 3);
     }
     let planner = plan(&network(4, policy));
     assert_eq!(
-        planner.forward(&mut rng, &id(0), &id(HUB)).unwrap_err(),
+        planner.forward(&mut rng, &id(0), &id(HUB), &Health::default()).unwrap_err(),
         Error::TooFewRegions { need: 3 }
     );
 }
@@ -182,14 +186,15 @@ fn above_nine_relays_a_stratified_network_takes_one_of_each_layer() {
     let layer_of = layers(&document);
     let mut rng = rng(6);
     for _ in 0..500 {
-        let relays = planner.forward(&mut rng, &id(0), &id(HUB)).unwrap().relays;
+        let relays =
+            planner.forward(&mut rng, &id(0), &id(HUB), &Health::default()).unwrap().relays;
         assert_eq!(relays[0], id(0));
         assert_eq!((layer_of[&relays[1]], layer_of[&relays[2]]), (1, 2));
     }
     let small = plan(&network(9, policy));
     let mut seen = BTreeSet::new();
     for _ in 0..500 {
-        seen.insert(small.forward(&mut rng, &id(0), &id(HUB)).unwrap().relays);
+        seen.insert(small.forward(&mut rng, &id(0), &id(HUB), &Health::default()).unwrap().relays);
     }
     assert_eq!(seen.len(), 56, "nine relays are a free route: 8 · 7 paths");
 }
@@ -199,10 +204,13 @@ fn too_few_relays_and_unknown_hubs_are_said() {
     let mut rng = rng(7);
     let planner = plan(&network(2, fixed(3)));
     assert_eq!(
-        planner.forward(&mut rng, &id(0), &id(HUB)).unwrap_err(),
+        planner.forward(&mut rng, &id(0), &id(HUB), &Health::default()).unwrap_err(),
         Error::TooFewRelays { have: 2, need: 3 }
     );
-    assert_eq!(planner.forward(&mut rng, &id(0), &id(100)).unwrap_err(), Error::UnknownHub);
+    assert_eq!(
+        planner.forward(&mut rng, &id(0), &id(100), &Health::default()).unwrap_err(),
+        Error::UnknownHub
+    );
     let mut document = network(3, fixed(3));
     document.nodes[1].keys[0].epoch = 6;
     let planner = plan(&document);

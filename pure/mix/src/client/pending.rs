@@ -1,0 +1,63 @@
+//! SURBs on their way, and what becomes of the packets that brought them out.
+
+use sphinx::SurbKeys;
+use wire::{NodeId, Timestamp};
+
+use super::{OnionClient, Output, RequestHandle};
+use crate::tally::Receipt;
+
+/// What a SURB that may come back is for.
+pub(super) enum SurbFor {
+    Request(RequestHandle),
+    /// When it counts as lost; none once that was noted.
+    Loop {
+        due: Option<Timestamp>,
+    },
+}
+
+/// A SURB that may come back.
+pub(super) struct PendingSurb {
+    pub(super) keys: SurbKeys,
+    pub(super) epoch: u64,
+    pub(super) what: SurbFor,
+    /// From the entry to the hub and back.
+    pub(super) route: Vec<NodeId>,
+    pub(super) receipt: Option<Box<Receipt>>,
+}
+
+impl PendingSurb {
+    /// When it counts as lost.
+    pub(super) const fn due(&self) -> Option<Timestamp> {
+        match self.what {
+            SurbFor::Loop { due } => due,
+            SurbFor::Request(_) => None,
+        }
+    }
+
+    /// Its route, once, when a loop is overdue.
+    pub(super) fn lost(&mut self, now: Timestamp) -> Option<Vec<NodeId>> {
+        match &mut self.what {
+            SurbFor::Loop { due } if due.is_some_and(|due| due <= now) => {
+                *due = None;
+                Some(self.route.clone())
+            }
+            _ => None,
+        }
+    }
+}
+
+impl OnionClient {
+    /// A packet came back, or is lost. While the link is away nothing comes back, and nobody on
+    /// the way is to blame.
+    pub(super) fn note(&mut self, now: Timestamp, route: &[NodeId], came_back: bool) {
+        if !self.up && !came_back {
+            return;
+        }
+        let before = self.health.avoided();
+        self.health.note(now, route, came_back);
+        let avoided = self.health.avoided();
+        if avoided != before {
+            self.out.push_back(Output::Avoided(avoided));
+        }
+    }
+}
