@@ -1,8 +1,11 @@
 //! `hushwing doctor LINK`: walks the way to a room and names the broken piece.
 
+mod through;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mix::Fault;
 use mix::directory::{EnrolmentKey, VerifiedDocument};
 use mix::path::EntryPolicy;
 use net::lan::{Allowed, Heard, Probe};
@@ -153,6 +156,7 @@ async fn network(args: &DoctorArgs, link: &str, report: &mut Report) -> Result<(
         document = document.or(fetched.ok());
     }
     if let Some(document) = &document {
+        let mut answering = true;
         for (n, node) in document.nodes.iter().enumerate() {
             let since = Instant::now();
             let what = match node.role {
@@ -165,7 +169,8 @@ async fn network(args: &DoctorArgs, link: &str, report: &mut Report) -> Result<(
                     Err("has no address that this route can reach; try --through-tor".to_owned())
                 }
             };
-            report.add(format!("{what} {} ({})", n + 1, node.id.short()), since, reached);
+            let piece = format!("{what} {} ({})", n + 1, node.id.short());
+            answering &= report.add(piece, since, reached);
         }
         let since = Instant::now();
         let (have, need) = (document.relays().count(), usize::from(document.paths.min_relays));
@@ -181,11 +186,47 @@ async fn network(args: &DoctorArgs, link: &str, report: &mut Report) -> Result<(
             Err("not in the network document: it is down or was never admitted".to_owned())
         };
         if report.add("the room's hub", since, there) && enough {
+            // A node that does not answer is named already, and would only keep us waiting.
+            if answering {
+                through_all(&place, &dialer, key.clone(), document, report).await;
+            }
             let since = Instant::now();
             report.add("onion route", since, echo(&place, &dialer, key.clone()).await);
         }
     }
     Ok(())
+}
+
+/// Packets through each node and over each link: answering is not yet passing on.
+async fn through_all(
+    place: &e2ee::NetworkPlace,
+    dialer: &Dialer,
+    key: Option<Arc<EnrolmentKey>>,
+    document: &VerifiedDocument,
+    report: &mut Report,
+) {
+    let since = Instant::now();
+    let patience = if matches!(dialer, Dialer::Direct) { PATIENCE } else { TOR_PATIENCE };
+    let verdict = through::probe_all(place, dialer, key, document, patience).await;
+    let named = |id: &NodeId| {
+        let n = document.nodes.iter().position(|node| node.id == *id).unwrap_or_default();
+        let hub = document.hubs().any(|hub| hub.id == *id);
+        format!("{} {} ({})", if hub { "hub" } else { "relay" }, n + 1, id.short())
+    };
+    let all = format!("{} of {} probes came back", verdict.back, verdict.sent);
+    if verdict.faults.is_empty() {
+        report.add("through all nodes and links", since, Ok(all));
+        return;
+    }
+    for fault in &verdict.faults {
+        let (piece, text) = match fault {
+            Fault::Node(node) => (format!("through {}", named(node)), "packets vanish in it"),
+            Fault::Link(from, to) => {
+                (format!("between {} and {}", named(from), named(to)), "packets vanish on the way")
+            }
+        };
+        report.add(piece, since, Err(format!("{text}; {all}")));
+    }
 }
 
 fn describe(document: &VerifiedDocument) -> String {

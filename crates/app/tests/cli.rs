@@ -381,6 +381,7 @@ fn the_doctor_names_what_is_broken() {
     assert_eq!(well.code, 0, "{well:?}");
     assert!(well.stdout.lines().all(|l| l.starts_with("ok ")), "{well:?}");
     assert!(well.stdout.contains("an echo came back"), "{well:?}");
+    assert!(well.stdout.contains("through all nodes and links — 6 of 6 probes"), "{well:?}");
     let json = run(["doctor", &link, "--json"]);
     let findings: serde_json::Value =
         serde_json::from_str(&json.stdout).expect("JSON and nothing else");

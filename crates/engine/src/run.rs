@@ -226,8 +226,10 @@ impl Engine {
                     self.core.tell(Event::Network { online: status.up, text: status.text });
                 }
                 CarrierEvent::Notice(text) => self.core.tell(Event::Notice { text }),
-                CarrierEvent::Path { .. } | CarrierEvent::Answered(_) | CarrierEvent::Traced(_) => {
-                }
+                CarrierEvent::Path { .. }
+                | CarrierEvent::Answered(_)
+                | CarrierEvent::Probed(..)
+                | CarrierEvent::Traced(_) => {}
                 CarrierEvent::Sent(_)
                 | CarrierEvent::Put(..)
                 | CarrierEvent::Boxes(..)

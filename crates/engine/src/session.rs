@@ -267,7 +267,7 @@ impl Session {
                 Ok(())
             }
             // A session asks for none.
-            (CarrierEvent::Traced(_), _) => Ok(()),
+            (CarrierEvent::Probed(..) | CarrierEvent::Traced(_), _) => Ok(()),
             (CarrierEvent::Sent(call), Some(room)) => {
                 room.on_sent(call);
                 Ok(())

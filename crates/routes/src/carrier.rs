@@ -56,6 +56,8 @@ pub enum CarrierEvent {
     },
     /// A request was answered, this long after its first packet.
     Answered(Duration),
+    /// A probe of this number came back, or did not in time.
+    Probed(u32, bool),
     /// The way of a traced request; none in a network whose packets carry no tally.
     Traced(Option<Box<Receipt>>),
     /// Something to tell the person.

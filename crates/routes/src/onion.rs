@@ -173,6 +173,14 @@ impl OnionCarrier {
         self.ask(&request, 0, Asked::Probe);
     }
 
+    /// An `echo` over these relays, the first of which is the entry, and back the same way:
+    /// reported as [`CarrierEvent::Probed`]. False when there is no such way.
+    pub fn probe_over(&mut self, probe: u32, relays: &[NodeId], patience: Duration) -> bool {
+        let (now, hub) = (self.clock.now(), self.options.hub);
+        let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+        self.client.probe(now, (probe, hub), relays, patience, &mut rand::rng()).is_ok()
+    }
+
     /// An `echo` whose way is wanted: reported as [`CarrierEvent::Traced`].
     pub fn trace(&mut self) {
         let request = box_protocol::echo(self.options.access);
@@ -367,6 +375,9 @@ impl OnionCarrier {
                 }
                 Output::DocumentWanted => self.documents.ask(),
                 Output::Avoided(faults) => self.tell_faults(faults),
+                Output::Probed { probe, came_back } => {
+                    self.reports.push_back(CarrierEvent::Probed(probe, came_back));
+                }
                 _ => {}
             }
         }

@@ -113,6 +113,13 @@ pub enum Output {
     },
     /// A packet left over this path.
     Trace(PathTrace),
+    /// A probe came back, or did not in time.
+    Probed {
+        /// Its number.
+        probe: u32,
+        /// Whether it came back.
+        came_back: bool,
+    },
     /// Whom new paths avoid from now on, because packets vanish there; nobody if it is empty.
     Avoided(Vec<Fault>),
     /// Requests keep timing out: fetch the document, since relays may have changed.
@@ -302,6 +309,7 @@ impl OnionClient {
                 let time = self.time(now);
                 self.config.pins.choose(time, &relays, rng)
             }
+            EntryPolicy::Only(relay) => relays.contains(&relay).then_some(relay),
             EntryPolicy::Random => {
                 let kept = self.entry.filter(|e| relays.contains(e));
                 kept.or_else(|| below(rng, relays.len()).and_then(|n| relays.get(n).copied()))
@@ -458,7 +466,8 @@ impl OnionClient {
             self.note(now, &pending.route, true);
         }
         match (pending.what, body) {
-            (SurbFor::Loop { .. }, Some(_)) => {
+            (SurbFor::Loop { probe, .. }, Some(_)) => {
+                self.probed(probe, true);
                 self.stats.loops_back = self.stats.loops_back.saturating_add(1);
             }
             (SurbFor::Request(handle), Some(body)) => {
@@ -547,7 +556,11 @@ impl OnionClient {
             .filter(|(_, f)| f.due.is_some_and(|due| due <= now))
             .map(|(h, _)| *h)
             .collect();
-        let lost: Vec<Vec<NodeId>> = self.surbs.values_mut().filter_map(|s| s.lost(now)).collect();
+        let lost: Vec<_> = self.surbs.values_mut().filter_map(|s| s.lost(now)).collect();
+        for (_, probe) in &lost {
+            self.probed(*probe, false);
+        }
+        let lost = lost.into_iter().map(|(route, _)| route);
         let requests = late.iter().filter_map(|handle| {
             let attempt = self.requests.get(handle)?.attempts.back()?;
             Some(self.surbs.get(&attempt.surb_id)?.route.clone())

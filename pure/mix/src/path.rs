@@ -184,8 +184,36 @@ impl PathPlanner {
         hub: &NodeId,
         token: &ClientToken,
     ) -> Result<(Path, Path), Error> {
+        let relays = self.draw(rng, entry)?;
+        self.there_and_back(rng, relays, hub, token)
+    }
+
+    /// As [`PathPlanner::probe`], over these relays.
+    ///
+    /// # Errors
+    /// [`Error::UnknownHub`]; [`Error::TooFewRelays`] when one of them is not there.
+    pub(crate) fn over<R: CryptoRng>(
+        &self,
+        rng: &mut R,
+        relays: &[NodeId],
+        hub: &NodeId,
+        token: &ClientToken,
+    ) -> Result<(Path, Path), Error> {
+        let find = |relay: &NodeId| self.relays.iter().find(|h| h.id == *relay);
+        let hops: Option<Vec<&Hop>> = relays.iter().map(find).collect();
+        let hops = hops.filter(|hops| !hops.is_empty());
+        let missing = Error::TooFewRelays { have: self.relays.len(), need: relays.len() };
+        self.there_and_back(rng, hops.ok_or(missing)?, hub, token)
+    }
+
+    fn there_and_back<R: CryptoRng>(
+        &self,
+        rng: &mut R,
+        mut relays: Vec<&Hop>,
+        hub: &NodeId,
+        token: &ClientToken,
+    ) -> Result<(Path, Path), Error> {
         let last = self.hubs.get(hub).ok_or(Error::UnknownHub)?;
-        let mut relays = self.draw(rng, entry)?;
         let mut there = self.path(rng, &relays);
         Self::end_at(&mut there, last);
         relays.reverse();

@@ -6,7 +6,7 @@ use wire::{NodeId, Tally, Timestamp};
 
 use super::flight;
 use super::{Attempt, MAX_LOOPS, Net, OnionClient, Output, PathTrace, PendingSurb, SurbFor};
-use crate::path::Planned;
+use crate::path::{Path, Planned};
 use crate::relay::low_bits;
 use crate::tally::{Receipt, ReceiptHop};
 use crate::{Error, envelope, tally};
@@ -68,9 +68,34 @@ impl OnionClient {
         }
         let round_trip = self.net.as_ref().map_or(0, |n| n.planner.round_trip_ms());
         let due = Some(now.plus_millis(flight::first_timeout_ms(round_trip)));
-        if self.send_cover(Some(SurbFor::Loop { due }), "loop", rng) {
+        if self.send_cover(Some(SurbFor::Loop { due, probe: None }), "loop", rng) {
             self.stats.loops = self.stats.loops.saturating_add(1);
         }
+    }
+
+    /// Sends a loop over these relays, the first of which is the entry, to a hub and back: told by
+    /// [`Output::Probed`] under this number, at the latest after `patience_ms`.
+    ///
+    /// # Errors
+    /// [`Error::NoDocument`], [`Error::UnknownHub`], [`Error::TooFewRelays`] when one is not there.
+    pub fn probe<R: CryptoRng>(
+        &mut self,
+        now: Timestamp,
+        (probe, hub): (u32, NodeId),
+        relays: &[NodeId],
+        patience_ms: u64,
+        rng: &mut R,
+    ) -> Result<(), Error> {
+        let net = self.net.as_ref().ok_or(Error::NoDocument)?;
+        let ways = net.planner.over(rng, relays, &hub, &self.token)?;
+        let due = Some(now.plus_millis(patience_ms));
+        let what = SurbFor::Loop { due, probe: Some(probe) };
+        let body = self.config.cover_body.clone();
+        let built =
+            self.build_over(hub, &body, (ways.0, Some(ways.1)), Some(what), "probe", rng)?;
+        self.out.push_back(built.output);
+        self.out.push_back(Output::Trace(built.trace));
+        Ok(())
     }
 
     fn send_cover<R: CryptoRng>(
@@ -99,9 +124,8 @@ impl OnionClient {
     ) -> Result<Built, Error> {
         let net = self.net.as_ref().ok_or(Error::NoDocument)?;
         let entry = self.entry.ok_or(Error::NoDocument)?;
-        let geometry = &net.geometry;
         // A loop goes back over the relays that it came by: so few of them tell who is at fault.
-        let (forward, reply) = match &surb_for {
+        let ways = match &surb_for {
             Some(SurbFor::Loop { .. }) => {
                 let (forward, reply) = net.planner.probe(rng, &entry, &hub, &self.token)?;
                 (forward, Some(reply))
@@ -113,6 +137,22 @@ impl OnionClient {
             }
             None => (net.planner.forward(rng, &entry, &hub, &self.health)?, None),
         };
+        self.build_over(hub, body, ways, surb_for, what, rng)
+    }
+
+    /// A packet over these ways, there and back.
+    fn build_over<R: CryptoRng>(
+        &mut self,
+        hub: NodeId,
+        body: &[u8],
+        (forward, reply): (Path, Option<Path>),
+        surb_for: Option<SurbFor>,
+        what: &'static str,
+        rng: &mut R,
+    ) -> Result<Built, Error> {
+        let net = self.net.as_ref().ok_or(Error::NoDocument)?;
+        let entry = self.entry.ok_or(Error::NoDocument)?;
+        let geometry = &net.geometry;
         let mut surb_id = [0; 16];
         rng.fill_bytes(&mut surb_id);
         let traced = match surb_for {

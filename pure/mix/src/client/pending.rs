@@ -12,6 +12,8 @@ pub(super) enum SurbFor {
     /// When it counts as lost; none once that was noted.
     Loop {
         due: Option<Timestamp>,
+        /// The number under which somebody waits for it.
+        probe: Option<u32>,
     },
 }
 
@@ -29,17 +31,17 @@ impl PendingSurb {
     /// When it counts as lost.
     pub(super) const fn due(&self) -> Option<Timestamp> {
         match self.what {
-            SurbFor::Loop { due } => due,
+            SurbFor::Loop { due, .. } => due,
             SurbFor::Request(_) => None,
         }
     }
 
-    /// Its route, once, when a loop is overdue.
-    pub(super) fn lost(&mut self, now: Timestamp) -> Option<Vec<NodeId>> {
+    /// Its route and number, once, when a loop is overdue.
+    pub(super) fn lost(&mut self, now: Timestamp) -> Option<(Vec<NodeId>, Option<u32>)> {
         match &mut self.what {
-            SurbFor::Loop { due } if due.is_some_and(|due| due <= now) => {
+            SurbFor::Loop { due, probe } if due.is_some_and(|due| due <= now) => {
                 *due = None;
-                Some(self.route.clone())
+                Some((self.route.clone(), *probe))
             }
             _ => None,
         }
@@ -47,6 +49,10 @@ impl PendingSurb {
 }
 
 impl OnionClient {
+    pub(super) fn probed(&mut self, probe: Option<u32>, came_back: bool) {
+        self.out.extend(probe.map(|probe| Output::Probed { probe, came_back }));
+    }
+
     /// A packet came back, or is lost. While the link is away nothing comes back, and nobody on
     /// the way is to blame.
     pub(super) fn note(&mut self, now: Timestamp, route: &[NodeId], came_back: bool) {

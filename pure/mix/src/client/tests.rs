@@ -67,6 +67,7 @@ struct World {
     traces: Vec<PathTrace>,
     wanted: u32,
     avoided: Vec<Fault>,
+    probed: Vec<(u32, bool)>,
     /// Nodes between which everything vanishes, one way.
     cut: Vec<(usize, usize)>,
     /// One of so many packets between two nodes is lost, if this is set.
@@ -152,6 +153,7 @@ impl World {
             traces: Vec::new(),
             wanted: 0,
             avoided: Vec::new(),
+            probed: Vec::new(),
             cut: Vec::new(),
             loses: None,
             twice: false,
@@ -185,6 +187,7 @@ impl World {
                 Output::Trace(trace) => self.traces.push(trace),
                 Output::DocumentWanted => self.wanted += 1,
                 Output::Avoided(faults) => self.avoided = faults,
+                Output::Probed { probe, came_back } => self.probed.push((probe, came_back)),
                 Output::Sent { .. } => {}
             }
         }

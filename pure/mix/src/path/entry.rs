@@ -22,6 +22,8 @@ pub enum EntryPolicy {
     Pinned,
     /// Draw one at each start; for trials.
     Random,
+    /// This one and no other; for whoever looks for what is broken.
+    Only(NodeId),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]

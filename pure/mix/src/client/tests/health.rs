@@ -129,3 +129,21 @@ fn a_link_of_our_own_that_is_away_accuses_nobody() {
     world.run(30_000);
     assert_eq!(world.avoided, []);
 }
+
+#[test]
+fn a_probe_goes_where_it_is_sent_and_tells_what_became_of_it() {
+    let (mut world, entry, dead) = probing(5, 0);
+    let [a, b] = [0, 1].map(|n| (0..5).filter(|r| ![entry, dead].contains(r)).nth(n).unwrap());
+    world.dead = vec![dead];
+    for (probe, relays) in [(1, [entry, a, b]), (2, [entry, a, dead]), (3, [entry, b, a])] {
+        let (now, hub) = (world.now, id(world.hub));
+        world.client.probe(now, (probe, hub), &relays.map(id), 2_000, &mut world.rng).unwrap();
+    }
+    world.run(1_900);
+    assert_eq!(world.probed, [(1, true), (3, true)]);
+    world.run(200);
+    assert_eq!(world.probed[2..], [(2, false)]);
+    let (now, hub) = (world.now, id(world.hub));
+    let nobody = world.client.probe(now, (4, hub), &[id(77)], 2_000, &mut world.rng);
+    assert!(matches!(nobody, Err(Error::TooFewRelays { .. })));
+}
