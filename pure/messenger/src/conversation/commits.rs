@@ -230,7 +230,13 @@ impl Commits {
 
     /// The hub's answer to a part of the body.
     pub(super) fn on_body_put(&mut self, now: Timestamp, index: usize, outcome: PutOutcome) {
-        self.run.settle(now, index, outcome);
+        if outcome == PutOutcome::Taken {
+            // The stream is new and ours alone: what lies there is our box, or the hub lies. To
+            // decide on a body that is not there would hold everybody up.
+            self.run.refused(now, index);
+        } else {
+            self.run.settle(now, index, outcome);
+        }
     }
 
     /// The hub's answer to our deciding box.

@@ -225,8 +225,14 @@ impl Inviting {
         index: usize,
         outcome: PutOutcome,
     ) -> Result<(), Error> {
+        let revoking = self.saved.state == InviteState::Revoking;
+        if outcome == PutOutcome::Taken && !revoking {
+            // Nobody has the link yet: a link to what is not there would lead nowhere.
+            self.run.refused(cx.now, index);
+            return self.pump(cx);
+        }
         let settled = self.run.settle(cx.now, index, outcome);
-        if self.saved.state == InviteState::Revoking && settled {
+        if revoking && settled {
             // Taken: an answer came first, and is not looked at any more.
             self.saved.state = InviteState::Revoked;
             self.save(cx)?;

@@ -475,3 +475,47 @@ fn heads_and_rubbish_on_a_rescue_stream_are_told_once_and_bounded() {
     }
     they_talk(&mut world, [alice, bob], [ids[0], ids[1]], "all the same");
 }
+
+//= GROUP-007
+#[test]
+fn a_hub_that_says_taken_for_the_body_of_a_commit_holds_nobody_up() {
+    // Found by the schedules: the decision was put, and the body never.
+    let mut world = World::new();
+    let [alice, bob] = ["alice", "bob"].map(|name| world.person(name));
+    let (here, there) = world.befriend(alice, bob);
+    world.pass(60_000);
+    world.hubs[0].lies_taken = true;
+    world.does(alice, |m, s| m.refresh(s, here));
+    world.pass(60_000);
+    world.hubs[0].lies_taken = false;
+    world.pass(3_600_000);
+    for (who, id, other, theirs) in [(alice, here, bob, there), (bob, there, alice, here)] {
+        world.say(who, id, "still here");
+        world.pass(60_000);
+        assert_eq!(world.heard(other, theirs), ["still here"]);
+    }
+    assert_eq!(world.of(alice).messenger.epoch(here), world.of(bob).messenger.epoch(there));
+}
+
+//= DIRECT-002
+#[test]
+fn a_hub_that_says_taken_for_an_offer_makes_no_dead_link() {
+    let mut world = World::new();
+    let [alice, bob] = ["alice", "bob"].map(|name| world.person(name));
+    world.hubs[0].lies_taken = true;
+    let id = world
+        .does(alice, |m, s| m.invite(s, &place(), e2ee::Floor::Anywhere, None, None, 86_400_000));
+    world.pass(60_000);
+    let state = |world: &mut World| {
+        let all = world.of(alice).messenger.invites();
+        all.into_iter().find(|i| i.id == id).unwrap().state
+    };
+    assert_eq!(state(&mut world), crate::invite::InviteState::Preparing);
+    world.hubs[0].lies_taken = false;
+    world.pass(600_000);
+    assert_eq!(state(&mut world), crate::invite::InviteState::Open);
+    let link = world.of(alice).messenger.invites().remove(0).link;
+    world.accept(bob, &e2ee::Invite::parse(&link).unwrap());
+    world.pass(60_000);
+    assert_eq!(world.ids(bob).len(), 1);
+}

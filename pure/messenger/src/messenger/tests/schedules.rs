@@ -455,7 +455,7 @@ fn play(acts: &[Act]) -> Result<(), TestCaseError> {
     stage.recover()?;
     let played = PLAYED.fetch_add(1, Ordering::Relaxed) + 1;
     let steps = STEPS.fetch_add(stage.world.steps, Ordering::Relaxed) + stage.world.steps;
-    if played.is_multiple_of(100) {
+    if played.is_multiple_of(10) {
         println!("{played} schedules, {steps} steps");
     }
     Ok(())
