@@ -4,6 +4,7 @@
 //! - `tidy`: the rules of this source tree that no compiler checks
 //! - `ci`: every step that continuous integration runs, in order
 //! - `fuzz`: builds and runs the fuzz targets with a stable toolchain
+//! - `chaos`: faults at random in a network that runs
 //! - `licenses`: the list of third-party licences
 //!
 //! # Not in this crate
@@ -13,6 +14,7 @@
 //! - A step that cannot run says so; nothing is skipped silently.
 //! - Every offence is one line, `file:line: what`, and makes the exit code 1.
 
+mod chaos;
 mod ci;
 mod fuzz;
 mod graph;
@@ -28,6 +30,7 @@ usage: cargo xtask COMMAND
   tidy                            check the rules of the source tree
   ci                              run everything that CI runs, stop at the first failure
   fuzz [TARGET] [--seconds N]     run one fuzz target, or all; N seconds each (default 60)
+  chaos [--minutes N] [--seed S]  faults at random in a network that runs, while people talk
   licenses                        write THIRD-PARTY.md
 ";
 
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::main(),
         ["ci"] => ci::main(),
         ["fuzz", rest @ ..] => fuzz::main(rest),
+        ["chaos", rest @ ..] => chaos::main(rest),
         ["licenses"] => licenses::main(),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
