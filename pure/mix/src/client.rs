@@ -299,7 +299,7 @@ impl OnionClient {
 
     fn choose_entry<R: CryptoRng>(&mut self, now: Timestamp, rng: &mut R) {
         let Some(net) = &self.net else { return };
-        let relays: Vec<NodeId> = net.planner.relays().collect();
+        let relays = net.planner.entries();
         if let Some(me) = self.config.mix {
             self.entry = relays.contains(&me).then_some(me);
             return;

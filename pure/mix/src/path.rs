@@ -111,6 +111,19 @@ impl PathPlanner {
         self.relays.iter().map(|h| h.id)
     }
 
+    /// Relays that can be entries: where no two of a path may share a region, those that share
+    /// none with a hub, if there are any.
+    pub(crate) fn entries(&self) -> Vec<NodeId> {
+        let hubs: BTreeSet<_> = self.hubs.values().filter_map(|h| h.region.as_ref()).collect();
+        let apart = |h: &&Hop| h.region.as_ref().is_none_or(|region| !hubs.contains(region));
+        let apart: Vec<NodeId> = self.relays.iter().filter(apart).map(|h| h.id).collect();
+        if self.distinct_regions && !apart.is_empty() { apart } else { self.relays().collect() }
+    }
+
+    fn region_of(&self, hub: &NodeId) -> Option<&wire::document::Region> {
+        self.hubs.get(hub)?.region.as_ref()
+    }
+
     /// Whether the hub can be reached in this document.
     #[must_use]
     pub(crate) fn has_hub(&self, hub: &NodeId) -> bool {
@@ -142,7 +155,7 @@ impl PathPlanner {
     ) -> Result<Path, Error> {
         let last = self.hubs.get(hub).ok_or(Error::UnknownHub)?;
         let way = |relays: &[&Hop]| relays.iter().map(|h| h.id).chain([*hub]).collect::<Vec<_>>();
-        let relays = self.draw_well(rng, entry, |relays| health.avoids(&way(relays)))?;
+        let relays = self.draw_well(rng, entry, hub, |relays| health.avoids(&way(relays)))?;
         let mut path = self.path(rng, &relays);
         Self::end_at(&mut path, last);
         Ok(path)
@@ -163,7 +176,7 @@ impl PathPlanner {
         let way = |relays: &[&Hop]| -> Vec<NodeId> {
             [*hub].into_iter().chain(relays.iter().rev().map(|h| h.id)).collect()
         };
-        let mut relays = self.draw_well(rng, entry, |relays| health.avoids(&way(relays)))?;
+        let mut relays = self.draw_well(rng, entry, hub, |relays| health.avoids(&way(relays)))?;
         // Drawn from the entry as for a request, then reversed: the answer leaves the hub through
         // the far end and comes home to the pinned entry.
         relays.reverse();
@@ -184,7 +197,7 @@ impl PathPlanner {
         hub: &NodeId,
         token: &ClientToken,
     ) -> Result<(Path, Path), Error> {
-        let relays = self.draw(rng, entry)?;
+        let relays = self.draw(rng, entry, hub)?;
         self.there_and_back(rng, relays, hub, token)
     }
 
@@ -264,20 +277,26 @@ impl PathPlanner {
         &self,
         rng: &mut R,
         entry: &NodeId,
+        hub: &NodeId,
         avoids: impl Fn(&[&Hop]) -> bool,
     ) -> Result<Vec<&Hop>, Error> {
-        let mut drawn = self.draw(rng, entry)?;
+        let mut drawn = self.draw(rng, entry, hub)?;
         for _ in 0..TRIES {
             if !avoids(&drawn) {
                 break;
             }
-            drawn = self.draw(rng, entry)?;
+            drawn = self.draw(rng, entry, hub)?;
         }
         Ok(drawn)
     }
 
     /// The entry, then distinct relays in random order.
-    fn draw<R: CryptoRng>(&self, rng: &mut R, entry: &NodeId) -> Result<Vec<&Hop>, Error> {
+    fn draw<R: CryptoRng>(
+        &self,
+        rng: &mut R,
+        entry: &NodeId,
+        hub: &NodeId,
+    ) -> Result<Vec<&Hop>, Error> {
         let length = self.length(rng);
         let too_few = |have| Error::TooFewRelays { have, need: length };
         let first = self
@@ -289,7 +308,7 @@ impl PathPlanner {
             return Err(too_few(self.relays.len()));
         }
         if self.layers > 0 {
-            return self.draw_layers(rng, first, length);
+            return self.draw_layers(rng, first, hub, length);
         }
         // Greedy choice can fail although a valid path exists: the relays taken first may use up
         // the regions that later hops need. A few shuffles find such a path. Rejecting whole draws,
@@ -299,6 +318,7 @@ impl PathPlanner {
             let mut rest: Vec<&Hop> = self.relays.iter().filter(|h| h.id != first.id).collect();
             shuffle(rng, &mut rest);
             let mut regions: BTreeSet<_> = first.region.iter().cloned().collect();
+            regions.extend(self.region_of(hub).cloned());
             let mut chosen = vec![first];
             for hop in rest {
                 if chosen.len() == length {
@@ -325,6 +345,7 @@ impl PathPlanner {
         &'a self,
         rng: &mut R,
         first: &'a Hop,
+        hub: &NodeId,
         length: usize,
     ) -> Result<Vec<&'a Hop>, Error> {
         let mut chosen = vec![first];
@@ -334,7 +355,8 @@ impl PathPlanner {
                     && chosen.iter().all(|c| c.id != h.id)
                     && (!self.distinct_regions
                         || h.region.is_none()
-                        || chosen.iter().all(|c| c.region != h.region))
+                        || h.region.as_ref() != self.region_of(hub)
+                            && chosen.iter().all(|c| c.region != h.region))
             };
             let mut candidates: Vec<&Hop> = self.relays.iter().filter(free).collect();
             shuffle(rng, &mut candidates);

@@ -177,6 +177,26 @@ fn no_two_relays_of_one_region_or_no_path_at_all() {
     );
 }
 
+//= PATH-003
+#[test]
+fn no_relay_of_the_hubs_region_carries_what_goes_to_it() {
+    for layers in [0, 3] {
+        let policy = PathPolicy { distinct_regions: true, layers, ..fixed(3) };
+        let mut document = network(16, policy);
+        let hub = document.nodes.iter_mut().find(|n| n.role == Role::Hub).unwrap();
+        hub.region = Some("r3".parse().unwrap());
+        let planner = plan(&document);
+        let mut rng = rng(5);
+        let theirs = [id(6), id(7)];
+        assert!(planner.entries().iter().all(|entry| !theirs.contains(entry)));
+        assert_eq!(planner.entries().len(), 14);
+        for _ in 0..300 {
+            let path = planner.forward(&mut rng, &id(0), &id(HUB), &Health::default()).unwrap();
+            assert!(path.relays.iter().all(|relay| !theirs.contains(relay)));
+        }
+    }
+}
+
 //= PATH-004
 #[test]
 fn above_nine_relays_a_stratified_network_takes_one_of_each_layer() {
