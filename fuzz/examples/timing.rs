@@ -111,7 +111,7 @@ fn packet_tags(runner: &mut CtRunner, rng: &mut BenchRng) {
             *byte ^= change;
         }
         let bad = Packet::from_bytes(&geometry, bad).expect("as long as before");
-        runner.run_one(class, || unwrap(&geometry, &key, bad).is_err());
+        runner.run_one(class, || unwrap(&geometry, &key, bad.clone()).is_err());
     }
 }
 
