@@ -371,6 +371,7 @@ impl World {
     pub(crate) fn pass(&mut self, ms: u64) {
         let end = self.now.plus_millis(ms);
         self.settle();
+        let mut at_once: u32 = 0;
         loop {
             let due = self
                 .people
@@ -384,6 +385,9 @@ impl World {
             if next == hour {
                 self.end_gets();
             }
+            // A deadline that has passed and stays would keep a processor busy for ever.
+            at_once = if due.is_some_and(|due| due <= self.now) { at_once + 1 } else { 0 };
+            assert!(at_once < 1_000, "somebody asks for a tick again and again");
             self.now = next;
             self.hubs.iter_mut().for_each(|hub| hub.expire(next));
             self.tick();

@@ -447,7 +447,11 @@ impl Stage {
 
 fn play(acts: &[Act]) -> Result<(), TestCaseError> {
     let mut stage = Stage::new();
+    let trace = given("HOSTILE_TRACE").is_some();
     for act in acts {
+        if trace {
+            println!("{act:?}");
+        }
         stage.honest(act);
         stage.hostile(act);
     }
