@@ -57,6 +57,20 @@ fn on_the_direct_route_the_hub_is_found_at_its_new_address() {
     they_talk(&mut alice, &mut bob, "the hub has moved");
 }
 
+#[test]
+fn a_hub_that_hangs_is_noticed_within_half_a_minute() {
+    let mut world = World::new().start();
+    let direct = ["--route", "direct"];
+    let (mut alice, mut bob) = (world.chat_with("alice", &direct), world.chat_with("bob", &direct));
+    they_talk(&mut alice, &mut bob, "before");
+    world.hub().process().signal("STOP");
+    alice.expect("that the hub is gone", Duration::from_secs(40), |e| {
+        e["event"] == "network" && e["up"] == false
+    });
+    world.hub().process().signal("CONT");
+    they_talk(&mut alice, &mut bob, "after");
+}
+
 //= MIX-009
 #[test]
 fn a_network_goes_on_without_its_directory_also_when_nodes_and_clients_start_again() {

@@ -64,6 +64,11 @@ pub enum CarrierEvent {
     Notice(String),
 }
 
+/// Who has heard nothing for so long asks whether the other side is there, and has gone after so
+/// long again without a word: a relay or a hub that hangs is noticed within half a minute.
+pub(crate) const PING: Duration = Duration::from_secs(20);
+pub(crate) const PONG: Duration = Duration::from_secs(10);
+
 enum Way {
     /// Through the relays.
     Onion(Box<OnionCarrier>),

@@ -14,7 +14,7 @@ use wire::hub::{Operation, Request, Response};
 use wire::id::AccessKey;
 use wire::{Address, Frame, NetworkPointer, NodeId, RequestId, Timestamp};
 
-use crate::carrier::{CarrierEvent, Status};
+use crate::carrier::{CarrierEvent, PING, PONG, Status};
 use crate::documents::{Documents, Update};
 use crate::shaping::{Due, Shaper, Shaping};
 
@@ -216,6 +216,8 @@ impl DirectCarrier {
             return None;
         }
         let moved = self.link.replace(Outbound::spawn(OutboundConfig {
+            ping_after: PING,
+            pong_timeout: PONG,
             dialer: self.dialer.clone(),
             ..OutboundConfig::new(addresses.clone(), self.hub, None)
         }));

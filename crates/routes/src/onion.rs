@@ -19,7 +19,7 @@ use wire::hub::{PutOutcome, Request};
 use wire::id::AccessKey;
 use wire::{Address, BootId, ClientToken, Frame, NetworkPointer, NodeId, Timestamp};
 
-use crate::carrier::{CarrierEvent, Status};
+use crate::carrier::{CarrierEvent, PING, PONG, Status};
 use crate::documents::{Documents, Update};
 
 /// How long the hub keeps a `get` of ours open without cover, ms: it answers when a box arrives.
@@ -30,9 +30,6 @@ const LOOK_MS: u32 = 1;
 const HELD_S: (u32, u32) = (4, 32);
 /// How long the entry relay may be unreachable before another is taken.
 const ENTRY_PATIENCE: Duration = Duration::from_secs(4);
-/// An entry relay that hangs is noticed after both together.
-const ENTRY_PING: Duration = Duration::from_secs(20);
-const ENTRY_PONG: Duration = Duration::from_secs(10);
 /// File of the pinned entries inside a `--dir`.
 const PINS: &str = "entries";
 
@@ -287,8 +284,8 @@ impl OnionCarrier {
         let token = ClientToken::new(rand::random());
         let link = Outbound::spawn(OutboundConfig {
             hello: vec![Frame::Attach(token)],
-            ping_after: ENTRY_PING,
-            pong_timeout: ENTRY_PONG,
+            ping_after: PING,
+            pong_timeout: PONG,
             dialer: self.options.dialer.clone(),
             ..OutboundConfig::new(addresses.clone(), id, None)
         });

@@ -166,10 +166,17 @@ impl Conversation {
         lines
     }
 
+    /// Whether a commit of ours can get any further now.
+    pub(super) fn may_commit(&self) -> bool {
+        self.deciding.is_undecided()
+            && self.deciding.caught_up
+            && self.is_open()
+            && self.link.can_decide()
+    }
+
     /// Brings our own commit forward.
     pub(super) fn step_commit(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
-        let may = self.deciding.is_undecided() && self.deciding.caught_up && self.is_open();
-        if !may || !self.link.can_decide() {
+        if !self.may_commit() {
             return Ok(());
         }
         if self.commits.pending.is_none() {

@@ -549,10 +549,10 @@ impl Conversation {
         let outbox = self.outbox.deadline(&self.link, self.deciding.caught_up);
         let ack = self.acks.deadline().filter(|_| self.can_write());
         let always = [self.lanes.deadline(), outbox, ack, self.deciding_deadline()];
-        let with_hub =
-            [self.commits.deadline(&self.link), self.rescues.deadline(&self.link, self.over)];
-        let with_hub = with_hub.into_iter().filter(|_| self.link.can_decide());
-        always.into_iter().chain(with_hub).flatten().min()
+        let commits = self.commits.deadline(&self.link).filter(|_| self.may_commit());
+        let rescues = self.rescues.deadline(&self.link, self.over);
+        let rescues = rescues.filter(|_| self.link.can_decide());
+        always.into_iter().chain([commits, rescues]).flatten().min()
     }
 
     /// Writes what has changed.

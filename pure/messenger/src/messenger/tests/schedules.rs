@@ -492,3 +492,18 @@ proptest! {
         play(&acts)?;
     }
 }
+
+#[test]
+fn a_commit_that_somebody_elses_decision_holds_up_keeps_no_processor_busy() {
+    // Found by the schedules: it was due for ever.
+    let acts = [
+        Act::Anything(0, 160_902_254_518_079),
+        Act::Lie(true),
+        Act::Commit(224),
+        Act::MallorySays,
+        Act::Refresh(2),
+        Act::Pass(3_600_000),
+        Act::Commit(129),
+    ];
+    play(&acts).unwrap();
+}
