@@ -99,6 +99,8 @@ struct Stage {
     secret: Vec<String>,
     whispers: [Vec<String>; 2],
     removed: bool,
+    /// Who is restored from backups.
+    restored: Option<usize>,
     count: usize,
     old: Vec<streams::SealedBox>,
 }
@@ -139,6 +141,7 @@ impl Stage {
             secret: Vec::new(),
             whispers: Default::default(),
             removed: false,
+            restored: None,
             count: 0,
             old: Vec::new(),
         }
@@ -196,8 +199,11 @@ impl Stage {
                 let _ = self.world.tries(people[*n], |m, s| m.refresh(s, ids[*n]));
             }
             Act::Restore(n) => {
-                let backup = self.world.of(people[*n]).store.backup();
-                self.world.restore(people[*n], &backup);
+                // Always the same: if both ends of a chat lose their place, nobody is left to add
+                // them again.
+                let n = *self.restored.get_or_insert(*n);
+                let backup = self.world.of(people[n]).store.backup();
+                self.world.restore(people[n], &backup);
             }
             Act::RemoveMallory => {
                 let mallory = self.members[3];
