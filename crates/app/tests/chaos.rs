@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use common::{Chat, World};
+use common::{Chat, Process, Role, World};
 
 const RELAYS: usize = 4;
 /// Seconds of an epoch: some pass in each fault.
@@ -141,40 +141,29 @@ impl Chaos {
         }
     }
 
-    fn process(&mut self, who: Who) -> &common::Process {
+    fn role(&mut self, who: Who) -> &mut Role {
         match who {
-            Who::Directory => self.world.directory().process(),
-            Who::Relay(n) => self.world.relay(n).process(),
-            Who::Hub => self.world.hub().process(),
+            Who::Directory => self.world.directory(),
+            Who::Relay(n) => self.world.relay(n),
+            Who::Hub => self.world.hub(),
+            Who::Client(_) => unreachable!("a client is no role"),
+        }
+    }
+
+    fn process(&mut self, who: Who) -> &Process {
+        match who {
             Who::Client(n) => &self.chats[n].process,
-        }
-    }
-
-    fn kill(&mut self, who: Who) {
-        match who {
-            Who::Directory => self.world.directory().kill(),
-            Who::Relay(n) => self.world.relay(n).kill(),
-            Who::Hub => self.world.hub().kill(),
-            Who::Client(_) => unreachable!("clients are not killed"),
-        }
-    }
-
-    fn begin(&mut self, who: Who) {
-        match who {
-            Who::Directory => self.world.directory().start(),
-            Who::Relay(n) => self.world.relay(n).start(),
-            Who::Hub => self.world.hub().start(),
-            Who::Client(_) => unreachable!("clients are not killed"),
+            node => self.role(node).process(),
         }
     }
 
     fn strike(&mut self, fault: Fault) {
         match fault {
             Fault::Kill(who, seconds) => {
-                self.kill(who);
+                self.role(who).kill();
                 self.talk_for(Duration::from_secs(seconds));
                 self.is_told(who, seconds > 2);
-                self.begin(who);
+                self.role(who).start();
             }
             Fault::Hang(who, seconds) => {
                 self.process(who).signal("STOP");
@@ -184,19 +173,14 @@ impl Chaos {
                 self.process(who).signal("CONT");
             }
             Fault::Move(who) => {
-                self.kill(who);
-                match who {
-                    Who::Relay(n) => self.world.relay(n).moves(),
-                    _ => self.world.hub().moves(),
-                }
-                self.begin(who);
+                self.role(who).kill();
+                self.role(who).moves();
+                self.role(who).start();
             }
             Fault::Clock(who, by, seconds) => {
                 let name = match who {
-                    Who::Directory => "directory".to_owned(),
-                    Who::Relay(n) => format!("relay-{n}"),
-                    Who::Hub => "hub".to_owned(),
                     Who::Client(n) => NAMES[n].0.to_owned(),
+                    node => self.role(node).name.clone(),
                 };
                 self.world.set_clock(&name, by);
                 self.talk_for(Duration::from_secs(seconds));
@@ -205,11 +189,11 @@ impl Chaos {
             Fault::Blackout => {
                 let all = (1..=RELAYS).map(Who::Relay).chain([Who::Hub]);
                 for who in all.clone() {
-                    self.kill(who);
+                    self.role(who).kill();
                 }
                 self.talk_for(Duration::from_secs(3));
                 for who in all {
-                    self.begin(who);
+                    self.role(who).start();
                 }
             }
         }

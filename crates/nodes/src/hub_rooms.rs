@@ -27,6 +27,9 @@ pub struct HubRoomsArgs {
     /// What to do.
     #[command(subcommand)]
     pub what: HubRoomsCommand,
+    /// The hub's directory.
+    #[arg(long, global = true, default_value = "hushwing-hub")]
+    pub dir: PathBuf,
 }
 
 /// What `node rooms` does.
@@ -43,15 +46,9 @@ pub enum HubRoomsCommand {
         /// Boxes that may be put a second.
         #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
         puts: u32,
-        /// The hub's directory.
-        #[arg(long, default_value = "hushwing-hub")]
-        dir: PathBuf,
     },
     /// List the rooms and what they hold.
     List {
-        /// The hub's directory.
-        #[arg(long, default_value = "hushwing-hub")]
-        dir: PathBuf,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -60,17 +57,11 @@ pub enum HubRoomsCommand {
     Purge {
         /// The room's name.
         name: String,
-        /// The hub's directory.
-        #[arg(long, default_value = "hushwing-hub")]
-        dir: PathBuf,
     },
     /// Make a room's key invalid, and delete everything that was put with it.
     Remove {
         /// The room's name.
         name: String,
-        /// The hub's directory.
-        #[arg(long, default_value = "hushwing-hub")]
-        dir: PathBuf,
     },
 }
 
@@ -88,11 +79,13 @@ struct Row<'a> {
 /// # Errors
 /// No hub in the directory; a name that is taken, unknown, or cannot be one; a disk error.
 pub async fn run(args: HubRoomsArgs) -> Result<(), Failure> {
-    match args.what {
-        HubRoomsCommand::Add { name, storage, puts, dir } => {
-            let card = HubCard::read(&dir.join("hub"))?;
-            let state = open(&dir)?;
-            let mut rooms = Rooms::load(&state).or_fail()?;
+    let HubRoomsArgs { what, dir } = args;
+    // Only a hub that has run once has a card.
+    let card = HubCard::read(&dir.join("hub"))?;
+    let state = StateDir::open(&dir).or_fail()?;
+    let mut rooms = Rooms::load(&state).or_fail()?;
+    match what {
+        HubRoomsCommand::Add { name, storage, puts } => {
             let access = rooms.add(&name, storage, puts).and_then(RoomAccount::key).or_fail()?;
             let file = card_of(&name);
             let text = format!("{}\n", HubCard { access, ..card }.to_text());
@@ -101,10 +94,8 @@ pub async fn run(args: HubRoomsArgs) -> Result<(), Failure> {
             println!("{}", dir.join(file).display());
             Ok(())
         }
-        HubRoomsCommand::List { dir, json } => list(&open(&dir)?, json),
-        HubRoomsCommand::Purge { name, dir } => {
-            let state = open(&dir)?;
-            let mut rooms = Rooms::load(&state).or_fail()?;
+        HubRoomsCommand::List { json } => list(&rooms, &RoomsState::load(&state), json),
+        HubRoomsCommand::Purge { name } => {
             if !rooms.purge(&name) {
                 return Err(unknown(&name));
             }
@@ -115,9 +106,7 @@ pub async fn run(args: HubRoomsArgs) -> Result<(), Failure> {
             }
             Ok(())
         }
-        HubRoomsCommand::Remove { name, dir } => {
-            let state = open(&dir)?;
-            let mut rooms = Rooms::load(&state).or_fail()?;
+        HubRoomsCommand::Remove { name } => {
             let room = rooms.remove(&name).ok_or_else(|| unknown(&name))?;
             rooms.save(&state).or_fail()?;
             state.remove(&card_of(&name)).or_fail()?;
@@ -154,19 +143,12 @@ fn card_of(name: &str) -> String {
     format!("room-{name}")
 }
 
-/// The directory of a hub that has run once.
-fn open(dir: &Path) -> Result<StateDir, Failure> {
-    HubCard::read(&dir.join("hub"))?;
-    StateDir::open(dir).or_fail()
-}
-
 fn unknown(name: &str) -> Failure {
     let hint = "`hushwing node rooms list` shows them";
     Failure::new(ErrorKind::LocalConfig, format!("no room is called {name:?}"), hint)
 }
 
-fn list(state: &StateDir, json: bool) -> Result<(), Failure> {
-    let (rooms, done) = (Rooms::load(state).or_fail()?, RoomsState::load(state));
+fn list(rooms: &Rooms, done: &RoomsState, json: bool) -> Result<(), Failure> {
     for room in rooms.all() {
         let held = done.of_room(room).unwrap_or_default();
         let row = Row {

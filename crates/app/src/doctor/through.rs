@@ -46,7 +46,8 @@ pub(super) async fn probe_all(
     let length = usize::from(document.paths.min_relays).max(1);
     let from = |entry: NodeId| {
         let others: Vec<NodeId> = relays.iter().copied().filter(|r| *r != entry).collect();
-        from_one(place, dialer, key.clone(), ways(entry, &others, length), patience)
+        let ways = ways(entry, &others, length);
+        from_one(place, dialer, key.clone(), (entry, ways), patience)
     };
     let mut tasks = tokio::task::JoinSet::new();
     for entry in relays.iter().take(ENTRIES) {
@@ -83,7 +84,7 @@ fn from_one(
     place: &NetworkPlace,
     dialer: &Dialer,
     key: Option<Arc<EnrolmentKey>>,
-    ways: Vec<Vec<NodeId>>,
+    (entry, ways): (NodeId, Vec<Vec<NodeId>>),
     patience: Duration,
 ) -> impl Future<Output = Vec<Probe>> + Send + use<> {
     let options = OnionOptions {
@@ -91,10 +92,7 @@ fn from_one(
         hub: place.hub,
         access: place.access,
         cover: Some(wire::document::CoverLevel::Off),
-        entry: ways
-            .first()
-            .and_then(|way| way.first())
-            .map_or(EntryPolicy::Random, |entry| EntryPolicy::Only(*entry)),
+        entry: EntryPolicy::Only(entry),
         dir: None,
         dialer: dialer.clone(),
         key,

@@ -24,7 +24,7 @@ pub use self::chat::Chat;
 pub use self::lines::Lines;
 pub use self::process::{Finished, Process, hushwing, run, run_with_input};
 pub use self::rpc::Rpc;
-pub use self::world::{Settings, World, free_port};
+pub use self::world::{Role, Settings, World, free_port};
 
 /// Longest wait for something that normally takes well under a second.
 pub const SOON: Duration = Duration::from_secs(60);

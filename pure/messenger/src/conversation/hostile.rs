@@ -174,13 +174,9 @@ impl Conversation {
         boxes.iter().map(|sealed| sealed.to_box().unwrap()).collect()
     }
 
-    /// A KeyPackage with somebody else's id and our own rescue stream.
+    /// Somebody with this id, and our own rescue stream.
     pub(crate) fn posing_as(&self, cx: &mut StepContext<'_>, id: MemberId) -> Invited {
-        let rescue = WriteCapability::from_bytes(&self.card.rescue).unwrap();
-        let secret = MemberSecret::from_rescue(id, rescue, cx.now, cx.rng);
-        let name = Nick::new("bob").unwrap();
-        let package = key_package(cx.mls, &cx.kept(), &secret, name).unwrap();
-        Invited::parse(cx.mls, &package).unwrap()
+        self.invited_with(cx, Some(id), |card| card).unwrap()
     }
 
     /// Somebody who shows a changed card, under this id or one of their own; nobody if the card
@@ -208,8 +204,8 @@ impl Conversation {
     }
 
     /// Our id.
-    pub(crate) fn me(&self) -> MemberId {
-        MemberSecret::from_bytes(&self.secret).unwrap().id()
+    pub(crate) const fn me(&self) -> MemberId {
+        self.card.me
     }
 
     /// The ids of all members that we know.
