@@ -177,6 +177,12 @@ impl StreamReader {
             .collect()
     }
 
+    /// Whether boxes are here that wait for an earlier one.
+    #[must_use]
+    pub fn waits_for_earlier(&self) -> bool {
+        !self.early.is_empty()
+    }
+
     /// Takes a box that a carrier brought; false if it is not one that this reader waits for.
     pub fn accept(&mut self, found: VerifiedBox) -> bool {
         let place = self.window.iter().enumerate().find_map(|(offset, slot)| {

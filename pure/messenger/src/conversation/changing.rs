@@ -87,7 +87,7 @@ impl Conversation {
     /// (`GROUP-008`); true when it did.
     fn apply_decided(&mut self, cx: &mut StepContext<'_>) -> Result<bool, Error> {
         let leaving = self.epochs.leaving();
-        if !leaving.is_none_or(|epoch| self.lanes.is_epoch_drained(epoch)) {
+        if !leaving.is_none_or(|epoch| self.lanes.is_epoch_drained(epoch, cx.now)) {
             return Ok(false);
         }
         let (Some((leaf, by, body)), Some(group)) = (self.deciding.decided(), &mut self.group)
@@ -179,18 +179,16 @@ impl Conversation {
         if !self.may_commit() {
             return Ok(());
         }
+        // What was sealed before the hub was in reach is brought there first, while its epoch is
+        // still read (GROUP-017).
+        let owes = self.outbox.owes_hub(&self.link);
         if self.commits.pending.is_none() {
-            // What neighbours have is brought to the hub first, while its epoch is still read
-            // (GROUP-017).
-            let Some(group) = self.group.as_mut().filter(|_| !self.outbox.owes_hub(&self.link))
-            else {
-                return Ok(());
-            };
+            let Some(group) = self.group.as_mut().filter(|_| !owes) else { return Ok(()) };
             for reason in self.commits.make(cx, group)? {
                 self.notice(cx, &format!("a change could not be made: {reason}"))?;
             }
         }
-        self.commits.put(cx, &self.link, &self.deciding)
+        self.commits.put(cx, &self.link, Some(&self.deciding).filter(|_| !owes))
     }
 
     /// The hub's answer to our deciding box.

@@ -177,12 +177,13 @@ impl Commits {
         }
     }
 
-    /// Brings the pending commit forward: puts its body, then the deciding box.
+    /// Brings the pending commit forward: puts its body, then the deciding box, which waits while
+    /// `deciding` is none.
     pub(super) fn put(
         &mut self,
         cx: &mut StepContext<'_>,
         link: &Link,
-        deciding: &Deciding,
+        deciding: Option<&Deciding>,
     ) -> Result<(), Error> {
         let Some(commit) = &mut self.pending else { return Ok(()) };
         if !commit.body.is_empty() && self.run.is_done(commit.body.len()) {
@@ -191,7 +192,7 @@ impl Commits {
             self.dirty = true;
         }
         if commit.body.is_empty() {
-            return self.put_decision(cx, link, deciding);
+            return deciding.map_or(Ok(()), |deciding| self.put_decision(cx, link, deciding));
         }
         let unsettled = commit.body.iter().enumerate().filter(|(n, _)| !self.run.is_settled(*n));
         let ready: Vec<_> = unsettled

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::Error;
 use crate::body::MAX_HOLES;
 use crate::parts::{Joined, Joiner};
-use crate::reader::{Read, StreamReader};
+use crate::reader::{GAP_PATIENCE_MS, Read, StreamReader};
 use crate::request::CallId;
 
 // What is in them must not reach a log: `Debug` shows the kind alone.
@@ -21,6 +21,10 @@ wire::kind_debug!(
 
 /// Boxes of one author after which it is told, whatever is in them.
 const UNTOLD: u64 = 64;
+
+/// Boxes that a member may bring into an epoch that is over before the group goes on without the
+/// rest: who writes there for ever must not keep a commit from being applied.
+const MAX_LATE: usize = 4_096;
 
 /// What the lane gave.
 #[derive(PartialEq, Eq)]
@@ -43,8 +47,12 @@ pub(super) struct Lane {
     pub(super) holes: Vec<u64>,
     /// The open request.
     pub(super) open: Option<CallId>,
-    /// Of a past epoch: asked, and nothing was there.
+    /// Of a past epoch: asked, and nothing was there, or far too much.
     pub(super) drained: bool,
+    /// Boxes that looks have brought since the epoch ended.
+    brought: usize,
+    /// How long boxes wait for earlier ones once it is drained.
+    patient_until: Timestamp,
     /// Of a past epoch: when to look again.
     pub(super) look_at: Timestamp,
     /// Read since the last acknowledgement something that wants one.
@@ -74,6 +82,8 @@ impl Lane {
             holes,
             open: None,
             drained: false,
+            brought: 0,
+            patient_until: Timestamp::ZERO,
             look_at: Timestamp::ZERO,
             unacked: false,
             told,
@@ -84,6 +94,24 @@ impl Lane {
 
     pub(super) fn wanted(&self) -> Vec<BoxId> {
         self.reader.wanted()
+    }
+
+    /// A look of a past epoch has brought so many boxes; the next one comes after so many ms.
+    pub(super) fn looked(&mut self, now: Timestamp, brought: usize, again_after: u64) {
+        self.brought = self.brought.saturating_add(brought);
+        if brought == 0 || self.brought >= MAX_LATE {
+            if !self.drained {
+                self.patient_until = now.plus_millis(GAP_PATIENCE_MS);
+            }
+            self.drained = true;
+            self.look_at = now.plus_millis(again_after);
+        }
+    }
+
+    /// Whether a past epoch may still bring something that was said in time: nothing was asked yet,
+    /// or a box is here that waits for an earlier one. No author can keep it so for long.
+    pub(super) fn is_undrained(&self, now: Timestamp) -> bool {
+        !self.drained || self.reader.waits_for_earlier() && now < self.patient_until
     }
 
     pub(super) fn accept(&mut self, found: VerifiedBox) -> bool {
@@ -177,5 +205,35 @@ impl Lane {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+    use streams::{BoxClass, WriteCapability, pad};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+    //= GROUP-008
+    #[test]
+    fn whoever_writes_on_in_an_epoch_that_is_over_holds_nothing_up_for_ever() {
+        let write = WriteCapability::generate(&mut ChaCha20Rng::from_seed([1; 32]));
+        let context = Secret::new([2; 32]);
+        let mut lane = Lane::new(write.read_capability(), 0, &context, Vec::new()).unwrap();
+        for _ in 0..MAX_LATE {
+            assert!(lane.is_undrained(NOW));
+            lane.looked(NOW, 1, 20_000);
+        }
+        assert!(!lane.is_undrained(NOW));
+        // A box that waits for one that never comes is waited for, a minute.
+        let late = write.next().unwrap();
+        let padded = pad(b"late", BoxClass::Standard).unwrap();
+        assert!(lane.accept(late.seal(context.reveal(), &padded).unwrap()));
+        assert!(lane.is_undrained(NOW.plus_millis(GAP_PATIENCE_MS - 1)));
+        assert!(!lane.is_undrained(NOW.plus_millis(GAP_PATIENCE_MS)));
     }
 }

@@ -3,7 +3,7 @@
 //! A *lane* is one member's boxes in one epoch. What a lane needs depends on its epoch:
 //!
 //! ```text
-//!            epoch ends                 nothing found by a look           five minutes over
+//!            epoch ends            nothing, or too much, found by a look     five minutes over
 //! [current] ───────────► [past, looked at] ───────────► [past, drained] ──────────► [quiet]
 //!  one Get stays open     every 20 s (500 ms near)       still every 20 s            no requests
 //!     │                        │                              │                        │
@@ -197,10 +197,9 @@ impl Lanes {
     ) {
         let Some(lane) = self.lanes.get_mut(&(member, epoch)) else { return };
         lane.open = None;
-        if !is_current && boxes.is_empty() {
-            lane.drained = true;
+        if !is_current {
             let wait = if link.is_near() { PAST_LOOK_NEAR_MS } else { PAST_LOOK_MS };
-            lane.look_at = cx.now.plus_millis(wait);
+            lane.looked(cx.now, boxes.len(), wait);
         }
         for found in boxes {
             if lane.accept(found) {
@@ -232,13 +231,13 @@ impl Lanes {
     }
 
     /// Whether a lane may still bring something.
-    pub(super) fn is_undrained(&self, lane: (MemberId, u64)) -> bool {
-        self.lanes.get(&lane).is_some_and(|l| !l.drained)
+    pub(super) fn is_undrained(&self, lane: (MemberId, u64), now: Timestamp) -> bool {
+        self.lanes.get(&lane).is_some_and(|l| l.is_undrained(now))
     }
 
     /// Whether nothing more is to be expected of an epoch.
-    pub(super) fn is_epoch_drained(&self, of: u64) -> bool {
-        self.lanes.iter().all(|((_, epoch), lane)| *epoch != of || lane.drained)
+    pub(super) fn is_epoch_drained(&self, of: u64, now: Timestamp) -> bool {
+        self.lanes.iter().all(|((_, epoch), lane)| *epoch != of || !lane.is_undrained(now))
     }
 
     /// Something in this lane wants an acknowledgement.

@@ -51,7 +51,7 @@ impl Conversation {
             if self.lanes.note_untold(lane) {
                 self.ack_soon(cx);
             }
-            if epoch != self.outbox.mine.epoch && self.lanes.is_undrained(lane) {
+            if epoch != self.outbox.mine.epoch && self.lanes.is_undrained(lane, cx.now) {
                 held = Some(member);
             }
         }
