@@ -232,6 +232,12 @@ impl Conversation {
         Ok(())
     }
 
+    /// When our commit may be put again.
+    pub(super) fn commit_deadline(&self) -> Option<Timestamp> {
+        let free = self.may_commit() && !self.outbox.owes_hub(&self.link);
+        self.commits.deadline(&self.link).filter(|_| free)
+    }
+
     /// When a decided body is late, or our commit may be made.
     pub(super) fn deciding_deadline(&self) -> Option<Timestamp> {
         if !self.link.can_decide() || !self.is_open() {

@@ -549,8 +549,7 @@ impl Conversation {
         let outbox = self.outbox.deadline(&self.link, self.deciding.caught_up);
         let ack = self.acks.deadline().filter(|_| self.can_write());
         let always = [self.lanes.deadline(), outbox, ack, self.deciding_deadline()];
-        let free = self.may_commit() && !self.outbox.owes_hub(&self.link);
-        let commits = self.commits.deadline(&self.link).filter(|_| free);
+        let commits = self.commit_deadline();
         let rescues = self.rescues.deadline(&self.link, self.over);
         let rescues = rescues.filter(|_| self.link.can_decide());
         always.into_iter().chain([commits, rescues]).flatten().min()
