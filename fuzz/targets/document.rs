@@ -8,7 +8,7 @@ use wire::document::{
     CoverLevel, CoverRates, EpochKey, GeometrySpec, Mixing, NetworkDocument, NodeDescriptor, PacketScheme, PathPolicy,
     Processing, Role, SignedDescriptor, SignedDocument, VERSION,
 };
-use wire::{NetworkId, NetworkPointer, NodeId, Timestamp, decode, encode};
+use wire::{DirectoryPointer, NetworkId, NetworkPointer, NodeId, Timestamp, decode, encode};
 
 fn node(first: u8, role: Role) -> NodeDescriptor {
     NodeDescriptor {
@@ -20,6 +20,8 @@ fn node(first: u8, role: Role) -> NodeDescriptor {
         rate: 100,
         keys: vec![EpochKey { epoch: 100, key: vec![first; 32] }],
         processing: Some(Processing::Blake3),
+        both_ways: true,
+        owner: Some("ann".parse().expect("a tag")),
     }
 }
 
@@ -46,6 +48,11 @@ static VALID: LazyLock<Vec<u8>> = LazyLock::new(|| {
         nodes: vec![node(1, Role::Relay), node(2, Role::Hub)],
         tally: true,
         sealed: true,
+        dials_only: vec![node(3, Role::Relay)],
+        directories: vec![DirectoryPointer {
+            id: NodeId::new([7; 32]),
+            address: "home.example:5999".parse().expect("an address"),
+        }],
     });
     NetworkDocument::parse(&bytes).expect("the sample is valid");
     bytes

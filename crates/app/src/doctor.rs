@@ -173,9 +173,13 @@ async fn network(args: &DoctorArgs, link: &str, report: &mut Report) -> Result<(
             answering &= report.add(piece, since, reached);
         }
         let since = Instant::now();
-        let (have, need) = (document.relays().count(), usize::from(document.paths.min_relays));
+        let (have, need) = (document.longest_path(), usize::from(document.paths.min_relays));
         let enough = if have >= need {
-            Ok(format!("{have} in the network, paths need {need}"))
+            let dialing = match document.dials_only.len() {
+                0 => String::new(),
+                n => format!(", {n} more only dial"),
+            };
+            Ok(format!("{} in the network{dialing}, paths need {need}", document.relays().count()))
         } else {
             Err(format!("too few relays: {have} in the network, paths need {need}"))
         };
@@ -209,7 +213,8 @@ async fn through_all(
     let patience = if matches!(dialer, Dialer::Direct) { PATIENCE } else { TOR_PATIENCE };
     let verdict = through::probe_all(place, dialer, key, document, patience).await;
     let named = |id: &NodeId| {
-        let n = document.nodes.iter().position(|node| node.id == *id).unwrap_or_default();
+        let all = || document.nodes.iter().chain(&document.dials_only);
+        let n = all().position(|node| node.id == *id).unwrap_or_default();
         let hub = document.hubs().any(|hub| hub.id == *id);
         format!("{} {} ({})", if hub { "hub" } else { "relay" }, n + 1, id.short())
     };

@@ -109,18 +109,26 @@ async fn start(args: &OnionArgs, base: &std::path::Path, lanes: u8) -> Result<Ho
     // The hub runs in this process, so it reaches the directory on loopback.
     let inside = Some(std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
     let config = DirectoryConfig::default();
-    let directory =
-        Directory::start_with(&base.join("directory"), &config, inside, Some(directory_door))
-            .await
-            .or_fail()?;
+    let directory = Directory::start_with(
+        &base.join("directory"),
+        &config,
+        inside,
+        None,
+        Some(directory_door),
+        net::Dialer::Direct,
+    )
+    .await
+    .or_fail()?;
     let hub_door = onion.door(HUB_PORT)?;
     let node = NodeConfig {
         role: Role::Hub,
         listen: None,
         onion: Some(hub_door),
         dialer: Dialer::Direct,
-        announce: None,
+        map_port: None,
+        announce: Vec::new(),
         region: None,
+        owner: None,
         rate: 1_000,
         processing: Processing::default(),
         max_connections: 4_096,

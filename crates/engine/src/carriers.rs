@@ -302,7 +302,7 @@ fn document_view(document: &VerifiedDocument, cover_kb_per_min: u64) -> Document
     DocumentView {
         epoch: document.epoch,
         epoch_ms: document.epoch_ms,
-        relays: document.relays().count(),
+        relays: document.relays().count().saturating_add(document.dials_only.len()),
         hops: document.paths.min_relays,
         mean_delay_ms: document.mixing.mean_delay_ms,
         cover_kb_per_min,

@@ -19,6 +19,16 @@ const KNOWN: ABI = ABI::V6;
 const ESSENTIAL: [&str; 4] =
     ["/dev/urandom", "/dev/random", "/proc/self", "/proc/sys/kernel/random/boot_id"];
 
+/// What the system's resolver reads to look a name up.
+const RESOLVER: [&str; 6] = [
+    "/etc/resolv.conf",
+    "/run/systemd/resolve",
+    "/etc/hosts",
+    "/etc/nsswitch.conf",
+    "/etc/host.conf",
+    "/etc/gai.conf",
+];
+
 /// What a started program needs besides itself.
 const LIBRARIES: [&str; 5] = ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache"];
 
@@ -84,6 +94,9 @@ fn finish(rules: RulesetCreated, policy: &Policy) -> Result<RulesetCreated, Rule
             running,
         ))?;
         rules = rules.add_rules(path_beneath_rules(LIBRARIES, running))?;
+    }
+    if policy.network == Network::Any {
+        rules = rules.add_rules(path_beneath_rules(RESOLVER, reading()))?;
     }
     if let Network::Ports { connect, listen } = &policy.network {
         let ports = |ports: &[u16], access: AccessNet| -> Vec<Result<NetPort, RulesetError>> {

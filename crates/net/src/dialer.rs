@@ -1,7 +1,10 @@
 //! Dialers: how to reach an address.
 
-use tokio::net::TcpStream;
-use wire::Address;
+use std::net::SocketAddr;
+
+use tokio::net::{TcpStream, lookup_host};
+use tokio_socks::TargetAddr;
+use wire::{Address, HostName};
 
 use crate::tor::{TorDialer, TorError};
 use crate::transport::{Transport, prepare};
@@ -11,12 +14,12 @@ use crate::{Error, LinkLimits, Proxy, Result};
 /// it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Dialer {
-    /// TCP from this machine. Onion addresses are out of reach.
+    /// TCP from this machine, which also looks names up. Onion addresses are out of reach.
     #[default]
     Direct,
-    /// Everything through Tor. Never opens a socket of its own.
+    /// Everything through Tor, where exits look names up. Never opens a socket of its own.
     Tor(TorDialer),
-    /// Onion addresses through Tor, IP addresses directly: for nodes whose own address is public.
+    /// Onion addresses through Tor, all others directly: for nodes whose own address is public.
     Split(TorDialer),
 }
 
@@ -26,10 +29,10 @@ impl Dialer {
     #[must_use]
     pub fn order(&self, addresses: &[Address]) -> Vec<Address> {
         let reached = addresses.iter().filter(|a| self.reaches(a));
-        let (onion, ip): (Vec<_>, Vec<_>) = reached.partition(|a| a.is_onion());
+        let (onion, other): (Vec<_>, Vec<_>) = reached.partition(|a| a.is_onion());
         match self {
-            Dialer::Tor(_) => [onion, ip].concat(),
-            Dialer::Direct | Dialer::Split(_) => [ip, onion].concat(),
+            Dialer::Tor(_) => [onion, other].concat(),
+            Dialer::Direct | Dialer::Split(_) => [other, onion].concat(),
         }
     }
 
@@ -46,26 +49,18 @@ impl Dialer {
     /// Connects.
     ///
     /// # Errors
-    /// [`Error::Refused`], [`Error::Unreachable`], [`Error::ConnectTimeout`], [`Error::Tor`],
-    /// [`Error::ProxyGone`], [`Error::ProxyLogin`], [`Error::Io`].
+    /// [`Error::Refused`], [`Error::Unreachable`], [`Error::ConnectTimeout`],
+    /// [`Error::NoSuchName`], [`Error::Tor`], [`Error::ProxyGone`], [`Error::ProxyLogin`],
+    /// [`Error::Io`].
     pub async fn dial(&self, address: Address, limits: &LinkLimits) -> Result<Box<dyn Transport>> {
         match (self, address) {
             (Dialer::Tor(tor), address) | (Dialer::Split(tor), address @ Address::Onion(..)) => {
                 tor.dial(address).await
             }
-            (Dialer::Direct, Address::Onion(..)) => Err(TorError::NeedsTor.into()),
-            (Dialer::Direct | Dialer::Split(_), Address::Ip(socket)) => {
-                if let Some(proxy) = Proxy::in_use() {
-                    return proxy.dial(socket).await;
-                }
-                let connecting = TcpStream::connect(socket);
-                let stream = tokio::time::timeout(limits.connect_timeout, connecting)
-                    .await
-                    .map_err(|_| Error::ConnectTimeout)?
-                    .map_err(|e| Error::dial(&e))?;
-                prepare(&stream);
-                Ok(Box::new(stream))
-            }
+            (Dialer::Direct | Dialer::Split(_), address) => match Proxy::in_use() {
+                Some(proxy) => proxy.dial(behind_proxy(address)?).await,
+                None => directly(address, limits).await,
+            },
         }
     }
 
@@ -77,5 +72,48 @@ impl Dialer {
             Dialer::Split(tor) if address.is_onion() => Some(tor),
             _ => None,
         }
+    }
+}
+
+/// An address as the proxy is told it, who looks names up.
+fn behind_proxy(address: Address) -> Result<TargetAddr<'static>> {
+    match address {
+        Address::Ip(socket) => Ok(TargetAddr::Ip(socket)),
+        Address::Name(name, port) => Ok(TargetAddr::Domain(name.to_string().into(), port)),
+        Address::Onion(..) => Err(TorError::NeedsTor.into()),
+    }
+}
+
+/// Connects from this machine: to each of the addresses that a name has, until one answers.
+async fn directly(address: Address, limits: &LinkLimits) -> Result<Box<dyn Transport>> {
+    let sockets: Vec<SocketAddr> = match address {
+        Address::Ip(socket) => vec![crate::portmap::inside(socket)],
+        Address::Name(name, port) => look_up(name, port, limits).await?,
+        Address::Onion(..) => return Err(TorError::NeedsTor.into()),
+    };
+    let mut last = Error::NoSuchName;
+    for socket in sockets {
+        match tokio::time::timeout(limits.connect_timeout, TcpStream::connect(socket)).await {
+            Ok(Ok(stream)) => {
+                prepare(&stream);
+                return Ok(Box::new(stream));
+            }
+            Ok(Err(error)) => last = Error::dial(&error),
+            Err(_) => last = Error::ConnectTimeout,
+        }
+    }
+    Err(last)
+}
+
+/// The addresses that a name has now, by the system's resolver. Never call it for somebody who goes
+/// through Tor or a [`Proxy`]: those look names up themselves.
+///
+/// # Errors
+/// [`Error::NoSuchName`].
+pub async fn look_up(name: HostName, port: u16, limits: &LinkLimits) -> Result<Vec<SocketAddr>> {
+    let found = lookup_host((name.as_str(), port));
+    match tokio::time::timeout(limits.connect_timeout, found).await {
+        Ok(Ok(found)) => Ok(found.collect()),
+        _ => Err(Error::NoSuchName),
     }
 }

@@ -35,6 +35,10 @@ pub enum Error {
     /// There is no route to the other end.
     #[error("no route to the other side")]
     Unreachable,
+    /// The name of the other end could not be looked up: it does not exist, or no DNS server
+    /// answers.
+    #[error("the name was not found")]
+    NoSuchName,
     /// The connection attempt timed out.
     #[error("no answer in time")]
     ConnectTimeout,

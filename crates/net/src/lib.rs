@@ -9,6 +9,7 @@
 //! - [`lan`]: neighbours: beacons by multicast, links without a server
 //! - [`Clock`]: the time of protocols, which never goes back
 //! - [`Dialer`], [`Transport`]: what carries the bytes below TLS: TCP, Tor
+//! - [`PortMapping`]: a port that the home router forwards
 //! - [`Proxy`]: a SOCKS5 proxy that everything goes through once it is in use
 //!
 //! # Not in this crate
@@ -54,6 +55,7 @@ mod link;
 mod listener;
 mod outbound;
 mod permit;
+mod portmap;
 mod proxy;
 mod queue;
 mod reader;
@@ -64,13 +66,14 @@ mod transport;
 mod writer;
 
 pub use clock::{Clock, boot_ms, real_time};
-pub use dialer::Dialer;
+pub use dialer::{Dialer, look_up};
 pub use error::{Error, Result};
 pub use identity::Identity;
 pub use limits::{LinkLimits, ListenerLimits};
 pub use link::{Link, Role, connect, connect_with};
 pub use listener::{Incoming, Listener};
 pub use outbound::{DownReason, Outbound, OutboundConfig, OutboundSender, Status};
+pub use portmap::{Forwarded, MappedBy, NotMapped, PortMapping, Routes};
 pub use proxy::{AnotherProxy, BadProxy, Proxy};
 pub use queue::Full;
 pub use reader::LinkReader;

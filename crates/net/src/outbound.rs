@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -155,6 +155,7 @@ impl Status {
 struct Shared {
     queue: Queue,
     hello: Mutex<Vec<Frame>>,
+    addresses: Mutex<Vec<Address>>,
     connects: AtomicU64,
 }
 
@@ -176,6 +177,23 @@ impl OutboundSender {
     /// [`Full`]: the frame is dropped.
     pub fn try_send(&self, frame: Frame) -> std::result::Result<(), Full> {
         self.0.queue.push(frame)
+    }
+
+    /// Frames that wait.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.0.queue.len()
+    }
+
+    /// Frames taken from the queue so far to be sent.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.0.queue.taken()
+    }
+
+    /// Replaces the addresses that are tried from the next attempt on. A link that is up stays.
+    pub fn set_addresses(&self, addresses: Vec<Address>) {
+        *self.0.addresses.lock().unwrap_or_else(PoisonError::into_inner) = addresses;
     }
 }
 
@@ -202,6 +220,7 @@ impl Outbound {
         let shared = Arc::new(Shared {
             queue: Queue::new(config.queue, config.max_age),
             hello: Mutex::new(config.hello.clone()),
+            addresses: Mutex::new(config.addresses.clone()),
             connects: AtomicU64::new(0),
         });
         let (deliver, incoming) = mpsc::channel(config.incoming.max(1));
@@ -303,16 +322,21 @@ struct Supervisor {
 }
 
 impl Supervisor {
+    fn addresses(&self) -> MutexGuard<'_, Vec<Address>> {
+        self.shared.addresses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The address whose turn it is.
     fn address(&self) -> Option<Address> {
-        let n = self.tried.checked_rem(self.config.addresses.len())?;
-        self.config.addresses.get(n).copied()
+        let addresses = self.addresses();
+        let n = self.tried.checked_rem(addresses.len())?;
+        addresses.get(n).copied()
     }
 
     /// Goes on to the next address; false when all have been tried, and a wait is due.
     fn try_another(&mut self) -> bool {
         self.tried = self.tried.wrapping_add(1);
-        self.tried.checked_rem(self.config.addresses.len()).is_some_and(|n| n > 0)
+        self.tried.checked_rem(self.addresses().len()).is_some_and(|n| n > 0)
     }
 
     fn tor(&self) -> Option<&TorDialer> {

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use tokio_socks::TargetAddr;
 use tokio_socks::tcp::Socks5Stream;
 use wire::Sensitive;
 use zeroize::Zeroizing;
@@ -54,7 +55,7 @@ impl FromStr for Proxy {
     type Err = BadProxy;
 
     /// `socks5://IP:PORT` or `socks5://USER:PASSWORD@IP:PORT`, percent-encoded; `socks5h` means the
-    /// same, since no name is ever looked up here.
+    /// same, since the proxy looks up all names.
     fn from_str(text: &str) -> std::result::Result<Self, BadProxy> {
         let (scheme, rest) = text.trim().split_once("://").ok_or(BadProxy::Scheme)?;
         if !["socks5", "socks5h"].contains(&scheme) {
@@ -133,12 +134,12 @@ impl Proxy {
         self.login.as_ref().map(|(user, password)| (user.0.as_str(), password.0.as_str()))
     }
 
-    /// Connects through it.
+    /// Connects through it. The proxy looks names up.
     ///
     /// # Errors
     /// [`Error::ProxyGone`], [`Error::ProxyLogin`], [`Error::Refused`], [`Error::Unreachable`],
     /// [`Error::ConnectTimeout`].
-    pub(crate) async fn dial(&self, to: SocketAddr) -> Result<Box<dyn Transport>> {
+    pub(crate) async fn dial(&self, to: TargetAddr<'_>) -> Result<Box<dyn Transport>> {
         let connecting = async {
             match self.login() {
                 Some((user, password)) => {

@@ -20,6 +20,7 @@ pub(crate) struct Queue {
     capacity: usize,
     max_age: Duration,
     stale: AtomicU64,
+    taken: AtomicU64,
     closed: AtomicBool,
     filled: Notify,
 }
@@ -31,6 +32,7 @@ impl Queue {
             capacity: capacity.max(1),
             max_age,
             stale: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             filled: Notify::new(),
         }
@@ -67,6 +69,7 @@ impl Queue {
         let mut frames = self.lock();
         self.expire(&mut frames, now);
         let (_, frame) = frames.pop_front()?;
+        self.taken.fetch_add(1, Ordering::Relaxed);
         if frames.is_empty() && frames.capacity() > 64 {
             frames.shrink_to(64);
         }
@@ -89,6 +92,11 @@ impl Queue {
     /// Frames dropped because they had waited too long.
     pub(crate) fn stale(&self) -> u64 {
         self.stale.load(Ordering::Relaxed)
+    }
+
+    /// Frames taken out so far to be sent.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
     }
 
     fn expire(&self, frames: &mut VecDeque<(Instant, Frame)>, now: Instant) {

@@ -12,10 +12,15 @@ pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for T {}
 
+/// Most bytes that wait inside the system to be sent for the first time. What waits with us can be
+/// dropped once it is too old, and shows that the line is slow.
+const UNSENT: u32 = 128 * 1024;
+
 /// Switches Nagle's algorithm off: the writer coalesces frames itself.
 pub(crate) fn prepare(stream: &TcpStream) {
-    // This fails only on a dead socket, as the next read will show.
+    // These fail only on a dead socket, as the next read will show.
     let _ = stream.set_nodelay(true);
+    let _ = socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT);
 }
 
 /// Most bytes of one read from the socket.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use api::Failure;
 use jail::{Network, Policy, Scratch, StateDir};
-use server::config::{HubConfig, RelayConfig};
+use server::config::{DirectoryConfig, HubConfig, RelayConfig};
 use settings::{NetworkArgs, SandboxArg};
 use wire::ErrorKind;
 
@@ -20,10 +20,17 @@ use crate::{OrFail, config_file, network};
 ///
 /// # Errors
 /// A state directory that cannot be written; with `require`, a kernel without landlock or seccomp.
-pub fn directory(args: &DirectoryArgs) -> Result<(), Failure> {
+pub fn directory(args: &mut DirectoryArgs) -> Result<(), Failure> {
     if args.print_config {
         return Ok(());
     }
+    // A card is read and written once, from wherever the operator keeps it.
+    if args.what.is_some() {
+        jail::keep_files_private();
+        return Ok(());
+    }
+    let settings = config_file::load::<DirectoryConfig>(args.config.as_deref())?;
+    args.map_port.prepare(settings.map_port, !args.onion.tor_only)?;
     role(args.sandbox, &args.dir, args.config.as_deref(), None, &args.onion)
 }
 
@@ -37,7 +44,8 @@ pub fn relay(args: &mut RelayArgs) -> Result<(), Failure> {
         return Ok(());
     }
     // A wrong setting is told at once, not after a wait for the network.
-    config_file::load::<RelayConfig>(args.config.as_deref())?;
+    let settings = config_file::load::<RelayConfig>(args.config.as_deref())?;
+    args.map_port.prepare(settings.map_port, args.listens(&settings))?;
     role(args.sandbox, &args.dir, args.config.as_deref(), Some(&mut args.network), &args.onion)
 }
 
@@ -49,7 +57,8 @@ pub fn hub(args: &mut HubArgs) -> Result<(), Failure> {
     if args.print_config {
         return Ok(());
     }
-    config_file::load::<HubConfig>(args.config.as_deref())?;
+    let settings = config_file::load::<HubConfig>(args.config.as_deref())?;
+    args.map_port.prepare(settings.map_port, !args.onion.tor_only)?;
     role(args.sandbox, &args.dir, args.config.as_deref(), Some(&mut args.network), &args.onion)
 }
 
@@ -59,6 +68,7 @@ pub fn hub(args: &mut HubArgs) -> Result<(), Failure> {
 /// # Errors
 /// As [`directory`].
 pub fn up(args: &mut UpArgs) -> Result<Option<Scratch>, Failure> {
+    args.map_port.prepare(false, true)?;
     jail::keep_files_private();
     let scratch = match args.dir {
         Some(_) => None,

@@ -20,7 +20,22 @@ impl<T> OrFail<T> for Result<T, server::Error> {
                 server::Error::Net(_) => {
                     "stop the program that uses the port, or choose another address with --listen or the --…port options"
                 }
+                server::Error::LoopbackMapped => {
+                    "listen on the local network: --listen 0.0.0.0:PORT, for `up` --host 0.0.0.0"
+                }
                 server::Error::StateDir(error) => error.hint(),
+                server::Error::Threshold { .. } => {
+                    "choose more than half of the directories, and not more than there are: with half of them, two different documents could both be good"
+                }
+                server::Error::SameCard => {
+                    "give the card of each directory once; directories that were copied from one --dir cannot work together"
+                }
+                server::Error::NotAmong => {
+                    "add the card that `hushwing node directory card` prints for this --dir"
+                }
+                server::Error::OtherNetwork => {
+                    "what it has signed stays valid there: use a new --dir, and give its card to the other operators"
+                }
                 server::Error::Store(StoreError::Lost { .. }) => {
                     "bring the directory `boxes` back from a copy, or go on without these boxes: --accept-loss"
                 }

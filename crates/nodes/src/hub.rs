@@ -11,9 +11,11 @@ use server::config::{self, HUB_EXAMPLE, HubConfig};
 use server::http::{HttpService, HttpSettings};
 use server::{HubRole, NodeConfig};
 use settings::{NetworkArgs, SandboxArg};
+use wire::Address;
 use wire::document::Role;
 
 use crate::hub_card::HubCard;
+use crate::map_port::{self, MapPortArgs};
 use crate::onion::OnionArgs;
 use crate::{OrFail, config_file, network};
 
@@ -42,6 +44,12 @@ pub struct HubArgs {
     /// Address to listen on.
     #[arg(long, value_name = "IP:PORT")]
     pub listen: Option<SocketAddr>,
+    /// Address that others use, if it differs from --listen; give it again for another one.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub announce: Vec<Address>,
+    /// The router.
+    #[command(flatten)]
+    pub map_port: MapPortArgs,
     /// Also serve HTTP here: /ping, /onion, /boxes, /metrics. No TLS: keep it on 127.0.0.1 or
     /// behind an onion service.
     #[arg(long, value_name = "IP:PORT")]
@@ -49,6 +57,9 @@ pub struct HubArgs {
     /// Region tag.
     #[arg(long)]
     pub region: Option<String>,
+    /// Tag of its owner: no path leads over two nodes of one.
+    #[arg(long)]
+    pub owner: Option<String>,
     /// Start although boxes that the hub held are missing, for example after a disk was damaged.
     #[arg(long)]
     pub accept_loss: bool,
@@ -67,7 +78,7 @@ pub struct HubArgs {
 ///
 /// # Errors
 /// An invalid setting, a port in use, a state directory or store that cannot be opened.
-pub async fn run(args: HubArgs) -> Result<(), Failure> {
+pub async fn run(mut args: HubArgs) -> Result<(), Failure> {
     if args.print_config {
         print!("{HUB_EXAMPLE}");
         return Ok(());
@@ -76,10 +87,15 @@ pub async fn run(args: HubArgs) -> Result<(), Failure> {
     if let Some(listen) = args.listen {
         settings.listen = listen;
     }
+    if !args.announce.is_empty() {
+        settings.announce = std::mem::take(&mut args.announce);
+    }
+    args.map_port.prepare(settings.map_port, !args.onion.tor_only)?;
     settings.accept_loss = args.accept_loss;
     settings.http_listen = args.http.or(settings.http_listen);
     let http = HttpSettings::new(&settings).or_fail()?;
-    let region = config::region(args.region.as_deref().or(settings.region.as_deref())).or_fail()?;
+    let region = config::tag(args.region.as_deref().or(settings.region.as_deref())).or_fail()?;
+    let owner = config::tag(args.owner.as_deref().or(settings.owner.as_deref())).or_fail()?;
     let (pointer, token) = network::read(&args.network).await?;
     let mut onion = args.onion.start(&args.dir, &[HUB_PORT, HTTP_PORT]).await?;
     let door = onion.as_mut().map(|o| o.door(HUB_PORT)).transpose()?;
@@ -88,8 +104,10 @@ pub async fn run(args: HubArgs) -> Result<(), Failure> {
         listen: (!args.onion.tor_only).then_some(settings.listen),
         onion: door,
         dialer: args.onion.dialer(onion.as_ref()),
-        announce: settings.announce.map(Into::into),
+        map_port: args.map_port.routes(),
+        announce: settings.announce.clone(),
         region,
+        owner,
         rate: settings.rate,
         max_connections: settings.max_connections,
         processing: settings.processing,
@@ -119,10 +137,13 @@ pub async fn run(args: HubArgs) -> Result<(), Failure> {
         service.set_onion(Some(onion.service.name()));
         service.serve_onion(onion.door(HTTP_PORT)?.incoming);
     }
+    let telling = map_port::tell("hub", hub.node.port_reports());
+    tokio::pin!(telling);
     let mut told = false;
     loop {
         tokio::select! {
             () = &mut stop => break,
+            () = &mut telling => {}
             () = hub.node.admitted(), if !told => {
                 told = true;
                 eprintln!("admitted by the directory");

@@ -27,6 +27,7 @@ mod fail;
 pub mod hub;
 mod hub_card;
 pub mod hub_rooms;
+mod map_port;
 pub mod network;
 pub mod onion;
 pub mod onion_site;

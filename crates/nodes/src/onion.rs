@@ -134,6 +134,17 @@ impl OnionArgs {
     }
 }
 
+/// The name of the onion service whose key a role keeps in its `--dir`, which is drawn if there is
+/// none yet.
+///
+/// # Errors
+/// As [`kept_seed`].
+pub fn kept_name(dir: &Path) -> Result<OnionName, Failure> {
+    let state = StateDir::open(dir).or_fail()?;
+    let seed = kept_seed(&state.subdir(KEY_DIR).or_fail()?.join(""))?;
+    Ok(net::tor::onion_name(&seed))
+}
+
 /// Reads the seed that is kept in `dir`, or draws a new one and keeps it there.
 ///
 /// # Errors

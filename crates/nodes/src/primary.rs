@@ -186,9 +186,16 @@ impl Primary {
                 // Our own roles reach it on this machine, clients by its onion address alone.
                 let door = ephemeral_door(tor, DIRECTORY_PORT).await.map_err(tor::failure)?;
                 let inside = SocketAddr::from(([127, 0, 0, 1], 0));
-                Directory::start_with(&base.join("directory"), &config, Some(inside), Some(door))
-                    .await
-                    .or_fail()?
+                Directory::start_with(
+                    &base.join("directory"),
+                    &config,
+                    Some(inside),
+                    None,
+                    Some(door),
+                    net::Dialer::Direct,
+                )
+                .await
+                .or_fail()?
             }
         };
         let directory = Arc::new(directory);
@@ -354,8 +361,10 @@ fn node_config(
         listen: Some(SocketAddr::new(args.host, port)),
         onion: None,
         dialer: Dialer::Direct,
-        announce: None,
+        map_port: None,
+        announce: Vec::new(),
         region: None,
+        owner: None,
         rate: 10_000,
         max_connections: 4096,
         processing,

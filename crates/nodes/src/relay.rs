@@ -8,9 +8,11 @@ use clap::Args;
 use server::NodeConfig;
 use server::config::{self, RELAY_EXAMPLE, RelayConfig};
 use settings::{NetworkArgs, SandboxArg};
+use wire::Address;
 use wire::document::Role;
 
 use crate::hub::addresses;
+use crate::map_port::{self, MapPortArgs};
 use crate::onion::OnionArgs;
 use crate::{OrFail, config_file, network};
 
@@ -32,9 +34,22 @@ pub struct RelayArgs {
     /// Address to listen on.
     #[arg(long, value_name = "IP:PORT")]
     pub listen: Option<SocketAddr>,
+    /// Address that others use, if it differs from --listen; give it again for another one.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub announce: Vec<Address>,
+    /// Do not listen: carry packets on the links that this relay opens itself, for a line without
+    /// an open port.
+    #[arg(long, conflicts_with_all = ["listen", "tor", "tor_only"])]
+    pub dials_only: bool,
+    /// The router.
+    #[command(flatten)]
+    pub map_port: MapPortArgs,
     /// Region tag.
     #[arg(long)]
     pub region: Option<String>,
+    /// Tag of its owner: no path leads over two nodes of one.
+    #[arg(long)]
+    pub owner: Option<String>,
     /// The network.
     #[command(flatten)]
     pub network: NetworkArgs,
@@ -46,11 +61,18 @@ pub struct RelayArgs {
     pub onion: OnionArgs,
 }
 
+impl RelayArgs {
+    /// Whether it listens on this machine.
+    pub(crate) fn listens(&self, settings: &RelayConfig) -> bool {
+        !(self.dials_only || settings.dials_only || self.onion.tor_only)
+    }
+}
+
 /// Runs a relay until it is stopped.
 ///
 /// # Errors
 /// An invalid setting, a port in use, a state directory that cannot be written.
-pub async fn run(args: RelayArgs) -> Result<(), Failure> {
+pub async fn run(mut args: RelayArgs) -> Result<(), Failure> {
     if args.print_config {
         print!("{RELAY_EXAMPLE}");
         return Ok(());
@@ -59,7 +81,13 @@ pub async fn run(args: RelayArgs) -> Result<(), Failure> {
     if let Some(listen) = args.listen {
         settings.listen = listen;
     }
-    let region = config::region(args.region.as_deref().or(settings.region.as_deref())).or_fail()?;
+    if !args.announce.is_empty() {
+        settings.announce = std::mem::take(&mut args.announce);
+    }
+    let listens = args.listens(&settings);
+    args.map_port.prepare(settings.map_port, listens)?;
+    let region = config::tag(args.region.as_deref().or(settings.region.as_deref())).or_fail()?;
+    let owner = config::tag(args.owner.as_deref().or(settings.owner.as_deref())).or_fail()?;
     let (pointer, token) = network::read(&args.network).await?;
     let stop = settings::stopped();
     tokio::pin!(stop);
@@ -67,11 +95,13 @@ pub async fn run(args: RelayArgs) -> Result<(), Failure> {
     let door = onion.as_mut().map(|o| o.door(RELAY_PORT)).transpose()?;
     let mut node = server::relay::start(NodeConfig {
         role: Role::Relay,
-        listen: (!args.onion.tor_only).then_some(settings.listen),
+        listen: listens.then_some(settings.listen),
         onion: door,
         dialer: args.onion.dialer(onion.as_ref()),
-        announce: settings.announce.map(Into::into),
+        map_port: args.map_port.routes(),
+        announce: settings.announce,
         region,
+        owner,
         rate: settings.rate,
         max_connections: settings.max_connections,
         processing: settings.processing,
@@ -81,12 +111,19 @@ pub async fn run(args: RelayArgs) -> Result<(), Failure> {
     })
     .await
     .or_fail()?;
-    eprintln!("relay {} listens on {}", node.id.short(), addresses(&node));
+    if node.addresses.is_empty() {
+        eprintln!("relay {} listens nowhere and dials the others", node.id.short());
+    } else {
+        eprintln!("relay {} listens on {}", node.id.short(), addresses(&node));
+    }
+    let telling = map_port::tell("relay", node.port_reports());
+    tokio::pin!(telling);
     let mut rotate = rotations();
     let mut told = false;
     loop {
         tokio::select! {
             () = &mut stop => break,
+            () = &mut telling => {}
             () = node.admitted(), if !told => {
                 told = true;
                 eprintln!("admitted by the directory");

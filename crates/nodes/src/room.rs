@@ -37,7 +37,7 @@ pub async fn run(args: RoomArgs) -> Result<(), Failure> {
     let card = HubCard::read(&args.hub)?;
     let place = NetworkPlace {
         network: pointer.network,
-        directories: pointer.directories.into_iter().take(3).collect(),
+        directories: NetworkPlace::choose(&pointer.directories),
         hub: card.id,
         access: card.access,
     };

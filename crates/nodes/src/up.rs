@@ -1,7 +1,8 @@
 //! `hushwing up`: a whole network in one process.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use api::Failure;
 use clap::Args;
@@ -13,10 +14,11 @@ use rand::rngs::SysRng;
 use server::config::{DirectoryConfig, HubConfig};
 use server::{Directory, HubRole, Node, NodeConfig};
 use settings::{CoverArg, SandboxArg};
-use wire::ErrorKind;
 use wire::document::{MIN_DELAY_CAP, Processing, Role};
+use wire::{Address, ErrorKind, HostName};
 
 use crate::OrFail;
+use crate::map_port::{self, MapPortArgs};
 
 /// File of the owner's link in the directory given by `--dir`.
 const OWNER_LINK: &str = "owner-link";
@@ -46,6 +48,13 @@ pub struct UpArgs {
     /// Address that every role listens on.
     #[arg(long, default_value = "127.0.0.1")]
     pub host: std::net::IpAddr,
+    /// Name or IP address by which others reach this machine, if it is not --host; give it again
+    /// for another one.
+    #[arg(long, value_name = "HOST")]
+    pub announce: Vec<Host>,
+    /// The router: asked for the ports of all roles.
+    #[command(flatten)]
+    pub map_port: MapPortArgs,
     /// Port of the first relay; the others use the ports after it.
     #[arg(long, default_value_t = 5001)]
     pub relay_port: u16,
@@ -82,6 +91,8 @@ impl UpArgs {
             cover: CoverArg::Off,
             dir: None,
             host: Ipv4Addr::LOCALHOST.into(),
+            announce: Vec::new(),
+            map_port: MapPortArgs::default(),
             relay_port: 0,
             hub_port: 0,
             directory_port: 0,
@@ -90,6 +101,32 @@ impl UpArgs {
             sandbox: SandboxArg::Off,
             scratch: None,
         }
+    }
+}
+
+/// A machine, by a name or an IP address.
+#[derive(Debug, Clone, Copy)]
+pub enum Host {
+    /// An IP address.
+    Ip(IpAddr),
+    /// A DNS name.
+    Name(HostName),
+}
+
+impl Host {
+    fn at(self, port: u16) -> Address {
+        match self {
+            Host::Ip(ip) => SocketAddr::new(ip, port).into(),
+            Host::Name(name) => Address::Name(name, port),
+        }
+    }
+}
+
+impl FromStr for Host {
+    type Err = wire::Error;
+
+    fn from_str(text: &str) -> Result<Self, wire::Error> {
+        text.parse().map(Host::Ip).or_else(|_| text.parse().map(Host::Name))
     }
 }
 
@@ -122,9 +159,27 @@ impl Network {
                 format!("add --relays {hops}"),
             ));
         }
+        if args.announce.is_empty() && args.host.is_unspecified() && !args.map_port.map_port {
+            return Err(Failure::new(
+                ErrorKind::LocalConfig,
+                format!("{} is an address to listen on, and nobody can dial it", args.host),
+                "add --announce with the name or IP address by which others reach this machine",
+            ));
+        }
+        if !args.announce.is_empty()
+            && [args.relay_port, args.hub_port, args.directory_port].contains(&0)
+        {
+            return Err(Failure::new(
+                ErrorKind::LocalConfig,
+                "--announce needs ports that stay the same, and 0 leaves the choice to the system",
+                "choose --relay-port, --hub-port and --directory-port",
+            ));
+        }
+        let announce = |port: u16| args.announce.iter().map(|host| host.at(port)).collect();
         let drawn = args.forward_probability > 0.0;
         let config = DirectoryConfig {
             listen: SocketAddr::new(args.host, args.directory_port),
+            announce: announce(args.directory_port),
             epoch_seconds: args.epoch,
             min_relays: hops,
             max_relays: if drawn { args.relays.min(8).max(hops) } else { hops },
@@ -134,14 +189,25 @@ impl Network {
             cover: crate::directory::cover(args.cover),
             ..DirectoryConfig::default()
         };
-        let directory = Directory::start(&base.join("directory"), &config).await.or_fail()?;
+        let directory = Directory::start_with(
+            &base.join("directory"),
+            &config,
+            Some(config.listen),
+            args.map_port.routes(),
+            None,
+            net::Dialer::Direct,
+        )
+        .await
+        .or_fail()?;
         let node = |role, port, name: &str| NodeConfig {
             role,
             listen: Some(SocketAddr::new(args.host, port)),
             onion: None,
             dialer: net::Dialer::Direct,
-            announce: None,
+            map_port: args.map_port.routes(),
+            announce: announce(port),
             region: None,
+            owner: None,
             rate: 10_000,
             max_connections: 4096,
             processing: Processing::default(),
@@ -173,7 +239,7 @@ impl Network {
         directory.lists(relays.len(), 1).await;
         let place = NetworkPlace {
             network: directory.pointer.network,
-            directories: directory.pointer.directories.clone(),
+            directories: NetworkPlace::choose(&directory.pointer.directories),
             hub: hub.node.id,
             access,
         };
@@ -208,7 +274,8 @@ impl Network {
 ///
 /// # Errors
 /// See [`Network::start`].
-pub async fn run(args: UpArgs) -> Result<(), Failure> {
+pub async fn run(mut args: UpArgs) -> Result<(), Failure> {
+    args.map_port.prepare(false, true)?;
     let stop = settings::stopped();
     tokio::pin!(stop);
     let network = tokio::select! {
@@ -239,7 +306,15 @@ pub async fn run(args: UpArgs) -> Result<(), Failure> {
     }
     eprintln!("give this link to the people you want to talk to:  hushwing chat 'LINK'");
     println!("{}", network.link());
+    let told = |who: String, reports| async move { map_port::tell(&who, reports).await };
+    let mut telling = tokio::task::JoinSet::new();
+    telling.spawn(told("directory".to_owned(), network.directory.port_reports()));
+    telling.spawn(told("hub".to_owned(), network.hub.node.port_reports()));
+    for (n, relay) in network.relays.iter().enumerate() {
+        telling.spawn(told(format!("relay {}", n + 1), relay.port_reports()));
+    }
     stop.await;
+    telling.shutdown().await;
     eprintln!("stopping");
     network.stop().await;
     Ok(())

@@ -144,6 +144,7 @@ impl Carrier {
                 place.hub,
                 place.access,
                 shaping,
+                dir.as_deref(),
                 dialer,
                 key,
             ))),

@@ -2,6 +2,7 @@
 //! both are as well.
 
 use std::collections::{HashMap, VecDeque};
+use std::path::Path;
 use std::sync::Arc;
 
 use hub::client as box_protocol;
@@ -59,11 +60,13 @@ impl DirectCarrier {
         hub: NodeId,
         access: AccessKey,
         shaping: Shaping,
+        dir: Option<&Path>,
         dialer: Dialer,
         key: Option<Arc<EnrolmentKey>>,
     ) -> Self {
-        DirectCarrier {
-            documents: Documents::follow(pointer, Clock::start(), None, dialer.clone(), key),
+        let documents = Documents::follow(pointer, Clock::start(), dir, dialer.clone(), key);
+        let mut carrier = DirectCarrier {
+            documents,
             dialer,
             hub,
             access,
@@ -74,7 +77,12 @@ impl DirectCarrier {
             next: FIRST_REQUEST,
             shaper: Shaper::new(shaping),
             reports: VecDeque::new(),
+        };
+        if let Some(document) = carrier.documents.current() {
+            let status = carrier.follow(&document);
+            carrier.reports.extend(status.map(CarrierEvent::Status));
         }
+        carrier
     }
 
     /// The network's document, once there is one.
@@ -166,6 +174,11 @@ impl DirectCarrier {
                             return CarrierEvent::Status(Status { up: false, text });
                         }
                     }
+                    Update::AskNode(ask) => {
+                        if let Some(link) = self.link.as_ref().filter(|_| self.up.is_some()) {
+                            let _ = link.try_send(ask);
+                        }
+                    }
                 },
                 due = self.shaper.next() => match due {
                     Due::Put(id) => self.send(id),
@@ -173,7 +186,12 @@ impl DirectCarrier {
                 },
                 event = link_event(&mut self.link, self.up) => match event {
                     LinkEvent::Frame(Frame::HubResponse(id, response)) => self.answered(id, response),
-                    LinkEvent::Frame(_) => {}
+                    LinkEvent::Frame(frame) => {
+                        let newer = self.documents.heard_from_node(frame);
+                        if let Some(status) = newer.and_then(|document| self.follow(&document)) {
+                            return CarrierEvent::Status(status);
+                        }
+                    }
                     LinkEvent::Up(number) => {
                         self.up = Some(number);
                         // Whatever was open on the old link is asked again: a retry is harmless.

@@ -9,7 +9,7 @@ use net::{Clock, Dialer, DownReason, LinkLimits, Outbound, OutboundConfig};
 use tokio::time::Instant;
 use wire::frame::{Credential, RefusedReason};
 use wire::id::DocumentHash;
-use wire::{DirectoryPointer, Frame, NetworkId, NetworkPointer, Timestamp};
+use wire::{Address, DirectoryPointer, Frame, NetworkId, NetworkPointer, NodeId, Timestamp};
 
 use crate::error::Error;
 
@@ -20,13 +20,29 @@ const CACHE: &str = "document";
 /// clock that was set meanwhile changes the answer.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
 
+/// While no directory answers, a node to which there is a link is asked for its document this
+/// often.
+const ASK_NODE: Duration = Duration::from_secs(15);
+/// Of several directories, the next one is asked when this one brings no good document in this
+/// time: it may be silent, or serve an old one.
+const QUIET: Duration = Duration::from_secs(10);
+/// When all of them were tried in vain, the round begins again after this time.
+const ROUND: Duration = Duration::from_secs(5);
+/// A document of the next epoch is missed when it is late by more than this.
+const LATE: Duration = Duration::from_secs(20);
+
 /// What a look at the directory link brought.
 pub(crate) enum Update {
     /// A newer document.
     Newer(Arc<VerifiedDocument>),
     /// What [`Documents::trouble`] says may have changed.
     Changed,
+    /// No directory answers: this is for a node to which there is a link (`DIR-012`).
+    AskNode(Frame),
 }
+
+/// A directory, and its addresses that can be reached, in the order in which they are tried.
+type Source = (NodeId, Vec<Address>);
 
 /// What the directory's link said last that was no good document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,17 +67,27 @@ enum Why {
     Bad,
 }
 
-/// Follows a directory: one link, over which each newer document is pushed.
+/// Follows a directory: one link, over which each newer document is pushed. Of several directories
+/// it stays with the first one that brings good documents in time.
 pub(crate) struct Documents {
     pointer: NetworkPointer,
     dialer: Dialer,
     link: Outbound,
-    /// Which of the pointer's directories the link is to.
+    /// The directory that the link is to.
+    linked: NodeId,
+    /// Counts the directories that were tried.
     at: usize,
+    sources: Vec<Source>,
+    ask_node_at: Option<Instant>,
     keeper: DocumentKeeper,
     clock: Clock,
     cache: Option<PathBuf>,
-    told_down: bool,
+    /// Directories that failed one after the other.
+    failed: usize,
+    /// When the next directory is asked, unless this one brings something.
+    turn_at: Option<Instant>,
+    /// The last end of the link that was noticed.
+    down: bool,
     said: Option<Said>,
     /// Once seen, it is said for as long as this runs.
     equivocation: bool,
@@ -79,17 +105,23 @@ impl Documents {
         dialer: Dialer,
         key: Option<Arc<EnrolmentKey>>,
     ) -> Self {
-        let link = dial(&pointer, 0, &dialer, key.as_deref());
         let dir = dir.filter(|_| key.is_none());
+        let sources = sources(&pointer, None, &dialer);
+        let (linked, link) = dial(&sources, 0, &dialer, None, key.as_deref());
         let mut documents = Documents {
+            link,
+            linked,
             pointer,
             dialer,
-            link,
             at: 0,
+            sources,
+            ask_node_at: None,
             keeper: DocumentKeeper::new(),
             clock,
             cache: dir.map(|d| d.join(CACHE)),
-            told_down: false,
+            failed: 0,
+            turn_at: None,
+            down: false,
             said: None,
             equivocation: false,
             ask_at: None,
@@ -98,6 +130,7 @@ impl Documents {
         if let Some(bytes) = documents.cache.as_ref().and_then(|p| std::fs::read(p).ok()) {
             // An outdated or foreign cache is no document: the directory has a better one.
             let _ = documents.offer(&bytes);
+            documents.look_for_directories();
         }
         documents
     }
@@ -155,23 +188,26 @@ impl Documents {
 
     /// The next thing from the directory. Safe to drop while it waits.
     pub(crate) async fn next(&mut self) -> Update {
+        if self.turn_at.is_none() {
+            self.expect_more();
+        }
         loop {
             let mut status = self.link.status();
             // Looked at before waiting: the link may have changed while nobody waited.
             let state = *status.borrow_and_update();
-            self.told_down &= !state.is_up();
             if let net::Status::Down(reason) = state
-                && !self.told_down
+                && !std::mem::replace(&mut self.down, true)
+                && self.fails(Said::Unreachable(reason))
             {
-                self.told_down = true;
-                if self.pointer.directories.len() > 1 {
-                    self.at = self.at.wrapping_add(1);
-                    self.link = dial(&self.pointer, self.at, &self.dialer, self.key.as_deref());
-                }
-                self.said = Some(Said::Unreachable(reason));
+                self.ask_node_at.get_or_insert_with(Instant::now);
                 return Update::Changed;
             }
-            let ask_at = self.ask_at;
+            self.down &= !state.is_up();
+            if state.is_up() {
+                self.ask_node_at = None;
+            }
+            let (ask_at, ask_node_at) = (self.ask_at, self.ask_node_at);
+            let turn_at = self.turn_at.filter(|_| self.others() > 0);
             tokio::select! {
                 frame = self.link.recv() => match frame {
                     Some(frame) => if let Some(update) = self.heard(frame) { return update },
@@ -186,28 +222,112 @@ impl Documents {
                     self.ask_at = None;
                     self.ask();
                 }
+                () = until(ask_node_at) => {
+                    self.ask_node_at = Some(Instant::now() + ASK_NODE);
+                    return Update::AskNode(request(self.current().map(|d| d.hash()), None));
+                }
+                () = until(turn_at) => self.turn(),
             }
         }
+    }
+
+    /// Directories beside the one that is asked.
+    fn others(&self) -> usize {
+        self.sources.len().saturating_sub(1)
+    }
+
+    /// Goes on to the next directory.
+    fn turn(&mut self) {
+        self.at = self.at.wrapping_add(1);
+        let known = self.current().map(|d| d.hash());
+        let key = self.key.as_deref();
+        (self.linked, self.link) = dial(&self.sources, self.at, &self.dialer, known, key);
+        self.down = false;
+        self.turn_at = Some(Instant::now() + QUIET);
+    }
+
+    /// This directory brings nothing good: whether that is to be told, because none does.
+    fn fails(&mut self, said: Said) -> bool {
+        self.failed = self.failed.saturating_add(1);
+        let round = self.failed > self.others();
+        let wait = if round { ROUND } else { Duration::ZERO };
+        let turn_at = Instant::now() + wait;
+        self.turn_at = Some(self.turn_at.map_or(turn_at, |at| at.min(turn_at)));
+        if round {
+            self.failed = 0;
+            return self.said.replace(said) != Some(said);
+        }
+        false
+    }
+
+    /// This directory has brought what it should. The next document is due with the next epoch; one
+    /// that is missing then may be withheld.
+    fn expect_more(&mut self) {
+        let now = self.clock.now();
+        let left = self.current().zip(self.keeper.time(now)).map(|(document, time)| {
+            let end = document.epoch_start().plus_millis(document.epoch_ms);
+            Duration::from_millis(end.millis_since(time)) + LATE
+        });
+        self.turn_at = Some(Instant::now() + left.unwrap_or(QUIET));
     }
 
     fn heard(&mut self, frame: Frame) -> Option<Update> {
         let offered = match frame {
             Frame::Document(bytes) => self.offer(&bytes),
             Frame::SealedDocument(sealed) => self.unseal(&sealed),
+            Frame::NotModified if matches!(self.said, None | Some(Said::Unreachable(_))) => {
+                Ok(None)
+            }
             Frame::Refused(RefusedReason::NotEnrolled) => Err(Said::NotEnrolled),
             Frame::Refused(RefusedReason::NotReady) => Err(Said::NotReady),
             _ => return None,
         };
         match offered {
             Ok(newer) => {
+                self.look_for_directories();
+                self.failed = 0;
+                self.expect_more();
                 let changed = self.said.take().is_some();
                 newer.map(Update::Newer).or(changed.then_some(Update::Changed))
             }
+            // It may lag behind the others, or withhold what is newer.
+            Err(Said::Refused(Why::RolledBack)) if self.others() > 0 => None,
             Err(said) => {
                 self.equivocation |= said == Said::Refused(Why::Equivocation);
                 self.ask_at.get_or_insert(Instant::now() + ASK_AGAIN);
-                (self.said.replace(said) != Some(said)).then_some(Update::Changed)
+                let tell = match said {
+                    // What is wrong may be this device's clock, and the same everywhere.
+                    Said::Refused(Why::Early | Why::Late | Why::Equivocation) => {
+                        self.said.replace(said) != Some(said)
+                    }
+                    _ => self.fails(said),
+                };
+                tell.then_some(Update::Changed)
             }
+        }
+    }
+
+    /// A node's answer to [`Update::AskNode`]: the document if it is newer. What does not verify is
+    /// as good as no answer.
+    pub(crate) fn heard_from_node(&mut self, frame: Frame) -> Option<Arc<VerifiedDocument>> {
+        let Frame::Document(bytes) = frame else { return None };
+        match self.offer(&bytes) {
+            Ok(newer) => {
+                self.look_for_directories();
+                newer
+            }
+            Err(said) => {
+                self.equivocation |= said == Said::Refused(Why::Equivocation);
+                None
+            }
+        }
+    }
+
+    /// The document may say that the directories are somewhere else now. A link that is up stays.
+    fn look_for_directories(&mut self) {
+        self.sources = sources(&self.pointer, self.current().as_deref(), &self.dialer);
+        if let Some((_, addresses)) = self.sources.iter().find(|(id, _)| *id == self.linked) {
+            self.link.sender().set_addresses(addresses.clone());
         }
     }
 
@@ -253,6 +373,10 @@ impl Said {
             }
             Said::Unreachable(DownReason::ProxyLogin) => {
                 "the proxy refuses the login: correct its user name and password"
+            }
+            Said::Unreachable(DownReason::Unreachable) => {
+                "there is no way to the directory from here: no network, or one with IPv6 alone \
+                 while the directory has IPv4 (then use another network, or Tor); trying again"
             }
             Said::Unreachable(_) => "the directory cannot be reached; trying again",
             Said::NotReady => "the directory has no document yet; waiting",
@@ -344,22 +468,42 @@ fn request(known: Option<DocumentHash>, key: Option<&EnrolmentKey>) -> Frame {
     }
 }
 
-/// A link to the `at`-th of the directories that the dialer reaches; to one that refuses when it
-/// reaches none.
-fn dial(
+/// The directories, each once: at the addresses that the document says, then at those of the
+/// pointer. Those that the dialer does not reach are left out, unless it reaches none.
+fn sources(
     pointer: &NetworkPointer,
+    document: Option<&VerifiedDocument>,
+    dialer: &Dialer,
+) -> Vec<Source> {
+    let listed = document.map(|d| d.directories.as_slice()).unwrap_or_default();
+    let mut sources: Vec<Source> = Vec::new();
+    for directory in listed.iter().chain(&pointer.directories) {
+        match sources.iter_mut().find(|(id, _)| *id == directory.id) {
+            Some((_, known)) if known.contains(&directory.address) => {}
+            Some((_, known)) => known.push(directory.address),
+            None => sources.push((directory.id, vec![directory.address])),
+        }
+    }
+    let reached = sources.iter().map(|(id, addresses)| (*id, dialer.order(addresses)));
+    let reached: Vec<_> = reached.filter(|(_, addresses)| !addresses.is_empty()).collect();
+    if reached.is_empty() { sources } else { reached }
+}
+
+/// A link to the `at`-th of the directories; to nobody if there is none.
+fn dial(
+    sources: &[Source],
     at: usize,
     dialer: &Dialer,
+    known: Option<DocumentHash>,
     key: Option<&EnrolmentKey>,
-) -> Outbound {
-    let reachable: Vec<_> =
-        pointer.directories.iter().filter(|d| dialer.reaches(&d.address)).collect();
-    let all = if reachable.is_empty() { pointer.directories.iter().collect() } else { reachable };
-    let directory = all[at % all.len()];
-    Outbound::spawn(OutboundConfig {
-        hello: vec![request(None, key)],
+) -> (NodeId, Outbound) {
+    let source = at.checked_rem(sources.len()).and_then(|n| sources.get(n)).cloned();
+    let (id, addresses) = source.unwrap_or((NodeId::new([0; 32]), Vec::new()));
+    let config = OutboundConfig {
+        hello: vec![request(known, key)],
         backoff_max: Duration::from_secs(5),
         dialer: dialer.clone(),
-        ..OutboundConfig::new([directory.address], directory.id, None)
-    })
+        ..OutboundConfig::new(addresses, id, None)
+    };
+    (id, Outbound::spawn(config))
 }

@@ -10,7 +10,7 @@ use messenger::request::{Call, CallId};
 use mix::Fault;
 use mix::client::{ClientConfig, OnionClient, Output, RequestHandle};
 use mix::directory::{EnrolmentKey, VerifiedDocument};
-use mix::path::{EntryPins, EntryPolicy};
+use mix::path::{Dials, EntryPins, EntryPolicy};
 use mix::tally::Receipt;
 use net::{Clock, Dialer, Outbound, OutboundConfig};
 use streams::BoxId;
@@ -98,6 +98,7 @@ impl OnionCarrier {
         let config = ClientConfig {
             cover: options.cover,
             entry: options.entry,
+            dials: dials(&options.dialer),
             pins,
             cover_body: wire::encode(&box_protocol::echo(options.access)),
             mix: None,
@@ -247,6 +248,11 @@ impl OnionCarrier {
                 update = self.documents.next() => match update {
                     Update::Newer(document) => self.take(&document),
                     Update::Changed => {}
+                    Update::AskNode(ask) => {
+                        if let Some(entry) = self.entry.as_ref().filter(|e| e.up) {
+                            let _ = entry.link.try_send(ask);
+                        }
+                    }
                 },
                 event = entry_event(&mut self.entry) => self.entry_event(event),
                 () = tokio::time::sleep_until(wake) => self.watch_entry(),
@@ -314,7 +320,11 @@ impl OnionCarrier {
                 // What was answered while the link was away went nowhere.
                 self.ask_again();
             }
-            EntryEvent::Frame(_) => {}
+            EntryEvent::Frame(frame) => {
+                if let Some(document) = self.documents.heard_from_node(frame) {
+                    self.take(&document);
+                }
+            }
             EntryEvent::Down => {
                 if let Some(entry) = &mut self.entry {
                     if entry.up {
@@ -480,7 +490,7 @@ impl OnionCarrier {
             None => String::new(),
         };
         let Some(document) = self.document() else { return };
-        let relays = document.relays().count();
+        let relays = document.longest_path();
         let needed = usize::from(document.paths.min_relays);
         if relays < needed {
             return self.say(
@@ -520,6 +530,16 @@ fn give_up(asked: &Asked) -> Option<CarrierEvent> {
         Asked::Put { call } => Some(CarrierEvent::Put(*call, PutOutcome::SlowDown)),
         Asked::Get { call, .. } => Some(CarrierEvent::Unanswered(*call)),
         Asked::Probe | Asked::Trace => None,
+    }
+}
+
+/// Which entries can be reached.
+fn dials(dialer: &Dialer) -> Dials {
+    let any = Address::Ip(([0, 0, 0, 0], 1).into());
+    match dialer {
+        Dialer::Direct => Dials::NoOnion,
+        dialer if dialer.reaches(&any) => Dials::All,
+        _ => Dials::OnionOnly,
     }
 }
 

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 
 use hub::shaping::Span;
 use serde::Deserialize;
+use wire::Address;
 use wire::document::{
-    CoverLevel, CoverRates, GeometrySpec, Mixing, PacketScheme, PathPolicy, Processing, Region,
+    CoverLevel, CoverRates, GeometrySpec, Mixing, PacketScheme, PathPolicy, Processing, Tag,
 };
 
 use crate::Error;
@@ -23,7 +24,9 @@ pub const HUB_EXAMPLE: &str = include_str!("config/hub.toml");
 #[allow(missing_docs, reason = "the commented file says what each is")]
 pub struct DirectoryConfig {
     pub listen: SocketAddr,
-    pub announce: Option<SocketAddr>,
+    #[serde(deserialize_with = "addresses")]
+    pub announce: Vec<Address>,
+    pub map_port: bool,
     pub epoch_seconds: u64,
     pub scheme: Scheme,
     pub min_relays: u8,
@@ -43,7 +46,8 @@ impl Default for DirectoryConfig {
     fn default() -> Self {
         DirectoryConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 5999)),
-            announce: None,
+            announce: Vec::new(),
+            map_port: false,
             epoch_seconds: 1200,
             scheme: Scheme::XWing,
             min_relays: 3,
@@ -67,8 +71,12 @@ impl Default for DirectoryConfig {
 #[allow(missing_docs, reason = "the commented file says what each is")]
 pub struct RelayConfig {
     pub listen: SocketAddr,
-    pub announce: Option<SocketAddr>,
+    #[serde(deserialize_with = "addresses")]
+    pub announce: Vec<Address>,
+    pub map_port: bool,
+    pub dials_only: bool,
     pub region: Option<String>,
+    pub owner: Option<String>,
     pub rate: u32,
     pub max_connections: usize,
     #[serde(deserialize_with = "processing")]
@@ -79,8 +87,11 @@ impl Default for RelayConfig {
     fn default() -> Self {
         RelayConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 5001)),
-            announce: None,
+            announce: Vec::new(),
+            map_port: false,
+            dials_only: false,
             region: None,
+            owner: None,
             rate: 1000,
             max_connections: 4096,
             processing: Processing::default(),
@@ -94,8 +105,11 @@ impl Default for RelayConfig {
 #[allow(missing_docs, reason = "the commented file says what each is")]
 pub struct HubConfig {
     pub listen: SocketAddr,
-    pub announce: Option<SocketAddr>,
+    #[serde(deserialize_with = "addresses")]
+    pub announce: Vec<Address>,
+    pub map_port: bool,
     pub region: Option<String>,
+    pub owner: Option<String>,
     pub rate: u32,
     pub max_connections: usize,
     pub keep_days: u32,
@@ -133,8 +147,10 @@ impl Default for HubConfig {
     fn default() -> Self {
         HubConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 6000)),
-            announce: None,
+            announce: Vec::new(),
+            map_port: false,
             region: None,
+            owner: None,
             rate: 1000,
             max_connections: 4096,
             keep_days: 14,
@@ -179,6 +195,22 @@ impl HubConfig {
         let ms = |seconds: f64| (seconds * 1_000.0).round() as u64;
         Span::new(ms(min), ms(max)).map(Some).ok_or_else(bad)
     }
+}
+
+/// One address, or a list of them.
+fn addresses<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<Address>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        One(String),
+        Several(Vec<String>),
+    }
+    let given = match Given::deserialize(from)? {
+        Given::One(address) => vec![address],
+        Given::Several(addresses) => addresses,
+    };
+    let parsed = given.iter().map(|text| text.parse().map_err(serde::de::Error::custom));
+    parsed.collect()
 }
 
 fn processing<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Processing, D::Error> {
@@ -293,11 +325,11 @@ impl DirectoryConfig {
     }
 }
 
-/// Parses a region setting for the document.
+/// Parses the setting of a region or an owner for the document.
 ///
 /// # Errors
 /// [`Error::Config`].
-pub fn region(text: Option<&str>) -> Result<Option<Region>, Error> {
+pub fn tag(text: Option<&str>) -> Result<Option<Tag>, Error> {
     text.map(|t| t.parse().map_err(|e: wire::Error| Error::Config(e.to_string()))).transpose()
 }
 
@@ -327,13 +359,20 @@ mod tests {
         assert_eq!(parse::<HubConfig>(HUB_EXAMPLE).unwrap(), HubConfig::default());
 
         let directory: DirectoryConfig = parse(&switched_on(DIRECTORY_EXAMPLE)).unwrap();
-        assert_eq!(DirectoryConfig { announce: None, ..directory }, DirectoryConfig::default());
+        assert_eq!(
+            DirectoryConfig { announce: Vec::new(), ..directory },
+            DirectoryConfig::default()
+        );
         let relay: RelayConfig = parse(&switched_on(RELAY_EXAMPLE)).unwrap();
-        assert_eq!(RelayConfig { announce: None, region: None, ..relay }, RelayConfig::default());
+        assert_eq!(
+            RelayConfig { announce: Vec::new(), region: None, owner: None, ..relay },
+            RelayConfig::default()
+        );
         let hub: HubConfig = parse(&switched_on(HUB_EXAMPLE)).unwrap();
         let shown = HubConfig {
-            announce: None,
+            announce: Vec::new(),
             region: None,
+            owner: None,
             http_listen: None,
             http_onion: None,
             dummies_seconds: None,
@@ -363,7 +402,7 @@ mod tests {
             assert!(config.parameters().is_err(), "{text}");
         }
         assert!(DirectoryConfig::default().parameters().is_ok());
-        assert!(region(Some("No Such")).is_err());
+        assert!(tag(Some("No Such")).is_err());
         let dummies = |text: &str| parse::<HubConfig>(text).unwrap().dummies();
         assert_eq!(dummies("").unwrap(), None);
         assert_eq!(dummies("dummies_seconds = [30, 60]").unwrap(), Span::new(30_000, 60_000));

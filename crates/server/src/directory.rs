@@ -1,36 +1,45 @@
-//! The directory role: admits relays and hubs, signs the network document, hands it out.
+//! The directory role: admits relays and hubs, signs the network document, alone or with others,
+//! and hands it out.
 
+mod accused;
+mod members;
+mod moved;
 mod reach;
+mod serve;
+mod several;
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jail::StateDir;
-use mix::directory::{Assembler, AssemblerConfig, AuthorityKey, EnrolledKey};
-use net::{Clock, Identity, Incoming, LinkReader};
+use mix::directory::consensus::{Consensus, ConsensusConfig};
+use mix::directory::{Assembler, AssemblerConfig, AuthorityKey, EnrolledKey, token_hash};
+use net::{Clock, Dialer, Identity};
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use wire::frame::{Credential, RefusedReason};
+use wire::document::{NetworkDocument, Parameters};
 use wire::id::{AdmissionToken, DocumentHash, EnrolmentId};
-use wire::{Address, DirectoryPointer, Frame, NetworkPointer, NodeId};
+use wire::{Address, DirectoryPointer, Frame, NetworkId, NetworkPointer, NodeId};
 
+use self::members::Members;
+pub use self::members::{card, join};
+use self::moved::Telling;
+use self::several::Several;
 use crate::Error;
-use crate::accept::{SILENCE, accept};
+use crate::accept::accept;
 use crate::config::DirectoryConfig;
-use crate::node::{Doors, OnionDoor, doors};
+use crate::node::{Doors, OnionDoor, doors, nothing_to_listen_on, unmap};
+use crate::place::{Place, PortReports};
 
 /// How often to check whether a document is due.
 const TICK: Duration = Duration::from_millis(50);
 /// After a failed write of its state, the directory tries again.
 const WRITE_AGAIN: Duration = Duration::from_secs(1);
-/// Between two tries to reach a node that does not answer.
-const CHECK_AGAIN: Duration = Duration::from_secs(5);
 
 /// A signed document, ready to be sent.
 #[derive(Debug)]
@@ -39,6 +48,7 @@ struct Published {
     hash: DocumentHash,
     relays: usize,
     hubs: usize,
+    /// All that it lists, whether others reach them or not.
     nodes: BTreeSet<NodeId>,
 }
 
@@ -53,6 +63,7 @@ pub struct Directory {
     shared: Arc<Shared>,
     stop: CancellationToken,
     tasks: TaskTracker,
+    mapping: Mutex<Option<net::PortMapping>>,
     _service: Option<net::tor::OnionService>,
 }
 
@@ -73,6 +84,8 @@ struct Shared {
     reach: Option<Reach>,
     /// Clients that get the document, sealed. If empty, everybody gets it unsealed.
     enrolled: HashMap<EnrolmentId, EnrolledKey>,
+    /// The other directories, and where what they say goes.
+    others: Option<(Members, mpsc::Sender<(u8, Frame)>)>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -89,6 +102,33 @@ impl Shared {
     fn links(&self) -> MutexGuard<'_, HashMap<NodeId, u32>> {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Hands out a document from now on.
+    fn publish(&self, document: &NetworkDocument, bytes: Vec<u8>, hash: DocumentHash) {
+        let (relays, hubs) = (document.relays().count(), document.hubs().count());
+        let dials_only = document.dials_only.len();
+        tracing::info!(
+            epoch = document.epoch,
+            revision = document.revision,
+            relays,
+            hubs,
+            dials_only,
+            "document published"
+        );
+        let listed = document.nodes.iter().chain(&document.dials_only);
+        let nodes = listed.map(|n| n.id).collect();
+        let relays = relays.saturating_add(dials_only);
+        self.published.send_replace(Some(Arc::new(Published { bytes, hash, relays, hubs, nodes })));
+    }
+
+    /// What another directory says to us; false for what others say.
+    async fn between_directories(&self, peer: Option<NodeId>, frame: Frame) -> bool {
+        let Some((members, heard)) = &self.others else { return false };
+        let Some(from) = peer.and_then(|id| members.linked(&id)) else { return false };
+        // Awaiting here is the back-pressure. The receiver is gone only when we stop.
+        let _ = heard.send((from, frame)).await;
+        true
+    }
 }
 
 impl Directory {
@@ -97,11 +137,12 @@ impl Directory {
     /// # Errors
     /// See [`Error`]: a setting out of range, a taken port, an unusable state directory.
     pub async fn start(dir: &Path, config: &DirectoryConfig) -> Result<Directory, Error> {
-        Directory::start_with(dir, config, Some(config.listen), None).await
+        Directory::start_with(dir, config, Some(config.listen), None, None, Dialer::Direct).await
     }
 
-    /// Like [`Directory::start`], but listens on an address, an onion service, or both. The pointer
-    /// names each.
+    /// Like [`Directory::start`], but listens on an address, which the router is asked to forward
+    /// to, an onion service, or both. The pointer names each. After [`join`] it is one of several
+    /// directories, which it reaches by `dialer`.
     ///
     /// # Errors
     /// As [`Directory::start`].
@@ -109,42 +150,74 @@ impl Directory {
         dir: &Path,
         config: &DirectoryConfig,
         listen: Option<std::net::SocketAddr>,
+        map_port: Option<net::Routes>,
         onion: Option<OnionDoor>,
+        dialer: Dialer,
     ) -> Result<Directory, Error> {
-        let (geometry, mixing, paths) = config.parameters()?;
         let enrolled = enrolled(&config.enrolled)?;
-        let state = StateDir::open(dir)?;
-        let identity = Identity::from_seed(&*state.secret32("identity")?);
-        let token = AdmissionToken::new(*state.secret32("admission")?);
-        let authority = authority_key(&state)?;
-        let limits = net::ListenerLimits { max_connections: 8192, ..Default::default() };
-        let announce = config.announce.map(Address::from);
-        let Doors { addresses, listeners, service } =
-            doors(listen, announce, onion, &identity, limits).await?;
-        let set = mix::directory::authority_set(1, std::slice::from_ref(&authority));
-        let network = mix::directory::network_id(&set);
-        let id = identity.node_id();
-        let is_public = |a: &Address| matches!(a, Address::Ip(s) if reach::is_public(s.ip()));
-        let reach = listen.map(|_| Reach { public: addresses.iter().any(is_public) });
-        let directories =
-            addresses.into_iter().map(|address| DirectoryPointer { id, address }).collect();
-        let pointer = NetworkPointer { network, directories };
-        let token_text = data_encoding::HEXLOWER.encode(token.as_bytes());
-        state.write("token", token_text.as_bytes())?;
-        state.write("network", pointer.to_text().as_bytes())?;
-
-        let clock = Clock::start();
-        let assembler = Assembler::new(AssemblerConfig {
-            network,
-            tokens: vec![token],
+        let (geometry, mixing, paths) = config.parameters()?;
+        let parameters = Parameters {
             epoch_ms: config.epoch_seconds.saturating_mul(1000),
             geometry,
             mixing,
             paths,
             tally: config.tally,
             sealed: !enrolled.is_empty(),
-            signed: signed(&state, config.epoch_seconds.saturating_mul(1000))?,
+        };
+        let state = StateDir::open(dir)?;
+        let identity = Identity::from_seed(&*state.secret32("identity")?);
+        let token = AdmissionToken::new(*state.secret32("admission")?);
+        let authority = authority_key(&state)?;
+        let members = Members::load(&state)?;
+        let me = match &members {
+            Some(members) => members.position(&authority.public()).ok_or(Error::NotAmong)?,
+            None => 0,
+        };
+        let signed = signed(&state, parameters.epoch_ms)?;
+        let limits = net::ListenerLimits { max_connections: 8192, ..Default::default() };
+        let announce = config.announce.clone();
+        let Doors { place, listeners, mapping, service } =
+            doors(listen, map_port, announce, onion, &identity, limits).await?;
+        let addresses = place.all();
+        if addresses.is_empty() {
+            return Err(nothing_to_listen_on());
+        }
+        let set = match &members {
+            Some(members) => members.set(),
+            None => mix::directory::authority_set(1, std::slice::from_ref(&authority)),
+        };
+        let network = mix::directory::network_id(&set);
+        let id = identity.node_id();
+        let public = reach::is_on_internet(&addresses).await;
+        let reach = listen.map(|_| Reach { public });
+        let pointer = match &members {
+            Some(members) => {
+                let said = |a: &Address| members.cards().iter().any(|c| c.addresses.contains(a));
+                if !addresses.iter().all(said) {
+                    tracing::warn!(
+                        "this directory is not reached where its card says (hint: make a new card, and join again with it on all directories)"
+                    );
+                }
+                members.pointer()
+            }
+            None => pointer((network, id), &place),
+        };
+        let state_too = state.clone();
+        let token_text = data_encoding::HEXLOWER.encode(token.as_bytes());
+        state.write("token", token_text.as_bytes())?;
+        state.write("network", pointer.to_text().as_bytes())?;
+
+        let clock = Clock::start();
+        let mut tokens = members.as_ref().map(Members::tokens).unwrap_or_default();
+        tokens.push(token_hash(&token));
+        let assembler = Assembler::new(AssemblerConfig {
+            network,
+            tokens,
+            parameters,
+            directories: pointer.directories.clone(),
+            signed: signed.clone(),
         });
+        let (heard_tx, heard) = mpsc::channel(several::HEARD);
         let shared = Arc::new(Shared {
             assembler: Mutex::new(assembler),
             links: Mutex::new(HashMap::new()),
@@ -152,19 +225,51 @@ impl Directory {
             clock,
             reach,
             enrolled,
+            others: members.clone().map(|members| (members, heard_tx)),
         });
         let published = shared.published.subscribe();
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        tasks.spawn(publish(shared.clone(), authority, set, state, stop.clone()));
+        tasks.spawn(accused::review(shared.clone(), state.clone(), stop.clone()));
+        match members {
+            None => {
+                if let Some(nodes) = moved::since_last_run(&state, &pointer) {
+                    let moved = Telling { shared: shared.clone(), identity, addresses, nodes };
+                    let stop = stop.clone();
+                    tasks.spawn(async move { stop.run_until_cancelled(moved.tell()).await });
+                }
+                tasks.spawn(publish(shared.clone(), authority, set, state, stop.clone()));
+            }
+            Some(members) => {
+                let config = ConsensusConfig { set, me, parameters, signed };
+                let consensus = Consensus::new(config, authority);
+                let epoch_ms = parameters.epoch_ms;
+                let several = Several {
+                    consensus,
+                    me,
+                    members,
+                    identity,
+                    token,
+                    dialer,
+                    heard,
+                    state,
+                    epoch_ms,
+                };
+                tasks.spawn(several::run(several, shared.clone(), stop.clone()));
+            }
+        }
         for listener in listeners {
             let shared = shared.clone();
             tasks.spawn(accept(listener, tasks.clone(), stop.clone(), move |incoming| {
                 let shared = shared.clone();
-                async move { serve(incoming, &shared).await }
+                async move { serve::serve(incoming, &shared).await }
             }));
         }
-        Ok(Directory { pointer, token, published, shared, stop, tasks, _service: service })
+        if shared.others.is_none() {
+            tasks.spawn(point(shared.clone(), state_too, (network, id), place, stop.clone()));
+        }
+        let mapping = Mutex::new(mapping);
+        Ok(Directory { pointer, token, published, shared, stop, tasks, mapping, _service: service })
     }
 
     /// Waits until a document lists at least this many relays and hubs.
@@ -194,6 +299,40 @@ impl Directory {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+        unmap(&self.mapping).await;
+    }
+
+    /// What becomes of asking the router to forward the port.
+    #[must_use]
+    pub fn port_reports(&self) -> PortReports {
+        let mapping = self.mapping.lock().unwrap_or_else(PoisonError::into_inner);
+        PortReports::of(mapping.as_ref())
+    }
+}
+
+fn pointer((network, id): (NetworkId, NodeId), place: &Place) -> NetworkPointer {
+    let pointer = |address| DirectoryPointer { id, address };
+    NetworkPointer { network, directories: place.all().into_iter().map(pointer).collect() }
+}
+
+/// Writes the file `network` again when the address changes, and says it in the next document.
+async fn point(
+    shared: Arc<Shared>,
+    state: StateDir,
+    of: (NetworkId, NodeId),
+    mut place: Place,
+    stop: CancellationToken,
+) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = place.changed() => {}
+        }
+        let pointer = pointer(of, &place);
+        if let Err(error) = state.write("network", pointer.to_text().as_bytes()) {
+            tracing::error!(%error, "the file `network` cannot be written");
+        }
+        shared.assembler().moved(shared.clock.real(), pointer.directories);
     }
 }
 
@@ -221,10 +360,19 @@ fn authority_key(state: &StateDir) -> Result<AuthorityKey, Error> {
 /// an epoch in ms, and from a later version on, all pairs that were signed lately.
 type Signed = (u64, u32, u64, Vec<(u64, u32)>);
 
+const PUBLISHED: &str = "published";
+
+/// Notes which documents were signed, the latest at the end, before the last signature leaves.
+fn keep_signed(state: &StateDir, epoch_ms: u64, signed: Vec<(u64, u32)>) -> Result<(), Error> {
+    let (epoch, revision) = signed.last().copied().unwrap_or_default();
+    let noted: Signed = (epoch, revision, epoch_ms, signed);
+    Ok(state.write(PUBLISHED, &wire::encode(&noted))?)
+}
+
 /// Which documents were signed, since a restart must not sign a pair of epoch and revision again.
 /// Epochs are counted in their own length, so a network cannot change that length.
 fn signed(state: &StateDir, epoch_ms: u64) -> Result<Vec<(u64, u32)>, Error> {
-    let Some(bytes) = state.read("published")? else { return Ok(Vec::new()) };
+    let Some(bytes) = state.read(PUBLISHED)? else { return Ok(Vec::new()) };
     let kept: Result<Signed, _> = wire::decode(&bytes, "published");
     let before = || wire::decode(&bytes, "published").map(|(e, r, ms)| (e, r, ms, vec![(e, r)]));
     let (_, _, length, signed) =
@@ -259,8 +407,7 @@ async fn publish(
         };
         let again = waiting.is_some();
         let Some(document) = due.or_else(|| waiting.take()) else { continue };
-        let noted: Signed = (document.epoch, document.revision, document.epoch_ms, signed);
-        if let Err(error) = state.write("published", &wire::encode(&noted)) {
+        if let Err(error) = keep_signed(&state, document.epoch_ms, signed) {
             if !again {
                 tracing::error!(%error, "no document is published; trying again");
             }
@@ -272,225 +419,10 @@ async fn publish(
         match mix::directory::sign_document(&document, &set, &[(0, &authority)]) {
             Ok(signed) => {
                 let hash = mix::directory::document_hash(&signed.document);
-                let bytes = wire::encode(&signed);
-                let (relays, hubs) = (document.relays().count(), document.hubs().count());
-                tracing::info!(
-                    epoch = document.epoch,
-                    revision = document.revision,
-                    relays,
-                    hubs,
-                    "document published"
-                );
-                let nodes = document.nodes.iter().map(|n| n.id).collect();
-                shared.published.send_replace(Some(Arc::new(Published {
-                    bytes,
-                    hash,
-                    relays,
-                    hubs,
-                    nodes,
-                })));
+                moved::note(&state, &document);
+                shared.publish(&document, wire::encode(&signed), hash);
             }
             Err(error) => tracing::error!(%error, "cannot sign"),
         }
     }
-}
-
-/// Removes a registered node's presence when its link ends, however it ends.
-struct Presence<'a> {
-    shared: &'a Shared,
-    node: NodeId,
-}
-
-impl<'a> Presence<'a> {
-    fn new(shared: &'a Shared, node: NodeId) -> Self {
-        let mut links = shared.links();
-        let count = links.entry(node).or_insert(0);
-        *count += 1;
-        Presence { shared, node }
-    }
-}
-
-impl Drop for Presence<'_> {
-    fn drop(&mut self) {
-        let mut links = self.shared.links();
-        let left = links.get(&self.node).map_or(0, |n| n.saturating_sub(1));
-        if left == 0 {
-            links.remove(&self.node);
-            self.shared.assembler().presence(self.shared.clock.real(), self.node, false);
-        } else {
-            links.insert(self.node, left);
-        }
-    }
-}
-
-/// Who reads the documents on a link.
-#[derive(Clone, Copy)]
-enum Audience<'a> {
-    /// Somebody who gets them unsealed.
-    Plain,
-    /// An enrolled client.
-    Client(&'a EnrolledKey),
-}
-
-impl Shared {
-    /// What a credential entitles the asker to. A node's token counts only on a link that proves an
-    /// identity.
-    fn audience(
-        &self,
-        peer: Option<NodeId>,
-        credential: &Credential,
-    ) -> Result<Audience<'_>, RefusedReason> {
-        if self.enrolled.is_empty() {
-            return Ok(Audience::Plain);
-        }
-        match credential {
-            Credential::Node(token) if peer.is_some() && self.assembler().admits(token) => {
-                Ok(Audience::Plain)
-            }
-            Credential::Node(_) => Err(RefusedReason::NotAdmitted),
-            Credential::Client(id) => {
-                self.enrolled.get(id).map(Audience::Client).ok_or(RefusedReason::NotEnrolled)
-            }
-        }
-    }
-}
-
-/// The frame that carries a document to its reader.
-fn bring(audience: Audience<'_>, published: &Published) -> Frame {
-    match audience {
-        Audience::Plain => Frame::Document(published.bytes.clone()),
-        Audience::Client(key) => match key.seal(&published.bytes, &mut rand::rng()) {
-            Ok(sealed) => Frame::SealedDocument(sealed),
-            Err(error) => {
-                tracing::error!(%error, "cannot seal");
-                Frame::Refused(RefusedReason::NotReady)
-            }
-        },
-    }
-}
-
-async fn serve(incoming: Incoming, shared: &Shared) {
-    let peer = incoming.peer;
-    let (mut reader, mut writer) = incoming.link.split();
-    let mut published = shared.published.subscribe();
-    let mut subscribed: Option<Audience<'_>> = None;
-    let mut presence: Option<Presence<'_>> = None;
-    let mut check: Option<Check> = None;
-    let mut told = false;
-    loop {
-        let answer = tokio::select! {
-            changed = published.changed(), if subscribed.is_some() => {
-                if changed.is_err() { return }
-                let current = published.borrow_and_update().clone();
-                current.zip(subscribed).map(|(p, audience)| bring(audience, &p))
-            }
-            (node, addresses, answers) = checked(&mut check) => {
-                if answers {
-                    shared.assembler().presence(shared.clock.real(), node, true);
-                    None
-                } else {
-                    shared.assembler().presence(shared.clock.real(), node, false);
-                    check = Some(again(shared, node, addresses, CHECK_AGAIN));
-                    let first = !std::mem::replace(&mut told, true);
-                    first.then_some(Frame::Refused(RefusedReason::Unreachable))
-                }
-            }
-            frame = read(&mut reader, presence.is_some()) => match frame {
-                Ok(Some(ask @ (Frame::GetDocument(_) | Frame::GetDocumentAs(..)))) => {
-                    let (known, audience) = match ask {
-                        Frame::GetDocumentAs(known, as_whom) => (known, shared.audience(peer, &as_whom)),
-                        Frame::GetDocument(known) if shared.enrolled.is_empty() || presence.is_some() => {
-                            (known, Ok(Audience::Plain))
-                        }
-                        _ => (None, Err(RefusedReason::NotEnrolled)),
-                    };
-                    Some(match audience {
-                        Err(reason) => Frame::Refused(reason),
-                        Ok(audience) => {
-                            // After the first request, each newer document is sent as long as the
-                            // link lasts.
-                            subscribed = Some(audience);
-                            let current = published.borrow_and_update().clone();
-                            match current {
-                                None => Frame::Refused(RefusedReason::NotReady),
-                                Some(p) if known == Some(p.hash) => Frame::NotModified,
-                                Some(p) => bring(audience, &p),
-                            }
-                        }
-                    })
-                }
-                Ok(Some(Frame::Register { token, descriptor })) => {
-                    Some(match register(shared, peer, &token, &descriptor) {
-                        Err(reason) => Frame::Refused(reason),
-                        Ok((node, addresses)) => {
-                            presence.get_or_insert_with(|| Presence::new(shared, node));
-                            check = Some(again(shared, node, addresses, Duration::ZERO));
-                            Frame::Registered(shared.assembler().epoch(shared.clock.real()))
-                        }
-                    })
-                }
-                Ok(Some(Frame::Ping)) => Some(Frame::Pong),
-                Ok(Some(Frame::Pong)) => None,
-                Ok(Some(_)) => Some(Frame::Refused(RefusedReason::NotHere)),
-                Ok(None) | Err(_) => return,
-            },
-        };
-        if let Some(frame) = answer
-            && writer.send(&frame).await.is_err()
-        {
-            return;
-        }
-    }
-}
-
-/// The next frame. A node that says nothing for [`SILENCE`] is not there, even if its link is: it
-/// pings three times as often.
-async fn read(reader: &mut LinkReader, is_node: bool) -> Result<Option<Frame>, net::Error> {
-    if !is_node {
-        return reader.read().await;
-    }
-    tokio::time::timeout(SILENCE, reader.read()).await.unwrap_or(Err(net::Error::IdleTimeout))
-}
-
-/// A node that is being dialled back: who and where, and whether it answers.
-type Check = Pin<Box<dyn Future<Output = (NodeId, Vec<Address>, bool)> + Send>>;
-
-fn again(shared: &Shared, node: NodeId, addresses: Vec<Address>, after: Duration) -> Check {
-    let reach = shared.reach;
-    Box::pin(async move {
-        tokio::time::sleep(after).await;
-        let answers = match reach {
-            Some(Reach { public }) => reach::answers(node, addresses.clone(), public).await,
-            None => true,
-        };
-        (node, addresses, answers)
-    })
-}
-
-/// Returns when the check is done; never if there is none.
-async fn checked(check: &mut Option<Check>) -> (NodeId, Vec<Address>, bool) {
-    let Some(running) = check else { return std::future::pending().await };
-    let done = running.await;
-    *check = None;
-    done
-}
-
-/// The node that a descriptor is of, and its addresses.
-fn register(
-    shared: &Shared,
-    peer: Option<NodeId>,
-    token: &AdmissionToken,
-    descriptor: &[u8],
-) -> Result<(NodeId, Vec<Address>), RefusedReason> {
-    let now = shared.clock.real();
-    let bad = RefusedReason::BadDescriptor;
-    let signed = wire::decode(descriptor, "descriptor").map_err(|_| bad)?;
-    // The link must prove the identity in the descriptor, or a node could be marked present by
-    // somebody else's link.
-    let parsed = mix::directory::verify_descriptor(&signed).map_err(|_| bad)?;
-    if Some(parsed.id) != peer {
-        return Err(bad);
-    }
-    let node = shared.assembler().register(now, token, &signed)?;
-    Ok((node, parsed.addresses))
 }

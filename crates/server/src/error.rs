@@ -9,6 +9,9 @@ pub enum Error {
     /// A setting is wrong.
     #[error("{0}")]
     Config(String),
+    /// A port is to be forwarded to where only this machine gets.
+    #[error("the router cannot forward to 127.0.0.1")]
+    LoopbackMapped,
     /// The state directory cannot be used.
     #[error(transparent)]
     StateDir(#[from] jail::Error),
@@ -25,6 +28,23 @@ pub enum Error {
     /// A file of the state directory is not what it should be.
     #[error("{0} in the state directory is damaged")]
     Damaged(&'static str),
+    /// A threshold by which two different documents could both be good, or none.
+    #[error("a threshold of {threshold} does not fit {of} directories")]
+    Threshold {
+        /// How many should have to sign.
+        threshold: u8,
+        /// How many directories there are.
+        of: usize,
+    },
+    /// Two cards share a key.
+    #[error("two of the cards are of the same directory")]
+    SameCard,
+    /// The own card is not among the cards.
+    #[error("none of the cards is this directory's own")]
+    NotAmong,
+    /// The directory has signed documents of another network.
+    #[error("this directory has signed documents of another network")]
+    OtherNetwork,
     /// The box store failed.
     #[error("box store: {0}")]
     Store(#[from] hub::store::StoreError),
@@ -50,7 +70,13 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Error::Config(_) | Error::Refused(_) => ErrorKind::LocalConfig,
+            Error::Config(_)
+            | Error::LoopbackMapped
+            | Error::Refused(_)
+            | Error::Threshold { .. }
+            | Error::SameCard
+            | Error::NotAmong
+            | Error::OtherNetwork => ErrorKind::LocalConfig,
             Error::State { .. } | Error::Damaged(_) | Error::Store(_) => ErrorKind::LocalStorage,
             Error::StateDir(e) => e.kind(),
             Error::Net(e) => e.kind(),

@@ -4,18 +4,22 @@ mod core;
 mod follow;
 mod keys;
 mod loops;
+mod moves;
+mod peers;
 mod serve;
 
+use std::num::NonZeroU16;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jail::StateDir;
-use net::Clock;
+use net::{Clock, PortMapping};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use wire::document::{Processing, Region, Role};
+use wire::document::{Processing, Role, Tag};
 use wire::id::AdmissionToken;
+use wire::limits::MAX_ADDRESSES;
 use wire::{Address, BootId, NetworkPointer, NodeId};
 
 pub(crate) use self::core::Input;
@@ -25,11 +29,14 @@ use crate::Error;
 use crate::accept::accept;
 use crate::inbox::Deliver;
 use crate::outgoing::Budget;
+use crate::place::{Place, PortReports};
 
 /// Open files that are kept for other things than links that come in.
 const RESERVED_FILES: usize = 384;
 /// Packets that may wait for the mix core: at most about 10 MB. Links are read no faster.
 const INPUTS: usize = 1_024;
+/// Moves of directories that may wait.
+const MOVES: usize = 4;
 /// Bytes that may wait to be written to links, all together.
 const QUEUED_BYTES: usize = 32 << 20;
 
@@ -49,16 +56,21 @@ pub struct OnionDoor {
 pub struct NodeConfig {
     /// Relay or hub.
     pub role: Role,
-    /// Where to listen; `None` for a node that has no address but its onion one.
+    /// Where to listen; `None` for a node that has no address but its onion one, or for a relay
+    /// that only dials.
     pub listen: Option<std::net::SocketAddr>,
     /// Its onion service, if it has one.
     pub onion: Option<OnionDoor>,
     /// How it reaches the directory and other nodes.
     pub dialer: net::Dialer,
+    /// Asks the router to forward the port.
+    pub map_port: Option<net::Routes>,
     /// What others are told, when it differs.
-    pub announce: Option<Address>,
+    pub announce: Vec<Address>,
     /// Region tag.
-    pub region: Option<Region>,
+    pub region: Option<Tag>,
+    /// Tag of its owner.
+    pub owner: Option<Tag>,
     /// Declared capacity, packets per second.
     pub rate: u32,
     /// Most links at one time.
@@ -75,8 +87,10 @@ pub struct NodeConfig {
 
 /// What a role listens on, and where it is reached.
 pub(crate) struct Doors {
-    pub(crate) addresses: Vec<Address>,
+    pub(crate) place: Place,
     pub(crate) listeners: Vec<net::Listener>,
+    /// To be removed by [`unmap`].
+    pub(crate) mapping: Option<PortMapping>,
     /// Taken away when it is dropped.
     pub(crate) service: Option<net::tor::OnionService>,
 }
@@ -84,28 +98,51 @@ pub(crate) struct Doors {
 /// Opens what a role listens on.
 pub(crate) async fn doors(
     listen: Option<std::net::SocketAddr>,
-    announce: Option<Address>,
+    map_port: Option<net::Routes>,
+    announce: Vec<Address>,
     onion: Option<OnionDoor>,
     identity: &net::Identity,
     limits: net::ListenerLimits,
 ) -> Result<Doors, Error> {
-    let mut doors = Doors { addresses: Vec::new(), listeners: Vec::new(), service: None };
+    let (mut listeners, mut local, mut mapping) = (Vec::new(), None, None);
     if let Some(listen) = listen {
+        if map_port.is_some() && listen.ip().is_loopback() {
+            return Err(Error::LoopbackMapped);
+        }
         let listener = net::Listener::bind(listen, identity, limits).await?;
-        doors.addresses.push(announce.unwrap_or_else(|| listener.local_addr().into()));
-        doors.listeners.push(listener);
+        local = Some(listener.local_addr().into());
+        let port = NonZeroU16::new(listener.local_addr().port());
+        mapping = map_port.zip(port).map(|(routes, port)| PortMapping::start(routes, port));
+        listeners.push(listener);
     }
+    let (mut onion_address, mut kept) = (None, None);
     if let Some(OnionDoor { address, incoming, service }) = onion {
-        doors.listeners.push(net::Listener::onion(incoming, identity, limits).await?);
-        doors.addresses.push(address);
-        doors.service = service;
+        listeners.push(net::Listener::onion(incoming, identity, limits).await?);
+        (onion_address, kept) = (Some(address), service);
     }
-    if doors.addresses.is_empty() {
-        return Err(Error::Config(
-            "nothing to listen on: neither an address nor an onion service".to_owned(),
-        ));
+    if let Some(mapping) = &mut mapping {
+        mapping.answered().await;
     }
-    Ok(doors)
+    let place = Place::new(local, announce, onion_address, mapping.as_ref());
+    if place.all().len() > MAX_ADDRESSES {
+        return Err(Error::Config(format!(
+            "a node has at most {MAX_ADDRESSES} addresses, its onion address among them"
+        )));
+    }
+    Ok(Doors { place, listeners, mapping, service: kept })
+}
+
+/// Removes the port mapping of a role that ends.
+pub(crate) async fn unmap(mapping: &Mutex<Option<PortMapping>>) {
+    let mapping = mapping.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(mapping) = mapping {
+        mapping.stop().await;
+    }
+}
+
+/// For roles that others must reach.
+pub(crate) fn nothing_to_listen_on() -> Error {
+    Error::Config("nothing to listen on: neither an address nor an onion service".to_owned())
 }
 
 /// A running relay or hub.
@@ -113,7 +150,7 @@ pub(crate) async fn doors(
 pub struct Node {
     /// Its identity.
     pub id: NodeId,
-    /// Where it is reached; at least one.
+    /// Where it is reached at its start; none for a relay that only dials.
     pub addresses: Vec<Address>,
     /// Which start of it this is.
     pub boot: BootId,
@@ -124,6 +161,7 @@ pub struct Node {
     admitted: watch::Receiver<bool>,
     stop: CancellationToken,
     tasks: TaskTracker,
+    mapping: Mutex<Option<PortMapping>>,
     _service: Option<net::tor::OnionService>,
 }
 
@@ -148,8 +186,13 @@ impl Node {
         }
         let max_connections = config.max_connections.min(files);
         let limits = net::ListenerLimits { max_connections, ..Default::default() };
-        let Doors { addresses, listeners, service } =
-            doors(config.listen, config.announce, config.onion, &identity, limits).await?;
+        let Doors { place, listeners, mapping, service } =
+            doors(config.listen, config.map_port, config.announce, config.onion, &identity, limits)
+                .await?;
+        let addresses = place.addresses();
+        if addresses.is_empty() && config.role == Role::Hub {
+            return Err(nothing_to_listen_on());
+        }
         let clock = Clock::start();
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
@@ -158,25 +201,32 @@ impl Node {
         let budget = Budget::new(QUEUED_BYTES);
         let (document_tx, document_rx) = watch::channel(None);
         let (descriptor_tx, descriptor_rx) = watch::channel(None);
+        let (suspects_tx, suspects) = watch::channel(follow::Suspects::default());
         let (admitted_tx, admitted) = watch::channel(false);
+        let (moved_tx, moved) = mpsc::channel(MOVES);
+        let directories = config.pointer.directories.iter().map(|d| d.id).collect();
 
         let core = core::Core::new(core::Setup {
             role: config.role,
             identity: identity.clone(),
-            addresses: addresses.clone(),
+            place,
             dialer: config.dialer.clone(),
             region: config.region,
+            owner: config.owner,
             rate: config.rate,
             processing: config.processing,
             state: state.clone(),
             clock,
             deliver: deliver.clone(),
             descriptor: descriptor_tx,
+            suspects: suspects_tx,
             stats: stats.clone(),
+            inputs: inputs.clone(),
         });
         tasks.spawn(core.run(inbox, document_rx.clone(), stop.clone()));
         tasks.spawn(follow::follow(
             follow::Follow {
+                role: config.role,
                 pointer: config.pointer,
                 dialer: config.dialer,
                 token: config.token,
@@ -184,7 +234,9 @@ impl Node {
                 clock,
                 document: document_tx,
                 descriptor: descriptor_rx,
+                suspects,
                 admitted: admitted_tx,
+                moved,
                 state,
             },
             stop.clone(),
@@ -195,6 +247,8 @@ impl Node {
             boot,
             deliver,
             budget: budget.clone(),
+            directories: Arc::new(directories),
+            moved: moved_tx,
         };
         for listener in listeners {
             let shared = shared.clone();
@@ -205,6 +259,7 @@ impl Node {
         Ok(Node {
             id,
             addresses,
+            mapping: Mutex::new(mapping),
             boot,
             inputs,
             clock,
@@ -231,6 +286,13 @@ impl Node {
         self.stats.clone()
     }
 
+    /// What becomes of asking the router to forward the port.
+    #[must_use]
+    pub fn port_reports(&self) -> PortReports {
+        let mapping = self.mapping.lock().unwrap_or_else(PoisonError::into_inner);
+        PortReports::of(mapping.as_ref())
+    }
+
     /// Returns when the directory has admitted this node.
     pub async fn admitted(&mut self) {
         // The sender lives as long as the node; a closed channel means that it is stopping.
@@ -247,5 +309,6 @@ impl Node {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+        unmap(&self.mapping).await;
     }
 }

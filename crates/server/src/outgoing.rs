@@ -247,6 +247,7 @@ impl Drop for Queue {
 fn cost(frame: &Frame) -> usize {
     let payload = match frame {
         Frame::Reply { padded, .. } => padded.len(),
+        Frame::Packet { packet, .. } => packet.len(),
         Frame::HubResponse(_, response) => match &response.answer {
             Answer::Boxes(boxes) => {
                 boxes.iter().map(|b| b.ciphertext.len().saturating_add(FRAME_BYTES)).sum()

@@ -7,7 +7,7 @@ use wire::{DirectoryPointer, NetworkId, NetworkPointer, NodeId};
 use crate::Error;
 use crate::floor::Floor;
 
-/// Most directories of a place.
+/// Most directories of a place: links stay short, and documents name the rest.
 const MAX_DIRECTORIES: usize = 3;
 
 /// Where a room or conversation lives: its network, the directories that hand out the network's
@@ -46,6 +46,20 @@ impl NetworkPlace {
             hub: NodeId::new([0; 32]),
             access: AccessKey::new([0; 16]),
         }
+    }
+
+    /// As many of a network's directories as a place has room for. Each has one entry before any
+    /// has a second, so that one of them may be gone.
+    #[must_use]
+    pub fn choose(directories: &[DirectoryPointer]) -> Vec<DirectoryPointer> {
+        let nth = |directory: &DirectoryPointer, n: usize| {
+            let same = directories.iter().take(n).filter(|before| before.id == directory.id);
+            same.count()
+        };
+        let mut chosen: Vec<_> =
+            directories.iter().enumerate().map(|(n, d)| (nth(d, n), *d)).collect();
+        chosen.sort_by_key(|(nth, _)| *nth);
+        chosen.into_iter().map(|(_, directory)| directory).take(MAX_DIRECTORIES).collect()
     }
 
     /// Whether this is [`NetworkPlace::lan`].
@@ -93,5 +107,21 @@ pub(crate) fn test_place() -> NetworkPlace {
         }],
         hub: NodeId::new([0xa3; 32]),
         access: AccessKey::new([0xa4; 16]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_names_each_directory_before_it_names_one_twice() {
+        let of = |id: u8, port: u16| DirectoryPointer {
+            id: NodeId::new([id; 32]),
+            address: std::net::SocketAddr::from(([192, 0, 2, id], port)).into(),
+        };
+        let all = [of(1, 1), of(1, 2), of(2, 1), of(3, 1), of(2, 2)];
+        assert_eq!(NetworkPlace::choose(&all), [of(1, 1), of(2, 1), of(3, 1)]);
+        assert_eq!(NetworkPlace::choose(&all[..2]), all[..2]);
     }
 }

@@ -30,7 +30,7 @@ use self::flight::{Attempt, Flight};
 use self::pending::{PendingSurb, SurbFor};
 use crate::cover::{self, CoverClock, Slot};
 use crate::health::{Fault, Health};
-use crate::path::{EntryPins, EntryPolicy, PathPlanner, below};
+use crate::path::{Dials, EntryPins, EntryPolicy, PathPlanner};
 use crate::tally::Receipt;
 use crate::{Error, envelope, epoch, geometry};
 
@@ -57,6 +57,8 @@ pub struct ClientConfig {
     pub cover: Option<CoverLevel>,
     /// How the entry relay is chosen.
     pub entry: EntryPolicy,
+    /// Which addresses the shell can dial.
+    pub dials: Dials,
     /// Entries that an earlier run pinned.
     pub pins: EntryPins,
     /// CBOR of the request inside loops and drops: an `echo`.
@@ -299,20 +301,20 @@ impl OnionClient {
 
     fn choose_entry<R: CryptoRng>(&mut self, now: Timestamp, rng: &mut R) {
         let Some(net) = &self.net else { return };
-        let relays = net.planner.entries();
+        let there = |relay: NodeId| net.planner.relays().any(|r| r == relay).then_some(relay);
         if let Some(me) = self.config.mix {
-            self.entry = relays.contains(&me).then_some(me);
+            self.entry = there(me);
             return;
         }
+        let relays = self.config.dials.among(net.planner.entries(rng), &net.document);
         self.entry = match self.config.entry {
             EntryPolicy::Pinned => {
                 let time = self.time(now);
-                self.config.pins.choose(time, &relays, rng)
+                self.config.pins.choose(time, &relays)
             }
-            EntryPolicy::Only(relay) => relays.contains(&relay).then_some(relay),
+            EntryPolicy::Only(relay) => there(relay),
             EntryPolicy::Random => {
-                let kept = self.entry.filter(|e| relays.contains(e));
-                kept.or_else(|| below(rng, relays.len()).and_then(|n| relays.get(n).copied()))
+                self.entry.filter(|e| relays.contains(e)).or_else(|| relays.first().copied())
             }
         };
     }

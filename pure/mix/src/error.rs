@@ -68,9 +68,9 @@ pub enum Error {
         /// Relays that a path needs.
         need: usize,
     },
-    /// There are too few regions for paths that use each at most once.
-    #[error("the relays lie in too few regions for a path of {need} relays")]
-    TooFewRegions {
+    /// Too few relays have nothing in common: owners, or regions where paths use each once.
+    #[error("the relays belong to too few owners or regions for a path of {need} relays")]
+    TooFewApart {
         /// Relays that a path needs.
         need: usize,
     },
@@ -97,7 +97,7 @@ impl Error {
             Error::TooLong { .. } | Error::Signing => ErrorKind::Bug,
             Error::BadKey => ErrorKind::LocalStorage,
             Error::TooFewRelays { .. }
-            | Error::TooFewRegions { .. }
+            | Error::TooFewApart { .. }
             | Error::UnknownHub
             | Error::NoKey
             | Error::NoDocument

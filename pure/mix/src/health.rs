@@ -12,7 +12,8 @@
 //!     └────────── a loop came back through it ───────────┘
 //! ```
 //!
-//! Nothing of this is told to anyone, and rates do not depend on it: only the draw of paths does.
+//! A client tells nobody of this, and rates do not depend on it: only the draw of paths does. A
+//! relay, which sends loops of its own, tells its directories (`DIR-017`).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -130,6 +131,13 @@ impl Health {
     /// Whether a path over these nodes passes somebody who is avoided.
     pub(crate) fn avoids(&self, route: &[NodeId]) -> bool {
         !self.avoided.is_empty() && passed(route).iter().any(|f| self.avoided.contains_key(f))
+    }
+
+    /// Whoever is avoided, and for how long already, ms.
+    pub(crate) fn suspects(&self, now: Timestamp) -> Vec<(Fault, u64)> {
+        let left = |until: &Timestamp| until.millis_since(now).min(AVOID_MS);
+        let avoided = self.avoided.iter().filter(|(_, until)| now < **until);
+        avoided.map(|(fault, until)| (*fault, AVOID_MS.saturating_sub(left(until)))).collect()
     }
 
     /// Whoever is avoided now.

@@ -17,7 +17,7 @@
 //! # Invariants
 //! - A bad packet is dropped silently and counted by reason; nothing is ever said to its sender.
 //! - A replay tag is remembered before anything of its packet leaves.
-//! - Rates and delays come from the network document, never from measured load.
+//! - Rates of cover and delays come from the network document, never from measured load.
 
 #![deny(
     clippy::unwrap_used,
@@ -39,6 +39,7 @@
     )
 )]
 
+mod capacity;
 pub mod client;
 mod cover;
 pub mod directory;
@@ -53,5 +54,6 @@ pub mod relay;
 mod replay;
 pub mod tally;
 
+pub use capacity::Capacity;
 pub use error::Error;
 pub use health::Fault;

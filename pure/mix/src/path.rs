@@ -1,17 +1,18 @@
-//! The path of a packet: drawn at random for each packet, uniform given the entry.
+//! The path of a packet: drawn at random for each packet, by nothing but the entry and what the
+//! nodes can carry.
 
 mod entry;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rand_core::CryptoRng;
 use sphinx::{Command, PathHop, PublicKey, Scheme};
-use wire::document::{NetworkDocument, NodeDescriptor, Processing, Role};
+use wire::document::{NetworkDocument, NodeDescriptor, Processing, Tag};
 use wire::{ClientToken, NodeId};
 
-pub use self::entry::{EntryPins, EntryPolicy};
+pub use self::entry::{Dials, EntryPins, EntryPolicy};
 use crate::Error;
 use crate::directory::layers;
 use crate::geometry::to_scheme;
@@ -26,9 +27,27 @@ pub(crate) const FREE_ROUTE_MAX: usize = 9;
 struct Hop {
     id: NodeId,
     key: PublicKey,
-    region: Option<wire::document::Region>,
+    region: Option<Tag>,
+    owner: Option<Tag>,
+    /// What it says that it can carry, packets per second.
+    rate: u32,
     layer: Option<u8>,
     processing: Processing,
+    /// Nobody reaches it: it opens the links to its neighbours on a path.
+    dials_only: bool,
+    both_ways: bool,
+}
+
+impl Hop {
+    /// Whether packets pass between the two, whoever of them opens the link (`PATH-008`).
+    fn links(&self, other: &Hop) -> bool {
+        match (self.dials_only, other.dials_only) {
+            (false, false) => true,
+            (true, false) => other.both_ways,
+            (false, true) => self.both_ways,
+            (true, true) => false,
+        }
+    }
 }
 
 /// Draws paths through the nodes of one document.
@@ -42,11 +61,14 @@ pub(crate) struct PathPlanner {
     forward_ppm: u32,
     layers: u8,
     distinct_regions: bool,
+    /// The rate up to which a relay is drawn more often than another.
+    most: u32,
     mean_delay_ms: u32,
     max_delay_ms: u32,
 }
 
-/// Draws that are made for a path without anybody who is avoided, before any path will do.
+/// Draws that are made for a path of nodes that have nothing in common, and again for one without
+/// anybody who is avoided.
 const TRIES: usize = 32;
 
 /// A drawn path, for building and for `-v`.
@@ -81,14 +103,13 @@ impl PathPlanner {
         let stratified = document.paths.layers > 0 && document.relays().count() > FREE_ROUTE_MAX;
         let layer_of = if stratified { layers(document) } else { BTreeMap::new() };
         let hop = |n: &NodeDescriptor| usable(n, epoch, scheme, layer_of.get(&n.id).copied());
+        let dialing = document.dials_only.iter().filter_map(hop);
+        let dialing = dialing.map(|h| Hop { dials_only: true, ..h });
+        let relays: Vec<Hop> = document.relays().filter_map(hop).chain(dialing).collect();
         PathPlanner {
             epoch,
-            relays: document
-                .nodes
-                .iter()
-                .filter(|n| n.role == Role::Relay)
-                .filter_map(hop)
-                .collect(),
+            most: median_rate(&relays).saturating_mul(2),
+            relays,
             hubs: document.hubs().filter_map(hop).map(|h| (h.id, h)).collect(),
             min: usize::from(document.paths.min_relays),
             max: usize::from(document.paths.max_relays),
@@ -111,17 +132,33 @@ impl PathPlanner {
         self.relays.iter().map(|h| h.id)
     }
 
-    /// Relays that can be entries: where no two of a path may share a region, those that share
-    /// none with a hub, if there are any.
-    pub(crate) fn entries(&self) -> Vec<NodeId> {
-        let hubs: BTreeSet<_> = self.hubs.values().filter_map(|h| h.region.as_ref()).collect();
-        let apart = |h: &&Hop| h.region.as_ref().is_none_or(|region| !hubs.contains(region));
-        let apart: Vec<NodeId> = self.relays.iter().filter(apart).map(|h| h.id).collect();
-        if self.distinct_regions && !apart.is_empty() { apart } else { self.relays().collect() }
+    /// Relays that can be entries, in random order: those that clients reach and that have no owner
+    /// or region in common with a hub; if there are none of those, all that clients reach.
+    pub(crate) fn entries<R: CryptoRng>(&self, rng: &mut R) -> Vec<NodeId> {
+        let reached = || self.relays.iter().filter(|h| !h.dials_only);
+        let apart = |h: &&Hop| !self.hubs.values().any(|hub| self.akin(h, hub));
+        let mut entries: Vec<&Hop> = reached().filter(apart).collect();
+        if entries.is_empty() {
+            entries = reached().collect();
+        }
+        self.shuffle_by_rate(rng, &mut entries);
+        entries.into_iter().map(|h| h.id).collect()
     }
 
-    fn region_of(&self, hub: &NodeId) -> Option<&wire::document::Region> {
-        self.hubs.get(hub)?.region.as_ref()
+    /// Whether these two must not be on one path (`PATH-003`).
+    fn akin(&self, a: &Hop, b: &Hop) -> bool {
+        let same = |a: &Option<Tag>, b: &Option<Tag>| a.is_some() && a == b;
+        same(&a.owner, &b.owner) || self.distinct_regions && same(&a.region, &b.region)
+    }
+
+    /// Puts relays into a random order, in which each comes first as often as its rate says, up to
+    /// twice the median: what nobody can check must not draw all paths to one relay (`PATH-008`).
+    /// The weighted sampling of Efraimidis and Spirakis (2006).
+    fn shuffle_by_rate<R: CryptoRng>(&self, rng: &mut R, relays: &mut Vec<&Hop>) {
+        let key = |hop, rng: &mut R| (exponential(rng, 1.0) / weight(hop, self.most), hop);
+        let mut keyed: Vec<(f64, &Hop)> = relays.drain(..).map(|hop| key(hop, rng)).collect();
+        keyed.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        relays.extend(keyed.into_iter().map(|(_, hop)| hop));
     }
 
     /// Whether the hub can be reached in this document.
@@ -145,7 +182,7 @@ impl PathPlanner {
     /// entry → relays → hub (`PATH-001` to `PATH-004`).
     ///
     /// # Errors
-    /// [`Error::UnknownHub`], [`Error::TooFewRelays`], [`Error::TooFewRegions`].
+    /// [`Error::UnknownHub`], [`Error::TooFewRelays`], [`Error::TooFewApart`].
     pub(crate) fn forward<R: CryptoRng>(
         &self,
         rng: &mut R,
@@ -164,7 +201,7 @@ impl PathPlanner {
     /// hub → relays → entry, where `token` finds the client. For a SURB.
     ///
     /// # Errors
-    /// [`Error::TooFewRelays`], [`Error::TooFewRegions`].
+    /// [`Error::TooFewRelays`], [`Error::TooFewApart`].
     pub(crate) fn reply<R: CryptoRng>(
         &self,
         rng: &mut R,
@@ -189,7 +226,7 @@ impl PathPlanner {
     /// over the same, so that few probes tell who is at fault.
     ///
     /// # Errors
-    /// [`Error::UnknownHub`], [`Error::TooFewRelays`], [`Error::TooFewRegions`].
+    /// [`Error::UnknownHub`], [`Error::TooFewRelays`], [`Error::TooFewApart`].
     pub(crate) fn probe<R: CryptoRng>(
         &self,
         rng: &mut R,
@@ -304,38 +341,107 @@ impl PathPlanner {
             .iter()
             .find(|h| h.id == *entry)
             .ok_or_else(|| too_few(self.relays.len()))?;
-        if self.relays.len() < length {
-            return Err(too_few(self.relays.len()));
-        }
         if self.layers > 0 {
-            return self.draw_layers(rng, first, hub, length);
-        }
-        // Greedy choice can fail although a valid path exists: the relays taken first may use up
-        // the regions that later hops need. A few shuffles find such a path. Rejecting whole draws,
-        // instead of repairing one, keeps the valid paths equally likely.
-        let tries = if self.distinct_regions { 32 } else { 1 };
-        for _ in 0..tries {
-            let mut rest: Vec<&Hop> = self.relays.iter().filter(|h| h.id != first.id).collect();
-            shuffle(rng, &mut rest);
-            let mut regions: BTreeSet<_> = first.region.iter().cloned().collect();
-            regions.extend(self.region_of(hub).cloned());
-            let mut chosen = vec![first];
-            for hop in rest {
-                if chosen.len() == length {
+            let mut drawn = self.draw_layers(rng, first, hub, length);
+            for _ in 0..TRIES {
+                if drawn.is_ok() {
                     break;
                 }
-                if let (true, Some(region)) = (self.distinct_regions, &hop.region)
-                    && !regions.insert(region.clone())
-                {
-                    continue;
-                }
-                chosen.push(hop);
+                drawn = self.draw_layers(rng, first, hub, length);
             }
-            if chosen.len() == length {
+            return drawn;
+        }
+        let (dialing, reached): (Vec<&Hop>, Vec<&Hop>) =
+            self.relays.iter().filter(|h| h.id != first.id).partition(|h| h.dials_only);
+        let can_dial = !first.dials_only && !dialing.is_empty() && length > 1;
+        let have = reached.len().saturating_add(if can_dial { 2 } else { 1 });
+        if have < length {
+            return Err(too_few(have));
+        }
+        let last = self.hubs.get(hub);
+        // Greedy choice can fail although a valid path exists: the relays taken first may use up
+        // the regions that later hops need. A few draws find such a path. Rejecting whole draws,
+        // instead of repairing one, keeps the valid paths equally likely. Where many neighbours
+        // take no packets back, paths without a relay that dials only are left.
+        for n in 0..TRIES.saturating_mul(2) {
+            let dialing = if can_dial && n < TRIES { dialing.as_slice() } else { &[] };
+            let Some(chosen) = self.draw_free(rng, first, &reached, dialing, (hub, length)) else {
+                continue;
+            };
+            let ends = chosen.last().zip(last).is_none_or(|(end, hub)| end.links(hub));
+            if ends && chosen.windows(2).all(|w| matches!(w, [a, b] if a.links(b))) {
                 return Ok(chosen);
             }
         }
-        Err(Error::TooFewRegions { need: length })
+        if !self.relays.iter().any(|h| h.owner.is_some()) && !self.distinct_regions {
+            return Err(too_few(reached.len().saturating_add(1)));
+        }
+        Err(Error::TooFewApart { need: length })
+    }
+
+    /// How many relays of the usual rate of `others` these are worth.
+    #[allow(
+        clippy::as_conversions,
+        clippy::arithmetic_side_effects,
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "numbers of nodes and rates are far below 2^53, and a float to integer cast saturates"
+    )]
+    fn as_many(&self, relays: &[&Hop], others: &[&Hop]) -> usize {
+        let sum = |all: &[&Hop]| all.iter().map(|h| weight(h, self.most)).sum::<f64>();
+        let usual = sum(others) / others.len().max(1) as f64;
+        if usual > 0.0 { (sum(relays) / usual).round() as usize } else { relays.len() }
+    }
+
+    /// Whether a relay may be on a way to this hub beside those that are on it.
+    fn fits(&self, hop: &Hop, chosen: &[&Hop], hub: &NodeId) -> bool {
+        let hub = self.hubs.get(hub);
+        chosen.iter().all(|c| c.id != hop.id && !self.akin(c, hop))
+            && !hub.is_some_and(|hub| self.akin(hub, hop))
+    }
+
+    /// One draw of a free route: the entry, then distinct relays in random order, at most one of
+    /// them from those that dial only. None if regions are used up.
+    fn draw_free<'a, R: CryptoRng>(
+        &self,
+        rng: &mut R,
+        first: &'a Hop,
+        reached: &[&'a Hop],
+        dialing: &[&'a Hop],
+        (hub, length): (&NodeId, usize),
+    ) -> Option<Vec<&'a Hop>> {
+        let behind = length.saturating_sub(1);
+        // Of the paths of this length, those without and with one that dials only are in this
+        // proportion: n! / (n − m)! to m · d · n! / (n − m + 1)!. Slow ones count less.
+        let without = reached.len().saturating_add(1).saturating_sub(behind);
+        let with = behind.saturating_mul(self.as_many(dialing, reached));
+        let has_dialer = below(rng, without.saturating_add(with))? >= without;
+        let dialer = if has_dialer {
+            let mut dialing = dialing.to_vec();
+            self.shuffle_by_rate(rng, &mut dialing);
+            let place = below(rng, behind)?.saturating_add(1);
+            Some((*dialing.first()?, place))
+        } else {
+            None
+        };
+        let mut rest = reached.to_vec();
+        self.shuffle_by_rate(rng, &mut rest);
+        let wanted = length.saturating_sub(usize::from(dialer.is_some()));
+        let mut chosen = vec![first];
+        for hop in rest {
+            let kin = dialer.is_some_and(|(dialer, _)| self.akin(dialer, hop));
+            if chosen.len() < wanted && !kin && self.fits(hop, &chosen, hub) {
+                chosen.push(hop);
+            }
+        }
+        if let Some((hop, place)) = dialer {
+            if !self.fits(hop, &chosen, hub) {
+                return None;
+            }
+            chosen.insert(place.min(chosen.len()), hop);
+        }
+        (chosen.len() == length).then_some(chosen)
     }
 
     /// The entry takes the place of the first layer, whatever its own layer is; then comes one
@@ -350,16 +456,15 @@ impl PathPlanner {
     ) -> Result<Vec<&'a Hop>, Error> {
         let mut chosen = vec![first];
         for layer in 1..self.layers {
-            let free = |h: &&Hop| {
-                h.layer == Some(layer)
-                    && chosen.iter().all(|c| c.id != h.id)
-                    && (!self.distinct_regions
-                        || h.region.is_none()
-                        || h.region.as_ref() != self.region_of(hub)
-                            && chosen.iter().all(|c| c.region != h.region))
+            let last = layer.saturating_add(1) == self.layers;
+            let follows = |h: &Hop| {
+                chosen.last().is_none_or(|before| before.links(h))
+                    && (!last || self.hubs.get(hub).is_none_or(|hub| h.links(hub)))
             };
+            let free =
+                |h: &&Hop| h.layer == Some(layer) && follows(h) && self.fits(h, &chosen, hub);
             let mut candidates: Vec<&Hop> = self.relays.iter().filter(free).collect();
-            shuffle(rng, &mut candidates);
+            self.shuffle_by_rate(rng, &mut candidates);
             let next = candidates
                 .first()
                 .ok_or(Error::TooFewRelays { have: chosen.len(), need: length })?;
@@ -388,9 +493,24 @@ fn usable(node: &NodeDescriptor, epoch: u64, scheme: Scheme, layer: Option<u8>) 
         id: node.id,
         key,
         region: node.region.clone(),
+        owner: node.owner.clone(),
+        rate: node.rate,
         layer,
         processing: node.processing.unwrap_or_default(),
+        dials_only: false,
+        both_ways: node.both_ways,
     })
+}
+
+fn median_rate(relays: &[Hop]) -> u32 {
+    let mut rates: Vec<u32> = relays.iter().map(|h| h.rate).collect();
+    rates.sort_unstable();
+    rates.get(rates.len() / 2).copied().unwrap_or(1)
+}
+
+/// Parsing has refused a rate of 0.
+fn weight(hop: &Hop, most: u32) -> f64 {
+    f64::from(hop.rate.min(most).max(1))
 }
 
 /// A uniform number below `n`, by rejection sampling, since a plain remainder would favour some
@@ -402,15 +522,6 @@ pub(crate) fn below<R: CryptoRng>(rng: &mut R, n: usize) -> Option<usize> {
         let v = rng.next_u64();
         if v < zone {
             return usize::try_from(v.checked_rem(n)?).ok();
-        }
-    }
-}
-
-/// A uniform shuffle (Fisher–Yates).
-pub(crate) fn shuffle<T, R: CryptoRng>(rng: &mut R, items: &mut [T]) {
-    for n in (1..items.len()).rev() {
-        if let Some(other) = below(rng, n.saturating_add(1)) {
-            items.swap(n, other);
         }
     }
 }

@@ -1,9 +1,12 @@
 //! Documents: forged, altered, expired, rolled back; nodes: admitted, absent, back again.
 
+use std::collections::BTreeSet;
+
 use mix::Error;
 use mix::directory::{
-    Accepted, Assembler, AssemblerConfig, AuthorityKey, DocumentKeeper, SKEW_MS, authority_set,
-    layers, network_id, sign_descriptor, sign_document, verify, verify_descriptor,
+    Accepted, Assembler, AssemblerConfig, AuthorityKey, DocumentKeeper, Presence, SKEW_MS,
+    authority_set, layers, network_id, sign_descriptor, sign_document, token_hash, verify,
+    verify_descriptor,
 };
 use mix::epoch::EpochKeys;
 use mix::geometry::spec_for;
@@ -53,26 +56,29 @@ impl World {
 fn config(set: &AuthoritySet, token: AdmissionToken, signed: Vec<(u64, u32)>) -> AssemblerConfig {
     AssemblerConfig {
         network: network_id(set),
-        tokens: vec![token],
-        epoch_ms: EPOCH_MS,
-        geometry: spec_for(PacketScheme::X25519Kem, 3).unwrap(),
-        mixing: Mixing {
-            mean_delay_ms: 10,
-            max_delay_ms: 1_000,
-            low: CoverRates::default(),
-            normal: CoverRates::default(),
-            default_level: CoverLevel::Off,
-            mix_loops: 0,
+        tokens: vec![token_hash(&token)],
+        parameters: Parameters {
+            epoch_ms: EPOCH_MS,
+            geometry: spec_for(PacketScheme::X25519Kem, 3).unwrap(),
+            mixing: Mixing {
+                mean_delay_ms: 10,
+                max_delay_ms: 1_000,
+                low: CoverRates::default(),
+                normal: CoverRates::default(),
+                default_level: CoverLevel::Off,
+                mix_loops: 0,
+            },
+            paths: PathPolicy {
+                min_relays: 3,
+                max_relays: 3,
+                forward_ppm: 0,
+                layers: 3,
+                distinct_regions: false,
+            },
+            tally: false,
+            sealed: false,
         },
-        paths: PathPolicy {
-            min_relays: 3,
-            max_relays: 3,
-            forward_ppm: 0,
-            layers: 3,
-            distinct_regions: false,
-        },
-        tally: false,
-        sealed: false,
+        directories: Vec::new(),
         signed,
     }
 }
@@ -94,6 +100,8 @@ fn node(seed: u8, epoch: u64) -> (NodeId, SignedDescriptor) {
         rate: 100,
         keys: keys.public_from(epoch),
         processing: None,
+        both_ways: true,
+        owner: None,
     };
     (id, sign_descriptor(&identity, &descriptor))
 }
@@ -237,15 +245,15 @@ fn documents_follow_who_is_present_and_the_epochs() {
     assert_eq!((first.epoch, first.revision, first.nodes.len()), (1_000, 0, 0));
     let (id, signed) = node(1, 1_000);
     world.assembler.register(T0, &world.token, &signed).unwrap();
-    world.assembler.presence(T0, id, true);
+    world.assembler.presence(T0, id, Presence::Reached);
     assert!(world.assembler.poll(T0.plus_millis(100)).is_none(), "changes are collected");
     let second = world.document(T0.plus_millis(400));
     assert_eq!((second.epoch, second.revision, second.nodes.len()), (1_000, 1, 1));
     assert!(world.assembler.poll(T0.plus_millis(5_000)).is_none(), "nothing changed");
-    world.assembler.presence(T0.plus_millis(5_000), id, false);
+    world.assembler.presence(T0.plus_millis(5_000), id, Presence::Away);
     let third = world.document(T0.plus_millis(5_400));
     assert_eq!(third.nodes.len(), 0, "absent nodes are not listed");
-    world.assembler.presence(T0.plus_millis(6_000), id, true);
+    world.assembler.presence(T0.plus_millis(6_000), id, Presence::Reached);
     let fourth = world.document(T0.plus_millis(6_400));
     assert_eq!(fourth.revision, 3);
     let next = world.document(T0.plus_millis(EPOCH_MS));
@@ -260,6 +268,53 @@ fn documents_follow_who_is_present_and_the_epochs() {
     assert!(NetworkDocument::parse(&wire::encode(&next)).is_ok());
 }
 
+//= DIR-020
+#[test]
+fn a_relay_that_nobody_reaches_is_listed_apart_and_a_hub_not_at_all() {
+    let mut world = World::new(1, 1);
+    let (relay, signed) = node(1, 1_000);
+    world.assembler.register(T0, &world.token, &signed).unwrap();
+    let described = |seed, change: fn(&mut NodeDescriptor)| {
+        let mut descriptor: NodeDescriptor =
+            wire::decode(&node(seed, 1_000).1.descriptor, "descriptor").unwrap();
+        change(&mut descriptor);
+        (descriptor.id, sign_descriptor(&[seed; 32], &descriptor))
+    };
+    let (hub, signed) = described(2, |d| d.role = Role::Hub);
+    world.assembler.register(T0, &world.token, &signed).unwrap();
+    let (older, signed) = described(3, |d| d.both_ways = false);
+    world.assembler.register(T0, &world.token, &signed).unwrap();
+    // Without an address it cannot be reached, whatever somebody says.
+    let (nowhere, signed) = described(4, |d| d.addresses.clear());
+    world.assembler.register(T0, &world.token, &signed).unwrap();
+    world.assembler.presence(T0, nowhere, Presence::Reached);
+    for id in [relay, hub, older] {
+        world.assembler.presence(T0, id, Presence::DialsOnly);
+    }
+    let ids = |nodes: &[NodeDescriptor]| nodes.iter().map(|n| n.id).collect::<BTreeSet<_>>();
+    let document = world.document(T0.plus_millis(400));
+    assert_eq!(ids(&document.dials_only), BTreeSet::from([relay, nowhere]));
+    assert!(document.nodes.is_empty());
+    assert!(NetworkDocument::parse(&wire::encode(&document)).is_ok());
+    for id in [relay, hub, older] {
+        world.assembler.presence(T0.plus_millis(500), id, Presence::Reached);
+    }
+    let document = world.document(T0.plus_millis(1_000));
+    assert_eq!(ids(&document.nodes), BTreeSet::from([relay, hub, older]));
+    assert_eq!(ids(&document.dials_only), BTreeSet::from([nowhere]));
+    for (seed, role) in [(5, Role::Hub), (6, Role::Relay)] {
+        let mut descriptor: NodeDescriptor =
+            wire::decode(&node(seed, 1_000).1.descriptor, "descriptor").unwrap();
+        (descriptor.role, descriptor.both_ways) = (role, role == Role::Hub);
+        descriptor.addresses.clear();
+        let signed = sign_descriptor(&[seed; 32], &descriptor);
+        assert_eq!(
+            world.assembler.register(T0, &world.token, &signed),
+            Err(RefusedReason::BadDescriptor)
+        );
+    }
+}
+
 #[test]
 fn a_restarted_directory_signs_no_pair_twice_and_waits_for_its_nodes() {
     let world = World::new(1, 1);
@@ -267,7 +322,7 @@ fn a_restarted_directory_signs_no_pair_twice_and_waits_for_its_nodes() {
     assert!(assembler.poll(T0).is_none());
     let (id, signed) = node(1, 1_000);
     assembler.register(T0, &world.token, &signed).unwrap();
-    assembler.presence(T0, id, true);
+    assembler.presence(T0, id, Presence::Reached);
     let document = assembler.poll(T0.plus_millis(3_500)).unwrap();
     assert_eq!((document.epoch, document.revision, document.nodes.len()), (1_000, 5, 1));
 }
@@ -306,7 +361,11 @@ fn a_node_that_comes_and_goes_makes_a_bounded_number_of_documents() {
     let mut documents = 0;
     for n in 0..24 {
         let now = T0.plus_millis(n * 400);
-        world.assembler.presence(now, id, n % 2 == 0);
+        world.assembler.presence(
+            now,
+            id,
+            if n % 2 == 0 { Presence::Reached } else { Presence::Away },
+        );
         documents += u32::from(world.assembler.poll(now.plus_millis(350)).is_some());
     }
     assert_eq!(documents, 21, "that of the epoch, and the revisions of five minutes");
@@ -321,7 +380,7 @@ fn layers_are_equally_strong_and_drawn_anew_each_epoch() {
     for n in 0..12 {
         let (id, signed) = node(n, 1_000);
         world.assembler.register(T0, &world.token, &signed).unwrap();
-        world.assembler.presence(T0, id, true);
+        world.assembler.presence(T0, id, Presence::Reached);
     }
     let document = world.document(T0.plus_millis(400));
     let now = layers(&document);

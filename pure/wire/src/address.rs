@@ -6,10 +6,12 @@ use std::str::FromStr;
 
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
+use crate::host::HostName;
 use crate::onion::OnionName;
 use crate::{Error, limits::MAX_ADDRESS};
 
-/// An address that needs no name look-up, since Hushwing never asks DNS (DESIGN invariant 6).
+/// Where a node is reached. Whoever dials it decides who looks a name up: the system, the proxy or
+/// a Tor exit (DESIGN invariant 6).
 ///
 /// `Debug` does not print the address. [`fmt::Display`] does, for links and a person's own console.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,6 +20,8 @@ pub enum Address {
     Ip(SocketAddr),
     /// A Tor onion service and a port other than 0.
     Onion(OnionName, u16),
+    /// A DNS name, looked up at each dial, and a port other than 0.
+    Name(HostName, u16),
 }
 
 impl Address {
@@ -50,7 +54,10 @@ impl FromStr for Address {
         }
         let (name, port) = text.rsplit_once(':').ok_or(Error::BadAddress)?;
         let port = port.parse().ok().filter(|port| *port != 0).ok_or(Error::BadAddress)?;
-        Ok(Address::Onion(name.parse()?, port))
+        match name.parse() {
+            Ok(onion) => Ok(Address::Onion(onion, port)),
+            Err(_) => Ok(Address::Name(name.parse()?, port)),
+        }
     }
 }
 
@@ -59,6 +66,7 @@ impl fmt::Display for Address {
         match self {
             Address::Ip(socket) => socket.fmt(f),
             Address::Onion(name, port) => write!(f, "{name}:{port}"),
+            Address::Name(name, port) => write!(f, "{name}:{port}"),
         }
     }
 }
@@ -90,9 +98,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_resolved_addresses_with_a_port() {
+    fn an_address_is_a_place_and_a_port() {
         let onion = "2gzyxa5ihm7nsggfxnu52rck2vv4rvmdlkiu3zzui5du4xyclen53wid.onion";
-        for good in ["127.0.0.1:5001", "[::1]:6000", &format!("{onion}:6000")] {
+        let good = ["127.0.0.1:5001", "[::1]:6000", "home.example:1", &format!("{onion}:6000")];
+        for good in good {
             let a: Address = good.parse().unwrap();
             assert_eq!(a.to_string(), good);
             assert_eq!(crate::decode::<Address>(&crate::encode(&a), "address"), Ok(a));
@@ -103,6 +112,10 @@ mod tests {
             "",
             "localhost:1",
             "127.0.0.1",
+            "256.0.0.1:1",
+            "home.example",
+            "home.example:0",
+            "http://home.example:1",
             "127.0.0.1:0",
             "127.0.0.1:70000",
             onion,

@@ -8,14 +8,18 @@ mod policy;
 mod signed;
 #[cfg(test)]
 mod tests;
+mod vote;
 
 use minicbor::{Decode, Encode};
 
-pub use self::node::{EpochKey, NodeDescriptor, Processing, Region, Role, SignedDescriptor};
+pub use self::node::{EpochKey, NodeDescriptor, Processing, Role, SignedDescriptor, Tag};
 pub use self::policy::{CoverLevel, CoverRates, GeometrySpec, Mixing, PacketScheme, PathPolicy};
 pub use self::signed::{AuthorityKeys, AuthoritySet, DocumentSignature, SignedDocument};
-use crate::limits::{MAX_HOPS, MAX_NODES, MAX_PACKET};
-use crate::{Error, NetworkId, NodeId, Timestamp, codec, decode};
+pub use self::vote::{
+    Cosignature, Parameters, Proposal, ProposedVote, SignedProposal, SignedVote, Vote,
+};
+use crate::limits::{MAX_DIRECTORIES, MAX_HOPS, MAX_NODES, MAX_PACKET};
+use crate::{DirectoryPointer, Error, NetworkId, NodeId, Timestamp, codec, decode};
 
 /// The version of all shapes in this module.
 pub const VERSION: u8 = 1;
@@ -57,7 +61,7 @@ pub struct NetworkDocument {
     /// Path policy.
     #[n(9)]
     pub paths: PathPolicy,
-    /// Relays and hubs, in ascending order of id, none twice.
+    /// Relays and hubs that others reach, in ascending order of id, none twice.
     #[cbor(n(10), decode_with = "codec::bounded::<_, _, MAX_NODES>")]
     pub nodes: Vec<NodeDescriptor>,
     /// Whether every packet carries a tally. It never changes in a network, like the geometry.
@@ -67,6 +71,14 @@ pub struct NetworkDocument {
     /// it out.
     #[cbor(n(12), default)]
     pub sealed: bool,
+    /// Relays that nobody reaches: they open the links to all others, and packets to them travel
+    /// back on those. In ascending order of id, none twice. Older versions see none of them.
+    #[cbor(n(13), default, decode_with = "codec::bounded::<_, _, MAX_NODES>")]
+    pub dials_only: Vec<NodeDescriptor>,
+    /// Where the directories are now: whoever has a document finds them, though they have moved
+    /// since its link was written (`DIR-018`).
+    #[cbor(n(14), default, decode_with = "codec::bounded::<_, _, MAX_DIRECTORIES>")]
+    pub directories: Vec<DirectoryPointer>,
 }
 
 /// Shortest epoch, ms (trials).
@@ -86,9 +98,15 @@ impl NetworkDocument {
         Ok(document)
     }
 
-    /// All relays, in ascending order of id.
+    /// The relays that others reach, in ascending order of id.
     pub fn relays(&self) -> impl Iterator<Item = &NodeDescriptor> {
         self.nodes.iter().filter(|n| n.role == Role::Relay)
+    }
+
+    /// The most relays that one path can have: those that others reach, and one that dials only.
+    #[must_use]
+    pub fn longest_path(&self) -> usize {
+        self.relays().count().saturating_add(usize::from(!self.dials_only.is_empty()))
     }
 
     /// All hubs, in ascending order of id.
@@ -96,10 +114,10 @@ impl NetworkDocument {
         self.nodes.iter().filter(|n| n.role == Role::Hub)
     }
 
-    /// The node with this id.
+    /// The node with this id, whether others reach it or not.
     #[must_use]
     pub fn node(&self, id: &NodeId) -> Option<&NodeDescriptor> {
-        self.nodes.iter().find(|n| n.id == *id)
+        self.nodes.iter().chain(&self.dials_only).find(|n| n.id == *id)
     }
 
     /// When the document's epoch starts.
@@ -133,8 +151,16 @@ impl NetworkDocument {
             !self.tally || self.geometry.scheme != PacketScheme::X25519Nike,
             "tally of this packet scheme",
         )?;
-        let ascending = self.nodes.iter().zip(self.nodes.iter().skip(1)).all(|(a, b)| a.id < b.id);
-        range(ascending, "order of nodes")?;
-        self.nodes.iter().try_for_each(NodeDescriptor::check)
+        let ascending = |nodes: &[NodeDescriptor]| {
+            nodes.iter().zip(nodes.iter().skip(1)).all(|(a, b)| a.id < b.id)
+        };
+        range(ascending(&self.nodes) && ascending(&self.dials_only), "order of nodes")?;
+        let count = self.nodes.len().saturating_add(self.dials_only.len());
+        range(count <= MAX_NODES, "number of nodes")?;
+        range(self.nodes.iter().all(|n| !n.addresses.is_empty()), "addresses of a node")?;
+        let twice = |n: &NodeDescriptor| self.nodes.binary_search_by(|o| o.id.cmp(&n.id)).is_ok();
+        let fit = |n: &NodeDescriptor| n.may_dial_only() && !twice(n);
+        range(self.dials_only.iter().all(fit), "nodes that dial only")?;
+        self.nodes.iter().chain(&self.dials_only).try_for_each(NodeDescriptor::check)
     }
 }

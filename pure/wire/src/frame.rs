@@ -9,11 +9,14 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::id::{AdmissionToken, DocumentHash, EnrolmentId};
+use crate::id::{AdmissionToken, DocumentHash, EnrolmentId, VoteHash};
 use crate::limits::{
-    MAX_DESCRIPTOR, MAX_DOCUMENT, MAX_MESH_MESSAGE, MAX_PACKET, MAX_SEALED_DOCUMENT,
+    MAX_ADDRESSES, MAX_DESCRIPTOR, MAX_DOCUMENT, MAX_MESH_MESSAGE, MAX_PACKET, MAX_SEALED_DOCUMENT,
+    MAX_SUSPECTS, MAX_VOTE,
 };
-use crate::{BootId, ClientToken, Error, RequestId, codec, decode, encode, hub, mesh};
+use crate::{
+    Address, BootId, ClientToken, Error, NodeId, RequestId, codec, decode, encode, hub, mesh,
+};
 
 /// Length of a frame header, bytes.
 pub const HEADER_LEN: usize = 4;
@@ -54,6 +57,18 @@ pub enum FrameKind {
     GetDocumentAs = 22,
     /// The signed network document, sealed to one client's key.
     SealedDocument = 23,
+    /// An authority's signed vote, to another authority.
+    Vote = 24,
+    /// Ask another authority for a vote.
+    GetVote = 25,
+    /// Which votes the next document is made of, to be signed by the other authorities.
+    Proposal = 26,
+    /// An authority's signature of what was proposed.
+    Cosignature = 27,
+    /// A registered relay says who loses its packets.
+    Report = 28,
+    /// A directory tells a node where it is now.
+    Moved = 30,
     /// A request of the box protocol on a direct link.
     HubRequest = 32,
     /// Its response.
@@ -78,6 +93,7 @@ impl FrameKind {
             | FrameKind::Attached
             | FrameKind::GetDocument
             | FrameKind::GetDocumentAs
+            | FrameKind::GetVote
             | FrameKind::Registered
             | FrameKind::Refused
             | FrameKind::MeshProof
@@ -85,7 +101,12 @@ impl FrameKind {
             FrameKind::Ping | FrameKind::Pong | FrameKind::NotModified => 0,
             FrameKind::Document => MAX_DOCUMENT,
             FrameKind::SealedDocument => MAX_SEALED_DOCUMENT,
+            FrameKind::Vote => MAX_VOTE,
+            FrameKind::Proposal => 8192,
+            FrameKind::Cosignature => 4096,
+            FrameKind::Report => 2048,
             FrameKind::Register => MAX_DESCRIPTOR,
+            FrameKind::Moved => 1024,
             FrameKind::HubRequest => 64 * 1024,
             FrameKind::HubResponse => 256 * 1024,
             FrameKind::MeshWelcomed => 8 * 1024,
@@ -113,6 +134,12 @@ impl TryFrom<u8> for FrameKind {
             21 => FrameKind::Refused,
             22 => FrameKind::GetDocumentAs,
             23 => FrameKind::SealedDocument,
+            24 => FrameKind::Vote,
+            25 => FrameKind::GetVote,
+            26 => FrameKind::Proposal,
+            27 => FrameKind::Cosignature,
+            28 => FrameKind::Report,
+            30 => FrameKind::Moved,
             32 => FrameKind::HubRequest,
             33 => FrameKind::HubResponse,
             48 => FrameKind::MeshProof,
@@ -189,6 +216,28 @@ pub enum RefusedReason {
     Unreachable,
 }
 
+/// What may lose packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+pub enum Suspect {
+    /// A node.
+    #[n(0)]
+    Node(#[n(0)] NodeId),
+    /// The way from one node to another.
+    #[n(1)]
+    Link(#[n(0)] NodeId, #[n(1)] NodeId),
+}
+
+/// Somebody who is suspected, and for how long already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Suspected {
+    /// Who.
+    #[n(0)]
+    pub suspect: Suspect,
+    /// For how long, ms.
+    #[n(1)]
+    pub since_ms: u32,
+}
+
 /// How somebody asks for a document that is not public.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub enum Credential {
@@ -199,6 +248,14 @@ pub enum Credential {
     /// proof, since only the key's holder can open the answer.
     #[n(1)]
     Client(#[n(0)] EnrolmentId),
+}
+
+/// Where a directory is now.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Moved {
+    /// All its addresses, at most four.
+    #[cbor(n(0), decode_with = "codec::bounded::<_, _, MAX_ADDRESSES>")]
+    pub addresses: Vec<Address>,
 }
 
 /// A message on a link. `Debug` prints the kind alone.
@@ -247,6 +304,20 @@ pub enum Frame {
     GetDocumentAs(Option<DocumentHash>, Credential),
     /// A signed document, sealed to the key that the request named.
     SealedDocument(Vec<u8>),
+    /// An authority's vote, still sealed: [`crate::document::SignedVote`].
+    Vote(Vec<u8>),
+    /// Ask another authority for the vote with this hash.
+    GetVote(VoteHash),
+    /// Which votes the next document is made of, from its leader or passed on, still sealed:
+    /// [`crate::document::SignedProposal`].
+    Proposal(Vec<u8>),
+    /// A signature of the document that was proposed, still sealed:
+    /// [`crate::document::Cosignature`].
+    Cosignature(Vec<u8>),
+    /// Who loses the packets of a registered relay: replaces what it said before.
+    Report(Vec<Suspected>),
+    /// A directory tells a node where it is now, on a link that proves who it is (`DIR-019`).
+    Moved(Moved),
     /// A box request on a direct link.
     HubRequest(RequestId, hub::Request),
     /// A box response on a direct link.
@@ -279,6 +350,12 @@ struct RegisterBody {
     descriptor: Vec<u8>,
 }
 
+#[derive(Encode, Decode)]
+struct ReportBody {
+    #[cbor(n(0), decode_with = "codec::bounded::<_, _, MAX_SUSPECTS>")]
+    suspected: Vec<Suspected>,
+}
+
 impl Frame {
     /// The kind.
     #[must_use]
@@ -298,6 +375,12 @@ impl Frame {
             Frame::Refused(_) => FrameKind::Refused,
             Frame::GetDocumentAs(..) => FrameKind::GetDocumentAs,
             Frame::SealedDocument(_) => FrameKind::SealedDocument,
+            Frame::Vote(_) => FrameKind::Vote,
+            Frame::GetVote(_) => FrameKind::GetVote,
+            Frame::Proposal(_) => FrameKind::Proposal,
+            Frame::Cosignature(_) => FrameKind::Cosignature,
+            Frame::Report(_) => FrameKind::Report,
+            Frame::Moved(_) => FrameKind::Moved,
             Frame::HubRequest(..) => FrameKind::HubRequest,
             Frame::HubResponse(..) => FrameKind::HubResponse,
             Frame::MeshProof(_) => FrameKind::MeshProof,
@@ -341,6 +424,15 @@ impl Frame {
                 Frame::GetDocumentAs(known, credential)
             }
             FrameKind::SealedDocument => Frame::SealedDocument(body.to_vec()),
+            FrameKind::Vote => Frame::Vote(body.to_vec()),
+            FrameKind::GetVote => Frame::GetVote(decode(body, "vote request")?),
+            FrameKind::Proposal => Frame::Proposal(body.to_vec()),
+            FrameKind::Cosignature => Frame::Cosignature(body.to_vec()),
+            FrameKind::Report => {
+                let ReportBody { suspected } = decode(body, "report")?;
+                Frame::Report(suspected)
+            }
+            FrameKind::Moved => Frame::Moved(decode(body, "moved")?),
             FrameKind::HubRequest => {
                 let (id, request) = decode(body, "box request")?;
                 Frame::HubRequest(id, request)
@@ -371,6 +463,9 @@ impl Frame {
             }
             Frame::Document(bytes) => return put(out, FrameKind::Document, &[bytes]),
             Frame::SealedDocument(bytes) => return put(out, FrameKind::SealedDocument, &[bytes]),
+            Frame::Vote(bytes) => return put(out, FrameKind::Vote, &[bytes]),
+            Frame::Proposal(bytes) => return put(out, FrameKind::Proposal, &[bytes]),
+            Frame::Cosignature(bytes) => return put(out, FrameKind::Cosignature, &[bytes]),
             _ => {}
         }
         let body = match self {
@@ -383,6 +478,9 @@ impl Frame {
             Frame::Registered(epoch) => encode(epoch),
             Frame::Refused(reason) => encode(reason),
             Frame::GetDocumentAs(known, credential) => encode(&(known, credential)),
+            Frame::GetVote(hash) => encode(hash),
+            Frame::Report(suspected) => encode(&ReportBody { suspected: suspected.clone() }),
+            Frame::Moved(moved) => encode(moved),
             Frame::HubRequest(id, request) => encode(&(id, request)),
             Frame::HubResponse(id, response) => encode(&(id, response)),
             Frame::MeshProof(proof) => encode(proof),
@@ -431,93 +529,4 @@ const fn kind_byte(kind: FrameKind) -> u8 {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn parse_all(bytes: &[u8]) -> Result<Frame, Error> {
-        let (header, body) = bytes.split_first_chunk::<HEADER_LEN>().unwrap();
-        let header = Header::parse(*header)?;
-        assert_eq!(header.body_len(), body.len());
-        Frame::parse(header.kind(), body)
-    }
-
-    //= WIRE-001
-    #[test]
-    fn a_length_over_the_kinds_maximum_is_refused_from_the_header_alone() {
-        for byte in 0..=255u8 {
-            match FrameKind::try_from(byte) {
-                Ok(kind) => {
-                    assert_eq!(kind_byte(kind), byte);
-                    let max = u32::try_from(kind.max_len()).unwrap();
-                    let [_, a, b, c] = max.to_be_bytes();
-                    assert_eq!(Header::parse([byte, a, b, c]).unwrap().body_len(), kind.max_len());
-                    let [_, a, b, c] = (max + 1).to_be_bytes();
-                    assert!(matches!(Header::parse([byte, a, b, c]), Err(Error::TooLong { .. })));
-                }
-                Err(e) => {
-                    assert_eq!(e, Error::UnknownKind(byte));
-                    assert_eq!(Header::parse([byte, 0, 0, 0]), Err(Error::UnknownKind(byte)));
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn every_kind_survives_a_round_trip() {
-        let frames = [
-            Frame::Packet { epoch: 9, packet: vec![1; 500] },
-            Frame::Reply { surb_id: [3; 16], padded: vec![2; 488] },
-            Frame::Attach(ClientToken::new([1; 32])),
-            Frame::Attached(BootId::new([1; 16])),
-            Frame::Ping,
-            Frame::Pong,
-            Frame::GetDocument(None),
-            Frame::GetDocument(Some(DocumentHash::new([5; 32]))),
-            Frame::Document(vec![1, 2, 3]),
-            Frame::NotModified,
-            Frame::Register { token: AdmissionToken::new([1; 32]), descriptor: vec![9; 100] },
-            Frame::Registered(77),
-            Frame::Refused(RefusedReason::NotAdmitted),
-            Frame::Refused(RefusedReason::NotEnrolled),
-            Frame::GetDocumentAs(
-                Some(DocumentHash::new([5; 32])),
-                Credential::Node(AdmissionToken::new([6; 32])),
-            ),
-            Frame::GetDocumentAs(None, Credential::Client(EnrolmentId::new([7; 32]))),
-            Frame::SealedDocument(vec![1, 2, 3]),
-            Frame::MeshProof(mesh::Proof([8; 32])),
-            Frame::MeshKnock(mesh::Knock { name: b"ann".to_vec() }),
-            Frame::MeshWelcomed(mesh::Welcomed { invite: vec![1; 300] }),
-            Frame::Mesh(mesh::Message::Ranges(vec![0x61])),
-            Frame::Mesh(mesh::Message::Offer(vec![mesh::Offered {
-                id: hub::BoxAddress([1; 32]),
-                hops: 4,
-            }])),
-        ];
-        for frame in frames {
-            assert_eq!(parse_all(&frame.to_bytes().unwrap()).unwrap(), frame);
-        }
-    }
-
-    #[test]
-    fn an_oversized_frame_is_not_written() {
-        let mut out = vec![1];
-        let frame = Frame::Packet { epoch: 0, packet: vec![0; MAX_PACKET] };
-        assert!(matches!(frame.write_to(&mut out), Err(Error::TooLong { .. })));
-        assert_eq!(out, [1]);
-    }
-
-    proptest! {
-        #[test]
-        fn no_body_makes_the_parser_panic(kind in any::<u8>(), body in proptest::collection::vec(any::<u8>(), 0..300)) {
-            if let Ok(kind) = FrameKind::try_from(kind)
-                && let Ok(frame) = Frame::parse(kind, &body)
-            {
-                let again = parse_all(&frame.to_bytes().unwrap()).unwrap();
-                prop_assert_eq!(again, frame);
-            }
-        }
-    }
-}
+mod tests;

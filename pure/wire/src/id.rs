@@ -115,6 +115,14 @@ public! {
     /// Hash of a network document, by which two readers check that they were given the same one.
     DocumentHash, 32
 }
+public! {
+    /// Hash of an authority's vote, by which a proposal names it.
+    VoteHash, 32
+}
+public! {
+    /// Hash of an admission token: a directory knows by it whom another one admits.
+    TokenHash, 32
+}
 
 /// Number that pairs a request with its response on one direct link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]

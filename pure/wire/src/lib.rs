@@ -40,10 +40,12 @@
 )]
 
 mod address;
+mod card;
 mod codec;
 pub mod document;
 mod error;
 pub mod frame;
+mod host;
 pub mod hub;
 pub mod id;
 mod kind_debug;
@@ -55,9 +57,11 @@ mod sensitive;
 mod time;
 
 pub use address::Address;
+pub use card::AuthorityCard;
 pub use codec::{decode, encode};
 pub use error::{Error, ErrorKind};
 pub use frame::{Frame, FrameKind};
+pub use host::HostName;
 pub use id::{BootId, ClientToken, NetworkId, NodeId, RequestId, Tally};
 pub use onion::OnionName;
 pub use pointer::{DirectoryPointer, NetworkPointer};

@@ -28,6 +28,11 @@ pub const MAX_NODES: usize = 1024;
 pub(crate) const MAX_DOCUMENT: usize = 8 * 1024 * 1024;
 /// Longest sealed network document, bytes: an X-Wing ciphertext and an authenticator more.
 pub(crate) const MAX_SEALED_DOCUMENT: usize = MAX_DOCUMENT + 2048;
+/// Most nodes and links in one report.
+pub const MAX_SUSPECTS: usize = 16;
+/// Longest signed vote of an authority, bytes: as many nodes as a document has, and their
+/// signatures.
+pub(crate) const MAX_VOTE: usize = MAX_DOCUMENT;
 /// Most enrolled clients of a directory.
 pub const MAX_ENROLLED: usize = 4096;
 /// Longest signed descriptor, bytes.
@@ -37,11 +42,15 @@ pub const MAX_ADDRESSES: usize = 4;
 /// Most epoch keys in one descriptor: this epoch's and the next two.
 pub const MAX_EPOCH_KEYS: usize = 3;
 /// Most authorities of a network.
-pub(crate) const MAX_AUTHORITIES: usize = 16;
-/// Longest region tag, bytes.
-pub(crate) const MAX_REGION: usize = 16;
+pub const MAX_AUTHORITIES: usize = 16;
+/// Longest tag of a node, bytes.
+pub(crate) const MAX_TAG: usize = 16;
+/// Most addresses of all directories of a network together.
+pub const MAX_DIRECTORIES: usize = 16;
 /// Longest text of an address, bytes.
 pub(crate) const MAX_ADDRESS: usize = 128;
+/// Longest host name in an address, bytes.
+pub(crate) const MAX_HOST: usize = 120;
 /// Most hops of a path, including the hub.
 pub const MAX_HOPS: u8 = 12;
 /// Most box ids in one message between neighbours.

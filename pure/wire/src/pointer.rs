@@ -5,13 +5,16 @@ use std::str::FromStr;
 
 use minicbor::{Decode, Encode};
 
-use crate::limits::MAX_ADDRESSES;
+use crate::limits::MAX_DIRECTORIES;
 use crate::{Address, Error, NetworkId, NodeId, codec, decode, encode};
 
 /// Prefix of a network pointer's text.
 pub const SCHEME: &str = "hushwing:net#";
 
-/// A directory of a network.
+/// Longest text of a pointer after its scheme, in characters.
+const MAX_TEXT: usize = 4096;
+
+/// A directory of a network, at one of its addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct DirectoryPointer {
     /// The key that its TLS link proves.
@@ -30,8 +33,8 @@ pub struct NetworkPointer {
     /// Id of the network, which names the authorities that sign its documents.
     #[n(0)]
     pub network: NetworkId,
-    /// One to four directories.
-    #[cbor(n(1), decode_with = "codec::bounded::<_, _, MAX_ADDRESSES>")]
+    /// One to sixteen: one for each address of a directory.
+    #[cbor(n(1), decode_with = "codec::bounded::<_, _, MAX_DIRECTORIES>")]
     pub directories: Vec<DirectoryPointer>,
 }
 
@@ -49,7 +52,7 @@ impl FromStr for NetworkPointer {
     fn from_str(text: &str) -> Result<Self, Error> {
         let malformed = Error::Malformed("network pointer");
         let data = text.trim().strip_prefix(SCHEME).ok_or(malformed)?;
-        if data.len() > 2048 {
+        if data.len() > MAX_TEXT {
             return Err(malformed);
         }
         let bytes =

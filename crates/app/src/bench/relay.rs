@@ -38,8 +38,10 @@ pub(super) async fn run(packets: u32) -> Result<Vec<Figure>, Failure> {
         listen: Some(LOOPBACK.into()),
         onion: None,
         dialer: net::Dialer::Direct,
-        announce: None,
+        map_port: None,
+        announce: Vec::new(),
         region: None,
+        owner: None,
         rate: 1_000_000,
         max_connections: 64,
         processing: Processing::default(),
@@ -125,9 +127,11 @@ impl Sink {
             id: identity.node_id(),
             addresses: vec![listener.local_addr().into()],
             region: None,
+            owner: None,
             rate: 1,
             keys: keys.public_from(document.epoch),
             processing: None,
+            both_ways: true,
         };
         let signed = wire::encode(&sign_descriptor(identity.seed(), &descriptor));
         link.1

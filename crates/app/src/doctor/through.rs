@@ -43,10 +43,14 @@ pub(super) async fn probe_all(
     patience: Duration,
 ) -> Verdict {
     let relays: Vec<NodeId> = document.relays().map(|node| node.id).collect();
+    // Nobody's entry, and never two on one path.
+    let dialing: Vec<NodeId> = document.dials_only.iter().map(|node| node.id).collect();
     let length = usize::from(document.paths.min_relays).max(1);
     let from = |entry: NodeId| {
-        let others: Vec<NodeId> = relays.iter().copied().filter(|r| *r != entry).collect();
-        let ways = ways(entry, &others, length);
+        let others: Vec<NodeId> =
+            relays.iter().chain(&dialing).copied().filter(|r| *r != entry).collect();
+        let mut ways = ways(entry, &others, length);
+        ways.retain(|way| way.iter().filter(|relay| dialing.contains(relay)).count() < 2);
         from_one(place, dialer, key.clone(), (entry, ways), patience)
     };
     let mut tasks = tokio::task::JoinSet::new();

@@ -100,6 +100,7 @@ impl Arti {
         prefs.set_isolation(isolation).connect_to_onion_services(BoolOrAuto::Explicit(true));
         let target = match to {
             Address::Onion(name, port) => (name.to_string(), port).into_tor_addr(),
+            Address::Name(name, port) => (name.as_str(), port).into_tor_addr(),
             Address::Ip(socket) => socket.into_tor_addr_dangerously(),
         }
         .map_err(|_| TorError::Unreachable)?;

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::process::Child;
 use tokio::sync::{Mutex, oneshot, watch};
 use tokio::task::AbortHandle;
+use tokio_socks::TargetAddr;
 use tokio_socks::tcp::Socks5Stream;
 use wire::{Address, Sensitive};
 use zeroize::Zeroizing;
@@ -122,13 +123,12 @@ impl System {
         // default).
         let user = format!("hushwing-{:016x}-{}", self.session, isolation.group);
         let pass = format!("{}-{}", isolation.generation, isolation.failures);
-        let connected = match to {
-            Address::Onion(name, port) => {
-                Socks5Stream::connect_with_password(socks, (name.to_string(), port), &user, &pass)
-                    .await
-            }
-            Address::Ip(at) => Socks5Stream::connect_with_password(socks, at, &user, &pass).await,
+        let target = match to {
+            Address::Onion(name, port) => TargetAddr::Domain(name.to_string().into(), port),
+            Address::Name(name, port) => TargetAddr::Domain(name.to_string().into(), port),
+            Address::Ip(at) => TargetAddr::Ip(at),
         };
+        let connected = Socks5Stream::connect_with_password(socks, target, &user, &pass).await;
         let stream = connected.map_err(|e| refusal(&e, to.is_onion()))?.into_inner();
         transport::prepare(&stream);
         Ok(Box::new(stream))

@@ -1,11 +1,13 @@
 //! Whether a node can be reached where it says: the directory dials it back before it lists it
 //! (`DIR-011`). One relay that nobody reaches would swallow a share of everybody's packets.
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use net::{Dialer, LinkLimits};
+use net::{Dialer, LinkLimits, Proxy};
 use wire::{Address, NodeId};
+
+use crate::place::is_public;
 
 /// For each of the two: a connection, and a handshake.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -19,39 +21,43 @@ pub(super) async fn answers(node: NodeId, addresses: Vec<Address>, public: bool)
         handshake_timeout: PATIENCE,
         ..LinkLimits::default()
     };
+    let counts = |s: &SocketAddr| !s.ip().is_unspecified() && (!public || is_public(s.ip()));
     for address in addresses {
-        let Address::Ip(socket) = address else { return true };
-        if socket.ip().is_unspecified() || public && !is_public(socket.ip()) {
-            continue;
-        }
-        if net::connect_with(&Dialer::Direct, address, node, None, &limits).await.is_ok() {
-            return true;
+        let places: Vec<Address> = match address {
+            Address::Onion(..) => return true,
+            Address::Ip(socket) if counts(&socket) => vec![address],
+            Address::Ip(_) => continue,
+            // The proxy looks names up, and does not say what it found.
+            Address::Name(..) if Proxy::in_use().is_some() => vec![address],
+            Address::Name(name, port) => {
+                let found = net::look_up(name, port, &limits).await.unwrap_or_default();
+                found.into_iter().filter(counts).map(Into::into).collect()
+            }
+        };
+        for place in places {
+            if net::connect_with(&Dialer::Direct, place, node, None, &limits).await.is_ok() {
+                return true;
+            }
         }
     }
     false
 }
 
-/// Whether this is an address of the internet.
-pub(super) fn is_public(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => {
-            let [a, b, ..] = ip.octets();
-            let shared = a == 100 && (64..128).contains(&b);
-            !(ip.is_private()
-                || ip.is_loopback()
-                || ip.is_link_local()
-                || ip.is_unspecified()
-                || ip.is_broadcast()
-                || ip.is_documentation()
-                || shared)
-        }
-        IpAddr::V6(ip) => {
-            !(ip.is_loopback()
-                || ip.is_unspecified()
-                || ip.is_unique_local()
-                || ip.is_unicast_link_local())
+/// Whether one of these is an address of the internet, or a name that stands for one.
+pub(super) async fn is_on_internet(addresses: &[Address]) -> bool {
+    for address in addresses {
+        let places = match address {
+            Address::Ip(socket) => vec![*socket],
+            Address::Name(name, port) if Proxy::in_use().is_none() => {
+                net::look_up(*name, *port, &LinkLimits::default()).await.unwrap_or_default()
+            }
+            Address::Name(..) | Address::Onion(..) => continue,
+        };
+        if places.iter().any(|place| is_public(place.ip())) {
+            return true;
         }
     }
+    false
 }
 
 #[cfg(test)]

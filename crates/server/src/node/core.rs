@@ -3,27 +3,29 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use jail::StateDir;
+use mix::Capacity;
 use mix::directory::VerifiedDocument;
 use mix::geometry;
 use mix::relay::{Output, Relay, RelayConfig};
-use net::{Clock, Dialer, Identity, Outbound, OutboundConfig};
+use net::{Clock, Dialer, Identity};
 use rand::SeedableRng;
 use rand::rand_core::UnwrapErr;
 use rand::rngs::{StdRng, SysRng};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use wire::document::{NodeDescriptor, Processing, Region, Role};
-use wire::{Address, ClientToken, Frame, NodeId, Timestamp};
+use wire::document::{NodeDescriptor, Processing, Role, Tag};
+use wire::{ClientToken, Frame, NodeId, Timestamp};
 
-use super::follow::Current;
+use super::follow::{Current, Suspects};
 use super::keys::KeyRing;
 use super::loops::Loops;
+use super::peers::Peers;
 use crate::Error;
 use crate::inbox::Deliver;
 use crate::outgoing::Outgoing;
+use crate::place::Place;
 
 /// Packets taken from the links before what they caused is sent out.
 const BATCH: usize = 128;
@@ -43,6 +45,16 @@ pub(crate) enum Input {
     },
     Detach {
         token: ClientToken,
+        link: u64,
+    },
+    /// Somebody has opened a link and proved this key.
+    Opened {
+        node: NodeId,
+        link: u64,
+        to: Outgoing,
+    },
+    Closed {
+        node: NodeId,
         link: u64,
     },
     /// A packet of our own making: a hub's reply.
@@ -80,16 +92,19 @@ pub struct NodeStats {
 pub(crate) struct Setup {
     pub(crate) role: Role,
     pub(crate) identity: Identity,
-    pub(crate) addresses: Vec<Address>,
+    pub(crate) place: Place,
     pub(crate) dialer: Dialer,
-    pub(crate) region: Option<Region>,
+    pub(crate) region: Option<Tag>,
+    pub(crate) owner: Option<Tag>,
     pub(crate) rate: u32,
     pub(crate) processing: Processing,
     pub(crate) state: StateDir,
     pub(crate) clock: Clock,
     pub(crate) deliver: Option<Deliver>,
     pub(crate) descriptor: watch::Sender<Option<Vec<u8>>>,
+    pub(crate) suspects: watch::Sender<Suspects>,
     pub(crate) stats: Arc<NodeStats>,
+    pub(crate) inputs: mpsc::Sender<Input>,
 }
 
 /// What exists once a first document has told geometry and epochs.
@@ -125,23 +140,15 @@ pub(crate) struct Core {
     setup: Setup,
     joined: Option<Joined>,
     clients: HashMap<ClientToken, (u64, Outgoing)>,
-    peers: HashMap<NodeId, Peer>,
+    peers: Peers,
     loops: Loops,
+    capacity: Capacity,
+    measure_at: Timestamp,
     rng: StdRng,
 }
 
-/// A link to another node.
-struct Peer {
-    link: Outbound,
-    /// Where it leads.
-    addresses: Vec<Address>,
-    /// When it is closed, once no document names the node any more: packets to it may still be
-    /// under way.
-    until: Option<Timestamp>,
-}
-
-/// How soon a peer that hangs is noticed: twice this.
-const PEER_PING: Duration = Duration::from_secs(10);
+/// How often the links are looked at, ms.
+const MEASURE_MS: u64 = 500;
 /// Kept beyond the longest delay for a peer that is named no more, ms.
 const PEER_MARGIN_MS: u64 = 2_000;
 
@@ -152,7 +159,19 @@ impl Core {
     pub(crate) fn new(setup: Setup) -> Self {
         let loops = Loops::new(&setup);
         let rng = StdRng::from_rng(&mut UnwrapErr(SysRng));
-        Core { setup, joined: None, clients: HashMap::new(), peers: HashMap::new(), loops, rng }
+        let (identity, dialer) = (setup.identity.clone(), setup.dialer.clone());
+        let peers = Peers::new(identity, dialer, setup.inputs.clone());
+        let capacity = Capacity::new(setup.clock.now(), setup.rate, 0);
+        Core {
+            setup,
+            joined: None,
+            clients: HashMap::new(),
+            peers,
+            loops,
+            capacity,
+            measure_at: Timestamp::ZERO,
+            rng,
+        }
     }
 
     pub(crate) async fn run(
@@ -165,7 +184,7 @@ impl Core {
         loop {
             let wake = self.wake();
             let now = self.setup.clock.now();
-            self.peers.retain(|_, peer| peer.until.is_none_or(|until| now < until));
+            self.peers.forget(now);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -184,8 +203,10 @@ impl Core {
                         self.take(input);
                     }
                 }
+                () = self.setup.place.changed() => self.publish(),
                 () = tokio::time::sleep_until(wake) => {}
             }
+            self.measure();
             if let Err(error) = self.advance() {
                 tracing::error!(%error, "cannot keep epoch keys");
             }
@@ -193,12 +214,7 @@ impl Core {
                 tracing::error!(%error, "cannot write the replay journal: packets are dropped");
             }
         }
-        // Together, not one after another: each may take its time to flush.
-        let mut closing = tokio::task::JoinSet::new();
-        for (_, peer) in self.peers.drain() {
-            closing.spawn(peer.link.shutdown());
-        }
-        closing.join_all().await;
+        self.peers.close().await;
     }
 
     fn wake(&self) -> tokio::time::Instant {
@@ -232,6 +248,8 @@ impl Core {
                     self.clients.remove(&token);
                 }
             }
+            Input::Opened { node, link, to } => self.peers.opened(node, link, to),
+            Input::Closed { node, link } => self.peers.closed(node, link),
             Input::Send { next, epoch, packet } => self.send(next, epoch, packet),
             Input::RotateKeys => {
                 let done = self.joined.as_mut().map(|j| j.ring.rotate(j.epoch, &mut j.relay));
@@ -246,6 +264,7 @@ impl Core {
     /// Takes a newer document: the first one makes the mix core.
     fn join(&mut self, document: Arc<VerifiedDocument>) -> Result<(), Error> {
         let epoch = document.epoch;
+        self.tell_how_we_are_listed(&document);
         let since = (self.setup.clock.real(), self.setup.clock.now());
         if let Some(joined) = &mut self.joined {
             joined.relay.set_mixing(&document);
@@ -270,6 +289,21 @@ impl Core {
         self.follow_document();
         tracing::debug!(epoch, "network document");
         Ok(())
+    }
+
+    /// Notes how full the links are, and says it when that changes what this node can carry.
+    fn measure(&mut self) {
+        let now = self.setup.clock.now();
+        if now < self.measure_at {
+            return;
+        }
+        self.measure_at = now.plus_millis(MEASURE_MS);
+        let load = self.peers.load();
+        if self.capacity.sample(now, load.sent, load.links, load.waiting) {
+            let rate = self.capacity.says();
+            tracing::info!(rate, "this line carries so many packets a second");
+            self.publish();
+        }
     }
 
     /// Follows the epochs by document time, even while the directory is down.
@@ -298,20 +332,41 @@ impl Core {
             version: wire::document::VERSION,
             role: self.setup.role,
             id: self.setup.identity.node_id(),
-            addresses: self.setup.addresses.clone(),
+            addresses: self.setup.place.addresses(),
             region: self.setup.region.clone(),
-            rate: self.setup.rate,
+            owner: self.setup.owner.clone(),
+            rate: self.capacity.says(),
             keys: joined.ring.public_from(joined.epoch),
             processing: joined.document.tally.then_some(self.setup.processing),
+            both_ways: true,
         };
         let signed = mix::directory::sign_descriptor(self.setup.identity.seed(), &descriptor);
         let _ = self.setup.descriptor.send(Some(wire::encode(&signed)));
     }
 
+    /// Says when the directory lists this relay as one that nobody reaches, and when no longer.
+    fn tell_how_we_are_listed(&self, document: &VerifiedDocument) {
+        let me = self.setup.identity.node_id();
+        let among = |d: &VerifiedDocument| d.dials_only.iter().any(|node| node.id == me);
+        let before = self.joined.as_ref().is_some_and(|joined| among(&joined.document));
+        match (before, among(document)) {
+            (false, true) if self.setup.place.addresses().is_empty() => {
+                tracing::info!("listed as a relay that dials only");
+            }
+            (false, true) => tracing::warn!(
+                "listed as a relay that dials only: it carries packets on the links that it opens, and is nobody's entry"
+            ),
+            (true, false) if document.node(&me).is_some() => {
+                tracing::warn!("the directory reaches this relay now");
+            }
+            _ => {}
+        }
+    }
+
     /// Applies everything else that a newer document changes.
     fn follow_document(&mut self) {
-        self.dial_peers();
         let Some(joined) = &self.joined else { return };
+        self.peers.follow(&joined.document, self.linger_until(&joined.document));
         let now = self.setup.clock.now();
         if let (Some(deliver), Ok(geometry)) =
             (&self.setup.deliver, geometry::to_sphinx(&joined.document.geometry))
@@ -319,41 +374,6 @@ impl Core {
             deliver.document(geometry, now, joined.time(now));
         }
         self.loops.follow(now, joined.time(now), &joined.document, &mut self.rng);
-    }
-
-    /// Keeps a link to every node in the document, so that the first packet does not wait for a
-    /// handshake.
-    fn dial_peers(&mut self) {
-        let Some(joined) = &self.joined else { return };
-        let me = self.setup.identity.node_id();
-        let document = joined.document.clone();
-        let until = self.linger_until(&document);
-        for (id, peer) in &mut self.peers {
-            peer.until = match document.node(id) {
-                Some(_) => None,
-                None => peer.until.or(Some(until)),
-            };
-        }
-        for node in document.nodes.iter().filter(|n| n.id != me) {
-            let addresses = self.setup.dialer.order(&node.addresses);
-            let known = self.peers.get(&node.id).is_some_and(|peer| peer.addresses == addresses);
-            if known || addresses.is_empty() {
-                continue;
-            }
-            let config = OutboundConfig {
-                // Peers send nothing on these links. Reconnect soon after one restarts.
-                incoming: 1,
-                backoff_max: Duration::from_secs(2),
-                ping_after: PEER_PING,
-                pong_timeout: PEER_PING,
-                dialer: self.setup.dialer.clone(),
-                ..OutboundConfig::new(addresses.clone(), node.id, Some(self.setup.identity.clone()))
-            };
-            // A node that has moved is dialled anew; what waited for its old address is lost, and
-            // the ends retry.
-            let peer = Peer { link: Outbound::spawn(config), addresses, until: None };
-            self.peers.insert(node.id, peer);
-        }
     }
 
     /// Until when a peer that has just left the document is kept: a packet may wait its longest
@@ -380,6 +400,14 @@ impl Core {
         }
         let stats = &self.setup.stats;
         stats.dropped.store(joined.relay.counters().total(), Ordering::Relaxed);
+        self.setup.suspects.send_if_modified(|before| {
+            let suspected = self.loops.suspects(now);
+            let changed = !before.names(&suspected);
+            if changed {
+                *before = Suspects { at: now, suspected };
+            }
+            changed
+        });
         let loops = self.loops.stats();
         stats.loops.store(loops.loops, Ordering::Relaxed);
         stats.loops_back.store(loops.loops_back, Ordering::Relaxed);
@@ -418,12 +446,10 @@ impl Core {
         }
     }
 
-    fn send(&mut self, next: NodeId, epoch: u32, packet: Vec<u8>) {
-        if let Some(peer) = self.peers.get(&next) {
-            self.setup.stats.bytes_out.fetch_add(packet.len() as u64, Ordering::Relaxed);
-            // A full queue belongs to a peer that is down. A mix drops such packets; the ends
-            // retry.
-            let _ = peer.link.try_send(Frame::Packet { epoch, packet });
+    fn send(&self, next: NodeId, epoch: u32, packet: Vec<u8>) {
+        let bytes = packet.len() as u64;
+        if self.peers.send(&next, Frame::Packet { epoch, packet }) {
+            self.setup.stats.bytes_out.fetch_add(bytes, Ordering::Relaxed);
         }
     }
 }

@@ -2,12 +2,15 @@
 //! to mix at all times and show when its packets vanish. For this a relay is its own client, with
 //! loops as its only traffic.
 
+use mix::Fault;
 use mix::client::{ClientConfig, OnionClient, Output, Stats};
 use mix::directory::VerifiedDocument;
 use rand::CryptoRng;
 use wire::document::Role;
+use wire::frame::{Suspect, Suspected};
 use wire::hub::{Operation, Request};
 use wire::id::AccessKey;
+use wire::limits::MAX_SUSPECTS;
 use wire::{ClientToken, Timestamp};
 
 use super::core::Setup;
@@ -73,6 +76,20 @@ impl Loops {
         if let Some(client) = &mut self.client {
             client.handle_reply(now, surb_id, padded);
         }
+    }
+
+    /// Who loses our loops, and for how long already, nodes first.
+    pub(crate) fn suspects(&self, now: Timestamp) -> Vec<Suspected> {
+        let suspects = self.client.as_ref().map(|client| client.suspects(now)).unwrap_or_default();
+        let suspected = |(fault, ms): (Fault, u64)| Suspected {
+            suspect: match fault {
+                Fault::Node(node) => Suspect::Node(node),
+                Fault::Link(from, to) => Suspect::Link(from, to),
+            },
+            since_ms: u32::try_from(ms).unwrap_or(u32::MAX),
+        };
+        // Nodes come before links.
+        suspects.into_iter().map(suspected).take(MAX_SUSPECTS).collect()
     }
 
     pub(crate) fn stats(&self) -> Stats {

@@ -1,5 +1,7 @@
 //! The listening side: one reader and one writer task per link.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -7,7 +9,7 @@ use net::{Incoming, LinkReader, LinkWriter};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use wire::frame::RefusedReason;
-use wire::{BootId, ClientToken, Frame, NodeId};
+use wire::{Address, BootId, ClientToken, Frame, NodeId};
 
 use super::core::Input;
 use super::follow::Current;
@@ -21,6 +23,9 @@ pub(crate) struct Shared {
     pub(crate) boot: BootId,
     pub(crate) deliver: Option<Deliver>,
     pub(crate) budget: Budget,
+    /// The directories of the network; what they say about themselves goes there.
+    pub(crate) directories: Arc<BTreeSet<NodeId>>,
+    pub(crate) moved: mpsc::Sender<(NodeId, Vec<Address>)>,
 }
 
 impl Shared {
@@ -73,6 +78,12 @@ pub(crate) async fn serve(incoming: Incoming, shared: Shared) {
     let given_up = queue.given_up();
     let writing = write(writer, queue, shared.document.clone());
     let mut attached = None;
+    if let Some(node) = peer {
+        let opened = Input::Opened { node, link: number, to: out.clone() };
+        if shared.inputs.send(opened).await.is_err() {
+            return;
+        }
+    }
     let reading = async {
         if let Err(error) = read(&mut reader, (number, peer), &shared, &out, &mut attached).await {
             tracing::debug!(%error, "link closed");
@@ -82,6 +93,9 @@ pub(crate) async fn serve(incoming: Incoming, shared: Shared) {
         () = reading => {}
         () = writing => {}
         () = given_up => tracing::debug!("link closed: what it asked for filled its share of memory"),
+    }
+    if let Some(node) = peer {
+        let _ = shared.inputs.send(Input::Closed { node, link: number }).await;
     }
     if let Some(token) = attached {
         let _ = shared.inputs.send(Input::Detach { token, link: number }).await;
@@ -171,6 +185,11 @@ async fn read(
                 None => answer(out, Frame::Refused(RefusedReason::NotHere)),
             },
             Frame::Pong => {}
+            Frame::Moved(moved) => match peer.filter(|peer| shared.directories.contains(peer)) {
+                // Lost if many come at a time: it is said again until we are there.
+                Some(directory) => drop(shared.moved.try_send((directory, moved.addresses))),
+                None => answer(out, Frame::Refused(RefusedReason::NotHere)),
+            },
             _ => answer(out, Frame::Refused(RefusedReason::NotHere)),
         }
     }

@@ -49,6 +49,13 @@ impl PendingSurb {
 }
 
 impl OnionClient {
+    /// Nodes and links that lose packets, and for how long they have been avoided, ms. For relays,
+    /// which report them: a client's own would show whom it uses.
+    #[must_use]
+    pub fn suspects(&self, now: Timestamp) -> Vec<(crate::Fault, u64)> {
+        self.health.suspects(now)
+    }
+
     pub(super) fn probed(&mut self, probe: Option<u32>, came_back: bool) {
         self.out.extend(probe.map(|probe| Output::Probed { probe, came_back }));
     }

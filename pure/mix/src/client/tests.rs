@@ -8,6 +8,7 @@ use sphinx::{PrivateKey, Scheme};
 use wire::document::*;
 
 use super::*;
+use crate::path::below;
 use crate::relay::{Output as Mixed, Relay, RelayConfig};
 
 const EPOCH: u64 = 100;
@@ -46,6 +47,8 @@ fn document(geometry: GeometrySpec, nodes: Vec<NodeDescriptor>, tally: bool) -> 
         nodes,
         tally,
         sealed: false,
+        dials_only: Vec::new(),
+        directories: Vec::new(),
     }
 }
 
@@ -110,6 +113,8 @@ impl World {
                 rate: 1_000,
                 keys: keys.iter().map(published).collect(),
                 processing: tally.then(|| Processing::ALL[n % 4]),
+                both_ways: true,
+                owner: None,
             });
             let config = RelayConfig {
                 me: id(n),

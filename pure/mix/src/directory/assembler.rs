@@ -3,25 +3,30 @@
 //! ```text
 //!   register          link up              link down
 //! ──────────► known ──────────► listed ──────────────► known ──► forgotten (all keys expired)
-//!                                  │ retire
-//!                                  └────────► retired (never listed again)
+//!                              reached ⇄ dials only
+//!                                  │ │ retire
+//!                                  │ └────────► retired (never listed again)
+//!                                  │ others accuse it
+//!                                  └──────────► left out, for a time (`reports.rs`)
 //! ```
 //!
 //! How a directory assembles its document: which nodes registered, which are present, and when a
 //! new document is due.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use sphinx::PublicKey;
 use wire::document::{
-    GeometrySpec, Mixing, NetworkDocument, NodeDescriptor, PathPolicy, SignedDescriptor, VERSION,
+    NetworkDocument, NodeDescriptor, Parameters, Role, SignedDescriptor, VERSION,
 };
-use wire::frame::RefusedReason;
-use wire::id::AdmissionToken;
+use wire::frame::{RefusedReason, Suspected};
+use wire::id::{AdmissionToken, TokenHash};
 use wire::limits::MAX_NODES;
-use wire::{NetworkId, NodeId, Timestamp};
+use wire::{Address, DirectoryPointer, NetworkId, NodeId, Timestamp};
 
-use super::verify_descriptor;
+use super::ledger::Ledger;
+use super::reports::{Accused, Reports};
+use super::{token_hash, verify_descriptor};
 use crate::geometry::to_scheme;
 
 /// Changes within this time make one revision, ms.
@@ -34,8 +39,6 @@ const RETURN_MS: u64 = 3_000;
 const MAX_REVISIONS: usize = 20;
 /// Five minutes.
 const REVISIONS_MS: u64 = 300_000;
-/// Epochs of which a directory remembers what it has signed.
-const MAX_SIGNED: usize = 16;
 /// How long a document is good at least, ms: so long a network goes on without its directory.
 const LAST_MS: u64 = 24 * 3_600_000;
 
@@ -44,37 +47,57 @@ const LAST_MS: u64 = 24 * 3_600_000;
 pub struct AssemblerConfig {
     /// The network.
     pub network: NetworkId,
-    /// Tokens under which nodes may register.
-    pub tokens: Vec<AdmissionToken>,
-    /// Length of an epoch, ms.
-    pub epoch_ms: u64,
-    /// Packet geometry.
-    pub geometry: GeometrySpec,
-    /// Mixing parameters.
-    pub mixing: Mixing,
-    /// Path policy.
-    pub paths: PathPolicy,
-    /// Whether packets carry a tally.
-    pub tally: bool,
-    /// Whether the document is for enrolled clients only.
-    pub sealed: bool,
+    /// Hashes of the tokens under which nodes may register.
+    pub tokens: Vec<TokenHash>,
+    /// What every document says.
+    pub parameters: Parameters,
+    /// Where the network's directories are.
+    pub directories: Vec<DirectoryPointer>,
     /// Epochs and revisions that earlier runs signed, as [`Assembler::signed`] gave them.
     pub signed: Vec<(u64, u32)>,
 }
 
+/// How others get at a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// Not at all: its link is gone, or it answers nowhere and could not do without.
+    Away,
+    /// By the links that it opens itself.
+    DialsOnly,
+    /// At one of its addresses.
+    Reached,
+}
+
 struct Entry {
     descriptor: NodeDescriptor,
-    present: bool,
+    /// The same as its node signed it.
+    signed: SignedDescriptor,
+    presence: Presence,
     /// Left out of documents although it is present.
     retired: bool,
+    /// Left out for as long as others say that it loses packets.
+    left_out: bool,
+}
+
+impl Entry {
+    const fn new(descriptor: NodeDescriptor, signed: SignedDescriptor) -> Self {
+        let presence = Presence::Away;
+        Entry { descriptor, signed, presence, retired: false, left_out: false }
+    }
+
+    fn is_relay(&self) -> bool {
+        self.descriptor.role == Role::Relay
+    }
 }
 
 /// Collects registrations and makes documents.
 pub struct Assembler {
     config: AssemblerConfig,
     nodes: BTreeMap<NodeId, Entry>,
-    /// The epochs signed lately with their last revisions, the latest signed at the end.
-    signed: Vec<(u64, u32)>,
+    reports: Reports,
+    ledger: Ledger,
+    /// The epoch of the last document or vote.
+    last: Option<u64>,
     /// When the latest revisions were due.
     revisions: VecDeque<Timestamp>,
     /// When the last document became out of date.
@@ -87,11 +110,13 @@ impl Assembler {
     /// An assembler that knows no nodes yet.
     #[must_use]
     pub fn new(config: AssemblerConfig) -> Self {
-        let signed = config.signed.clone();
+        let ledger = Ledger::new(config.signed.clone());
         Assembler {
+            last: ledger.last(),
+            ledger,
             config,
             nodes: BTreeMap::new(),
-            signed,
+            reports: Reports::default(),
             revisions: VecDeque::new(),
             changed: Some(Timestamp::ZERO),
             not_before: None,
@@ -101,7 +126,7 @@ impl Assembler {
     /// The epoch at `now`.
     #[must_use]
     pub fn epoch(&self, now: Timestamp) -> u64 {
-        now.period(self.config.epoch_ms)
+        now.period(self.config.parameters.epoch_ms)
     }
 
     /// Admits a node, or updates its descriptor (`DIR-003`).
@@ -126,11 +151,13 @@ impl Assembler {
             Some(entry) if entry.descriptor == descriptor => {}
             Some(entry) => {
                 entry.descriptor = descriptor;
+                entry.signed = signed.clone();
                 self.touch(now);
             }
             None if full => return Err(RefusedReason::Busy),
             None => {
-                self.nodes.insert(id, Entry { descriptor, present: false, retired: false });
+                let signed = signed.clone();
+                self.nodes.insert(id, Entry::new(descriptor, signed));
                 self.touch(now);
             }
         }
@@ -140,7 +167,7 @@ impl Assembler {
     /// Whether this token admits nodes.
     #[must_use]
     pub fn admits(&self, token: &AdmissionToken) -> bool {
-        self.config.tokens.contains(token)
+        self.config.tokens.contains(&token_hash(token))
     }
 
     /// Leaves these nodes out of all further documents (`DIR-009`). They may still forward packets
@@ -157,20 +184,26 @@ impl Assembler {
     fn check_keys(&self, now: Timestamp, descriptor: &NodeDescriptor) -> Result<(), RefusedReason> {
         let epoch = self.epoch(now);
         let near = epoch.saturating_sub(1)..=epoch.saturating_add(3);
-        let scheme = to_scheme(self.config.geometry.scheme);
-        let good = descriptor
-            .keys
-            .iter()
-            .all(|k| near.contains(&k.epoch) && PublicKey::from_bytes(scheme, &k.key).is_ok());
-        if good { Ok(()) } else { Err(RefusedReason::BadDescriptor) }
+        let good = descriptor.keys.iter().all(|key| near.contains(&key.epoch));
+        if good && keys_fit(&self.config.parameters, descriptor) {
+            Ok(())
+        } else {
+            Err(RefusedReason::BadDescriptor)
+        }
     }
 
-    /// Notes that a node's link came up or went down.
-    pub fn presence(&mut self, now: Timestamp, node: NodeId, up: bool) {
-        if let Some(entry) = self.nodes.get_mut(&node)
-            && entry.present != up
-        {
-            entry.present = up;
+    /// Notes how others get at a node (`DIR-011`, `DIR-020`). One that cannot do by its own links
+    /// alone is away unless it is reached.
+    pub fn presence(&mut self, now: Timestamp, node: NodeId, presence: Presence) {
+        let Some(entry) = self.nodes.get_mut(&node) else { return };
+        let alone = entry.descriptor.may_dial_only();
+        let presence = match presence {
+            Presence::DialsOnly if !alone => Presence::Away,
+            Presence::Reached if entry.descriptor.addresses.is_empty() => Presence::DialsOnly,
+            presence => presence,
+        };
+        if entry.presence != presence {
+            entry.presence = presence;
             // No document lists a retired node, so nothing changes.
             if !entry.retired {
                 self.touch(now);
@@ -178,13 +211,90 @@ impl Assembler {
         }
     }
 
+    /// The directory itself is somewhere else from now on.
+    pub fn moved(&mut self, now: Timestamp, directories: Vec<DirectoryPointer>) {
+        if self.config.directories != directories {
+            self.config.directories = directories;
+            self.touch(now);
+        }
+    }
+
+    /// A registered node says who loses its packets. Only relays send packets that show it.
+    pub fn report(&mut self, steady: Timestamp, from: NodeId, suspected: &[Suspected]) {
+        if self.nodes.get(&from).is_some_and(Entry::is_relay) {
+            self.reports.report(steady, from, suspected);
+        }
+    }
+
+    /// Decides which relays are left out (`DIR-017`); whether that has changed. `steady` is a clock
+    /// that nobody sets.
+    pub fn review(&mut self, now: Timestamp, steady: Timestamp) -> bool {
+        let least = usize::from(self.config.parameters.paths.min_relays);
+        let present = self.present_relays();
+        let changed = self.reports.review(steady, &present, least);
+        for (id, entry) in &mut self.nodes {
+            entry.left_out = self.reports.leaves_out(steady, id);
+        }
+        if changed {
+            self.touch(now);
+        }
+        changed
+    }
+
+    /// Relays that are accused or left out, with the addresses of those that are registered.
+    #[must_use]
+    pub fn accused(&self, steady: Timestamp) -> Vec<(Accused, Vec<Address>)> {
+        let addresses = |id: &NodeId| {
+            self.nodes.get(id).map(|e| e.descriptor.addresses.clone()).unwrap_or_default()
+        };
+        let accused = self.reports.accused(steady, &self.present_relays());
+        accused.into_iter().map(|a| (a, addresses(&a.relay))).collect()
+    }
+
+    /// The ways between relays that are accused, and how many relays accuse each.
+    #[must_use]
+    pub fn accused_links(&self) -> Vec<((NodeId, NodeId), usize)> {
+        self.reports.links(&self.present_relays()).into_iter().collect()
+    }
+
+    fn present_relays(&self) -> BTreeSet<NodeId> {
+        let present = |e: &Entry| e.presence != Presence::Away && !e.retired && e.is_relay();
+        self.nodes.iter().filter(|(_, e)| present(e)).map(|(id, _)| *id).collect()
+    }
+
     fn touch(&mut self, now: Timestamp) {
         self.changed = Some(self.changed.unwrap_or(now));
     }
 
     /// The document to sign, if one is due: at the start of each epoch, and soon after nodes came,
-    /// went or changed.
+    /// went or changed. For a directory that signs alone.
     pub fn poll(&mut self, now: Timestamp) -> Option<NetworkDocument> {
+        let epoch = self.due(now)?;
+        let revision = self.ledger.next(epoch)?;
+        self.ledger.note(epoch, revision);
+        let listed = |how| self.listed(epoch, how).map(|e| e.descriptor.clone()).collect();
+        let (nodes, dials_only) = (listed(Presence::Reached), listed(Presence::DialsOnly));
+        let AssemblerConfig { network, parameters, directories, .. } = &self.config;
+        let document = document(*network, parameters, (epoch, revision), now, nodes);
+        Some(NetworkDocument { dials_only, directories: directories.clone(), ..document })
+    }
+
+    /// The nodes to vote for, if a vote is due, and its epoch: as [`Assembler::poll`], for one of
+    /// several directories.
+    pub fn poll_vote(&mut self, now: Timestamp) -> Option<(u64, Vec<SignedDescriptor>)> {
+        let epoch = self.due(now)?;
+        Some((epoch, self.listed(epoch, Presence::Reached).map(|e| e.signed.clone()).collect()))
+    }
+
+    /// The epochs signed lately and the last revision of each, the latest signed at the end: to be
+    /// kept before a document is signed, and given to the next run.
+    #[must_use]
+    pub fn signed(&self) -> &[(u64, u32)] {
+        self.ledger.signed()
+    }
+
+    /// The epoch for which something is due.
+    fn due(&mut self, now: Timestamp) -> Option<u64> {
         let wait = if self.config.signed.is_empty() { 0 } else { RETURN_MS };
         let not_before = *self.not_before.get_or_insert(now.plus_millis(wait));
         // Later than that from now it can only be if the clock was set back.
@@ -192,31 +302,17 @@ impl Assembler {
             return None;
         }
         let epoch = self.due_epoch(now);
-        let new_epoch = self.signed.last().is_none_or(|(last, _)| *last != epoch);
+        let new_epoch = self.last != Some(epoch);
         let settled =
             self.changed.is_some_and(|at| at > now || now.millis_since(at) >= DEBOUNCE_MS);
         let due = new_epoch || settled && self.may_revise(now);
         if !due {
             return None;
         }
-        let revision = match self.signed.iter().find(|(signed, _)| *signed == epoch) {
-            Some((_, revision)) => revision.checked_add(1)?,
-            None => 0,
-        };
-        self.signed.retain(|(signed, _)| *signed != epoch);
-        self.signed.push((epoch, revision));
-        let surplus = self.signed.len().saturating_sub(MAX_SIGNED);
-        self.signed.drain(..surplus);
+        self.last = Some(epoch);
         self.changed = None;
         self.drop_outdated(epoch);
-        Some(self.document(now, epoch, revision))
-    }
-
-    /// The epochs signed lately and the last revision of each, the latest signed at the end: to be
-    /// kept before a document is signed, and given to the next run.
-    #[must_use]
-    pub fn signed(&self) -> &[(u64, u32)] {
-        &self.signed
+        Some(epoch)
     }
 
     /// The epoch of the next document. If the clock went back a little, stay at the last one, for
@@ -224,8 +320,8 @@ impl Assembler {
     /// clock was right has taken what was signed then.
     fn due_epoch(&self, now: Timestamp) -> u64 {
         let epoch = self.epoch(now);
-        match self.signed.last() {
-            Some((last, _)) if *last == epoch.saturating_add(1) => *last,
+        match self.last {
+            Some(last) if last == epoch.saturating_add(1) => last,
             _ => epoch,
         }
     }
@@ -244,31 +340,49 @@ impl Assembler {
     /// Forgets absent nodes whose keys have all expired.
     fn drop_outdated(&mut self, epoch: u64) {
         self.nodes.retain(|_, e| {
-            e.present || !e.retired && e.descriptor.keys.iter().any(|k| k.epoch >= epoch)
+            e.presence != Presence::Away
+                || !e.retired && e.descriptor.keys.iter().any(|k| k.epoch >= epoch)
         });
     }
 
-    fn document(&self, now: Timestamp, epoch: u64, revision: u32) -> NetworkDocument {
-        let listed = self
-            .nodes
-            .values()
-            .filter(|e| e.present && !e.retired && e.descriptor.key_for(epoch).is_some());
-        let end =
-            Timestamp::from_millis(epoch.saturating_add(1).saturating_mul(self.config.epoch_ms));
-        NetworkDocument {
-            version: VERSION,
-            network: self.config.network,
-            epoch,
-            revision,
-            epoch_ms: self.config.epoch_ms,
-            published: now,
-            valid_until: end.plus_millis(self.config.epoch_ms).max(now.plus_millis(LAST_MS)),
-            geometry: self.config.geometry,
-            mixing: self.config.mixing,
-            paths: self.config.paths,
-            nodes: listed.map(|e| e.descriptor.clone()).collect(),
-            tally: self.config.tally,
-            sealed: self.config.sealed,
-        }
+    /// The nodes to list in an epoch that others get at in this way, in ascending order of id.
+    fn listed(&self, epoch: u64, how: Presence) -> impl Iterator<Item = &Entry> {
+        let listed = move |e: &Entry| e.presence == how && !e.retired && !e.left_out;
+        self.nodes.values().filter(move |e| listed(e) && e.descriptor.key_for(epoch).is_some())
+    }
+}
+
+/// Whether all keys are of the network's scheme.
+pub(super) fn keys_fit(parameters: &Parameters, descriptor: &NodeDescriptor) -> bool {
+    let scheme = to_scheme(parameters.geometry.scheme);
+    descriptor.keys.iter().all(|key| PublicKey::from_bytes(scheme, &key.key).is_ok())
+}
+
+/// The document with this epoch and revision.
+pub(super) fn document(
+    network: NetworkId,
+    parameters: &Parameters,
+    (epoch, revision): (u64, u32),
+    published: Timestamp,
+    nodes: Vec<NodeDescriptor>,
+) -> NetworkDocument {
+    let Parameters { epoch_ms, geometry, mixing, paths, tally, sealed } = *parameters;
+    let end = Timestamp::from_millis(epoch.saturating_add(1).saturating_mul(epoch_ms));
+    NetworkDocument {
+        version: VERSION,
+        network,
+        epoch,
+        revision,
+        epoch_ms,
+        published,
+        valid_until: end.plus_millis(epoch_ms).max(published.plus_millis(LAST_MS)),
+        geometry,
+        mixing,
+        paths,
+        nodes,
+        tally,
+        sealed,
+        dials_only: Vec::new(),
+        directories: Vec::new(),
     }
 }

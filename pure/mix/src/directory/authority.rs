@@ -1,5 +1,6 @@
 //! Directory authorities. Each signs twice, classically and post-quantum, and both must be good.
 
+use std::collections::BTreeSet;
 use std::ops::Deref;
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -11,7 +12,7 @@ use rand_core::CryptoRng;
 use wire::document::{
     AuthorityKeys, AuthoritySet, DocumentSignature, NetworkDocument, SignedDocument,
 };
-use wire::id::DocumentHash;
+use wire::id::{AdmissionToken, DocumentHash, TokenHash, VoteHash};
 use wire::{NetworkId, encode};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -19,6 +20,9 @@ use crate::Error;
 
 const NETWORK_DOMAIN: &[u8] = b"hushwing network v1";
 const DOCUMENT_DOMAIN: &[u8] = b"hushwing document v1";
+const VOTE_DOMAIN: &[u8] = b"hushwing vote v1";
+const PROPOSAL_DOMAIN: &[u8] = b"hushwing proposal v1";
+const TOKEN_DOMAIN: &[u8] = b"hushwing admission v1";
 /// Length of an ML-DSA-65 signature (FIPS 204), bytes.
 const ML_DSA_SIGNATURE_LEN: usize = 3_309;
 
@@ -64,14 +68,14 @@ impl AuthorityKey {
 
     /// The public halves.
     #[must_use]
-    pub(crate) fn public(&self) -> AuthorityKeys {
+    pub fn public(&self) -> AuthorityKeys {
         AuthorityKeys {
             ed25519: VerificationKeyBytes::from(&self.ed25519).into(),
             ml_dsa: self.ml_dsa.public_key().as_ref().to_vec(),
         }
     }
 
-    fn sign(&self, authority: u8, message: &[u8]) -> Result<DocumentSignature, Error> {
+    pub(super) fn sign(&self, authority: u8, message: &[u8]) -> Result<DocumentSignature, Error> {
         let mut ml_dsa = vec![0; ML_DSA_SIGNATURE_LEN];
         let len = self.ml_dsa.sign(message, &mut ml_dsa).map_err(|_| Error::Signing)?;
         ml_dsa.truncate(len);
@@ -114,6 +118,19 @@ pub fn document_hash(document: &[u8]) -> DocumentHash {
     DocumentHash::new(hash(DOCUMENT_DOMAIN, document))
 }
 
+/// The hash by which proposals name votes: SHA-256("hushwing vote v1" | authority | CBOR of the
+/// vote). Two authorities that see the same in the same moment make the same vote.
+pub(super) fn vote_hash(authority: u8, vote: &[u8]) -> VoteHash {
+    VoteHash::new(hash(VOTE_DOMAIN, &[&[authority], vote].concat()))
+}
+
+/// The hash by which directories know each other's tokens: SHA-256("hushwing admission v1" |
+/// token).
+#[must_use]
+pub fn token_hash(token: &AdmissionToken) -> TokenHash {
+    TokenHash::new(hash(TOKEN_DOMAIN, token.as_bytes()))
+}
+
 fn hash(domain: &[u8], bytes: &[u8]) -> [u8; 32] {
     let mut context = Context::new(&SHA256);
     context.update(domain);
@@ -122,8 +139,18 @@ fn hash(domain: &[u8], bytes: &[u8]) -> [u8; 32] {
 }
 
 /// What is signed: "hushwing document v1" | network id | CBOR of the document.
-fn message(network: &NetworkId, document: &[u8]) -> Vec<u8> {
+pub(super) fn message(network: &NetworkId, document: &[u8]) -> Vec<u8> {
     [DOCUMENT_DOMAIN, network.as_bytes(), document].concat()
+}
+
+/// What an authority signs of its vote: "hushwing vote v1" | network id | CBOR of the vote.
+pub(super) fn vote_message(network: &NetworkId, vote: &[u8]) -> Vec<u8> {
+    [VOTE_DOMAIN, network.as_bytes(), vote].concat()
+}
+
+/// What a leader signs: "hushwing proposal v1" | network id | CBOR of the proposal.
+pub(super) fn proposal_message(network: &NetworkId, proposal: &[u8]) -> Vec<u8> {
+    [PROPOSAL_DOMAIN, network.as_bytes(), proposal].concat()
 }
 
 /// Signs a document with these authorities, each given with its position in the set.
@@ -148,6 +175,7 @@ pub struct VerifiedDocument {
     document: NetworkDocument,
     hash: DocumentHash,
     bytes: Vec<u8>,
+    signers: BTreeSet<u8>,
 }
 
 impl VerifiedDocument {
@@ -155,6 +183,12 @@ impl VerifiedDocument {
     #[must_use]
     pub const fn hash(&self) -> DocumentHash {
         self.hash
+    }
+
+    /// Positions of the authorities whose signatures are good.
+    #[must_use]
+    pub const fn signers(&self) -> &BTreeSet<u8> {
+        &self.signers
     }
 
     /// The signed document as it was received, to be passed on.
@@ -190,7 +224,7 @@ pub fn verify(signed: &[u8], network: &NetworkId) -> Result<VerifiedDocument, Er
     }
     let set: AuthoritySet = wire::decode(&authorities, "authority set")?;
     let message = message(network, &document);
-    let mut good = std::collections::BTreeSet::new();
+    let mut good = BTreeSet::new();
     for signature in &signatures {
         let keys = set.authorities.get(usize::from(signature.authority));
         if keys.is_some_and(|keys| holds(keys, signature, &message)) {
@@ -205,10 +239,11 @@ pub fn verify(signed: &[u8], network: &NetworkId) -> Result<VerifiedDocument, Er
     if document.network != *network {
         return Err(Error::WrongNetwork);
     }
-    Ok(VerifiedDocument { document, hash, bytes: signed.to_vec() })
+    Ok(VerifiedDocument { document, hash, bytes: signed.to_vec(), signers: good })
 }
 
-fn holds(keys: &AuthorityKeys, signature: &DocumentSignature, message: &[u8]) -> bool {
+/// Whether both signatures are this authority's.
+pub(super) fn holds(keys: &AuthorityKeys, signature: &DocumentSignature, message: &[u8]) -> bool {
     let classical = VerificationKey::try_from(keys.ed25519)
         .and_then(|key| key.verify(&Signature::from(signature.ed25519), message))
         .is_ok();

@@ -2,10 +2,8 @@
 //! later draws one of an adversary who runs a few relays.
 
 use minicbor::{Decode, Encode};
-use rand_core::CryptoRng;
-use wire::{NodeId, Timestamp};
-
-use super::{below, shuffle};
+use wire::document::NetworkDocument;
+use wire::{Address, NodeId, Timestamp};
 
 /// How long an entry stays pinned, ms (30 days).
 pub(crate) const PIN_MS: u64 = 30 * 24 * 3_600_000;
@@ -24,6 +22,35 @@ pub enum EntryPolicy {
     Random,
     /// This one and no other; for whoever looks for what is broken.
     Only(NodeId),
+}
+
+/// Which addresses can be dialled from here: a relay behind an onion service is no entry for
+/// somebody without Tor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Dials {
+    /// All.
+    #[default]
+    All,
+    /// All but onion services.
+    NoOnion,
+    /// Nothing but onion services.
+    OnionOnly,
+}
+
+impl Dials {
+    /// Those of the relays that can be dialled; all of them if there is none, for then the shell
+    /// says what is in the way.
+    pub(crate) fn among(self, relays: Vec<NodeId>, document: &NetworkDocument) -> Vec<NodeId> {
+        let dialled = |address: &Address| match self {
+            Dials::All => true,
+            Dials::NoOnion => !address.is_onion(),
+            Dials::OnionOnly => address.is_onion(),
+        };
+        let reached =
+            |id: &&NodeId| document.node(id).is_some_and(|node| node.addresses.iter().any(dialled));
+        let some: Vec<NodeId> = relays.iter().filter(reached).copied().collect();
+        if some.is_empty() { relays } else { some }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -49,19 +76,13 @@ pub struct EntryPins {
 }
 
 impl EntryPins {
-    /// Chooses the entry to use now among `relays`, and draws new pins for missing or expired ones
-    /// (`PATH-005`).
-    pub(crate) fn choose<R: CryptoRng>(
-        &mut self,
-        now: Timestamp,
-        relays: &[NodeId],
-        rng: &mut R,
-    ) -> Option<NodeId> {
+    /// Chooses the entry to use now among `relays`, which are in random order, and takes new pins
+    /// for missing or expired ones from them (`PATH-005`).
+    pub(crate) fn choose(&mut self, now: Timestamp, relays: &[NodeId]) -> Option<NodeId> {
         self.pins.retain(|p| now.millis_since(p.since) < PIN_MS);
         self.pins.truncate(MAX_PINS);
-        let mut fresh: Vec<NodeId> =
+        let fresh: Vec<NodeId> =
             relays.iter().filter(|r| self.pins.iter().all(|p| p.relay != **r)).copied().collect();
-        shuffle(rng, &mut fresh);
         // An absent pin keeps its place. If absence freed it, an adversary could push a client from
         // relay to relay, until it lands on one of the adversary's, by taking relays down.
         for relay in fresh {
@@ -80,8 +101,7 @@ impl EntryPins {
             return Some(relay);
         }
         let kept = self.stand_in.filter(|r| relays.contains(r));
-        self.stand_in =
-            kept.or_else(|| below(rng, relays.len()).and_then(|n| relays.get(n).copied()));
+        self.stand_in = kept.or_else(|| relays.first().copied());
         self.stand_in
     }
 

@@ -1,10 +1,14 @@
 //! Paths are what the document's policy says, and otherwise uniform.
 
+mod dialing;
+
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use sphinx::PrivateKey;
 use wire::Timestamp;
 use wire::document::*;
+
+use std::collections::BTreeSet;
 
 use super::entry::PIN_MS;
 use super::*;
@@ -31,6 +35,8 @@ fn network(relays: u8, paths: PathPolicy) -> NetworkDocument {
         rate: 100,
         keys: vec![EpochKey { epoch: 5, key: key.clone() }],
         processing: None,
+        both_ways: true,
+        owner: None,
     };
     let mut nodes: Vec<NodeDescriptor> = (0..relays).map(|n| node(n, Role::Relay)).collect();
     nodes.push(node(HUB, Role::Hub));
@@ -55,6 +61,8 @@ fn network(relays: u8, paths: PathPolicy) -> NetworkDocument {
         nodes,
         tally: false,
         sealed: false,
+        dials_only: Vec::new(),
+        directories: Vec::new(),
     }
 }
 
@@ -70,11 +78,11 @@ fn chi_square(counts: &BTreeMap<Vec<NodeId>, u32>, cells: usize) -> f64 {
     seen + expected * (cells - counts.len()) as f64
 }
 
-//= PATH-001
 fn plan(document: &NetworkDocument) -> PathPlanner {
     PathPlanner::new(document, document.epoch)
 }
 
+//= PATH-001
 #[test]
 fn free_routes_are_uniform_given_the_entry() {
     let planner = plan(&network(5, fixed(3)));
@@ -173,7 +181,7 @@ fn no_two_relays_of_one_region_or_no_path_at_all() {
     let planner = plan(&network(4, policy));
     assert_eq!(
         planner.forward(&mut rng, &id(0), &id(HUB), &Health::default()).unwrap_err(),
-        Error::TooFewRegions { need: 3 }
+        Error::TooFewApart { need: 3 }
     );
 }
 
@@ -188,13 +196,87 @@ fn no_relay_of_the_hubs_region_carries_what_goes_to_it() {
         let planner = plan(&document);
         let mut rng = rng(5);
         let theirs = [id(6), id(7)];
-        assert!(planner.entries().iter().all(|entry| !theirs.contains(entry)));
-        assert_eq!(planner.entries().len(), 14);
+        assert!(planner.entries(&mut rng).iter().all(|entry| !theirs.contains(entry)));
+        assert_eq!(planner.entries(&mut rng).len(), 14);
         for _ in 0..300 {
             let path = planner.forward(&mut rng, &id(0), &id(HUB), &Health::default()).unwrap();
             assert!(path.relays.iter().all(|relay| !theirs.contains(relay)));
         }
     }
+}
+
+//= PATH-003
+#[test]
+fn no_path_leads_over_two_nodes_of_one_owner_the_hubs_included() {
+    for layers in [0, 3] {
+        let mut document = network(16, PathPolicy { layers, ..fixed(3) });
+        let ann = Some("ann".parse().unwrap());
+        for node in document.nodes.iter_mut().filter(|n| [id(3), id(4), id(HUB)].contains(&n.id)) {
+            node.owner.clone_from(&ann);
+        }
+        for node in document.nodes.iter_mut().filter(|n| [id(0), id(1)].contains(&n.id)) {
+            node.owner = Some("bea".parse().unwrap());
+        }
+        let planner = plan(&document);
+        let mut rng = rng(5);
+        let entries = planner.entries(&mut rng);
+        assert!(entries.len() == 14 && !entries.contains(&id(3)) && !entries.contains(&id(4)));
+        let healthy = Health::default();
+        for _ in 0..300 {
+            let there = planner.forward(&mut rng, &id(0), &id(HUB), &healthy).unwrap().relays;
+            let back = planner
+                .reply(&mut rng, &id(0), &ClientToken::new([9; 32]), &id(HUB), &healthy)
+                .unwrap()
+                .relays;
+            for relay in there.iter().chain(&back) {
+                assert!(![id(1), id(3), id(4)].contains(relay));
+            }
+        }
+    }
+    let mut document = network(3, fixed(3));
+    document.nodes.iter_mut().for_each(|n| n.owner = Some("ann".parse().unwrap()));
+    assert_eq!(
+        plan(&document).forward(&mut rng(5), &id(0), &id(HUB), &Health::default()).unwrap_err(),
+        Error::TooFewApart { need: 3 },
+        "the rule is never relaxed"
+    );
+}
+
+/// How often each relay is on a path, other than as its entry, and how often it is the entry.
+fn shares(document: &NetworkDocument, seed: u64) -> BTreeMap<NodeId, (u32, u32)> {
+    let (planner, mut rng) = (plan(document), rng(seed));
+    let mut shares: BTreeMap<NodeId, (u32, u32)> = BTreeMap::new();
+    for _ in 0..20_000 {
+        let entry = planner.entries(&mut rng)[0];
+        let path = planner.forward(&mut rng, &entry, &id(HUB), &Health::default()).unwrap();
+        shares.entry(entry).or_default().1 += 1;
+        for relay in &path.relays[1..] {
+            shares.entry(*relay).or_default().0 += 1;
+        }
+    }
+    shares
+}
+
+//= PATH-009
+#[test]
+fn a_slow_relay_gets_its_share_and_one_that_boasts_no_more_than_twice_the_median() {
+    let mut document = network(10, fixed(2));
+    let at = |document: &mut NetworkDocument, n, rate| {
+        document.nodes.iter_mut().find(|node| node.id == id(n)).unwrap().rate = rate;
+    };
+    at(&mut document, 0, 2);
+    at(&mut document, 1, u32::MAX);
+    let shares = shares(&document, 11);
+    let slow = shares.get(&id(0)).copied().unwrap_or_default();
+    // Its weight is 2 among 1,002: 40 of 20,000 each.
+    assert!(slow.0 < 100 && slow.1 < 100, "{slow:?}");
+    let boasts = shares[&id(1)];
+    let others: u32 = (2..10).map(|n| shares[&id(n)].1).sum();
+    let twice = f64::from(boasts.1) / (f64::from(others) / 8.0);
+    assert!((1.8..2.2).contains(&twice), "as an entry {twice} times");
+    let others: u32 = (2..10).map(|n| shares[&id(n)].0).sum();
+    let twice = f64::from(boasts.0) / (f64::from(others) / 8.0);
+    assert!((1.5..2.2).contains(&twice), "behind one {twice} times");
 }
 
 //= PATH-004
@@ -259,49 +341,60 @@ fn an_entry_is_kept_for_thirty_days_stood_in_for_and_returned_to() {
     let relays: Vec<NodeId> = (0..6).map(id).collect();
     let start = Timestamp::from_millis(1_000_000);
     let mut pins = EntryPins::default();
-    let first = pins.choose(start, &relays, &mut rng).unwrap();
+    let first = pins.choose(start, &relays).unwrap();
     for day in 0..30 {
         let at = start.plus_millis(day * 24 * 3_600_000);
-        assert_eq!(pins.choose(at, &relays, &mut rng), Some(first));
+        assert_eq!(pins.choose(at, &relays), Some(first));
     }
     pins = wire::decode(&wire::encode(&pins), "pins").unwrap();
     pins.failed(start, &first);
-    let second = pins.choose(start, &relays, &mut rng).unwrap();
+    let second = pins.choose(start, &relays).unwrap();
     assert_ne!(second, first);
-    assert_eq!(pins.choose(start.plus_millis(61_000), &relays, &mut rng), Some(first));
+    assert_eq!(pins.choose(start.plus_millis(61_000), &relays), Some(first));
     let without: Vec<NodeId> = relays.iter().copied().filter(|r| *r != first).collect();
-    assert_eq!(
-        pins.choose(start, &without, &mut rng),
-        Some(second),
-        "a gone entry keeps its place"
-    );
+    assert_eq!(pins.choose(start, &without), Some(second), "a gone entry keeps its place");
+    let planner = plan(&network(6, fixed(3)));
     let mut seen = BTreeSet::new();
     for n in 0..200 {
         let mut later = pins.clone();
-        seen.insert(later.choose(start.plus_millis(PIN_MS + n), &relays, &mut rng));
+        seen.insert(later.choose(start.plus_millis(PIN_MS + n), &planner.entries(&mut rng)));
     }
-    assert_eq!(seen.len(), 6, "after thirty days a new one is drawn, uniformly");
-    assert_eq!(EntryPins::default().choose(start, &[], &mut rng), None);
+    assert_eq!(seen.len(), 6, "after thirty days a new one is drawn");
+    assert_eq!(EntryPins::default().choose(start, &[]), None);
 }
 
 //= PATH-005
 #[test]
 fn when_no_pinned_entry_is_left_another_stands_in_until_one_is_back() {
-    let mut rng = rng(10);
     let (old, new): (Vec<NodeId>, Vec<NodeId>) =
         ((0..6).map(id).collect(), (6..12).map(id).collect());
     let at = Timestamp::from_millis(1_000_000);
     let mut pins = EntryPins::default();
-    let first = pins.choose(at, &old, &mut rng).unwrap();
-    let stand_in = pins.choose(at, &new, &mut rng).unwrap();
+    let first = pins.choose(at, &old).unwrap();
+    let stand_in = pins.choose(at, &new).unwrap();
     assert!(new.contains(&stand_in));
     let mut pins: EntryPins = wire::decode(&wire::encode(&pins), "pins").unwrap();
-    assert_eq!(pins.choose(at, &new, &mut rng), Some(stand_in), "the same while it is there");
+    assert_eq!(pins.choose(at, &new), Some(stand_in), "the same while it is there");
     let others: Vec<NodeId> = new.iter().copied().filter(|r| *r != stand_in).collect();
-    assert!(others.contains(&pins.choose(at, &others, &mut rng).unwrap()));
-    assert_eq!(
-        pins.choose(at, &[old, new].concat(), &mut rng),
-        Some(first),
-        "a pinned one keeps its place"
-    );
+    assert!(others.contains(&pins.choose(at, &others).unwrap()));
+    assert_eq!(pins.choose(at, &[old, new].concat()), Some(first), "a pinned one keeps its place");
+}
+
+//= PATH-005
+#[test]
+fn a_client_without_tor_takes_no_entry_that_has_only_an_onion_address() {
+    let mut document = network(4, fixed(3));
+    let onion = "2gzyxa5ihm7nsggfxnu52rck2vv4rvmdlkiu3zzui5du4xyclen53wid.onion:5001";
+    document.nodes[1].addresses = vec![onion.parse().unwrap()];
+    document.nodes[2].addresses.push(onion.parse().unwrap());
+    let mut entries = plan(&document).entries(&mut rng(1));
+    entries.sort_unstable();
+    let among = |dials: Dials| dials.among(entries.clone(), &document);
+    assert_eq!(among(Dials::All), entries);
+    assert_eq!(among(Dials::NoOnion), [id(0), id(2), id(3)]);
+    assert_eq!(among(Dials::OnionOnly), [id(1), id(2)]);
+    for node in &mut document.nodes {
+        node.addresses = vec![onion.parse().unwrap()];
+    }
+    assert_eq!(Dials::NoOnion.among(entries.clone(), &document), entries, "the shell says why");
 }

@@ -4,7 +4,7 @@ use minicbor::{Decode, Decoder, Encode, Encoder};
 
 use super::VERSION;
 use crate::id::NodeId;
-use crate::limits::{MAX_ADDRESSES, MAX_EPOCH_KEYS, MAX_REGION};
+use crate::limits::{MAX_ADDRESSES, MAX_EPOCH_KEYS, MAX_TAG};
 use crate::{Address, Error, codec};
 
 /// What a node does in the network.
@@ -92,12 +92,12 @@ impl std::fmt::Debug for EpochKey {
     }
 }
 
-/// A region tag: 1 to 16 characters of `a-z0-9-`. Nodes with the same tag have something in common
-/// that a path should avoid: an owner, a house, a country.
+/// A tag: 1 to 16 characters of `a-z0-9-`. Nodes with the same tag have something in common that a
+/// path should avoid: an owner, a house, a country.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Region(String);
+pub struct Tag(String);
 
-impl Region {
+impl Tag {
     /// The tag.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -105,19 +105,19 @@ impl Region {
     }
 }
 
-impl std::str::FromStr for Region {
+impl std::str::FromStr for Tag {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let ok = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        if text.is_empty() || text.len() > MAX_REGION || !text.bytes().all(ok) {
-            return Err(Error::OutOfRange("region tag (1 to 16 of a-z, 0-9, -)"));
+        if text.is_empty() || text.len() > MAX_TAG || !text.bytes().all(ok) {
+            return Err(Error::OutOfRange("tag (1 to 16 of a-z, 0-9, -)"));
         }
-        Ok(Region(text.to_owned()))
+        Ok(Tag(text.to_owned()))
     }
 }
 
-impl<C> Encode<C> for Region {
+impl<C> Encode<C> for Tag {
     fn encode<W: minicbor::encode::Write>(
         &self,
         e: &mut Encoder<W>,
@@ -127,9 +127,9 @@ impl<C> Encode<C> for Region {
     }
 }
 
-impl<'b, C> Decode<'b, C> for Region {
+impl<'b, C> Decode<'b, C> for Tag {
     fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-        d.str()?.parse().map_err(|_| minicbor::decode::Error::message("region"))
+        d.str()?.parse().map_err(|_| minicbor::decode::Error::message("tag"))
     }
 }
 
@@ -145,13 +145,13 @@ pub struct NodeDescriptor {
     /// The key that its links prove and that signs its descriptor.
     #[n(2)]
     pub id: NodeId,
-    /// Where it listens; at least one address.
+    /// Where it listens; none only where it takes packets both ways.
     #[cbor(n(3), decode_with = "codec::bounded::<_, _, MAX_ADDRESSES>")]
     pub addresses: Vec<Address>,
     /// Its region tag, if the operator gave one.
     #[n(4)]
-    pub region: Option<Region>,
-    /// Declared capacity, packets per second, not zero. Replay filters are sized from it.
+    pub region: Option<Tag>,
+    /// Declared capacity, packets per second, not zero. It weighs the node in paths (`PATH-009`).
     #[n(5)]
     pub rate: u32,
     /// Sphinx keys of this epoch and the next two, in ascending order.
@@ -160,6 +160,13 @@ pub struct NodeDescriptor {
     /// The digest for tallies; `None` means [`Processing::Sha256`].
     #[n(7)]
     pub processing: Option<Processing>,
+    /// Whether it takes packets also on the links that it opened itself, and sends packets back on
+    /// those that others opened. Versions before there was such a thing do not.
+    #[cbor(n(8), default)]
+    pub both_ways: bool,
+    /// Whose it is, if the operator says so.
+    #[n(9)]
+    pub owner: Option<Tag>,
 }
 
 impl NodeDescriptor {
@@ -167,6 +174,12 @@ impl NodeDescriptor {
     #[must_use]
     pub fn key_for(&self, epoch: u64) -> Option<&[u8]> {
         self.keys.iter().find(|k| k.epoch == epoch).map(|k| k.key.as_slice())
+    }
+
+    /// Whether it can take part although nobody reaches it, by the links that it opens.
+    #[must_use]
+    pub fn may_dial_only(&self) -> bool {
+        self.both_ways && self.role == Role::Relay
     }
 
     /// Checks version, ranges and order, which decoding does not.
@@ -177,7 +190,8 @@ impl NodeDescriptor {
         if self.version != VERSION {
             return Err(Error::Version(self.version));
         }
-        if self.addresses.is_empty() {
+        // A hub is asked directly, too, so that it must have an address.
+        if self.addresses.is_empty() && !self.may_dial_only() {
             return Err(Error::OutOfRange("addresses of a node"));
         }
         if self.keys.is_empty() {
