@@ -5,7 +5,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Chat, LONG, SOON, World};
+use common::{Chat, LONG, SOON, World, run};
 
 /// alice's text arrives at bob's, and bob's at hers.
 fn they_talk(alice: &mut Chat, bob: &mut Chat, text: &str) {
@@ -41,6 +41,52 @@ fn nodes_that_come_back_at_another_address_are_found_there() {
     alice.leave();
     bob.leave();
     world.stop();
+}
+
+//= PATH-008
+//= DIR-020
+#[test]
+fn a_relay_that_does_not_listen_carries_packets_on_the_links_that_it_opened() {
+    // With three relays each path needs the one that nobody reaches.
+    let mut world = World::new().dials_only(1).start();
+    world.relay(3).expect("listens nowhere and dials the others");
+    let (mut alice, mut bob) = (world.join("alice"), world.join("bob"));
+    they_talk(&mut alice, &mut bob, "over links that it opened");
+    let well = run(["doctor", world.link()]);
+    assert_eq!(well.code, 0, "{well:?}");
+    assert!(well.stdout.contains("2 in the network, 1 more only dial"), "{well:?}");
+    assert!(well.stdout.contains("through all nodes and links — 4 of 4 probes"), "{well:?}");
+    // It loses its line without a word, and comes back.
+    world.relay(3).kill();
+    world.relay(3).restart();
+    they_talk(&mut alice, &mut bob, "it was away");
+    // A reached one starts again: it is dialled, and sends packets back, as before.
+    world.relay(1).kill();
+    world.relay(1).restart();
+    they_talk(&mut alice, &mut bob, "another was away");
+    world.stop();
+}
+
+//= DIR-020
+#[test]
+fn a_relay_that_announces_what_nobody_reaches_only_dials_and_a_hub_is_told() {
+    let mut world = World::new().plan();
+    world.directory().start();
+    for name in ["relay-1", "relay-2", "relay-3", "hub"] {
+        let settings = world.path().join(format!("{name}.toml"));
+        std::fs::write(settings, "announce = \"127.0.0.1:1\"\n").expect("the settings file");
+    }
+    for n in 1..=3 {
+        world.relay(n).start();
+    }
+    world.hub().start();
+    world.listed(0, 0);
+    world.directory().expect("dials_only=3");
+    for n in 1..=3 {
+        world.relay(n).expect("hint: open the port, try --map-port");
+        world.relay(n).expect("listed as a relay that dials only");
+    }
+    world.hub().expect("and does not list it (hint: open the port");
 }
 
 #[test]
@@ -143,4 +189,59 @@ fn a_client_with_a_wrong_clock_is_told_and_goes_on_once_it_is_set() {
     world.set_clock("bob", "+0");
     bob.expect_up();
     they_talk(&mut alice, &mut bob, "what time is it?");
+}
+
+#[test]
+fn a_network_of_names_is_found_wherever_the_names_lead() {
+    let mut world = World::new().names().start();
+    let (mut alice, mut bob) = (world.join("alice"), world.join("bob"));
+    they_talk(&mut alice, &mut bob, "before");
+    // The provider gives the line another address, and the names follow. The links stay.
+    world.directory().kill();
+    world.directory().moves_to("127.0.0.2");
+    world.hub().kill();
+    world.hub().moves_to("127.0.0.2");
+    for n in 1..=3 {
+        world.relay(n).kill();
+        world.relay(n).moves_to("127.0.0.2");
+    }
+    world.dns_says("127.0.0.2");
+    world.directory().start();
+    world.hub().start();
+    for n in 1..=3 {
+        world.relay(n).start();
+    }
+    world.ready();
+    they_talk(&mut alice, &mut bob, "all have moved");
+    let mut carol = world.join("carol");
+    carol.say("by the old link");
+    bob.expect_message("carol", "by the old link", LONG);
+}
+
+//= DIR-018
+//= DIR-019
+#[test]
+fn a_directory_that_moves_is_found_by_nodes_and_by_clients_that_run() {
+    let mut world = World::new().epoch(10).start();
+    let (mut alice, mut bob) = (world.join("alice"), world.join("bob"));
+    they_talk(&mut alice, &mut bob, "before");
+    world.directory().kill();
+    world.directory().moves();
+    world.directory().start();
+    // It tells its nodes, which register there.
+    world.listed(3, 1);
+    let mut gone = false;
+    alice.expect("that the directory is gone, and there again", LONG, |e| {
+        let about = e["text"].as_str().unwrap_or_default().contains("directory");
+        gone |= e["event"] == "network" && about;
+        gone && e["event"] == "network" && e["up"] == true && !about
+    });
+    // A relay that comes back at another address is found by clients through the new documents.
+    world.relay(2).kill();
+    world.relay(2).moves();
+    world.relay(2).restart();
+    world.relay(3).kill();
+    world.relay(3).moves();
+    world.relay(3).restart();
+    they_talk(&mut alice, &mut bob, "everything but the entry has moved");
 }

@@ -40,6 +40,11 @@ pub fn available() -> bool {
     })
 }
 
+/// What the names of a new lab's namespaces begin with.
+pub(crate) fn namespaces() -> String {
+    format!("{PREFIX}{}-{}", std::process::id(), LABS.fetch_add(1, Ordering::Relaxed))
+}
+
 impl Lab {
     /// `n` machines on one bridge: machine `i` has `eth0` with 10.77.0.(i + 1)/24 and a link-local
     /// address of IPv6.
@@ -119,8 +124,7 @@ impl Lab {
     /// `n` machines without cables, and bridges.
     fn new(n: u8, bridges: u8) -> Lab {
         sweep();
-        let name =
-            format!("{PREFIX}{}-{}", std::process::id(), LABS.fetch_add(1, Ordering::Relaxed));
+        let name = namespaces();
         let switch = format!("{name}-switch");
         // From here on dropping it removes what there is.
         let mut lab = Lab { switch, nodes: Vec::new(), cables: Vec::new() };
@@ -194,7 +198,7 @@ impl Drop for Lab {
 }
 
 /// The system does such things by itself, soon after it was told.
-fn wait(ready: impl Fn() -> bool, otherwise: &str) {
+pub(crate) fn wait(ready: impl Fn() -> bool, otherwise: &str) {
     let started = Instant::now();
     while !ready() {
         assert!(started.elapsed() < PATIENCE, "{otherwise} after {PATIENCE:?}");
@@ -203,7 +207,7 @@ fn wait(ready: impl Fn() -> bool, otherwise: &str) {
 }
 
 /// Removes a namespace, and ends what runs inside.
-fn remove(namespace: &str) {
+pub(crate) fn remove(namespace: &str) {
     let inside = run("ip", &["netns", "pids", namespace]).unwrap_or_default();
     for pid in inside.split_whitespace() {
         let _ = run("kill", &["-KILL", pid]);
@@ -212,7 +216,7 @@ fn remove(namespace: &str) {
 }
 
 /// Removes what processes left that are gone.
-fn sweep() {
+pub(crate) fn sweep() {
     let list = run("ip", &["netns", "list"]).unwrap_or_default();
     for name in list.lines().filter_map(|line| line.split_whitespace().next()) {
         let pid = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());

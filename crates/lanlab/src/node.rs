@@ -15,6 +15,7 @@ const TABLE: &str = "inet lanlab";
 pub struct Node {
     namespace: String,
     interfaces: Vec<(String, Ipv4Addr)>,
+    global_v6: Option<Ipv6Addr>,
 }
 
 impl Node {
@@ -25,7 +26,7 @@ impl Node {
         // Where /proc cannot be written, the lab waits.
         let settings = "echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad";
         let _ = run("ip", &["netns", "exec", &namespace, "sh", "-c", settings]);
-        Node { namespace, interfaces: Vec::new() }
+        Node { namespace, interfaces: Vec::new(), global_v6: None }
     }
 
     pub(crate) fn attach(&mut self, interface: &str, address: Ipv4Addr) {
@@ -33,15 +34,47 @@ impl Node {
             "ip",
             &["-n", &self.namespace, "addr", "add", &format!("{address}/24"), "dev", interface],
         );
-        must("ip", &["-n", &self.namespace, "link", "set", interface, "up"]);
+        self.up(interface);
         self.interfaces.push((interface.to_owned(), address));
     }
 
-    pub(crate) fn is_settled(&self) -> bool {
+    pub(crate) fn up(&self, interface: &str) {
+        must("ip", &["-n", &self.namespace, "link", "set", interface, "up"]);
+    }
+
+    /// Another address, which is ready at once.
+    ///
+    /// # Panics
+    /// When the system refuses.
+    pub fn add_v4(&self, interface: &str, address: Ipv4Addr) {
+        let address = format!("{address}/24");
+        must("ip", &["-n", &self.namespace, "addr", "add", &address, "dev", interface]);
+    }
+
+    pub(crate) fn add_v6(&mut self, interface: &str, address: Ipv6Addr) {
+        let text = format!("{address}/64");
+        must("ip", &["-n", &self.namespace, "addr", "add", &text, "dev", interface, "nodad"]);
+        self.global_v6.get_or_insert(address);
+    }
+
+    pub(crate) fn global_v6(&self) -> String {
+        self.global_v6.map(|address| address.to_string()).unwrap_or_default()
+    }
+
+    pub(crate) fn route(&self, args: &[&str]) {
+        must("ip", &[&["-n", &self.namespace], args].concat());
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
         self.interfaces.iter().all(|(interface, _)| {
             let said = run("ip", &["-n", &self.namespace, "-o", "link", "show", "dev", interface]);
-            said.is_ok_and(|said| said.contains("state UP")) && self.link_local(interface).is_some()
+            said.is_ok_and(|said| said.contains("state UP"))
         })
+    }
+
+    pub(crate) fn is_settled(&self) -> bool {
+        let here = |(interface, _): &(String, Ipv4Addr)| self.link_local(interface).is_some();
+        self.is_up() && self.interfaces.iter().all(here)
     }
 
     fn link_local(&self, interface: &str) -> Option<Ipv6Addr> {

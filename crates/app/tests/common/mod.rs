@@ -12,7 +12,9 @@
 )]
 
 mod chat;
+mod hosts;
 mod lines;
+pub mod online;
 mod process;
 pub mod proxy;
 mod rpc;

@@ -9,7 +9,7 @@ use super::Lines;
 
 /// The program, with an environment that does not change what it prints.
 pub fn hushwing() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hushwing"));
+    let mut command = super::hosts::command(env!("CARGO_BIN_EXE_hushwing"));
     command
         .env("NO_COLOR", "1")
         .env_remove("HUSHWING_LOG")

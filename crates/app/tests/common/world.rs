@@ -47,12 +47,29 @@ pub struct Settings {
     epoch: u64,
     verbose: bool,
     announce: bool,
+    names: bool,
     sandbox: Option<&'static str>,
     hub: String,
     turnable: bool,
+    directories: usize,
+    directory: String,
+    dials_only: usize,
 }
 
 impl Settings {
+    /// One more line of the directories' settings file.
+    pub fn directory_setting(mut self, line: &str) -> Self {
+        self.directory.push_str(line);
+        self.directory.push('\n');
+        self
+    }
+
+    /// Several directories, more than half of which must sign.
+    pub fn directories(mut self, directories: usize) -> Self {
+        self.directories = directories;
+        self
+    }
+
     /// One more line of the hub's settings file.
     pub fn hub_setting(mut self, line: &str) -> Self {
         self.hub.push_str(line);
@@ -90,9 +107,22 @@ impl Settings {
         self
     }
 
+    /// Every role announces a name below `hushwing.example`, which stands for 127.0.0.1 until
+    /// [`World::dns_says`] something else.
+    pub fn names(mut self) -> Self {
+        self.names = true;
+        self
+    }
+
     /// Each program's clock can be set: [`World::set_clock`].
     pub fn turnable_clocks(mut self) -> Self {
         self.turnable = true;
+        self
+    }
+
+    /// So many of the relays, the last ones, do not listen.
+    pub fn dials_only(mut self, relays: usize) -> Self {
+        self.dials_only = relays;
         self
     }
 
@@ -105,6 +135,9 @@ impl Settings {
     /// Prepares all roles and starts none.
     pub fn plan(self) -> World {
         let dir = tempfile::tempdir().expect("a temporary directory");
+        if self.names {
+            super::hosts::say("127.0.0.1");
+        }
         let role = |name: &str, args: &[&str], extra: &str| {
             // The file that says what time it is lies outside of what a confined role may read.
             let sandbox = self.sandbox.or(self.turnable.then_some("off"));
@@ -116,18 +149,24 @@ impl Settings {
                 name,
                 &[args, &sandbox].concat(),
                 extra,
-                self.announce,
+                (self.announce, self.names),
                 self.verbose,
                 clock,
             )
         };
         let hops = self.hops.min(self.relays).to_string();
         let (delay, epoch) = (self.mean_delay.to_string(), self.epoch.to_string());
-        let directory = role(
-            "directory",
-            &["node", "directory", "--epoch", &epoch, "--hops", &hops, "--mean-delay", &delay],
-            "",
-        );
+        let mut directories = (1..=self.directories).map(|n| {
+            let name = if n == 1 { "directory".to_owned() } else { format!("directory-{n}") };
+            let args =
+                ["node", "directory", "--epoch", &epoch, "--hops", &hops, "--mean-delay", &delay];
+            role(&name, &args, &self.directory)
+        });
+        let directory = directories.next().expect("at least one directory");
+        let others: Vec<Role> = directories.collect();
+        if !others.is_empty() {
+            join(&directory, &others);
+        }
         let network = dir.path().join("directory/network").display().to_string();
         let token = dir.path().join("directory/token").display().to_string();
         let admission = ["--network", &network, "--token", &token];
@@ -136,7 +175,11 @@ impl Settings {
                 role(
                     &format!("relay-{n}"),
                     &[&["node", "relay"], &admission[..]].concat(),
-                    "rate = 10000\n",
+                    if n > self.relays - self.dials_only {
+                        "rate = 10000\ndials_only = true\n"
+                    } else {
+                        "rate = 10000\n"
+                    },
                 )
             })
             .collect();
@@ -145,20 +188,43 @@ impl Settings {
             &[&["node", "hub"], &admission[..]].concat(),
             &format!("rate = 10000\n{}", self.hub),
         );
-        World { settings: self, dir, directory, relays, hub, link: OnceCell::new() }
+        World { settings: self, dir, directory, others, relays, hub, link: OnceCell::new() }
     }
 
     /// Starts all roles and returns when clients can use the network.
     pub fn start(self) -> World {
         let mut world = self.plan();
-        world.directory.start();
-        for relay in &mut world.relays {
-            relay.start();
-        }
-        world.hub.start();
+        world.start_all();
         world.ready();
         world
     }
+}
+
+/// Makes one network of these directories, as their operators do.
+fn join(first: &Role, others: &[Role]) {
+    let roles: Vec<&Role> = [first].into_iter().chain(others).collect();
+    let node = ["node", "directory"];
+    let mut cards = Vec::new();
+    for role in &roles {
+        let (dir, listen) = (role.dir.display().to_string(), format!("127.0.0.1:{}", role.port));
+        let args = ["card", "--dir", &dir, "--listen", &listen];
+        let card = super::run([&node[..], &args[..]].concat());
+        assert_eq!(card.code, 0, "{card:?}");
+        cards.push(card.stdout.trim().to_owned());
+    }
+    let threshold = (roles.len() / 2 + 1).to_string();
+    let mut pointers = Vec::new();
+    for role in &roles {
+        // Every operator has them in another order.
+        cards.rotate_left(1);
+        let dir = role.dir.display().to_string();
+        let args = ["join", "--dir", &dir, "--threshold", &threshold];
+        let cards: Vec<&str> = cards.iter().map(String::as_str).collect();
+        let joined = super::run([&node[..], &args[..], &cards[..]].concat());
+        assert_eq!(joined.code, 0, "{joined:?}");
+        pointers.push(joined.stdout);
+    }
+    assert!(pointers.iter().all(|p| *p == pointers[0]), "{pointers:?}");
 }
 
 /// A role of the network: it can be started, stopped, killed and started again.
@@ -178,6 +244,8 @@ pub struct Role {
     since: usize,
     /// The file that sets its clock.
     clock: Option<PathBuf>,
+    /// A write beyond the limit of file sizes is an error and not the end.
+    bears_limits: bool,
     process: Option<Process>,
 }
 
@@ -187,7 +255,7 @@ impl Role {
         name: &str,
         args: &[&str],
         settings: &str,
-        announce: bool,
+        (announce, names): (bool, bool),
         verbose: bool,
         clock: Option<PathBuf>,
     ) -> Self {
@@ -198,6 +266,9 @@ impl Role {
         if announce {
             settings.push_str(&format!("announce = \"127.0.0.1:{announced}\"\n"));
         }
+        if names {
+            settings.push_str(&format!("announce = \"{name}.hushwing.example:{port}\"\n"));
+        }
         let file = base.join(format!("{name}.toml"));
         std::fs::write(&file, settings).expect("the settings file");
         let mut args: Vec<String> = args.iter().map(|&a| a.to_owned()).collect();
@@ -207,10 +278,10 @@ impl Role {
             ["--dir", &dir_text, "--listen", &listen, "--config", &file].map(str::to_owned),
         );
         // The directory always says what it publishes: tests wait for that.
-        match (verbose, name) {
+        match (verbose, name.starts_with("directory")) {
             (true, _) => args.push("-vv".to_owned()),
-            (false, "directory") => args.push("-v".to_owned()),
-            (false, _) => {}
+            (false, true) => args.push("-v".to_owned()),
+            (false, false) => {}
         }
         Role {
             name: name.to_owned(),
@@ -221,6 +292,7 @@ impl Role {
             args,
             since: 0,
             clock,
+            bears_limits: false,
             process: None,
         }
     }
@@ -230,11 +302,42 @@ impl Role {
         assert!(self.process.is_none(), "{} runs already", self.name);
         self.since = self.log.count();
         let mut command = hushwing();
+        if self.bears_limits {
+            let mut shell = std::process::Command::new("sh");
+            shell.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]).arg(command.get_program());
+            for (name, value) in command.get_envs() {
+                match value {
+                    Some(value) => shell.env(name, value),
+                    None => shell.env_remove(name),
+                };
+            }
+            command = shell;
+        }
         command.args(&self.args);
         if let Some(clock) = &self.clock {
             turnable(&mut command, clock);
         }
         self.process = Some(Process::spawn(&self.name, command, self.log.clone()));
+    }
+
+    /// From the next start on it can be kept from writing: [`Role::writes_nothing`].
+    pub fn bears_limits(&mut self) {
+        self.bears_limits = true;
+    }
+
+    /// Its disk is full, or no longer so. A relay that cannot write its replay journal drops all
+    /// packets, and its links stay.
+    pub fn writes_nothing(&self, full: bool) {
+        assert!(self.bears_limits, "it would end");
+        let limit = if full { "--fsize=1:unlimited" } else { "--fsize=unlimited" };
+        let pid = self.process().id().to_string();
+        let done = std::process::Command::new("prlimit").args(["--pid", &pid, limit]).status();
+        assert!(done.expect("prlimit").success());
+    }
+
+    /// From the next start on it has these arguments, too.
+    pub fn more_args(&mut self, args: &[&str]) {
+        self.args.extend(args.iter().map(|&arg| arg.to_owned()));
     }
 
     /// From the next start on it listens somewhere else.
@@ -247,9 +350,27 @@ impl Role {
         *listen = after;
     }
 
+    /// From the next start on it listens at another address of this machine, on the same port.
+    pub fn moves_to(&mut self, ip: &str) {
+        let before = format!("127.0.0.1:{}", self.port);
+        let listen = self.args.iter_mut().find(|arg| **arg == before).expect("--listen");
+        *listen = format!("{ip}:{}", self.port);
+    }
+
     /// The running process.
     pub fn process(&self) -> &Process {
         self.process.as_ref().expect("the role runs")
+    }
+
+    /// Number of lines that it has logged so far, in all runs.
+    pub fn mark(&self) -> usize {
+        self.log.count()
+    }
+
+    /// Waits for a line after the `from`-th.
+    pub fn expect_after(&self, from: usize, part: &str) {
+        let found = self.log.wait_line(from, part, super::LONG);
+        assert!(found.is_some(), "{}: no {part:?} in\n{}", self.name, self.log.all().join("\n"));
     }
 
     /// SIGKILL.
@@ -270,7 +391,7 @@ impl Role {
             process.kill();
         }
         self.start();
-        if self.name == "directory" {
+        if self.name.starts_with("directory") {
             self.expect("document published");
         } else {
             self.expect("admitted by the directory");
@@ -289,6 +410,8 @@ pub struct World {
     settings: Settings,
     dir: tempfile::TempDir,
     directory: Role,
+    /// Directories beside the first.
+    others: Vec<Role>,
     relays: Vec<Role>,
     hub: Role,
     link: OnceCell<String>,
@@ -305,9 +428,13 @@ impl World {
             epoch: 1200,
             verbose: false,
             announce: false,
+            names: false,
             sandbox: None,
             hub: String::new(),
             turnable: false,
+            directories: 1,
+            directory: String::new(),
+            dials_only: 0,
         }
     }
 
@@ -319,6 +446,14 @@ impl World {
     /// The directory.
     pub fn directory(&mut self) -> &mut Role {
         &mut self.directory
+    }
+
+    /// A directory, from 1.
+    pub fn directory_at(&mut self, n: usize) -> &mut Role {
+        match n {
+            1 => &mut self.directory,
+            n => &mut self.others[n - 2],
+        }
     }
 
     /// A relay, from 1.
@@ -333,7 +468,14 @@ impl World {
 
     /// All roles.
     pub fn roles(&self) -> impl Iterator<Item = &Role> {
-        [&self.directory, &self.hub].into_iter().chain(&self.relays)
+        [&self.directory, &self.hub].into_iter().chain(&self.others).chain(&self.relays)
+    }
+
+    /// Starts all roles; returns at once.
+    pub fn start_all(&mut self) {
+        let directories = [&mut self.directory].into_iter().chain(&mut self.others);
+        let nodes = self.relays.iter_mut().chain([&mut self.hub]);
+        directories.chain(nodes).for_each(Role::start);
     }
 
     /// Waits until the directory lists all nodes.
@@ -341,7 +483,10 @@ impl World {
         for role in self.relays.iter().chain([&self.hub]) {
             role.expect("admitted by the directory");
         }
-        self.listed(self.settings.relays, 1);
+        self.listed(self.settings.relays - self.settings.dials_only, 1);
+        if self.settings.dials_only > 0 {
+            self.directory.expect(&format!("dials_only={}", self.settings.dials_only));
+        }
     }
 
     /// Waits until this run of the directory has published a document with exactly so many relays
@@ -387,6 +532,12 @@ impl World {
         std::fs::write(self.dir.path().join(format!("{who}.clock")), by).expect("a clock");
     }
 
+    /// From now on the names of all roles stand for this address.
+    pub fn dns_says(&self, ip: &str) {
+        assert!(self.settings.names, "the roles have no names");
+        super::hosts::say(ip);
+    }
+
     /// Starts a chat; returns at once.
     pub fn chat(&self, nick: &str) -> Chat {
         self.chat_with(nick, &[])
@@ -420,7 +571,8 @@ impl World {
 
     /// Stops everything that runs, nodes first; each must end with code 0.
     pub fn stop(&mut self) {
-        let nodes = self.relays.iter_mut().chain([&mut self.hub, &mut self.directory]);
+        let directories = [&mut self.directory].into_iter().chain(&mut self.others);
+        let nodes = self.relays.iter_mut().chain([&mut self.hub]).chain(directories);
         for role in nodes.filter(|r| r.process.is_some()) {
             role.stop();
         }
