@@ -2,16 +2,7 @@
 
 mod common;
 
-use common::{Chat, LONG, World, run};
-
-/// alice's text arrives at bob's, and bob's at hers.
-fn they_talk(alice: &mut Chat, bob: &mut Chat, text: &str) {
-    alice.say(text);
-    bob.expect_message("alice", text, LONG);
-    let back = format!("{text}, too");
-    bob.say(&back);
-    alice.expect_message("bob", &back, LONG);
-}
+use common::{LONG, World, run, they_talk};
 
 /// Waits until a directory has published documents of so many more epochs.
 fn epochs_pass(world: &mut World, directory: usize, epochs: u64) {

@@ -5,7 +5,7 @@ mod common;
 use std::net::Ipv4Addr;
 
 use common::online::{Online, expect, on};
-use common::{Chat, LONG, Lines, Process, SOON, free_port, run};
+use common::{Lines, Process, SOON, free_port, run, they_talk};
 use lanlab::Nat;
 
 /// The router's own address on the internet.
@@ -38,14 +38,6 @@ fn miniupnpd(online: &Online, h: usize, external: Ipv4Addr, more: &str) -> Optio
 fn forwards(online: &Online, h: usize, port: u16) -> bool {
     let rules = online.internet.home(h).rules();
     rules.lines().any(|l| l.contains(&format!("dnat ip to 192.168.{h}.2:{port}")))
-}
-
-fn they_talk(alice: &mut Chat, bob: &mut Chat, text: &str) {
-    alice.say(text);
-    bob.expect_message("alice", text, LONG);
-    let back = format!("{text}, too");
-    bob.say(&back);
-    alice.expect_message("bob", &back, LONG);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 mod common;
 
 use common::online::{Online, expect};
-use common::{Chat, LONG, Process, SOON};
+use common::{Chat, Process, SOON, they_talk};
 use lanlab::Nat;
 
 /// What a cell of the table says.
@@ -48,11 +48,7 @@ fn stands(chat: &mut Chat, bob: &mut Chat, client: Nat, relay: Nat) {
     let text = format!("{client:?} to {relay:?}");
     match expected(client, relay) {
         Cell::Talks => {
-            chat.say(&text);
-            bob.expect_message(&chat.nick, &text, LONG);
-            let back = format!("{text}, and back");
-            bob.say(&back);
-            chat.expect_message(&bob.nick, &back, LONG);
+            they_talk(chat, bob, &text);
         }
         Cell::NoIpv4 => {
             says(chat, "there is no way to the directory from here");

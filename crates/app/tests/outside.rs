@@ -5,16 +5,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Chat, LONG, SOON, World, run};
-
-/// alice's text arrives at bob's, and bob's at hers.
-fn they_talk(alice: &mut Chat, bob: &mut Chat, text: &str) {
-    alice.say(text);
-    bob.expect_message("alice", text, LONG);
-    let back = format!("{text}, too");
-    bob.say(&back);
-    alice.expect_message("bob", &back, LONG);
-}
+use common::{LONG, SOON, World, run, they_talk};
 
 /// Waits until so much of the world's time has passed: epochs pass by the clock and by nothing
 /// else.
@@ -214,8 +205,7 @@ fn a_network_of_names_is_found_wherever_the_names_lead() {
     world.ready();
     they_talk(&mut alice, &mut bob, "all have moved");
     let mut carol = world.join("carol");
-    carol.say("by the old link");
-    bob.expect_message("carol", "by the old link", LONG);
+    they_talk(&mut carol, &mut bob, "by the old link");
 }
 
 //= DIR-018

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Lines, Process, SOON, hushwing};
+use super::{LONG, Lines, Process, SOON, hushwing};
 
 /// A running chat.
 pub struct Chat {
@@ -129,4 +129,13 @@ impl Chat {
 /// A message of somebody else, told from its text so that a flood costs little.
 fn is_message(line: &str) -> bool {
     line.starts_with(r#"{"event":"message""#) && line.ends_with(r#""you":false}"#)
+}
+
+/// One's text arrives at the other's, and an answer at the first one's.
+pub fn they_talk(one: &mut Chat, other: &mut Chat, text: &str) {
+    one.say(text);
+    other.expect_message(&one.nick, text, LONG);
+    let back = format!("{text}, too");
+    other.say(&back);
+    one.expect_message(&other.nick, &back, LONG);
 }

@@ -22,7 +22,7 @@ mod world;
 
 use std::time::Duration;
 
-pub use self::chat::Chat;
+pub use self::chat::{Chat, they_talk};
 pub use self::lines::Lines;
 pub use self::process::{Finished, Process, hushwing, run, run_with_input};
 pub use self::rpc::Rpc;
