@@ -152,7 +152,7 @@ impl PathPlanner {
     }
 
     /// Puts relays into a random order, in which each comes first as often as its rate says, up to
-    /// twice the median: what nobody can check must not draw all paths to one relay (`PATH-008`).
+    /// twice the median: what nobody can check must not draw all paths to one relay (`PATH-009`).
     /// The weighted sampling of Efraimidis and Spirakis (2006).
     fn shuffle_by_rate<R: CryptoRng>(&self, rng: &mut R, relays: &mut Vec<&Hop>) {
         let key = |hop, rng: &mut R| (exponential(rng, 1.0) / weight(hop, self.most), hop);
@@ -379,7 +379,8 @@ impl PathPlanner {
         Err(Error::TooFewApart { need: length })
     }
 
-    /// How many relays of the usual rate of `others` these are worth.
+    /// How many relays of the usual rate of `others` these are worth, in thousandths; never nothing
+    /// if there are any, for a path may need one.
     #[allow(
         clippy::as_conversions,
         clippy::arithmetic_side_effects,
@@ -388,10 +389,13 @@ impl PathPlanner {
         clippy::cast_sign_loss,
         reason = "numbers of nodes and rates are far below 2^53, and a float to integer cast saturates"
     )]
-    fn as_many(&self, relays: &[&Hop], others: &[&Hop]) -> usize {
+    fn worth(&self, relays: &[&Hop], others: &[&Hop]) -> usize {
+        if relays.is_empty() {
+            return 0;
+        }
         let sum = |all: &[&Hop]| all.iter().map(|h| weight(h, self.most)).sum::<f64>();
         let usual = sum(others) / others.len().max(1) as f64;
-        if usual > 0.0 { (sum(relays) / usual).round() as usize } else { relays.len() }
+        (1_000.0 * sum(relays) / usual.max(1.0)).round().max(1.0) as usize
     }
 
     /// Whether a relay may be on a way to this hub beside those that are on it.
@@ -414,8 +418,8 @@ impl PathPlanner {
         let behind = length.saturating_sub(1);
         // Of the paths of this length, those without and with one that dials only are in this
         // proportion: n! / (n − m)! to m · d · n! / (n − m + 1)!. Slow ones count less.
-        let without = reached.len().saturating_add(1).saturating_sub(behind);
-        let with = behind.saturating_mul(self.as_many(dialing, reached));
+        let without = reached.len().saturating_add(1).saturating_sub(behind).saturating_mul(1_000);
+        let with = behind.saturating_mul(self.worth(dialing, reached));
         let has_dialer = below(rng, without.saturating_add(with))? >= without;
         let dialer = if has_dialer {
             let mut dialing = dialing.to_vec();

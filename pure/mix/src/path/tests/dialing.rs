@@ -103,6 +103,19 @@ fn a_network_has_paths_as_soon_as_one_that_dials_only_completes_them() {
 }
 
 //= PATH-008
+//= PATH-009
+#[test]
+fn a_slow_relay_that_dials_only_completes_paths_too() {
+    let mut document = with_dialing(2, 1, fixed(3));
+    document.dials_only[0].rate = 1;
+    let planner = plan(&document);
+    for seed in 0..50 {
+        let path = planner.forward(&mut rng(seed), &id(0), &id(HUB), &Health::default()).unwrap();
+        assert_eq!(offence(&document, &path.relays), None);
+    }
+}
+
+//= PATH-008
 #[test]
 fn where_all_others_are_older_no_path_needs_one_that_dials_only() {
     let mut document = with_dialing(3, 8, fixed(3));
