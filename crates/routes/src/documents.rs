@@ -9,6 +9,7 @@ use net::{Clock, Dialer, DownReason, LinkLimits, Outbound, OutboundConfig};
 use tokio::time::Instant;
 use wire::frame::{Credential, RefusedReason};
 use wire::id::DocumentHash;
+use wire::pointer::{addresses, ids};
 use wire::{Address, DirectoryPointer, Frame, NetworkId, NetworkPointer, NodeId, Timestamp};
 
 use crate::error::Error;
@@ -199,7 +200,6 @@ impl Documents {
                 && !std::mem::replace(&mut self.down, true)
                 && self.fails(Said::Unreachable(reason))
             {
-                self.ask_node_at.get_or_insert_with(Instant::now);
                 return Update::Changed;
             }
             self.down &= !state.is_up();
@@ -255,6 +255,7 @@ impl Documents {
         self.turn_at = Some(self.turn_at.map_or(turn_at, |at| at.min(turn_at)));
         if round {
             self.failed = 0;
+            self.ask_node_at.get_or_insert_with(Instant::now);
             return self.said.replace(said) != Some(said);
         }
         false
@@ -476,14 +477,9 @@ fn sources(
     dialer: &Dialer,
 ) -> Vec<Source> {
     let listed = document.map(|d| d.directories.as_slice()).unwrap_or_default();
-    let mut sources: Vec<Source> = Vec::new();
-    for directory in listed.iter().chain(&pointer.directories) {
-        match sources.iter_mut().find(|(id, _)| *id == directory.id) {
-            Some((_, known)) if known.contains(&directory.address) => {}
-            Some((_, known)) => known.push(directory.address),
-            None => sources.push((directory.id, vec![directory.address])),
-        }
-    }
+    let all = || listed.iter().chain(&pointer.directories);
+    let sources: Vec<Source> =
+        ids(all()).into_iter().map(|id| (id, addresses(id, all()))).collect();
     let reached = sources.iter().map(|(id, addresses)| (*id, dialer.order(addresses)));
     let reached: Vec<_> = reached.filter(|(_, addresses)| !addresses.is_empty()).collect();
     if reached.is_empty() { sources } else { reached }

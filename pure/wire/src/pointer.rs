@@ -25,6 +25,31 @@ pub struct DirectoryPointer {
     pub address: Address,
 }
 
+/// The directories among these, each once, in their order.
+pub fn ids<'a>(directories: impl IntoIterator<Item = &'a DirectoryPointer>) -> Vec<NodeId> {
+    let mut ids = Vec::new();
+    for directory in directories {
+        if !ids.contains(&directory.id) {
+            ids.push(directory.id);
+        }
+    }
+    ids
+}
+
+/// The addresses of one directory among these, each once, in their order.
+pub fn addresses<'a>(
+    of: NodeId,
+    directories: impl IntoIterator<Item = &'a DirectoryPointer>,
+) -> Vec<Address> {
+    let mut addresses = Vec::new();
+    for directory in directories.into_iter().filter(|d| d.id == of) {
+        if !addresses.contains(&directory.address) {
+            addresses.push(directory.address);
+        }
+    }
+    addresses
+}
+
 /// A network and the directories that hand out its documents.
 ///
 /// Written as `hushwing:net#…`, base64url of CBOR. It holds no secret.
@@ -68,6 +93,19 @@ impl FromStr for NetworkPointer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_is_one_however_many_addresses_it_has() {
+        let at = |n: u8, address: &str| DirectoryPointer {
+            id: NodeId::new([n; 32]),
+            address: address.parse().unwrap(),
+        };
+        let all =
+            [at(2, "127.0.0.1:1"), at(1, "[::1]:1"), at(2, "a.example:1"), at(2, "127.0.0.1:1")];
+        assert_eq!(ids(&all), [all[0].id, all[1].id]);
+        assert_eq!(addresses(all[0].id, &all), [all[0].address, all[2].address]);
+        assert!(addresses(NodeId::new([3; 32]), &all).is_empty());
+    }
 
     #[test]
     fn a_pointer_survives_its_text_and_nothing_else_is_one() {

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use wire::document::Role;
 use wire::frame::{Credential, RefusedReason, Suspected};
 use wire::id::AdmissionToken;
-use wire::{Address, Frame, NetworkPointer, NodeId, Timestamp};
+use wire::{Address, Frame, NetworkPointer, NodeId, Timestamp, pointer};
 
 use super::moves::Moves;
 use crate::accept::SILENCE;
@@ -74,12 +74,11 @@ pub(crate) async fn follow(mut me: Follow, stop: CancellationToken) {
         take(&me, &mut keeper, &bytes);
     }
     let mut moves = Moves::load(&me.state);
-    let all: BTreeSet<NodeId> = me.pointer.directories.iter().map(|d| d.id).collect();
+    let mut ids = pointer::ids(&me.pointer.directories);
     let place = |me: &Follow, keeper: &DocumentKeeper, moves: &Moves, id| {
         moves.addresses(&me.pointer, keeper.current().as_deref().map(|d| &**d), id, &me.dialer)
     };
-    let ids: Vec<NodeId> =
-        all.into_iter().filter(|id| !place(&me, &keeper, &moves, *id).is_empty()).collect();
+    ids.retain(|id| !place(&me, &keeper, &moves, *id).is_empty());
     if ids.is_empty() {
         tracing::error!("no directory can be reached: its address is an onion one (hint: --tor)");
         return;
@@ -173,11 +172,6 @@ fn look_again(links: &Links, ids: &[NodeId], place: impl Fn(NodeId) -> Vec<Addre
     }
 }
 
-fn several(pointer: &NetworkPointer) -> bool {
-    let ids: BTreeSet<NodeId> = pointer.directories.iter().map(|d| d.id).collect();
-    ids.len() > 1
-}
-
 /// Our registration, once the core has keys.
 fn registration(me: &Follow) -> Option<Frame> {
     let descriptor = me.descriptor.borrow().clone()?;
@@ -203,7 +197,7 @@ fn take(me: &Follow, keeper: &mut DocumentKeeper, bytes: &[u8]) -> Option<Arc<Ve
         }
         Ok(_) => {}
         // One of several directories may lag behind the others.
-        Err(error @ mix::Error::RolledBack) if several(&me.pointer) => {
+        Err(error @ mix::Error::RolledBack) if pointer::ids(&me.pointer.directories).len() > 1 => {
             tracing::debug!(%error, "a directory sent a document that we refuse");
         }
         Err(error) => tracing::warn!(%error, "the directory sent a document that we refuse"),

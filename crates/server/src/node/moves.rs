@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use jail::StateDir;
 use net::Dialer;
 use wire::document::NetworkDocument;
-use wire::{Address, NetworkPointer, NodeId};
+use wire::pointer::addresses;
+use wire::{Address, DirectoryPointer, NetworkPointer, NodeId};
 
 /// Holds the moves that no document has confirmed yet.
 const FILE: &str = "moved";
@@ -58,22 +59,17 @@ impl Moves {
         dialer: &Dialer,
     ) -> Vec<Address> {
         let listed = document.map(|d| d.directories.as_slice()).unwrap_or_default();
-        let said = self.0.get(&directory).into_iter().flatten().copied();
-        let pointed = listed.iter().chain(&pointer.directories);
-        let known = pointed.filter(|d| d.id == directory).map(|d| d.address);
-        let mut all: Vec<Address> = Vec::new();
-        for address in said.chain(known) {
-            if !all.contains(&address) {
-                all.push(address);
-            }
-        }
-        dialer.order(&all)
+        let said = self.0.get(&directory).into_iter().flatten();
+        let said: Vec<_> =
+            said.map(|address| DirectoryPointer { id: directory, address: *address }).collect();
+        let all = said.iter().chain(listed).chain(&pointer.directories);
+        dialer.order(&addresses(directory, all))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use wire::{DirectoryPointer, NetworkId};
+    use wire::NetworkId;
 
     use super::*;
 
