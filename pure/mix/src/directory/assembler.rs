@@ -35,10 +35,11 @@ const DEBOUNCE_MS: u64 = 300;
 /// without them, ms.
 const RETURN_MS: u64 = 3_000;
 
-/// Most revisions in [`REVISIONS_MS`].
-const MAX_REVISIONS: usize = 20;
+/// Most further revisions in [`REVISIONS_MS`] that a directory signs alone, or proposes; of several,
+/// each signs twice as many.
+pub(super) const MAX_REVISIONS: usize = 20;
 /// Five minutes.
-const REVISIONS_MS: u64 = 300_000;
+pub(super) const REVISIONS_MS: u64 = 300_000;
 /// How long a document is good at least, ms: so long a network goes on without its directory.
 const LAST_MS: u64 = 24 * 3_600_000;
 

@@ -259,9 +259,8 @@ impl Consensus {
         let Some(other) = self.others.get_mut(&authority) else { return };
         other.linked = up;
         if up {
-            let mine = self.votes.iter().filter(|((_, of), _)| *of == self.config.me);
-            let frames = mine.map(|(_, slot)| Frame::Vote(slot.vote.bytes.clone()));
-            self.outputs.extend(frames.map(|frame| Output::Send(authority, frame)));
+            let sends = self.my_votes().into_iter().map(|frame| Output::Send(authority, frame));
+            self.outputs.extend(sends);
         }
     }
 
@@ -448,12 +447,14 @@ impl Consensus {
 
     fn tell_vote(&mut self, now: Timestamp) {
         self.told = now;
-        let mine = self.votes.iter().filter(|((_, of), _)| *of == self.config.me);
-        let frames: Vec<Frame> =
-            mine.map(|(_, slot)| Frame::Vote(slot.vote.bytes.clone())).collect();
-        for frame in frames {
+        for frame in self.my_votes() {
             self.tell(&frame);
         }
+    }
+
+    fn my_votes(&self) -> Vec<Frame> {
+        let mine = self.votes.iter().filter(|((_, of), _)| *of == self.config.me);
+        mine.map(|(_, slot)| Frame::Vote(slot.vote.bytes.clone())).collect()
     }
 
     /// Sends to all that are linked.

@@ -11,13 +11,9 @@ use wire::{Frame, Timestamp};
 
 use super::vote::{CheckedVote, together};
 use super::{AGAIN_MS, Consensus, GATHER_MS, Misdeed, Noting, PATIENCE_MS, REST_MS, REVISION_MS};
+use crate::directory::assembler::{self, MAX_REVISIONS, REVISIONS_MS};
 use crate::directory::authority::{document_hash, holds, message, proposal_message};
-use crate::directory::{assembler, verify};
-
-/// Most further revisions in [`REVISIONS_MS`] that an authority proposes; it signs twice as many.
-pub(super) const MAX_REVISIONS: usize = 20;
-/// Five minutes.
-const REVISIONS_MS: u64 = 300_000;
+use crate::directory::verify;
 
 /// An epoch, the votes that there are in it, and the document in use.
 type Look = (u64, Vec<VoteHash>, Option<DocumentHash>);

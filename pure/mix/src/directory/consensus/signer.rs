@@ -8,9 +8,10 @@ use wire::document::{Cosignature, NetworkDocument, Proposal, SignedProposal, VER
 use wire::id::VoteHash;
 use wire::{Frame, Timestamp};
 
-use super::leader::{MAX_REVISIONS, last_revision};
+use super::leader::last_revision;
 use super::vote::CheckedVote;
 use super::{Consensus, ECHO_MS, ECHOED_BURST, Misdeed, Noting, Output, SKEW_MS};
+use crate::directory::assembler::MAX_REVISIONS;
 use crate::directory::authority::{document_hash, holds, message, proposal_message};
 
 /// A leader's latest proposal.

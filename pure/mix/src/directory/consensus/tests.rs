@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use self::world::{EPOCH_MS, World};
 use super::*;
+use crate::directory::assembler::MAX_REVISIONS;
 
 /// Longest time to a document when everybody is there, ms: rest, echo, and what frames take.
 const SOON: u64 = 5_000;
@@ -138,7 +139,7 @@ fn a_node_that_comes_and_goes_makes_a_bounded_number_of_documents() {
         world.run(2_900);
     }
     let made = world.published() - before;
-    assert!(made <= 3 * leader::MAX_REVISIONS, "{made}");
+    assert!(made <= 3 * MAX_REVISIONS, "{made}");
     assert!(made >= 10, "{made}");
 }
 
