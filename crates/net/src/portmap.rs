@@ -417,17 +417,9 @@ fn usable(ip: Ipv4Addr, port: u16) -> Option<SocketAddrV4> {
 }
 
 impl Granted {
-    /// A mapping by PCP, which tells the address, or by NAT-PMP, which has to be asked. One that is
-    /// of no use is removed.
+    /// A mapping by PCP or NAT-PMP. One that is of no use is removed.
     async fn asked(mapping: crab_nat::PortMapping) -> Option<Granted> {
-        let external = match mapping.mapping_type() {
-            PortMappingType::Pcp { external_ip, .. } => v4(external_ip),
-            PortMappingType::NatPmp => {
-                natpmp::external_address(mapping.gateway(), Some(QUESTIONS)).await.ok()
-            }
-        };
-        let port = mapping.external_port().get();
-        match external.filter(|ip| usable(*ip, port).is_some()) {
+        match external(&mapping).await {
             Some(external) => Some(Granted::Asked(Box::new(mapping), external)),
             None => {
                 let _ = mapping.try_drop().await;
@@ -456,14 +448,7 @@ impl Granted {
                 if mapping.renew().await.is_err() {
                     return false;
                 }
-                let now = match mapping.mapping_type() {
-                    PortMappingType::Pcp { external_ip, .. } => v4(external_ip),
-                    PortMappingType::NatPmp => {
-                        natpmp::external_address(mapping.gateway(), Some(QUESTIONS)).await.ok()
-                    }
-                };
-                let port = mapping.external_port().get();
-                let now = now.filter(|ip| usable(*ip, port).is_some());
+                let now = self::external(mapping).await;
                 *external = now.unwrap_or(*external);
                 now.is_some()
             }
@@ -475,6 +460,17 @@ impl Granted {
             }
         }
     }
+}
+
+/// The address that others dial: PCP tells it, by NAT-PMP it has to be asked for.
+async fn external(mapping: &crab_nat::PortMapping) -> Option<Ipv4Addr> {
+    let ip = match mapping.mapping_type() {
+        PortMappingType::Pcp { external_ip, .. } => v4(external_ip),
+        PortMappingType::NatPmp => {
+            natpmp::external_address(mapping.gateway(), Some(QUESTIONS)).await.ok()
+        }
+    };
+    ip.filter(|ip| usable(*ip, mapping.external_port().get()).is_some())
 }
 
 fn v4(ip: IpAddr) -> Option<Ipv4Addr> {

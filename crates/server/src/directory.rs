@@ -202,7 +202,6 @@ impl Directory {
             }
             None => pointer((network, id), &place),
         };
-        let state_too = state.clone();
         let token_text = data_encoding::HEXLOWER.encode(token.as_bytes());
         state.write("token", token_text.as_bytes())?;
         state.write("network", pointer.to_text().as_bytes())?;
@@ -234,10 +233,13 @@ impl Directory {
         match members {
             None => {
                 if let Some(nodes) = moved::since_last_run(&state, &pointer) {
-                    let moved = Telling { shared: shared.clone(), identity, addresses, nodes };
+                    let shared = shared.clone();
+                    let moved = Telling { shared, identity, dialer, addresses, nodes };
                     let stop = stop.clone();
                     tasks.spawn(async move { stop.run_until_cancelled(moved.tell()).await });
                 }
+                let of = (network, id);
+                tasks.spawn(point(shared.clone(), state.clone(), of, place, stop.clone()));
                 tasks.spawn(publish(shared.clone(), authority, set, state, stop.clone()));
             }
             Some(members) => {
@@ -264,9 +266,6 @@ impl Directory {
                 let shared = shared.clone();
                 async move { serve::serve(incoming, &shared).await }
             }));
-        }
-        if shared.others.is_none() {
-            tasks.spawn(point(shared.clone(), state_too, (network, id), place, stop.clone()));
         }
         let mapping = Mutex::new(mapping);
         Ok(Directory { pointer, token, published, shared, stop, tasks, mapping, _service: service })

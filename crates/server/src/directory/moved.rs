@@ -52,6 +52,7 @@ pub(super) fn since_last_run(
 pub(super) struct Telling {
     pub(super) shared: Arc<Shared>,
     pub(super) identity: Identity,
+    pub(super) dialer: Dialer,
     pub(super) addresses: Vec<Address>,
     pub(super) nodes: Vec<(NodeId, Vec<Address>)>,
 }
@@ -78,10 +79,9 @@ impl Telling {
             ..LinkLimits::default()
         };
         let moved = Frame::Moved(Moved { addresses: self.addresses.clone() });
-        for address in Dialer::Direct.order(addresses) {
+        for address in self.dialer.order(addresses) {
             let me = Some(&self.identity);
-            let Ok(link) = net::connect_with(&Dialer::Direct, address, node, me, &limits).await
-            else {
+            let Ok(link) = net::connect_with(&self.dialer, address, node, me, &limits).await else {
                 continue;
             };
             let (_reader, mut writer) = link.split();

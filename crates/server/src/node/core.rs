@@ -143,12 +143,12 @@ pub(crate) struct Core {
     peers: Peers,
     loops: Loops,
     capacity: Capacity,
-    measure_at: Timestamp,
+    look_at: Timestamp,
     rng: StdRng,
 }
 
-/// How often the links are looked at, ms.
-const MEASURE_MS: u64 = 500;
+/// How often the links and our loops are looked at, ms.
+const LOOK_MS: u64 = 500;
 /// Kept beyond the longest delay for a peer that is named no more, ms.
 const PEER_MARGIN_MS: u64 = 2_000;
 
@@ -169,7 +169,7 @@ impl Core {
             peers,
             loops,
             capacity,
-            measure_at: Timestamp::ZERO,
+            look_at: Timestamp::ZERO,
             rng,
         }
     }
@@ -206,7 +206,7 @@ impl Core {
                 () = self.setup.place.changed() => self.publish(),
                 () = tokio::time::sleep_until(wake) => {}
             }
-            self.measure();
+            self.look_around();
             if let Err(error) = self.advance() {
                 tracing::error!(%error, "cannot keep epoch keys");
             }
@@ -291,13 +291,22 @@ impl Core {
         Ok(())
     }
 
-    /// Notes how full the links are, and says it when that changes what this node can carry.
-    fn measure(&mut self) {
+    /// Looks now and then at how full the links are and who loses our loops, and says it when that
+    /// has changed.
+    fn look_around(&mut self) {
         let now = self.setup.clock.now();
-        if now < self.measure_at {
+        if now < self.look_at {
             return;
         }
-        self.measure_at = now.plus_millis(MEASURE_MS);
+        self.look_at = now.plus_millis(LOOK_MS);
+        self.setup.suspects.send_if_modified(|before| {
+            let suspected = self.loops.suspects(now);
+            let changed = !before.names(&suspected);
+            if changed {
+                *before = Suspects { at: now, suspected };
+            }
+            changed
+        });
         let load = self.peers.load();
         if self.capacity.sample(now, load.sent, load.links, load.waiting) {
             let rate = self.capacity.says();
@@ -400,14 +409,6 @@ impl Core {
         }
         let stats = &self.setup.stats;
         stats.dropped.store(joined.relay.counters().total(), Ordering::Relaxed);
-        self.setup.suspects.send_if_modified(|before| {
-            let suspected = self.loops.suspects(now);
-            let changed = !before.names(&suspected);
-            if changed {
-                *before = Suspects { at: now, suspected };
-            }
-            changed
-        });
         let loops = self.loops.stats();
         stats.loops.store(loops.loops, Ordering::Relaxed);
         stats.loops_back.store(loops.loops_back, Ordering::Relaxed);
