@@ -65,22 +65,15 @@ impl StateDir {
         Ok(Some(bytes))
     }
 
-    /// Replaces the file: a reader sees the old bytes or the new ones, never a part. What the old
-    /// file held is overwritten, because it may be keys that have to be gone; a disk that keeps
-    /// earlier blocks elsewhere, as flash does, is beyond our reach.
+    /// Replaces a file that this process alone reads. What it held is overwritten, because it may
+    /// be keys that have to be gone; a disk that keeps earlier blocks elsewhere, as flash does, is
+    /// beyond our reach.
     ///
     /// # Errors
     /// [`Error::State`].
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
-        let fail = |source| Error::State { action: "write", file: name.to_owned(), source };
-        let target = self.path.join(name);
-        let part = self.path.join(format!("{name}.part"));
-        let old = OpenOptions::new().write(true).open(&target).ok();
-        let mut file = owner_only(OpenOptions::new().write(true).create(true).truncate(true))
-            .open(&part)
-            .map_err(fail)?;
-        file.write_all(bytes).and_then(|()| file.sync_data()).map_err(fail)?;
-        fs::rename(&part, &target).map_err(fail)?;
+        let old = OpenOptions::new().write(true).open(self.path.join(name)).ok();
+        self.publish(name, bytes)?;
         // Not before the new name is durable: after a crash the old bytes would be missing, too.
         if let Some(old) =
             old.filter(|_| File::open(&self.path).is_ok_and(|d| d.sync_all().is_ok()))
@@ -88,6 +81,21 @@ impl StateDir {
             let _ = blank(&old);
         }
         Ok(())
+    }
+
+    /// Replaces a file that other processes read, too: who is reading it gets the old bytes or the
+    /// new ones, never a part.
+    ///
+    /// # Errors
+    /// [`Error::State`].
+    pub fn publish(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        let fail = |source| Error::State { action: "write", file: name.to_owned(), source };
+        let part = self.path.join(format!("{name}.part"));
+        let mut file = owner_only(OpenOptions::new().write(true).create(true).truncate(true))
+            .open(&part)
+            .map_err(fail)?;
+        file.write_all(bytes).and_then(|()| file.sync_data()).map_err(fail)?;
+        fs::rename(&part, self.path.join(name)).map_err(fail)
     }
 
     /// Removes a file; that there is none is fine.
@@ -167,6 +175,19 @@ mod tests {
         state.write("epoch-keys", b"new").unwrap();
         assert_eq!(*state.read("epoch-keys").unwrap().unwrap(), b"new");
         assert_eq!(fs::read(state.join("seized")).unwrap(), [0; 9_000]);
+    }
+
+    #[test]
+    fn who_reads_a_file_while_it_is_published_again_gets_the_old_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::open(dir.path()).unwrap();
+        state.publish("network", b"the old pointer").unwrap();
+        let mut reader = File::open(state.join("network")).unwrap();
+        state.publish("network", b"the new one").unwrap();
+        let mut read = Vec::new();
+        reader.read_to_end(&mut read).unwrap();
+        assert_eq!(read, b"the old pointer");
+        assert_eq!(*state.read("network").unwrap().unwrap(), b"the new one");
     }
 
     #[test]

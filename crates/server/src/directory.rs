@@ -203,8 +203,8 @@ impl Directory {
             None => pointer((network, id), &place),
         };
         let token_text = data_encoding::HEXLOWER.encode(token.as_bytes());
-        state.write("token", token_text.as_bytes())?;
-        state.write("network", pointer.to_text().as_bytes())?;
+        state.publish("token", token_text.as_bytes())?;
+        state.publish("network", pointer.to_text().as_bytes())?;
 
         let clock = Clock::start();
         let mut tokens = members.as_ref().map(Members::tokens).unwrap_or_default();
@@ -328,7 +328,7 @@ async fn point(
             () = place.changed() => {}
         }
         let pointer = pointer(of, &place);
-        if let Err(error) = state.write("network", pointer.to_text().as_bytes()) {
+        if let Err(error) = state.publish("network", pointer.to_text().as_bytes()) {
             tracing::error!(%error, "the file `network` cannot be written");
         }
         shared.assembler().moved(shared.clock.real(), pointer.directories);

@@ -140,7 +140,7 @@ pub fn join(dir: &Path, threshold: u8, cards: Vec<AuthorityCard>) -> Result<Netw
     }
     let pointer = members.pointer();
     state.write(FILE, &wire::encode(&members))?;
-    state.write("network", pointer.to_text().as_bytes())?;
+    state.publish("network", pointer.to_text().as_bytes())?;
     Ok(pointer)
 }
 

@@ -35,8 +35,8 @@ const DEBOUNCE_MS: u64 = 300;
 /// without them, ms.
 const RETURN_MS: u64 = 3_000;
 
-/// Most further revisions in [`REVISIONS_MS`] that a directory signs alone, or proposes; of several,
-/// each signs twice as many.
+/// Most further revisions in [`REVISIONS_MS`] that a directory signs alone, or proposes; of
+/// several, each signs twice as many.
 pub(super) const MAX_REVISIONS: usize = 20;
 /// Five minutes.
 pub(super) const REVISIONS_MS: u64 = 300_000;
