@@ -183,6 +183,19 @@ impl StreamReader {
         !self.early.is_empty()
     }
 
+    /// Passes over all up to the last box that waits for an earlier one, and drops those.
+    ///
+    /// # Errors
+    /// [`Error::Streams`] when the stream's counter would overflow.
+    pub fn drop_waiting(&mut self) -> Result<(), Error> {
+        if let Some((&last, _)) = self.early.last_key_value() {
+            self.early.clear();
+            self.advance(last.saturating_add(1))?;
+            self.gap_since = None;
+        }
+        Ok(())
+    }
+
     /// Takes a box that a carrier brought; false if it is not one that this reader waits for.
     pub fn accept(&mut self, found: VerifiedBox) -> bool {
         let place = self.window.iter().enumerate().find_map(|(offset, slot)| {
@@ -207,6 +220,8 @@ impl StreamReader {
                 self.refresh_ids();
             }
             self.advance(1)?;
+            // Whatever is missing now has been in nobody's way before.
+            self.gap_since = None;
             self.gap_since = self.first_gap(now);
             return Ok(Some(plain.map_or(Read::Nothing, Read::Plain)));
         }
@@ -277,4 +292,40 @@ impl StreamReader {
 
 fn ids_of(capability: &ReadCapability, contexts: &[Vec<u8>]) -> Vec<BoxId> {
     contexts.iter().map(|c| capability.box_id(c)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use streams::WriteCapability;
+
+    use super::*;
+
+    //= GROUP-021
+    #[test]
+    fn each_missing_box_is_waited_for_by_itself() {
+        let mut writer = WriteCapability::from_seed(&[7; 32]);
+        let mut reader = StreamReader::new(writer.read_capability(), b"lane".to_vec()).unwrap();
+        let mut boxes = VecDeque::new();
+        for n in 0..24 {
+            boxes.push_back(writer.seal(b"lane", &[n]).unwrap());
+            writer = writer.next().unwrap();
+        }
+        let mut now = Timestamp::from_millis(1);
+        let mut read = 0;
+        let mut late = boxes.pop_front();
+        assert!(reader.accept(boxes.pop_front().unwrap()));
+        // Of each two the first comes 20 s after the second, and the next second is there by then.
+        while let Some(missing) = late.take() {
+            assert!(reader.next(now).unwrap().is_none());
+            now = now.plus_millis(GAP_PATIENCE_MS / 3);
+            late = boxes.pop_front();
+            assert!(boxes.pop_front().is_none_or(|early| reader.accept(early)));
+            assert!(reader.accept(missing));
+            while let Some(found) = reader.next(now).unwrap() {
+                assert!(matches!(found, Read::Plain(plain) if plain.as_slice() == [read]));
+                read += 1;
+            }
+        }
+        assert_eq!(read, 24);
+    }
 }

@@ -53,6 +53,11 @@ pub(super) struct Lane {
     brought: usize,
     /// How long boxes wait for earlier ones once it is drained.
     patient_until: Timestamp,
+    /// Nothing of it has come yet.
+    pub(super) fresh: bool,
+    /// Of a past epoch: its author writes in a later one, and has said there again what was missing
+    /// here, and all that came after it (GROUP-022).
+    pub(super) left: bool,
     /// Of a past epoch: when to look again.
     pub(super) look_at: Timestamp,
     /// Read since the last acknowledgement something that wants one.
@@ -84,6 +89,8 @@ impl Lane {
             drained: false,
             brought: 0,
             patient_until: Timestamp::ZERO,
+            fresh: told == 0,
+            left: false,
             look_at: Timestamp::ZERO,
             unacked: false,
             told,
@@ -111,7 +118,16 @@ impl Lane {
     /// Whether a past epoch may still bring something that was said in time: nothing was asked yet,
     /// or a box is here that waits for an earlier one. No author can keep it so for long.
     pub(super) fn is_undrained(&self, now: Timestamp) -> bool {
-        !self.drained || self.reader.waits_for_earlier() && now < self.patient_until
+        let waits = self.reader.waits_for_earlier() && now < self.patient_until;
+        !self.drained || waits && !self.left
+    }
+
+    /// Of a past epoch: its author has begun to write in a later one. Whatever they said here
+    /// before is at the hub by now: one more look shows all of it.
+    pub(super) fn leave(&mut self) -> Option<CallId> {
+        self.left = true;
+        self.drained = false;
+        self.open.take()
     }
 
     pub(super) fn accept(&mut self, found: VerifiedBox) -> bool {
@@ -153,6 +169,18 @@ impl Lane {
         self.dirty = true;
     }
 
+    /// Gives up the boxes that wait for earlier ones.
+    fn drop_waiting(&mut self) -> Result<(), Error> {
+        let before = self.position();
+        self.reader.drop_waiting()?;
+        for position in before..self.position() {
+            self.note_hole(position);
+        }
+        self.joiner = Joiner::default();
+        self.settle();
+        Ok(())
+    }
+
     fn note_hole(&mut self, position: u64) {
         // The first beyond the bound is where acknowledging stops: nothing behind it is taken for
         // received.
@@ -173,6 +201,10 @@ impl Lane {
         loop {
             let before = self.position();
             let joined = match self.reader.next(now)? {
+                None if self.left && self.drained && self.reader.waits_for_earlier() => {
+                    self.drop_waiting()?;
+                    return Ok(Some(Item::Hole));
+                }
                 None => return Ok(None),
                 Some(Read::Plain(plain)) => match unpad(&plain) {
                     Ok(content) => self.joiner.push(content),

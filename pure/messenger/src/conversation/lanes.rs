@@ -14,8 +14,8 @@
 //! ```
 //!
 //! A commit is applied only once all lanes of the epoch that leaves the window are drained
-//! (`GROUP-008`), and a member's later epoch is read only after its earlier ones are drained
-//! (`GROUP-014`).
+//! (`GROUP-008`), and a member's later epoch is read only after its earlier ones are drained, once
+//! more when the first box of the later one has come (`GROUP-014`).
 
 use std::collections::BTreeMap;
 
@@ -189,7 +189,7 @@ impl Lanes {
     /// The answer to a request of [`Lanes::follow`].
     pub(super) fn on_boxes(
         &mut self,
-        cx: &StepContext<'_>,
+        cx: &mut StepContext<'_>,
         link: &Link,
         (member, epoch): (MemberId, u64),
         is_current: bool,
@@ -201,10 +201,18 @@ impl Lanes {
             let wait = if link.is_near() { PAST_LOOK_NEAR_MS } else { PAST_LOOK_MS };
             lane.looked(cx.now, boxes.len(), wait);
         }
+        let mut any = false;
         for found in boxes {
             if lane.accept(found) {
                 lane.via = cx.via;
+                any = true;
             }
+        }
+        if any && std::mem::take(&mut lane.fresh) {
+            // The author has been in its earlier epochs until now: what was found there before, or
+            // is being looked for, may not be all (GROUP-014).
+            let past = self.lanes.range_mut((member, 0)..(member, epoch));
+            past.filter_map(|(_, lane)| lane.leave()).for_each(|call| cx.out.cancel(call));
         }
     }
 

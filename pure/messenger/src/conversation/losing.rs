@@ -92,8 +92,7 @@ impl Conversation {
 
     /// Sends again what nobody can fetch any more.
     pub(super) fn reseal_stale(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
-        let oldest = self.epochs.oldest();
-        let next = self.outbox.reseal_stale(cx, &self.card.members, oldest)?;
+        let next = self.outbox.reseal_stale(cx, &self.card.members)?;
         if next == Next::AcknowledgeAgain {
             self.acknowledge_again(cx);
         }

@@ -22,6 +22,8 @@ pub(crate) struct Hub {
     pub(crate) came: BTreeMap<BoxId, Timestamp>,
     /// It says that everything is taken, and stores nothing.
     pub(crate) lies_taken: bool,
+    /// So many puts to come are not taken: the hub asks for another try.
+    pub(crate) refuses: usize,
     /// What was ever put under each id.
     pub(crate) ever: BTreeMap<BoxId, SealedBox>,
     /// Ids under which two different boxes were put, although the first was gone by then.
@@ -31,6 +33,10 @@ pub(crate) struct Hub {
 impl Hub {
     pub(crate) fn put(&mut self, now: Timestamp, sealed: &SealedBox) -> PutOutcome {
         self.puts += 1;
+        if let Some(left) = self.refuses.checked_sub(1) {
+            self.refuses = left;
+            return PutOutcome::SlowDown;
+        }
         if self.lies_taken {
             return PutOutcome::Taken;
         }

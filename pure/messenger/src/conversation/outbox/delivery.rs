@@ -93,21 +93,22 @@ impl Outbox {
         all.into_iter().try_for_each(|seq| self.reseal(cx, seq))
     }
 
-    /// Sends again what nobody can fetch any more: its boxes have left the hub, or never came there
-    /// while their epoch was read.
+    /// Sends again what nobody may fetch any more: its boxes have left the hub, or had not come
+    /// there when their epoch ended, and readers no longer look for them. What was said after those
+    /// goes out again as well, so that all stay in their order (`GROUP-022`).
     pub(in crate::conversation) fn reseal_stale(
         &mut self,
         cx: &mut StepContext<'_>,
         others: &Others,
-        oldest: u64,
     ) -> Result<Next, Error> {
         let old = |at: u64| cx.now.as_millis().saturating_sub(at) > RESEND_MS;
         let current = self.mine.epoch;
-        // Readers that were at the hub all the while no longer look for boxes of a past epoch.
-        let late =
-            |seq: u64, p: &Pending, at: u64| at < oldest || at < current && self.is_early(seq, p);
+        let past = |p: &Pending| p.placed.as_ref().is_some_and(|b| b.epoch < current);
+        let late = self.pending.iter().find(|(_, p)| p.is_unstored() && past(p));
+        let late = late.map(|(seq, _)| *seq);
         let stale = |(seq, p): &(&u64, &Pending)| {
-            p.placed.as_ref().is_some_and(|b| b.stored_at.map_or(late(**seq, p, b.epoch), old))
+            let stored_at = p.placed.as_ref().and_then(|b| b.stored_at);
+            stored_at.is_some_and(old) || past(p) && late.is_some_and(|late| **seq >= late)
         };
         let all: Vec<(u64, bool, bool)> = self
             .pending

@@ -1,4 +1,7 @@
+use std::collections::BTreeSet;
+
 use super::world::*;
+use crate::store::State;
 
 //= GROUP-015
 #[test]
@@ -83,6 +86,49 @@ fn leaving_is_a_message_and_another_member_commits_it() {
         assert_eq!(all.len(), 2, "{all:?}");
     }
     assert!(world.tries(people[1], |m, s| m.say(s, ids[1], "hello?", None)).is_err());
+}
+
+//= GROUP-014
+#[test]
+fn what_was_said_before_its_author_heard_of_a_new_epoch_is_shown_first() {
+    let mut world = World::new();
+    let [alice, bob] = ["alice", "bob"].map(|n| world.person(n));
+    let (to_bob, to_alice) = world.befriend(alice, bob);
+    world.pass(60_000);
+    let before: BTreeSet<_> = world.hubs[0].boxes.keys().copied().collect();
+    world.does(bob, |m, s| m.refresh(s, to_alice));
+    world.settle_only(bob);
+    // Bob is in the new epoch and has found nothing more in the old one, where alice still is.
+    let change = world.hubs[0].boxes.keys().copied().filter(|id| !before.contains(id)).collect();
+    world.hubs[0].hidden = change;
+    world.say(alice, to_bob, "one");
+    world.settle();
+    world.hubs[0].hidden.clear();
+    world.settle();
+    world.say(alice, to_bob, "two");
+    world.settle();
+    world.pass(60_000);
+    assert_eq!(world.heard(bob, to_alice), ["one", "two"]);
+}
+
+//= GROUP-022
+#[test]
+fn what_the_hub_did_not_have_when_its_epoch_ended_stays_in_its_order() {
+    let mut world = World::new();
+    let [alice, bob] = ["alice", "bob"].map(|n| world.person(n));
+    let (to_bob, to_alice) = world.befriend(alice, bob);
+    world.pass(60_000);
+    world.hubs[0].refuses = 1;
+    let one = world.say(alice, to_bob, "one");
+    world.say(alice, to_bob, "two");
+    world.settle();
+    world.does(bob, |m, s| m.refresh(s, to_alice));
+    world.settle();
+    world.say(alice, to_bob, "three");
+    world.settle();
+    world.pass(25_000);
+    assert_eq!(world.heard(bob, to_alice), ["one", "two", "three"]);
+    assert_eq!(world.state(alice, to_bob, one), State::Delivered);
 }
 
 //= GROUP-008
