@@ -503,7 +503,11 @@ impl OnionCarrier {
         if document.node(&self.options.hub).is_none() {
             return self.say(false, "the hub is not in the network at the moment; messages wait");
         }
+        let silent = self.client.is_silent(self.clock.now(), &self.options.hub);
         match &self.entry {
+            Some(entry) if entry.up && silent => {
+                self.say(false, "the hub does not answer; trying again");
+            }
             Some(entry) if entry.up => match self.client.cost_kb_per_min() {
                 0 => self.say(true, &format!("connected{note}")),
                 cost => {

@@ -15,7 +15,9 @@
 
 mod build;
 mod flight;
+mod link;
 mod pending;
+mod silence;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +30,7 @@ use wire::{ClientToken, NetworkId, NodeId, Timestamp};
 
 use self::flight::{Attempt, Flight};
 use self::pending::{PendingSurb, SurbFor};
+use self::silence::Silence;
 use crate::cover::{self, CoverClock, Slot};
 use crate::health::{Fault, Health};
 use crate::path::{Dials, EntryPins, EntryPolicy, PathPlanner};
@@ -183,6 +186,7 @@ pub struct OnionClient {
     /// Loops that show where packets vanish, where there are none for cover.
     probes: Option<CoverClock>,
     health: Health,
+    silence: Silence,
     next_handle: u64,
     out: VecDeque<Output>,
     document_asked: Timestamp,
@@ -206,6 +210,7 @@ impl OnionClient {
             cover: None,
             probes: None,
             health: Health::default(),
+            silence: Silence::default(),
             next_handle: 0,
             out: VecDeque::new(),
             document_asked: Timestamp::ZERO,
@@ -248,6 +253,7 @@ impl OnionClient {
         self.choose_entry(now, rng);
         self.set_cover(now, document, rng);
         let Some(net) = &self.net else { return Ok(()) };
+        self.silence.retain(|hub| net.planner.has_hub(hub));
         let gone = |relay: &NodeId| !net.planner.relays().any(|r| r == *relay);
         let returned = |hub: &NodeId| {
             net.planner.has_hub(hub) && before.as_ref().is_some_and(|b| !b.planner.has_hub(hub))
@@ -338,32 +344,6 @@ impl OnionClient {
     #[must_use]
     pub const fn pins(&self) -> &EntryPins {
         &self.config.pins
-    }
-
-    /// Sets the token under which the shell attaches at the entry.
-    pub fn set_token(&mut self, token: ClientToken) {
-        self.token = token;
-    }
-
-    /// The entry has accepted the token: packets may leave. Requests whose answers would go to an
-    /// earlier token are repeated.
-    pub fn link_up(&mut self) {
-        self.up = true;
-        let token = self.token;
-        let lost: Vec<RequestHandle> = self
-            .requests
-            .iter()
-            .filter(|(_, f)| f.is_in_flight() && f.ends_elsewhere(&token))
-            .map(|(h, _)| *h)
-            .collect();
-        for handle in lost {
-            self.requeue(handle);
-        }
-    }
-
-    /// The link is gone: packets wait.
-    pub fn link_down(&mut self) {
-        self.up = false;
     }
 
     /// Whether cover traffic is on.
@@ -459,13 +439,14 @@ impl OnionClient {
             self.stats.stray = self.stats.stray.saturating_add(1);
             return;
         };
+        let way = pending.way();
         let len = net.geometry.reply_len().saturating_add(TAG_LEN);
         let opened = padded
             .get(..len)
             .and_then(|payload| pending.keys.open(&net.geometry, payload.to_vec()).ok());
         let body = opened.as_deref().and_then(|o| envelope::open(o).ok());
         if body.is_some() {
-            self.note(now, &pending.route, true);
+            self.note(now, &way, true);
         }
         match (pending.what, body) {
             (SurbFor::Loop { probe, .. }, Some(_)) => {
@@ -534,10 +515,10 @@ impl OnionClient {
             None => {}
             Some(Slot::Payload) => match self.next_sendable() {
                 Some(at) => self.send_queued(now, at, rng),
-                None => self.send_drop(rng),
+                None => self.send_drop(now, rng),
             },
             Some(Slot::Loop) => self.send_loop(now, rng),
-            Some(Slot::Drop) => self.send_drop(rng),
+            Some(Slot::Drop) => self.send_drop(now, rng),
         }
     }
 
@@ -562,13 +543,13 @@ impl OnionClient {
         for (_, probe) in &lost {
             self.probed(*probe, false);
         }
-        let lost = lost.into_iter().map(|(route, _)| route);
+        let lost = lost.into_iter().map(|(way, _)| way);
         let requests = late.iter().filter_map(|handle| {
             let attempt = self.requests.get(handle)?.attempts.back()?;
-            Some(self.surbs.get(&attempt.surb_id)?.route.clone())
+            Some(self.surbs.get(&attempt.surb_id)?.way())
         });
-        for route in requests.chain(lost).collect::<Vec<_>>() {
-            self.note(now, &route, false);
+        for way in requests.chain(lost).collect::<Vec<_>>() {
+            self.note(now, &way, false);
         }
         for handle in late {
             let repeatedly = self.requests.get(&handle).is_some_and(|f| f.tries >= 2);

@@ -25,7 +25,7 @@ impl OnionClient {
         let (hub, body) = (flight.hub, flight.body.clone());
         let what = if flight.tries == 0 { "request" } else { "retry" };
         let what_for = Some(SurbFor::Request(handle));
-        let Ok(built) = self.build(hub, &body, what_for, what, rng) else {
+        let Ok(built) = self.build(now, hub, &body, what_for, what, rng) else {
             // There is no path at the moment; a newer document may give one. The request waits as
             // if its packet had been lost.
             if let Some(flight) = self.requests.get_mut(&handle) {
@@ -52,8 +52,8 @@ impl OnionClient {
     }
 
     /// Sends a packet to a random hub without a SURB, so no answer comes.
-    pub(super) fn send_drop<R: CryptoRng>(&mut self, rng: &mut R) {
-        if self.send_cover(None, "drop", rng) {
+    pub(super) fn send_drop<R: CryptoRng>(&mut self, now: Timestamp, rng: &mut R) {
+        if self.send_cover(now, None, "drop", rng) {
             self.stats.drops = self.stats.drops.saturating_add(1);
         }
     }
@@ -68,7 +68,7 @@ impl OnionClient {
         }
         let round_trip = self.net.as_ref().map_or(0, |n| n.planner.round_trip_ms());
         let due = Some(now.plus_millis(flight::first_timeout_ms(round_trip)));
-        if self.send_cover(Some(SurbFor::Loop { due, probe: None }), "loop", rng) {
+        if self.send_cover(now, Some(SurbFor::Loop { due, probe: None }), "loop", rng) {
             self.stats.loops = self.stats.loops.saturating_add(1);
         }
     }
@@ -92,7 +92,7 @@ impl OnionClient {
         let what = SurbFor::Loop { due, probe: Some(probe) };
         let body = self.config.cover_body.clone();
         let built =
-            self.build_over(hub, &body, (ways.0, Some(ways.1)), Some(what), "probe", rng)?;
+            self.build_over((now, hub), &body, (ways.0, Some(ways.1)), Some(what), "probe", rng)?;
         self.out.push_back(built.output);
         self.out.push_back(Output::Trace(built.trace));
         Ok(())
@@ -100,13 +100,14 @@ impl OnionClient {
 
     fn send_cover<R: CryptoRng>(
         &mut self,
+        now: Timestamp,
         surb: Option<SurbFor>,
         what: &'static str,
         rng: &mut R,
     ) -> bool {
         let hub = self.net.as_ref().and_then(|n| n.planner.random_hub(rng));
         let body = self.config.cover_body.clone();
-        let Some(Ok(built)) = hub.map(|hub| self.build(hub, &body, surb, what, rng)) else {
+        let Some(Ok(built)) = hub.map(|hub| self.build(now, hub, &body, surb, what, rng)) else {
             return false;
         };
         self.out.push_back(built.output);
@@ -116,6 +117,7 @@ impl OnionClient {
 
     fn build<R: CryptoRng>(
         &mut self,
+        now: Timestamp,
         hub: NodeId,
         body: &[u8],
         surb_for: Option<SurbFor>,
@@ -137,13 +139,13 @@ impl OnionClient {
             }
             None => (net.planner.forward(rng, &entry, &hub, &self.health)?, None),
         };
-        self.build_over(hub, body, ways, surb_for, what, rng)
+        self.build_over((now, hub), body, ways, surb_for, what, rng)
     }
 
-    /// A packet over these ways, there and back.
+    /// A packet to a hub over these ways, there and back.
     fn build_over<R: CryptoRng>(
         &mut self,
-        hub: NodeId,
+        (now, hub): (Timestamp, NodeId),
         body: &[u8],
         (forward, reply): (Path, Option<Path>),
         surb_for: Option<SurbFor>,
@@ -168,8 +170,8 @@ impl OnionClient {
             surb = Some(made);
             let route = forward.relays.iter().chain([&hub]).chain(&reply_relays);
             let route = route.copied().collect();
-            let epoch = net.planner.epoch();
-            pending = Some(PendingSurb { keys, epoch, what, route, receipt: None });
+            let (epoch, sent) = (net.planner.epoch(), Some(now));
+            pending = Some(PendingSurb { keys, epoch, what, sent, hub, route, receipt: None });
         }
         let capacity = geometry.user_len(surb.is_some()).ok_or(sphinx::Error::Geometry)?;
         let data = envelope::seal(body, capacity)?;

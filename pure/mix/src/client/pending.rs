@@ -17,11 +17,22 @@ pub(super) enum SurbFor {
     },
 }
 
+/// The way of a packet and its answer.
+pub(super) struct Way {
+    sent: Option<Timestamp>,
+    hub: NodeId,
+    route: Vec<NodeId>,
+}
+
 /// A SURB that may come back.
 pub(super) struct PendingSurb {
     pub(super) keys: SurbKeys,
     pub(super) epoch: u64,
     pub(super) what: SurbFor,
+    /// When the packet left; none once the link that it left by is gone.
+    pub(super) sent: Option<Timestamp>,
+    /// The hub that answers with it.
+    pub(super) hub: NodeId,
     /// From the entry to the hub and back.
     pub(super) route: Vec<NodeId>,
     pub(super) receipt: Option<Box<Receipt>>,
@@ -36,15 +47,21 @@ impl PendingSurb {
         }
     }
 
-    /// Its route and number, once, when a loop is overdue.
-    pub(super) fn lost(&mut self, now: Timestamp) -> Option<(Vec<NodeId>, Option<u32>)> {
+    /// Its way and number, once, when a loop is overdue.
+    pub(super) fn lost(&mut self, now: Timestamp) -> Option<(Way, Option<u32>)> {
         match &mut self.what {
             SurbFor::Loop { due, probe } if due.is_some_and(|due| due <= now) => {
                 *due = None;
-                Some((self.route.clone(), *probe))
+                let probe = *probe;
+                Some((self.way(), probe))
             }
             _ => None,
         }
+    }
+
+    /// The way that it takes.
+    pub(super) fn way(&self) -> Way {
+        Way { sent: self.sent, hub: self.hub, route: self.route.clone() }
     }
 }
 
@@ -62,12 +79,17 @@ impl OnionClient {
 
     /// A packet came back, or is lost. While the link is away nothing comes back, and nobody on
     /// the way is to blame.
-    pub(super) fn note(&mut self, now: Timestamp, route: &[NodeId], came_back: bool) {
+    pub(super) fn note(&mut self, now: Timestamp, way: &Way, came_back: bool) {
         if !self.up && !came_back {
             return;
         }
+        match way.sent {
+            _ if came_back => self.silence.heard(now, way.hub),
+            Some(sent) => self.silence.lost(sent, way.hub),
+            None => {}
+        }
         let before = self.health.avoided();
-        self.health.note(now, route, came_back);
+        self.health.note(now, &way.route, came_back);
         let avoided = self.health.avoided();
         if avoided != before {
             self.out.push_back(Output::Avoided(avoided));

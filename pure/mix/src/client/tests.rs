@@ -402,10 +402,10 @@ fn the_times_of_packets_do_not_tell_whether_anything_is_said() {
                 match slot {
                     Slot::Payload => match world.client.next_sendable() {
                         Some(at) => world.client.send_queued(world.now, at, &mut world.rng),
-                        None => world.client.send_drop(&mut world.rng),
+                        None => world.client.send_drop(world.now, &mut world.rng),
                     },
                     Slot::Loop => world.client.send_loop(world.now, &mut world.rng),
-                    Slot::Drop => world.client.send_drop(&mut world.rng),
+                    Slot::Drop => world.client.send_drop(world.now, &mut world.rng),
                 }
                 sent.push(world.now);
             }

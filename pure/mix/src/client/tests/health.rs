@@ -147,3 +147,49 @@ fn a_probe_goes_where_it_is_sent_and_tells_what_became_of_it() {
     let nobody = world.client.probe(now, (4, hub), &[id(77)], 2_000, &mut world.rng);
     assert!(matches!(nobody, Err(Error::TooFewRelays { .. })));
 }
+
+//= PATH-010
+#[test]
+fn a_hub_that_answers_nothing_is_silent_within_40_seconds() {
+    for seed in 0..20 {
+        let (mut world, ..) = probing(4, 100);
+        world.rng = ChaCha20Rng::seed_from_u64(seed);
+        let hub = id(world.hub);
+        for n in 0..3 {
+            world.client.request(hub, vec![n], 30_000).unwrap();
+        }
+        world.run(20_000);
+        assert!(!world.client.is_silent(world.now, &hub), "{seed}");
+        // Readers ask for what is to come, and hear nothing.
+        world.dead = vec![world.hub];
+        for n in 0..3 {
+            world.client.request(hub, vec![n], 30_000).unwrap();
+        }
+        world.run(40_000);
+        assert!(world.client.is_silent(world.now, &hub), "{seed}");
+        world.dead.clear();
+        world.run(60_000);
+        assert!(!world.client.is_silent(world.now, &hub), "{seed}");
+    }
+}
+
+//= PATH-010
+#[test]
+fn a_relay_that_eats_packets_makes_no_hub_silent_and_a_lost_link_neither() {
+    let (mut world, _, dead) = probing(4, OFTEN);
+    let hub = id(world.hub);
+    world.dead = vec![dead];
+    for _ in 0..60 {
+        world.run(1_000);
+        assert!(!world.client.is_silent(world.now, &hub));
+    }
+    world.dead = vec![world.hub];
+    world.run(15_000);
+    world.client.link_down();
+    world.run(60_000);
+    assert!(!world.client.is_silent(world.now, &hub), "nothing can be said");
+    world.dead.clear();
+    world.client.link_up();
+    world.run(1_000);
+    assert!(!world.client.is_silent(world.now, &hub));
+}
