@@ -26,6 +26,7 @@ use wire::document::{MIN_DELAY_CAP, Processing, Role};
 use wire::{DirectoryPointer, ErrorKind};
 
 use crate::OrFail;
+use crate::map_port::{self, MapPortArgs};
 use crate::onion::ephemeral_door;
 
 /// Ports of the onion services.
@@ -113,8 +114,11 @@ pub struct PrimaryRunArgs {
     pub directory_port: u16,
     /// Run each role as its own onion service with no other address; relays get new ones at each
     /// cycle.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "map_port")]
     pub tor: bool,
+    /// Whether a home router is asked to forward ports.
+    #[command(flatten)]
+    pub map_port: MapPortArgs,
     /// Tor's own settings.
     #[command(flatten)]
     pub tor_settings: TorArgs,
@@ -180,24 +184,24 @@ impl Primary {
         StateDir::open(&base).or_fail()?;
         let tor =
             if args.tor { Some(args.tor_settings.start(&base.join("tor")).await?) } else { None };
-        let directory = match &tor {
-            None => Directory::start(&base.join("directory"), &config).await.or_fail()?,
+        let (listen, door) = match &tor {
+            None => (config.listen, None),
+            // Our own roles reach it on this machine, clients by its onion address alone.
             Some(tor) => {
-                // Our own roles reach it on this machine, clients by its onion address alone.
                 let door = ephemeral_door(tor, DIRECTORY_PORT).await.map_err(tor::failure)?;
-                let inside = SocketAddr::from(([127, 0, 0, 1], 0));
-                Directory::start_with(
-                    &base.join("directory"),
-                    &config,
-                    Some(inside),
-                    None,
-                    Some(door),
-                    net::Dialer::Direct,
-                )
-                .await
-                .or_fail()?
+                (SocketAddr::from(([127, 0, 0, 1], 0)), Some(door))
             }
         };
+        let directory = Directory::start_with(
+            &base.join("directory"),
+            &config,
+            Some(listen),
+            args.map_port.routes(),
+            door,
+            Dialer::Direct,
+        )
+        .await
+        .or_fail()?;
         let directory = Arc::new(directory);
         let node = node_config(
             args,
@@ -361,7 +365,7 @@ fn node_config(
         listen: Some(SocketAddr::new(args.host, port)),
         onion: None,
         dialer: Dialer::Direct,
-        map_port: None,
+        map_port: args.map_port.routes(),
         announce: Vec::new(),
         region: None,
         owner: None,
@@ -386,6 +390,12 @@ fn settings(args: &PrimaryRunArgs) -> Result<(DirectoryConfig, Duration), Failur
     }
     let max_delay_ms = args.mean_delay.saturating_mul(MIN_DELAY_CAP).max(200);
     let grace = Duration::from_millis(u64::from(max_delay_ms) * u64::from(hops)) + MARGIN;
+    if args.host.is_unspecified() && !args.tor && !args.map_port.map_port {
+        return Err(wrong(
+            format!("{} is an address to listen on, and nobody can dial it", args.host),
+            "choose an address of this machine, or add --map-port".to_owned(),
+        ));
+    }
     if args.cycle < grace * 2 {
         return Err(wrong(
             format!("--cycle must be at least {} s with these delays and hops", (grace * 2).as_secs() + 1),
@@ -409,7 +419,8 @@ fn settings(args: &PrimaryRunArgs) -> Result<(DirectoryConfig, Duration), Failur
 }
 
 /// Runs a network until it is stopped.
-async fn serve(args: PrimaryRunArgs) -> Result<(), Failure> {
+async fn serve(mut args: PrimaryRunArgs) -> Result<(), Failure> {
+    args.map_port.prepare(false, true)?;
     let stop = settings::stopped();
     tokio::pin!(stop);
     let primary = tokio::select! {
@@ -441,7 +452,12 @@ async fn serve(args: PrimaryRunArgs) -> Result<(), Failure> {
     }
     eprintln!("give this link to the people you want to talk to:  hushwing chat 'LINK'");
     println!("{}", primary.link());
-    stop.await;
+    // Relays come and go; what the router says to these two, it says to them.
+    tokio::select! {
+        () = stop => {}
+        () = map_port::tell("directory", primary.directory.port_reports()) => {}
+        () = map_port::tell("hub", primary.hub.node.port_reports()) => {}
+    }
     eprintln!("stopping");
     primary.stop().await;
     Ok(())
