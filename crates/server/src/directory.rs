@@ -190,17 +190,18 @@ impl Directory {
         let id = identity.node_id();
         let public = reach::is_on_internet(&addresses).await;
         let reach = listen.map(|_| Reach { public });
+        let here = pointer((network, id), &place);
         let pointer = match &members {
             Some(members) => {
                 let said = |a: &Address| members.cards().iter().any(|c| c.addresses.contains(a));
                 if !addresses.iter().all(said) {
                     tracing::warn!(
-                        "this directory is not reached where its card says (hint: make a new card, and join again with it on all directories)"
+                        "this directory is not reached where its card says: links and new nodes look for it there first (hint: make a new card, and join again with it on all directories)"
                     );
                 }
                 members.pointer()
             }
-            None => pointer((network, id), &place),
+            None => here.clone(),
         };
         let token_text = data_encoding::HEXLOWER.encode(token.as_bytes());
         state.publish("token", token_text.as_bytes())?;
@@ -213,7 +214,7 @@ impl Directory {
             network,
             tokens,
             parameters,
-            directories: pointer.directories.clone(),
+            directories: here.directories.clone(),
             signed: signed.clone(),
         });
         let (heard_tx, heard) = mpsc::channel(several::HEARD);
@@ -230,20 +231,22 @@ impl Directory {
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         tasks.spawn(accused::review(shared.clone(), state.clone(), stop.clone()));
+        if let Some(nodes) = moved::since_last_run(&state, &here.directories) {
+            let (shared, identity, dialer) = (shared.clone(), identity.clone(), dialer.clone());
+            let moved = Telling { shared, identity, dialer, addresses, nodes };
+            let stop = stop.clone();
+            tasks.spawn(async move { stop.run_until_cancelled(moved.tell()).await });
+        }
+        // The pointer of several directories is what their operators have agreed on.
+        let file = members.is_none().then(|| state.clone());
+        tasks.spawn(point(shared.clone(), file, (network, id), place, stop.clone()));
         match members {
             None => {
-                if let Some(nodes) = moved::since_last_run(&state, &pointer) {
-                    let shared = shared.clone();
-                    let moved = Telling { shared, identity, dialer, addresses, nodes };
-                    let stop = stop.clone();
-                    tasks.spawn(async move { stop.run_until_cancelled(moved.tell()).await });
-                }
-                let of = (network, id);
-                tasks.spawn(point(shared.clone(), state.clone(), of, place, stop.clone()));
                 tasks.spawn(publish(shared.clone(), authority, set, state, stop.clone()));
             }
             Some(members) => {
-                let config = ConsensusConfig { set, me, parameters, signed };
+                let ids = members.ids();
+                let config = ConsensusConfig { set, me, ids, parameters, signed };
                 let consensus = Consensus::new(config, authority);
                 let epoch_ms = parameters.epoch_ms;
                 let several = Several {
@@ -314,10 +317,11 @@ fn pointer((network, id): (NetworkId, NodeId), place: &Place) -> NetworkPointer 
     NetworkPointer { network, directories: place.all().into_iter().map(pointer).collect() }
 }
 
-/// Writes the file `network` again when the address changes, and says it in the next document.
+/// When the address changes, says it in the next document, and writes the file `network` again if
+/// it is in this directory's hand.
 async fn point(
     shared: Arc<Shared>,
-    state: StateDir,
+    file: Option<StateDir>,
     of: (NetworkId, NodeId),
     mut place: Place,
     stop: CancellationToken,
@@ -328,7 +332,9 @@ async fn point(
             () = place.changed() => {}
         }
         let pointer = pointer(of, &place);
-        if let Err(error) = state.publish("network", pointer.to_text().as_bytes()) {
+        if let Some(Err(error)) =
+            file.as_ref().map(|state| state.publish("network", pointer.to_text().as_bytes()))
+        {
             tracing::error!(%error, "the file `network` cannot be written");
         }
         shared.assembler().moved(shared.clock.real(), pointer.directories);
@@ -418,7 +424,7 @@ async fn publish(
         match mix::directory::sign_document(&document, &set, &[(0, &authority)]) {
             Ok(signed) => {
                 let hash = mix::directory::document_hash(&signed.document);
-                moved::note(&state, &document);
+                moved::note(&state, &document.directories, &document);
                 shared.publish(&document, wire::encode(&signed), hash);
             }
             Err(error) => tracing::error!(%error, "cannot sign"),

@@ -10,7 +10,7 @@ mod ledger;
 mod reports;
 pub mod sealed;
 
-pub use self::assembler::{Assembler, AssemblerConfig, Presence};
+pub use self::assembler::{Assembler, AssemblerConfig, Ballot, Presence};
 pub use self::authority::{
     AuthorityKey, VerifiedDocument, authority_set, document_hash, network_id, sign_document,
     token_hash, verify,

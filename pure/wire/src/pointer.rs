@@ -50,6 +50,19 @@ pub fn addresses<'a>(
     addresses
 }
 
+/// Directories in this order: the first address of each, then the second, as far as there is room
+/// in a pointer or document.
+#[must_use]
+pub fn in_turn(each: &[(NodeId, &[Address])]) -> Vec<DirectoryPointer> {
+    let most = each.iter().map(|(_, addresses)| addresses.len()).max().unwrap_or(0);
+    let nth = |n: usize| {
+        each.iter().filter_map(move |(id, addresses)| {
+            Some(DirectoryPointer { id: *id, address: *addresses.get(n)? })
+        })
+    };
+    (0..most).flat_map(nth).take(MAX_DIRECTORIES).collect()
+}
+
 /// A network and the directories that hand out its documents.
 ///
 /// Written as `hushwing:net#…`, base64url of CBOR. It holds no secret.

@@ -8,8 +8,8 @@ use mix::directory::token_hash;
 use net::Identity;
 use wire::document::{AuthorityKeys, AuthoritySet};
 use wire::id::{AdmissionToken, TokenHash};
-use wire::limits::{MAX_AUTHORITIES, MAX_DIRECTORIES};
-use wire::{Address, AuthorityCard, DirectoryPointer, NetworkId, NetworkPointer, NodeId};
+use wire::limits::MAX_AUTHORITIES;
+use wire::{Address, AuthorityCard, NetworkId, NetworkPointer, NodeId};
 
 use super::{PUBLISHED, authority_key};
 use crate::Error;
@@ -72,14 +72,8 @@ impl Members {
 
     /// Where all of them are: the first address of each, then the second, as far as there is room.
     pub(super) fn pointer(&self) -> NetworkPointer {
-        let most = self.cards.iter().map(|card| card.addresses.len()).max().unwrap_or(0);
-        let nth = |n: usize| {
-            self.cards.iter().filter_map(move |card| {
-                let address = *card.addresses.get(n)?;
-                Some(DirectoryPointer { id: card.id, address })
-            })
-        };
-        let directories = (0..most).flat_map(nth).take(MAX_DIRECTORIES).collect();
+        let cards = self.cards.iter().map(|card| (card.id, card.addresses.as_slice()));
+        let directories = wire::pointer::in_turn(&cards.collect::<Vec<_>>());
         NetworkPointer { network: self.network(), directories }
     }
 
@@ -93,6 +87,11 @@ impl Members {
     pub(super) fn linked(&self, id: &NodeId) -> Option<u8> {
         let n = self.cards.iter().position(|card| card.id == *id)?;
         u8::try_from(n).ok()
+    }
+
+    /// The keys that their links prove, in order of position.
+    pub(super) fn ids(&self) -> Vec<NodeId> {
+        self.cards.iter().map(|card| card.id).collect()
     }
 
     /// All cards, in order of position.

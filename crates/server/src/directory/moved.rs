@@ -12,7 +12,7 @@ use jail::StateDir;
 use net::{Dialer, Identity, LinkLimits};
 use wire::document::NetworkDocument;
 use wire::frame::Moved;
-use wire::{Address, DirectoryPointer, Frame, NetworkPointer, NodeId};
+use wire::{Address, DirectoryPointer, Frame, NodeId};
 
 use super::Shared;
 
@@ -30,10 +30,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Where the directory was, and the nodes of its last document.
 type Note = (Vec<DirectoryPointer>, Vec<(NodeId, Vec<Address>)>);
 
-/// Keeps what is needed after a move.
-pub(super) fn note(state: &StateDir, document: &NetworkDocument) {
+/// Keeps what is needed after a move: where the directory is, and the nodes.
+pub(super) fn note(state: &StateDir, here: &[DirectoryPointer], document: &NetworkDocument) {
     let nodes = document.nodes.iter().map(|n| (n.id, n.addresses.clone())).collect();
-    let note: Note = (document.directories.clone(), nodes);
+    let note: Note = (here.to_vec(), nodes);
     if let Err(error) = state.write(FILE, &wire::encode(&note)) {
         tracing::warn!(%error, "if this directory moves, its nodes will not be told");
     }
@@ -42,10 +42,10 @@ pub(super) fn note(state: &StateDir, document: &NetworkDocument) {
 /// The nodes of the last document, if the directory has moved since.
 pub(super) fn since_last_run(
     state: &StateDir,
-    pointer: &NetworkPointer,
+    here: &[DirectoryPointer],
 ) -> Option<Vec<(NodeId, Vec<Address>)>> {
     let (before, nodes): Note = wire::decode(&state.read(FILE).ok()??, "listed nodes").ok()?;
-    (before != pointer.directories).then_some(nodes)
+    (before != here).then_some(nodes)
 }
 
 /// Tells nodes, until they have come.

@@ -14,7 +14,7 @@ use wire::id::AdmissionToken;
 use wire::{Address, Frame, NodeId};
 
 use super::members::Members;
-use super::{Shared, TICK, keep_signed};
+use super::{Shared, TICK, keep_signed, moved};
 use crate::links::{Event, Links};
 
 /// File of the document in use.
@@ -113,9 +113,9 @@ impl Several {
     fn vote(&mut self, shared: &Shared) {
         let (now, real) = (shared.clock.now(), shared.clock.real());
         let due = shared.assembler().poll_vote(real);
-        if let Some((epoch, nodes)) = due {
-            tracing::debug!(epoch, nodes = nodes.len(), "vote");
-            if let Err(error) = self.consensus.vote(now, real, epoch, nodes) {
+        if let Some((epoch, ballot)) = due {
+            tracing::debug!(epoch, nodes = ballot.nodes.len(), "vote");
+            if let Err(error) = self.consensus.vote(now, real, epoch, ballot) {
                 tracing::error!(%error, "cannot vote");
             }
         }
@@ -138,6 +138,9 @@ impl Several {
                     let (now, real) = (shared.clock.now(), shared.clock.real());
                     self.consensus.noted(now, real, noted.is_ok());
                 }
+                Output::Found(authority, addresses) => {
+                    self.look_for(authority, &addresses, links, others);
+                }
                 Output::Publish(document) => self.publish(shared, &document),
                 Output::Accuse(authority, misdeed) => {
                     tracing::error!(directory = place(authority), "another directory: {misdeed}");
@@ -146,10 +149,23 @@ impl Several {
         }
     }
 
+    /// A link that is up stays; the next one is dialled where the directory says that it is, then
+    /// where its card does.
+    fn look_for(&self, authority: u8, said: &[Address], links: &Links, others: &[u8]) {
+        let card = self.others().find(|(n, ..)| *n == authority);
+        let link = others.iter().position(|other| *other == authority);
+        if let Some(((.., card), link)) = card.zip(link) {
+            let new = card.iter().filter(|address| !said.contains(address));
+            let all: Vec<Address> = said.iter().chain(new).copied().collect();
+            links.set_addresses(link, self.dialer.order(&all));
+        }
+    }
+
     fn publish(&self, shared: &Shared, document: &VerifiedDocument) {
         if let Err(error) = self.state.write(DOCUMENT, document.bytes()) {
             tracing::warn!(%error, "the network document is not kept");
         }
+        moved::note(&self.state, shared.assembler().directories(), document);
         shared.publish(document, document.bytes().to_vec(), document.hash());
     }
 }

@@ -52,7 +52,7 @@ pub struct AssemblerConfig {
     pub tokens: Vec<TokenHash>,
     /// What every document says.
     pub parameters: Parameters,
-    /// Where the network's directories are.
+    /// Where this directory is.
     pub directories: Vec<DirectoryPointer>,
     /// Epochs and revisions that earlier runs signed, as [`Assembler::signed`] gave them.
     pub signed: Vec<(u64, u32)>,
@@ -276,15 +276,24 @@ impl Assembler {
         let listed = |how| self.listed(epoch, how).map(|e| e.descriptor.clone()).collect();
         let (nodes, dials_only) = (listed(Presence::Reached), listed(Presence::DialsOnly));
         let AssemblerConfig { network, parameters, directories, .. } = &self.config;
-        let document = document(*network, parameters, (epoch, revision), now, nodes);
-        Some(NetworkDocument { dials_only, directories: directories.clone(), ..document })
+        let listed = Listed { nodes, dials_only, directories: directories.clone() };
+        Some(document(*network, parameters, (epoch, revision), now, listed))
     }
 
-    /// The nodes to vote for, if a vote is due, and its epoch: as [`Assembler::poll`], for one of
+    /// What to vote for, if a vote is due, and its epoch: as [`Assembler::poll`], for one of
     /// several directories.
-    pub fn poll_vote(&mut self, now: Timestamp) -> Option<(u64, Vec<SignedDescriptor>)> {
+    pub fn poll_vote(&mut self, now: Timestamp) -> Option<(u64, Ballot)> {
         let epoch = self.due(now)?;
-        Some((epoch, self.listed(epoch, Presence::Reached).map(|e| e.signed.clone()).collect()))
+        let listed = |how| self.listed(epoch, how).map(|e| e.signed.clone()).collect();
+        let (nodes, dials_only) = (listed(Presence::Reached), listed(Presence::DialsOnly));
+        let addresses = self.config.directories.iter().map(|d| d.address).collect();
+        Some((epoch, Ballot { nodes, dials_only, addresses }))
+    }
+
+    /// Where this directory is.
+    #[must_use]
+    pub fn directories(&self) -> &[DirectoryPointer] {
+        &self.config.directories
     }
 
     /// The epochs signed lately and the last revision of each, the latest signed at the end: to be
@@ -359,13 +368,40 @@ pub(super) fn keys_fit(parameters: &Parameters, descriptor: &NodeDescriptor) -> 
     descriptor.keys.iter().all(|key| PublicKey::from_bytes(scheme, &key.key).is_ok())
 }
 
+/// What one of several directories votes for.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Ballot {
+    /// Nodes that it reaches, in ascending order of id.
+    pub nodes: Vec<SignedDescriptor>,
+    /// Relays that it does not reach and that have come to it, in ascending order of id.
+    pub dials_only: Vec<SignedDescriptor>,
+    /// Where it is itself.
+    pub addresses: Vec<Address>,
+}
+
+/// What a document says of its network's nodes and directories.
+#[derive(Default)]
+pub(super) struct Listed {
+    pub(super) nodes: Vec<NodeDescriptor>,
+    pub(super) dials_only: Vec<NodeDescriptor>,
+    pub(super) directories: Vec<DirectoryPointer>,
+}
+
+impl Listed {
+    /// Whether a document has these nodes. Where its directories are makes no document due: it can
+    /// wait for the next one, and one directory's word must not use up what may be revised.
+    pub(super) fn nodes_are_of(&self, document: &NetworkDocument) -> bool {
+        self.nodes == document.nodes && self.dials_only == document.dials_only
+    }
+}
+
 /// The document with this epoch and revision.
 pub(super) fn document(
     network: NetworkId,
     parameters: &Parameters,
     (epoch, revision): (u64, u32),
     published: Timestamp,
-    nodes: Vec<NodeDescriptor>,
+    listed: Listed,
 ) -> NetworkDocument {
     let Parameters { epoch_ms, geometry, mixing, paths, tally, sealed } = *parameters;
     let end = Timestamp::from_millis(epoch.saturating_add(1).saturating_mul(epoch_ms));
@@ -380,10 +416,10 @@ pub(super) fn document(
         geometry,
         mixing,
         paths,
-        nodes,
+        nodes: listed.nodes,
         tally,
         sealed,
-        dials_only: Vec::new(),
-        directories: Vec::new(),
+        dials_only: listed.dials_only,
+        directories: listed.directories,
     }
 }

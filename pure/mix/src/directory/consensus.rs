@@ -41,15 +41,15 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
-use wire::document::{AuthoritySet, Parameters, SignedDescriptor};
+use wire::document::{AuthoritySet, Parameters};
 use wire::id::VoteHash;
-use wire::{Frame, NetworkId, Timestamp};
+use wire::{Address, Frame, NetworkId, NodeId, Timestamp};
 
 use self::leader::Led;
 use self::signer::Offered;
 use self::vote::{BadVote, CheckedVote};
 use super::ledger::Ledger;
-use super::{Accepted, AuthorityKey, DocumentKeeper, VerifiedDocument, network_id};
+use super::{Accepted, AuthorityKey, Ballot, DocumentKeeper, VerifiedDocument, network_id};
 use crate::Error;
 
 /// Nobody signs a document that lacks a vote that they have had for so long, ms.
@@ -85,6 +85,8 @@ pub struct ConsensusConfig {
     pub set: AuthoritySet,
     /// Our position among them.
     pub me: u8,
+    /// The keys that the links of their directories prove, by position.
+    pub ids: Vec<NodeId>,
     /// What every document says.
     pub parameters: Parameters,
     /// Epochs and revisions that earlier runs signed.
@@ -144,6 +146,8 @@ pub enum Output {
     Send(u8, Frame),
     /// Put this on the disk, then call [`Consensus::noted`], before anything else is asked for.
     Note(Vec<(u64, u32)>),
+    /// An authority says that its directory is here now.
+    Found(u8, Vec<Address>),
     /// A newer document, to be handed out.
     Publish(Arc<VerifiedDocument>),
     /// Tell the operator what the authority at this position did.
@@ -170,6 +174,8 @@ impl Slot {
 #[derive(Default)]
 struct Other {
     linked: bool,
+    /// Where its last vote says that it is.
+    addresses: Vec<Address>,
     heard: Bucket,
     echoed: Bucket,
     asked: Bucket,
@@ -264,7 +270,7 @@ impl Consensus {
         }
     }
 
-    /// The nodes that we would list in this epoch, when they or the epoch changed.
+    /// What we would list in this epoch, when that or the epoch changed.
     ///
     /// # Errors
     /// [`Error::Signing`].
@@ -273,7 +279,7 @@ impl Consensus {
         now: Timestamp,
         real: Timestamp,
         epoch: u64,
-        nodes: Vec<SignedDescriptor>,
+        ballot: Ballot,
     ) -> Result<(), Error> {
         self.tidy(now, real);
         // Rising, unless a clock that was ahead is right again: nobody has believed it.
@@ -284,7 +290,7 @@ impl Consensus {
         self.made = real.max(self.made.plus_millis(1));
         let ConsensusConfig { me, parameters, set, .. } = &self.config;
         let stamp = (epoch, self.made);
-        let bytes = vote::make(&self.key, *me, self.network, parameters, stamp, nodes)?;
+        let bytes = vote::make(&self.key, *me, self.network, parameters, stamp, ballot)?;
         let Ok(vote) = vote::open(&bytes, set, &self.network, parameters) else {
             return Err(Error::BadDescriptor);
         };
@@ -397,8 +403,18 @@ impl Consensus {
             }
             _ => {
                 let settled = old.and_then(|slot| slot.settled(now));
+                self.note_place(&vote);
                 self.votes.insert(key, Slot { vote, since: now, settled });
             }
+        }
+    }
+
+    /// Where another authority says that it is; what it says is signed.
+    fn note_place(&mut self, vote: &CheckedVote) {
+        let Some(other) = self.others.get_mut(&vote.authority) else { return };
+        if !vote.addresses.is_empty() && other.addresses != vote.addresses {
+            other.addresses.clone_from(&vote.addresses);
+            self.outputs.push_back(Output::Found(vote.authority, vote.addresses.clone()));
         }
     }
 

@@ -4,8 +4,8 @@ use minicbor::{Decode, Encode};
 
 use super::{DocumentSignature, GeometrySpec, Mixing, PathPolicy, SignedDescriptor};
 use crate::id::{DocumentHash, VoteHash};
-use crate::limits::{MAX_AUTHORITIES, MAX_NODES, MAX_VOTE};
-use crate::{NetworkId, Timestamp, codec};
+use crate::limits::{MAX_ADDRESSES, MAX_AUTHORITIES, MAX_NODES, MAX_VOTE};
+use crate::{Address, NetworkId, Timestamp, codec};
 
 /// What the operators of a network's directories have to agree on: it is in every document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
@@ -51,6 +51,13 @@ pub struct Vote {
     /// The nodes, in ascending order of id, none twice.
     #[cbor(n(5), decode_with = "codec::bounded::<_, _, MAX_NODES>")]
     pub nodes: Vec<SignedDescriptor>,
+    /// Relays that it does not reach and that have come to it, in ascending order of id, none
+    /// twice, and none of `nodes`.
+    #[cbor(n(6), default, decode_with = "codec::bounded::<_, _, MAX_NODES>")]
+    pub dials_only: Vec<SignedDescriptor>,
+    /// Where the authority's own directory is.
+    #[cbor(n(7), default, decode_with = "codec::bounded::<_, _, MAX_ADDRESSES>")]
+    pub addresses: Vec<Address>,
 }
 
 /// A vote with its authority's signatures.

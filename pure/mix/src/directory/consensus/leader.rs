@@ -11,7 +11,7 @@ use wire::{Frame, Timestamp};
 
 use super::vote::{CheckedVote, together};
 use super::{AGAIN_MS, Consensus, GATHER_MS, Misdeed, Noting, PATIENCE_MS, REST_MS, REVISION_MS};
-use crate::directory::assembler::{self, MAX_REVISIONS, REVISIONS_MS};
+use crate::directory::assembler::{self, Listed, MAX_REVISIONS, REVISIONS_MS};
 use crate::directory::authority::{document_hash, holds, message, proposal_message};
 use crate::directory::verify;
 
@@ -110,8 +110,8 @@ impl Consensus {
         let hashes = votes.iter().map(|vote| vote.hash).collect();
         let asked = (epoch, hashes, agreed.as_ref().map(|d| d.hash()));
         if self.led.looked.as_ref().is_none_or(|(last, _)| *last != asked) {
-            let nodes = together(votes, self.config.set.threshold);
-            let due = agreed.is_none_or(|agreed| agreed.nodes != nodes);
+            let listed = self.together(votes);
+            let due = agreed.is_none_or(|agreed| !listed.nodes_are_of(&agreed));
             self.led.looked = Some((asked, due));
         }
         self.led.looked.as_ref().is_some_and(|(_, due)| *due)
@@ -182,9 +182,13 @@ impl Consensus {
         published: Timestamp,
         votes: &[Arc<CheckedVote>],
     ) -> Vec<u8> {
-        let nodes = together(votes, self.config.set.threshold);
+        let listed = self.together(votes);
         let parameters = &self.config.parameters;
-        wire::encode(&assembler::document(self.network, parameters, pair, published, nodes))
+        wire::encode(&assembler::document(self.network, parameters, pair, published, listed))
+    }
+
+    fn together(&self, votes: &[Arc<CheckedVote>]) -> Listed {
+        together(votes, self.config.set.threshold, &self.config.ids)
     }
 
     /// Our own signature is on our proposal: now the others may see it.

@@ -245,7 +245,7 @@ impl Consensus {
         let parsed = NetworkDocument::parse(&document)
             .map_err(|_| No::Bad("the document that it makes is not a good one"))?;
         if let Some(agreed) = self.agreed(epoch) {
-            if agreed.nodes == parsed.nodes {
+            if (&agreed.nodes, &agreed.dials_only) == (&parsed.nodes, &parsed.dials_only) {
                 return Err(No::NotNow);
             }
             // Some of ours fail with their leaders.

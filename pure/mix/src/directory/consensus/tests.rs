@@ -4,6 +4,7 @@ mod lies;
 mod world;
 
 use proptest::prelude::*;
+use wire::document::NodeDescriptor;
 
 use self::world::{EPOCH_MS, World};
 use super::*;
@@ -30,6 +31,53 @@ fn three_agree_on_what_two_of_them_see() {
     world.loses(&[1], &[3]);
     world.run(SOON);
     assert_eq!(world.lists(1), [1, 4], "one authority is not enough");
+}
+
+//= DIR-014
+#[test]
+fn a_relay_that_too_few_reach_is_listed_as_one_that_dials_only() {
+    let mut world = World::new(2, 3, 2);
+    world.sees(&[0, 1, 2], &[1, 2, 3]);
+    // One reaches 21, and it comes to two; 22 comes to one only; 20 is reached by two.
+    world.sees(&[0], &[21]);
+    world.hears(&[1, 2], &[21]);
+    world.hears(&[1], &[22]);
+    world.sees(&[0, 1], &[20]);
+    world.hears(&[2], &[20]);
+    world.run(SOON);
+    let document = world.current(2).unwrap();
+    let ids = |nodes: &[NodeDescriptor]| nodes.iter().map(|n| n.id).collect::<Vec<_>>();
+    let mut reached = [1, 2, 3, 20].map(world::node_id);
+    reached.sort();
+    assert_eq!(ids(&document.nodes), reached);
+    assert_eq!(ids(&document.dials_only), [world::node_id(21)]);
+    world.silence();
+}
+
+//= DIR-018
+#[test]
+fn documents_say_where_the_directories_are_and_who_moves_alone_makes_none_due() {
+    let mut world = World::new(3, 3, 2);
+    world.sees(&[0, 1, 2], &[1, 2, 3]);
+    world.run(SOON);
+    let at = |world: &World| -> Vec<_> {
+        world.current(0).unwrap().directories.iter().map(|d| (d.id, d.address)).collect()
+    };
+    let place = |n: u8, port| (world::node_id(100 + n), world::address(port));
+    assert_eq!(at(&world), [place(0, 5_999), place(1, 5_999), place(2, 5_999)]);
+    world.until_next_epoch();
+    world.run(SOON);
+    let before = world.published();
+    for port in 6_000..6_010 {
+        world.moves(1, port);
+        world.run(1_000);
+    }
+    assert_eq!(world.published(), before, "nobody has to fetch a document for that");
+    assert_eq!(world.found[&(0, 1)], [world::address(6_009)], "the others know at once");
+    world.until_next_epoch();
+    world.run(SOON);
+    assert_eq!(at(&world), [place(0, 5_999), place(1, 6_009), place(2, 5_999)]);
+    world.silence();
 }
 
 //= DIR-012

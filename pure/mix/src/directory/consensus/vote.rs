@@ -8,10 +8,11 @@ use wire::document::{
 };
 use wire::id::VoteHash;
 use wire::limits::MAX_NODES;
-use wire::{NetworkId, NodeId, Timestamp};
+use wire::pointer::in_turn;
+use wire::{Address, NetworkId, NodeId, Timestamp};
 
 use crate::Error;
-use crate::directory::assembler::keys_fit;
+use crate::directory::assembler::{Ballot, Listed, keys_fit};
 use crate::directory::authority::{AuthorityKey, holds, vote_hash, vote_message};
 use crate::directory::verify_descriptor;
 
@@ -22,6 +23,8 @@ pub(super) struct CheckedVote {
     pub(super) epoch: u64,
     pub(super) made: Timestamp,
     nodes: BTreeMap<NodeId, NodeDescriptor>,
+    dials_only: BTreeMap<NodeId, NodeDescriptor>,
+    pub(super) addresses: Vec<Address>,
     /// The signed vote, to be passed on.
     pub(super) bytes: Vec<u8>,
 }
@@ -44,10 +47,20 @@ pub(super) fn make(
     network: NetworkId,
     parameters: &Parameters,
     (epoch, made): (u64, Timestamp),
-    nodes: Vec<SignedDescriptor>,
+    ballot: Ballot,
 ) -> Result<Vec<u8>, Error> {
-    let vote = Vote { version: VERSION, network, epoch, made, parameters: *parameters, nodes };
-    let vote = wire::encode(&vote);
+    let Ballot { nodes, dials_only, addresses } = ballot;
+    let parameters = *parameters;
+    let vote = wire::encode(&Vote {
+        version: VERSION,
+        network,
+        epoch,
+        made,
+        parameters,
+        nodes,
+        dials_only,
+        addresses,
+    });
     let signature = key.sign(me, &vote_message(&network, &vote))?;
     Ok(wire::encode(&SignedVote { vote, signature }))
 }
@@ -68,30 +81,40 @@ pub(super) fn open(
     }
     let hash = vote_hash(authority, &vote);
     let nonsense = BadVote::Nonsense(authority);
-    let Ok(Vote { version: VERSION, network: of, epoch, made, parameters: theirs, nodes }) =
-        wire::decode(&vote, "vote")
-    else {
-        return Err(nonsense);
-    };
-    if of != *network {
+    let Ok(vote) = wire::decode::<Vote>(&vote, "vote") else { return Err(nonsense) };
+    let Vote { epoch, made, addresses, .. } = vote;
+    if vote.version != VERSION || vote.network != *network {
         return Err(nonsense);
     }
-    if let Some(what) = difference(parameters, &theirs) {
+    if let Some(what) = difference(parameters, &vote.parameters) {
         return Err(BadVote::OtherParameters(authority, what));
     }
+    let usable =
+        |node: &NodeDescriptor| node.key_for(epoch).is_some() && keys_fit(parameters, node);
+    let nodes = checked(&vote.nodes, |node| usable(node) && !node.addresses.is_empty());
+    let dials_only = checked(&vote.dials_only, |node| usable(node) && node.may_dial_only());
+    let Some((nodes, dials_only)) = nodes.zip(dials_only) else { return Err(nonsense) };
+    if dials_only.keys().any(|id| nodes.contains_key(id)) {
+        return Err(nonsense);
+    }
+    let bytes = bytes.to_vec();
+    Ok(CheckedVote { authority, hash, epoch, made, nodes, dials_only, addresses, bytes })
+}
+
+/// Opens the descriptors of a vote, all of which must be good, in ascending order, and none twice.
+fn checked(
+    descriptors: &[SignedDescriptor],
+    good: impl Fn(&NodeDescriptor) -> bool,
+) -> Option<BTreeMap<NodeId, NodeDescriptor>> {
     let mut listed = BTreeMap::new();
-    for signed in &nodes {
-        let node = verify_descriptor(signed).ok();
-        let usable =
-            |node: &NodeDescriptor| node.key_for(epoch).is_some() && keys_fit(parameters, node);
-        let Some(node) = node.filter(usable) else { return Err(nonsense) };
-        // In ascending order, none twice.
+    for signed in descriptors {
+        let node = verify_descriptor(signed).ok().filter(&good)?;
         if listed.last_key_value().is_some_and(|(last, _)| *last >= node.id) {
-            return Err(nonsense);
+            return None;
         }
         listed.insert(node.id, node);
     }
-    Ok(CheckedVote { authority, hash, epoch, made, nodes: listed, bytes: bytes.to_vec() })
+    Some(listed)
 }
 
 /// In what the settings of two directories differ.
@@ -111,25 +134,44 @@ fn difference(ours: &Parameters, theirs: &Parameters) -> Option<&'static str> {
     }
 }
 
-/// The nodes that enough of these votes list, in ascending order of id (`DIR-014`). Of a node's
-/// descriptors the one that most votes have counts; of equally many the one with the latest keys,
-/// then the greatest. It is the node's own in any case.
-pub(super) fn together(votes: &[Arc<CheckedVote>], threshold: u8) -> Vec<NodeDescriptor> {
-    let mut nodes: BTreeMap<NodeId, Vec<&NodeDescriptor>> = BTreeMap::new();
+/// What these votes make together (`DIR-014`): the nodes that enough of them list, in ascending
+/// order of id, and where the directories are whose votes they are. Of a node's descriptors the one
+/// that most votes have counts; of equally many the one with the latest keys, then the greatest. It
+/// is the node's own in any case.
+pub(super) fn together(votes: &[Arc<CheckedVote>], threshold: u8, ids: &[NodeId]) -> Listed {
+    /// Its descriptors in the votes of those that reach it, and of the others.
+    #[derive(Default)]
+    struct Seen<'a>(Vec<&'a NodeDescriptor>, Vec<&'a NodeDescriptor>);
+    let mut nodes: BTreeMap<NodeId, Seen<'_>> = BTreeMap::new();
     for vote in votes {
-        for (id, node) in &vote.nodes {
-            nodes.entry(*id).or_default().push(node);
-        }
+        vote.nodes.iter().for_each(|(id, node)| nodes.entry(*id).or_default().0.push(node));
+        vote.dials_only.iter().for_each(|(id, node)| nodes.entry(*id).or_default().1.push(node));
     }
-    nodes.retain(|_, votes| votes.len() >= usize::from(threshold));
+    let count = |Seen(reached, others): &Seen<'_>| reached.len().saturating_add(others.len());
+    let threshold = usize::from(threshold);
+    nodes.retain(|_, seen| count(seen) >= threshold);
     // Each vote is bounded; all together may have more.
     let mut ranked: Vec<(usize, NodeId)> =
-        nodes.iter().map(|(id, votes)| (votes.len(), *id)).collect();
+        nodes.iter().map(|(id, seen)| (count(seen), *id)).collect();
     ranked.sort_by(|(n, a), (m, b)| m.cmp(n).then(a.cmp(b)));
     for (_, surplus) in ranked.iter().skip(MAX_NODES) {
         nodes.remove(surplus);
     }
-    nodes.into_values().filter_map(|votes| most_voted(&votes).cloned()).collect()
+    let mut listed = Listed::default();
+    for Seen(reached, others) in nodes.into_values() {
+        if reached.len() >= threshold {
+            listed.nodes.extend(most_voted(&reached).cloned());
+        } else {
+            let all: Vec<_> = reached.into_iter().chain(others).collect();
+            let node = most_voted(&all).filter(|node| node.may_dial_only());
+            listed.dials_only.extend(node.cloned());
+        }
+    }
+    let places = votes.iter().filter_map(|vote| {
+        Some((*ids.get(usize::from(vote.authority))?, vote.addresses.as_slice()))
+    });
+    listed.directories = in_turn(&places.collect::<Vec<_>>());
+    listed
 }
 
 fn most_voted<'a>(descriptors: &[&'a NodeDescriptor]) -> Option<&'a NodeDescriptor> {

@@ -32,6 +32,8 @@ fn honest_vote(world: &mut World, nodes: &[u8]) -> Vote {
         made: world.real(LIAR),
         parameters: parameters(),
         nodes: world.descriptors(&nodes.iter().copied().collect(), epoch),
+        dials_only: Vec::new(),
+        addresses: Vec::new(),
     }
 }
 
@@ -479,6 +481,7 @@ fn strangers_are_not_heard() {
     let frame = signed_by(LIAR, LIAR, &world, &vote);
     let mut core = Consensus::new(
         ConsensusConfig {
+            ids: Vec::new(),
             set: world.set.clone(),
             me: 0,
             parameters: parameters(),

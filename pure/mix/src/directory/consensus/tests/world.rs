@@ -32,8 +32,12 @@ struct Authority {
     full: bool,
     skew: i64,
     sees: BTreeSet<u8>,
-    /// The epoch and nodes of its last vote.
-    voted: Option<(u64, BTreeSet<u8>)>,
+    /// Nodes that come to it, and that it does not reach.
+    hears: BTreeSet<u8>,
+    /// The port that it says it listens on.
+    port: u16,
+    /// What its last vote was made of.
+    voted: Option<(u64, BTreeSet<u8>, BTreeSet<u8>, u16)>,
     parameters: Parameters,
 }
 
@@ -48,6 +52,8 @@ pub(super) struct World {
     documents: BTreeMap<(u64, u32), DocumentHash>,
     published: usize,
     accused: Vec<(usize, u8, Misdeed)>,
+    /// Where each knows the others to be.
+    pub(super) found: BTreeMap<(usize, u8), Vec<wire::Address>>,
     descriptors: BTreeMap<(u8, u64), SignedDescriptor>,
     /// What the authorities sent to those that have no core: liars.
     pub(super) overheard: Vec<(usize, usize, Frame)>,
@@ -86,7 +92,11 @@ pub(super) fn node_id(seed: u8) -> NodeId {
     NodeId::new(ed25519_zebra::VerificationKeyBytes::from(&key).into())
 }
 
-/// What a node says about itself in this epoch.
+pub(super) fn address(port: u16) -> wire::Address {
+    std::net::SocketAddr::from(([127, 0, 0, 1], port)).into()
+}
+
+/// What a node says about itself in this epoch. Those from 20 on can do by their own links.
 pub(super) fn descriptor(seed: u8, epoch: u64, port: u16) -> SignedDescriptor {
     let mut keys = EpochKeys::new(sphinx::Scheme::X25519Kem);
     keys.advance(epoch, &mut ChaCha20Rng::seed_from_u64(u64::from(seed) + epoch)).unwrap();
@@ -94,12 +104,12 @@ pub(super) fn descriptor(seed: u8, epoch: u64, port: u16) -> SignedDescriptor {
         version: VERSION,
         role: Role::Relay,
         id: node_id(seed),
-        addresses: vec![std::net::SocketAddr::from(([127, 0, 0, 1], port)).into()],
+        addresses: vec![address(port)],
         region: None,
         rate: 100,
         keys: keys.public_from(epoch),
         processing: None,
-        both_ways: false,
+        both_ways: seed >= 20,
         owner: None,
     };
     sign_descriptor(&[seed; 32], &descriptor)
@@ -128,6 +138,8 @@ impl World {
                 full: false,
                 skew: 0,
                 sees: BTreeSet::new(),
+                hears: BTreeSet::new(),
+                port: 5_999,
                 voted: None,
                 parameters,
             }
@@ -143,6 +155,7 @@ impl World {
             documents: BTreeMap::new(),
             published: 0,
             accused: Vec::new(),
+            found: BTreeMap::new(),
             descriptors: BTreeMap::new(),
             overheard: Vec::new(),
         };
@@ -181,6 +194,15 @@ impl World {
         who.iter().for_each(|n| self.authorities[*n].sees.retain(|node| !nodes.contains(node)));
     }
 
+    pub(super) fn hears(&mut self, who: &[usize], nodes: &[u8]) {
+        who.iter().for_each(|n| self.authorities[*n].hears.extend(nodes));
+    }
+
+    /// Its directory listens elsewhere from now on.
+    pub(super) fn moves(&mut self, n: usize, port: u16) {
+        self.authorities[n].port = port;
+    }
+
     pub(super) fn clock(&mut self, n: usize, skew: i64) {
         self.authorities[n].skew = skew;
     }
@@ -213,6 +235,7 @@ impl World {
         let config = ConsensusConfig {
             set: self.set.clone(),
             me: u8::try_from(n).unwrap(),
+            ids: (100..116).map(node_id).collect(),
             parameters: authority.parameters,
             signed: authority.disk.clone(),
         };
@@ -367,13 +390,18 @@ impl World {
             return;
         }
         let epoch = real.period(EPOCH_MS);
-        let listed = (epoch, self.authorities[n].sees.clone());
-        let nodes = self.descriptors(&listed.1, epoch);
+        let Authority { sees, hears, port, .. } = &self.authorities[n];
+        let listed = (epoch, sees.clone(), hears.clone(), *port);
+        let ballot = Ballot {
+            nodes: self.descriptors(&listed.1, epoch),
+            dials_only: self.descriptors(&listed.2, epoch),
+            addresses: vec![address(listed.3)],
+        };
         let authority = &mut self.authorities[n];
         let Some(core) = &mut authority.core else { return };
         if authority.voted.as_ref() != Some(&listed) {
             authority.voted = Some(listed);
-            core.vote(now, real, epoch, nodes).unwrap();
+            core.vote(now, real, epoch, ballot).unwrap();
         }
         core.tick(now, real);
         self.drain(n);
@@ -414,6 +442,9 @@ impl World {
                     if let Some(core) = &mut authority.core {
                         core.noted(now, real, durable);
                     }
+                }
+                Output::Found(of, addresses) => {
+                    self.found.insert((n, of), addresses);
                 }
                 Output::Publish(document) => self.publish(n, &document),
                 Output::Accuse(of, misdeed) => self.accused.push((n, of, misdeed)),
