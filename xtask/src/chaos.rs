@@ -1,30 +1,43 @@
-//! `crates/app/tests/chaos.rs`, for as long as one likes.
+//! `crates/app/tests/chaos`, for as long as one likes; or `crates/app/tests/households.rs`.
 
 use crate::run;
 
-/// `chaos [--minutes N] [--seed S]`.
+#[derive(Debug, PartialEq, Eq)]
+struct Asked {
+    minutes: u64,
+    seed: u64,
+    households: bool,
+}
+
+/// `chaos [--minutes N] [--seed S] [--households]`.
 pub(crate) fn main(args: &[&str]) -> Result<(), String> {
-    let (minutes, seed) = parse(args)?;
+    let Asked { minutes, seed, households } = parse(args)?;
     let mut nextest = run::cargo();
     nextest.args(["nextest", "run", "--workspace", "--profile", "chaos", "--no-capture"]);
-    nextest.args(["-E", "binary(chaos)"]);
-    nextest.env("CHAOS_SECONDS", (minutes * 60).to_string()).env("CHAOS_SEED", seed.to_string());
+    nextest.args(["-E", if households { "binary(households)" } else { "binary(chaos)" }]);
+    let seconds = (minutes * 60).to_string();
+    nextest.env("HOUSEHOLDS_SECONDS", &seconds);
+    nextest.env("CHAOS_SECONDS", &seconds).env("CHAOS_SEED", seed.to_string());
     run::status(&mut nextest)
 }
 
-fn parse(args: &[&str]) -> Result<(u64, u64), String> {
-    let (mut minutes, mut seed) = (3, 1);
+fn parse(args: &[&str]) -> Result<Asked, String> {
+    let mut asked = Asked { minutes: 3, seed: 1, households: false };
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         let value = match *arg {
-            "--minutes" => &mut minutes,
-            "--seed" => &mut seed,
+            "--households" => {
+                asked.households = true;
+                continue;
+            }
+            "--minutes" => &mut asked.minutes,
+            "--seed" => &mut asked.seed,
             other => return Err(format!("chaos does not know {other}")),
         };
         let word = args.next().ok_or_else(|| format!("{arg} wants a number"))?;
         *value = word.parse().map_err(|_| format!("{arg} wants a number, not {word}"))?;
     }
-    if minutes == 0 { Err("--minutes must be at least 1".into()) } else { Ok((minutes, seed)) }
+    if asked.minutes == 0 { Err("--minutes must be at least 1".into()) } else { Ok(asked) }
 }
 
 #[cfg(test)]
@@ -33,8 +46,10 @@ mod tests {
 
     #[test]
     fn options_are_read_in_any_order() {
-        assert_eq!(parse(&[]), Ok((3, 1)));
-        assert_eq!(parse(&["--seed", "7", "--minutes", "60"]), Ok((60, 7)));
+        let asked = |minutes, seed, households| Ok(Asked { minutes, seed, households });
+        assert_eq!(parse(&[]), asked(3, 1, false));
+        assert_eq!(parse(&["--seed", "7", "--minutes", "60"]), asked(60, 7, false));
+        assert_eq!(parse(&["--minutes", "60", "--households"]), asked(60, 1, true));
         assert!(parse(&["--minutes", "0"]).is_err() && parse(&["--minutes"]).is_err());
         assert!(parse(&["now"]).is_err());
     }

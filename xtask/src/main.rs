@@ -30,7 +30,9 @@ usage: cargo xtask COMMAND
   tidy                            check the rules of the source tree
   ci                              run everything that CI runs, stop at the first failure
   fuzz [TARGET] [--seconds N]     run one fuzz target, or all; N seconds each (default 60)
-  chaos [--minutes N] [--seed S]  faults at random in a network that runs, while people talk
+  chaos [--minutes N] [--seed S] [--households]
+                                  faults at random in a network that runs, while people talk;
+                                  or changing addresses in three networks of households
   licenses                        write THIRD-PARTY.md
 ";
 

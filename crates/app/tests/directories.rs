@@ -63,6 +63,30 @@ fn talk_goes_on_while_one_of_three_directories_is_dead_and_it_takes_part_again()
     world.stop();
 }
 
+//= DIR-018
+//= DIR-020
+#[test]
+fn a_directory_that_moves_is_found_by_the_others_and_by_a_relay_that_only_dials() {
+    let mut world = World::new().directories(3).relays(4).dials_only(1).epoch(10).start();
+    for n in 1..=3 {
+        world.directory_at(n).expect("relays=3 hubs=1 dials_only=1");
+    }
+    let (mut alice, mut bob) = (world.join("alice"), world.join("bob"));
+    they_talk(&mut alice, &mut bob, "before");
+    world.directory_at(1).kill();
+    world.directory_at(1).moves();
+    world.directory_at(1).start();
+    world.directory_at(1).expect("relays=3 hubs=1 dials_only=1");
+    // Without it, nothing would be signed now.
+    world.directory_at(2).kill();
+    epochs_pass(&mut world, 3, 2);
+    let mark = world.directory_at(3).mark();
+    world.relay(4).kill();
+    world.relay(4).start();
+    world.directory_at(3).expect_after(mark, "relays=3 hubs=1 dials_only=1");
+    they_talk(&mut alice, &mut bob, "the first has moved, and the second is gone");
+}
+
 #[test]
 fn a_directory_that_hangs_holds_up_neither_people_nor_documents() {
     let mut world = World::new().directories(3).epoch(10).start();

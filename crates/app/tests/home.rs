@@ -49,7 +49,7 @@ fn a_relay_and_a_hub_at_home_are_reached_by_a_port_that_the_router_forwards() {
     let at_home = |online: &Online, h: usize, role, name, port: u16| {
         let listen = format!("0.0.0.0:{port}");
         let more = ["--map-port", "--listen", &listen];
-        online.node_on(&online.internet.home(h).host, role, name, &more)
+        online.node_on(online.internet.home(h).host(), role, name, &more)
     };
     let mut relay = at_home(&online, 0, "relay", "relay-home", 5005);
     let mut hub = at_home(&online, 1, "hub", "hub", 6005);
@@ -87,7 +87,7 @@ fn a_router_that_speaks_upnp_alone_is_asked_by_that() {
         return;
     };
     let more = ["--map-port", "--listen", "0.0.0.0:5005"];
-    let host = &online.internet.home(0).host;
+    let host = online.internet.home(0).host();
     let mut relay = online.node_on(host, "relay", "relay-home", &more);
     expect(&relay, "the router forwards 11.0.0.100:5005 to this port (UPnP)");
     online.listed(0, "relays=1 hubs=0 dials_only=0");
@@ -101,7 +101,7 @@ fn a_router_that_speaks_upnp_alone_is_asked_by_that() {
 fn a_whole_network_at_home_is_reached_through_its_router() {
     let Some(mut online) = Online::start(0, false, &[Nat::Masquerade]) else { return };
     let Some(_daemon) = miniupnpd(&online, 0, ROUTER, "enable_natpmp=yes") else { return };
-    let mut up = on(&online.internet.home(0).host, env!("CARGO_BIN_EXE_hushwing"));
+    let mut up = on(online.internet.home(0).host(), env!("CARGO_BIN_EXE_hushwing"));
     up.args(["up", "--host", "0.0.0.0", "--map-port"]);
     let mut up = Process::spawn("up", up, Lines::default());
     let link = up.stdout.wait_for(SOON, |l| l.first().cloned()).expect("a link");
@@ -113,14 +113,35 @@ fn a_whole_network_at_home_is_reached_through_its_router() {
     let mut bob = online.chat(|i| i.host(0), "bob");
     they_talk(&mut alice, &mut bob, "from outside");
     up.stop();
-    assert!(!online.internet.home(0).rules().contains("dnat"));
+    assert!(!online.internet.home(0).rules().contains("dnat ip to"));
+}
+
+#[test]
+fn short_lived_relays_at_home_open_ports_and_close_them_again() {
+    let Some(mut online) = Online::start(0, false, &[Nat::Masquerade]) else { return };
+    let Some(_daemon) = miniupnpd(&online, 0, ROUTER, "enable_natpmp=yes") else { return };
+    let mut primary = on(online.internet.home(0).host(), env!("CARGO_BIN_EXE_hushwing"));
+    primary.args(["primary", "--host", "0.0.0.0", "--map-port", "--mean-delay", "1"]);
+    primary.args(["--nodes", "3", "--cycle", "8s"]);
+    let mut primary = Process::spawn("primary", primary, Lines::default());
+    let link = primary.stdout.wait_for(SOON, |l| l.first().cloned()).expect("a link");
+    online.set_link(link);
+    let mut alice = online.chat(|i| i.host(1), "alice");
+    let mut bob = online.chat(|i| i.host(0), "bob");
+    they_talk(&mut alice, &mut bob, "from outside");
+    expect(&primary, "cycle 1: 3 new relays");
+    they_talk(&mut alice, &mut bob, "by new relays");
+    let mapped = online.internet.home(0).rules().matches("dnat ip to").count();
+    assert!((5..=8).contains(&mapped), "{mapped} ports: five, and three more during a cycle");
+    primary.stop();
+    assert!(!online.internet.home(0).rules().contains("dnat ip to"));
 }
 
 #[test]
 fn a_router_that_forwards_nothing_is_told_and_the_relay_goes_on() {
     let Some(online) = Online::start(0, false, &[Nat::Symmetric]) else { return };
     let more = ["--map-port", "--listen", "0.0.0.0:5005"];
-    let host = &online.internet.home(0).host;
+    let host = online.internet.home(0).host();
     let mut relay = online.node_on(host, "relay", "relay-home", &more);
     expect(&relay, "no port is forwarded: the router speaks none of PCP, NAT-PMP and UPnP");
     expect(&relay, "hint: allow UPnP, NAT-PMP or PCP in the router's settings");

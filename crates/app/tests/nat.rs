@@ -80,7 +80,7 @@ fn everybody_talks_through_a_relay_behind_any_router_or_is_told_why_not() {
             _ => format!("192.168.{column}.2:5003"),
         };
         let name = format!("relay-{relay_nat:?}");
-        let host = &online.internet.home(column).host;
+        let host = online.internet.home(column).host();
         let mut relay = online.node_on(host, "relay", &name, &["--listen", &listen]);
         relay_is_told(&relay, relay_nat);
         match relay_nat {
@@ -93,7 +93,7 @@ fn everybody_talks_through_a_relay_behind_any_router_or_is_told_why_not() {
         let nick = |nat: Nat| format!("{nat:?}{column}").to_lowercase();
         let mut chats: Vec<Chat> = Vec::new();
         for (row, nat) in Nat::ALL.into_iter().enumerate() {
-            chats.push(online.chat(|i| &i.home(row).host, &nick(nat)));
+            chats.push(online.chat(|i| i.home(row).host(), &nick(nat)));
         }
         for (chat, nat) in chats.iter_mut().zip(Nat::ALL) {
             stands(chat, &mut bob, nat, relay_nat);

@@ -3,9 +3,13 @@
 
 mod common;
 
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use common::{LONG, SOON, World, run, they_talk};
+
+/// Another address of this machine.
+const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// Waits until so much of the world's time has passed: epochs pass by the clock and by nothing
 /// else.
@@ -63,13 +67,11 @@ fn a_relay_that_does_not_listen_carries_packets_on_the_links_that_it_opened() {
 fn a_relay_that_announces_what_nobody_reaches_only_dials_and_a_hub_is_told() {
     let mut world = World::new().plan();
     world.directory().start();
-    for name in ["relay-1", "relay-2", "relay-3", "hub"] {
-        let settings = world.path().join(format!("{name}.toml"));
-        std::fs::write(settings, "announce = \"127.0.0.1:1\"\n").expect("the settings file");
-    }
     for n in 1..=3 {
+        world.relay(n).announced = 1;
         world.relay(n).start();
     }
+    world.hub().announced = 1;
     world.hub().start();
     world.listed(0, 0);
     world.directory().expect("dials_only=3");
@@ -189,14 +191,14 @@ fn a_network_of_names_is_found_wherever_the_names_lead() {
     they_talk(&mut alice, &mut bob, "before");
     // The provider gives the line another address, and the names follow. The links stay.
     world.directory().kill();
-    world.directory().moves_to("127.0.0.2");
+    world.directory().moves_to(ELSEWHERE);
     world.hub().kill();
-    world.hub().moves_to("127.0.0.2");
+    world.hub().moves_to(ELSEWHERE);
     for n in 1..=3 {
         world.relay(n).kill();
-        world.relay(n).moves_to("127.0.0.2");
+        world.relay(n).moves_to(ELSEWHERE);
     }
-    world.dns_says("127.0.0.2");
+    world.dns_says(ELSEWHERE);
     world.directory().start();
     world.hub().start();
     for n in 1..=3 {

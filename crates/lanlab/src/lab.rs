@@ -26,6 +26,9 @@ pub struct Lab {
     cables: Vec<Vec<String>>,
 }
 
+/// The bridge that [`Lab::split`] moves machines to.
+const APART: &str = "apart";
+
 /// Whether namespaces and bridges can be made here: on Linux, as root, with `ip`.
 #[must_use]
 pub fn available() -> bool {
@@ -73,9 +76,9 @@ impl Lab {
         let links = n.saturating_sub(1);
         let mut lab = Lab::new(n, links);
         for link in 0..links {
-            let right = lab.plug(link, link, "right", Ipv4Addr::new(10, 77, link, 1));
-            let left =
-                lab.plug(link, link.saturating_add(1), "left", Ipv4Addr::new(10, 77, link, 2));
+            let address = |n| Ipv4Addr::new(10, 77, link, n);
+            let right = lab.plug(link, link, "right", address(1));
+            let left = lab.plug(link, link.saturating_add(1), "left", address(2));
             lab.cables.push(vec![right, left]);
         }
         lab.settle();
@@ -115,6 +118,39 @@ impl Lab {
         wait(|| self.cables[i].iter().all(|p| self.forwards(p)), "a cable does not carry");
     }
 
+    /// Splits a LAN made by [`Lab::bridge`] in two: these machines hear each other and nobody else.
+    /// Nobody loses the carrier.
+    ///
+    /// # Panics
+    /// When there is no such machine.
+    pub fn split(&self, apart: &[usize]) {
+        let none = run("ip", &["-n", &self.switch, "link", "show", APART]).is_err();
+        if none {
+            self.add_bridge(APART);
+        }
+        self.move_to(APART, apart.iter().flat_map(|i| &self.cables[*i]));
+    }
+
+    /// Makes one LAN again of what [`Lab::split`] made.
+    pub fn heal(&self) {
+        self.move_to("b0", self.cables.iter().flatten());
+    }
+
+    fn move_to<'a>(&self, bridge: &str, ports: impl Iterator<Item = &'a String>) {
+        for port in ports {
+            must("ip", &["-n", &self.switch, "link", "set", port, "master", bridge]);
+        }
+    }
+
+    /// Gives machine `i` another address on its first interface; what it has open goes on with the
+    /// old one, which nobody answers any more.
+    ///
+    /// # Panics
+    /// When there is no such machine, or the system refuses the address.
+    pub fn readdress(&mut self, i: usize, address: Ipv4Addr) {
+        self.nodes[i].readdress(address);
+    }
+
     fn set(&self, i: usize, state: &str) {
         for port in &self.cables[i] {
             must("ip", &["-n", &self.switch, "link", "set", port, state]);
@@ -133,32 +169,23 @@ impl Lab {
             lab.nodes.push(Node::new(format!("{name}-{i}")));
         }
         for bridge in 0..bridges {
-            // Without snooping a bridge passes multicast to all, as a plain switch does.
-            let bridge = format!("b{bridge}");
-            must(
-                "ip",
-                &[
-                    "-n",
-                    &lab.switch,
-                    "link",
-                    "add",
-                    "name",
-                    &bridge,
-                    "type",
-                    "bridge",
-                    "mcast_snooping",
-                    "0",
-                ],
-            );
-            must("ip", &["-n", &lab.switch, "link", "set", &bridge, "up"]);
+            lab.add_bridge(&format!("b{bridge}"));
         }
         lab
     }
 
+    fn add_bridge(&self, name: &str) {
+        // Without snooping a bridge passes multicast to all, as a plain switch does.
+        let kind = ["type", "bridge", "mcast_snooping", "0"];
+        let add = ["-n", &self.switch, "link", "add", "name", name];
+        must("ip", &[&add[..], &kind].concat());
+        must("ip", &["-n", &self.switch, "link", "set", name, "up"]);
+    }
+
     /// A cable between a bridge and a machine; the bridge's port.
     fn plug(&mut self, bridge: u8, node: u8, interface: &str, address: Ipv4Addr) -> String {
+        let port = format!("p{bridge}-{node}");
         let node = &mut self.nodes[usize::from(node)];
-        let port = format!("p{bridge}-{address}").replace("10.77.", "");
         let peer = ["peer", "name", interface, "netns", node.namespace()];
         must(
             "ip",

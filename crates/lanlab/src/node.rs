@@ -38,6 +38,17 @@ impl Node {
         self.interfaces.push((interface.to_owned(), address));
     }
 
+    /// Another address in place of the one on the first interface. What is open goes on with the
+    /// old one, which nobody answers any more.
+    pub(crate) fn readdress(&mut self, address: Ipv4Addr) {
+        let (interface, old) = &mut self.interfaces[0];
+        for (what, address) in [("del", *old), ("add", address)] {
+            let address = format!("{address}/24");
+            must("ip", &["-n", &self.namespace, "addr", what, &address, "dev", interface]);
+        }
+        *old = address;
+    }
+
     pub(crate) fn up(&self, interface: &str) {
         must("ip", &["-n", &self.namespace, "link", "set", interface, "up"]);
     }
@@ -177,7 +188,7 @@ impl Node {
             "add table {TABLE}; add chain {TABLE} {chain} {{ type filter hook {chain} priority 0; }}; \
              add rule {TABLE} {chain} {rule}"
         );
-        must("ip", &["netns", "exec", &self.namespace, "nft", &rules]);
+        self.nft(&rules);
     }
 
     /// Takes all rules of its firewall away.
@@ -185,7 +196,12 @@ impl Node {
     /// # Panics
     /// When there are none.
     pub fn open_firewall(&self) {
-        must("ip", &["netns", "exec", &self.namespace, "nft", &format!("delete table {TABLE}")]);
+        self.nft(&format!("delete table {TABLE}"));
+    }
+
+    /// What `nft` does with this.
+    pub(crate) fn nft(&self, rules: &str) -> String {
+        must("ip", &["netns", "exec", &self.namespace, "nft", rules])
     }
 
     /// Records what goes over its first interface from now on.

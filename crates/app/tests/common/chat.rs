@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{LONG, Lines, Process, SOON, hushwing};
+use super::{LONG, Lines, Machine, Process, SOON};
 
 /// A running chat.
 pub struct Chat {
@@ -17,19 +17,13 @@ pub struct Chat {
 impl Chat {
     /// Starts a chat; returns at once.
     pub fn start(link: &str, nick: &str, more: &[&str]) -> Self {
-        Chat::start_with(link, nick, more, |_| {})
+        Chat::start_on(&Machine::here(), link, nick, more)
     }
 
-    /// As [`Chat::start`], with more to be said about how it is started.
-    pub fn start_with(
-        link: &str,
-        nick: &str,
-        more: &[&str],
-        how: impl FnOnce(&mut std::process::Command),
-    ) -> Self {
-        let mut command = hushwing();
+    /// As [`Chat::start`], on a machine.
+    pub fn start_on(machine: &Machine, link: &str, nick: &str, more: &[&str]) -> Self {
+        let mut command = machine.hushwing();
         command.args(["chat", link, "--json", "--nick", nick]).args(more);
-        how(&mut command);
         Chat { nick: nick.to_owned(), process: Process::spawn(nick, command, Lines::default()) }
     }
 

@@ -1,6 +1,7 @@
 //! Names of the network under test, as the resolver of its programs sees them.
 
 use std::fmt::Write as _;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
@@ -9,7 +10,7 @@ use std::sync::OnceLock;
 static HOSTS: OnceLock<tempfile::NamedTempFile> = OnceLock::new();
 
 /// From now on all roles' names stand for this address, also in programs that run already.
-pub fn say(ip: &str) {
+pub fn say(ip: Ipv4Addr) {
     let file = HOSTS.get_or_init(|| tempfile::NamedTempFile::new().expect("a temporary file"));
     let mut text = "127.0.0.1 localhost\n".to_owned();
     for name in ["directory", "hub", "relay-1", "relay-2", "relay-3"] {

@@ -51,6 +51,11 @@ impl Lines {
         self.lock().lines.clone()
     }
 
+    /// All lines so far, but for the first `read`.
+    pub fn since(&self, read: usize) -> Vec<String> {
+        self.lock().lines.get(read..).unwrap_or_default().to_vec()
+    }
+
     /// How many lines so far.
     pub fn count(&self) -> usize {
         self.lock().lines.len()

@@ -5,14 +5,16 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Lines, Process, SOON, hushwing};
+use super::{Lines, Machine, Process, SOON};
 
 /// A profile that a process runs.
 pub struct Rpc {
     /// Its name.
     pub profile: String,
     base: PathBuf,
-    process: Process,
+    machine: Machine,
+    /// The process.
+    pub process: Process,
     next: u64,
 }
 
@@ -20,7 +22,12 @@ pub struct Rpc {
 impl Rpc {
     /// Makes the profile, locked by a key file, and starts it.
     pub fn create(base: &Path, profile: &str) -> Self {
-        let mut init = hushwing();
+        Self::create_on(&Machine::here(), base, profile, &[])
+    }
+
+    /// As [`Rpc::create`], on a machine, with more arguments of `profile init`.
+    pub fn create_on(machine: &Machine, base: &Path, profile: &str, more: &[&str]) -> Self {
+        let mut init = machine.hushwing();
         init.env("HUSHWING_HOME", base).args([
             "profile",
             "init",
@@ -30,15 +37,12 @@ impl Rpc {
             "--name",
             profile,
         ]);
+        init.args(more);
         let done = init.output().expect("the program starts");
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        Self::start(base, profile)
-    }
-
-    /// Starts the process on a profile that is there.
-    pub fn start(base: &Path, profile: &str) -> Self {
-        let process = spawn(base, profile);
-        Rpc { profile: profile.to_owned(), base: base.to_owned(), process, next: 0 }
+        let process = spawn(machine, base, profile);
+        let (profile, base, machine) = (profile.to_owned(), base.to_owned(), machine.clone());
+        Rpc { profile, base, machine, process, next: 0 }
     }
 
     /// Its process number.
@@ -49,7 +53,7 @@ impl Rpc {
     /// Ends the process as a crash does, and starts another.
     pub fn crash(&mut self) {
         self.process.kill();
-        self.process = spawn(&self.base, &self.profile);
+        self.process = spawn(&self.machine, &self.base, &self.profile);
     }
 
     /// Sends a request and does not wait.
@@ -70,9 +74,14 @@ impl Rpc {
             next = lines.len();
             found
         });
-        found.unwrap_or_else(|| {
-            panic!("{}: no answer to {id}; stderr: {:?}", self.profile, self.process.stderr.all())
-        })
+        found.unwrap_or_else(|| panic!("{}: no answer to {id}: {}", self.profile, self.story()))
+    }
+
+    /// The last things that happened, for the message of a failed test.
+    pub fn story(&self) -> String {
+        let (out, err) = (self.process.stdout.all(), self.process.stderr.all());
+        let last = out.len().saturating_sub(40);
+        format!("{}\n{err:?}", out[last..].join("\n"))
     }
 
     /// Sends a request and gives its result.
@@ -87,6 +96,17 @@ impl Rpc {
     pub fn conversation(&mut self, name: &str) -> String {
         let found = self.ask("resolve", json!({ "name": name, "scope": "conversation" }));
         found["target"]["conversation"].as_str().expect("an id").to_owned()
+    }
+
+    /// Waits until a conversation has so many members.
+    pub fn wait_members(&mut self, of: &str, count: usize) {
+        let end = Instant::now() + SOON;
+        while self.ask("members", json!({ "conversation": of })).as_array().map_or(0, Vec::len)
+            < count
+        {
+            assert!(Instant::now() < end, "{}: fewer members than {count}", self.profile);
+            std::thread::sleep(Duration::from_millis(100));
+        }
     }
 
     /// Waits for an event of this process, come already or still to come.
@@ -150,8 +170,8 @@ impl Rpc {
     }
 }
 
-fn spawn(base: &Path, profile: &str) -> Process {
-    let mut command = hushwing();
+fn spawn(machine: &Machine, base: &Path, profile: &str) -> Process {
+    let mut command = machine.hushwing();
     command.env("HUSHWING_HOME", base).args(["profile", "rpc", "--profile", profile]);
     Process::spawn(profile, command, Lines::default())
 }

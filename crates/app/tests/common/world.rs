@@ -1,11 +1,14 @@
 //! A network: directory, relays, hub, a room.
 
 use std::cell::OnceCell;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use super::{Chat, Lines, Process, SOON, hushwing};
+use lanlab::Lab;
+
+use super::{Chat, Disk, Machine, Role, SOON};
 
 /// A port that nobody listens on, below those that the system gives to outgoing connections:
 /// a node that is down for a while finds its port free again.
@@ -19,23 +22,6 @@ pub fn free_port() -> u16 {
             return port;
         }
     }
-}
-
-/// Gives a program a clock that a file sets while it runs. What counts from the start of the
-/// machine stays as it is.
-pub fn turnable(command: &mut std::process::Command, clock: &Path) {
-    if !clock.exists() {
-        std::fs::write(clock, "+0").expect("a clock");
-    }
-    command
-        .env("LD_PRELOAD", "libfaketime.so.1")
-        .env(
-            "LD_LIBRARY_PATH",
-            "/usr/lib/x86_64-linux-gnu/faketime:/usr/lib/aarch64-linux-gnu/faketime",
-        )
-        .env("FAKETIME_TIMESTAMP_FILE", clock)
-        .env("FAKETIME_NO_CACHE", "1")
-        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
 }
 
 /// How a network is made.
@@ -54,6 +40,11 @@ pub struct Settings {
     directories: usize,
     directory: String,
     dials_only: usize,
+    /// Clients in the lab, if there is to be one.
+    lab: Option<Vec<String>>,
+    /// Who runs where; nobody else runs then. Without it all run here.
+    machines: Vec<(String, Machine)>,
+    small_disks: bool,
 }
 
 impl Settings {
@@ -95,6 +86,11 @@ impl Settings {
         self
     }
 
+    /// Delays and epochs as they are by default.
+    pub fn defaults(self) -> Self {
+        self.mean_delay(50).epoch(1_200)
+    }
+
     /// All roles tell everything (`-vv`).
     pub fn verbose(mut self) -> Self {
         self.verbose = true;
@@ -126,6 +122,40 @@ impl Settings {
         self
     }
 
+    /// Each role, and each of these clients, has a machine of its own on one LAN:
+    /// [`World::machine`].
+    pub fn lab(mut self, clients: &[&str]) -> Self {
+        self.lab = Some(clients.iter().map(|&name| name.to_owned()).collect());
+        self
+    }
+
+    /// Everybody runs on a machine that is there already.
+    pub fn on(mut self, machines: impl IntoIterator<Item = (String, Machine)>) -> Self {
+        self.machines = machines.into_iter().collect();
+        self
+    }
+
+    /// The machine of somebody with this name.
+    fn machine(&self, dir: &Path, name: &str) -> Machine {
+        let machine = if self.machines.is_empty() {
+            Machine::here()
+        } else {
+            self.machines[self.at(name)].1.clone()
+        };
+        if self.turnable { machine.with_clock(dir.join(format!("{name}.clock"))) } else { machine }
+    }
+
+    fn at(&self, name: &str) -> usize {
+        let at = self.machines.iter().position(|(n, _)| n == name);
+        at.unwrap_or_else(|| panic!("{name} has no machine"))
+    }
+
+    /// Each node has a disk of its own that a test can fill: [`World::disk`].
+    pub fn small_disks(mut self) -> Self {
+        self.small_disks = true;
+        self
+    }
+
     /// How the roles are confined; otherwise as they are by default.
     pub fn sandbox(mut self, how: &'static str) -> Self {
         self.sandbox = Some(how);
@@ -133,26 +163,36 @@ impl Settings {
     }
 
     /// Prepares all roles and starts none.
-    pub fn plan(self) -> World {
+    pub fn plan(mut self) -> World {
         let dir = tempfile::tempdir().expect("a temporary directory");
         if self.names {
-            super::hosts::say("127.0.0.1");
+            super::hosts::say(Ipv4Addr::LOCALHOST);
         }
+        let relay_name = |n: usize| format!("relay-{n}");
+        let mut names = vec!["directory".to_owned(), "hub".to_owned()];
+        names.extend((1..=self.relays).map(relay_name));
+        let disks = names.iter().filter(|_| self.small_disks);
+        let disks = disks.map(|name| (name.clone(), Disk::mount(dir.path().join(name)))).collect();
+        let lab = self.lab.take().map(|clients| {
+            names.extend(clients);
+            let lab = Lab::bridge(u8::try_from(names.len()).expect("a small network"));
+            self.machines = names.into_iter().zip(lab.nodes().iter().map(Machine::from)).collect();
+            lab
+        });
         let role = |name: &str, args: &[&str], extra: &str| {
             // The file that says what time it is lies outside of what a confined role may read.
             let sandbox = self.sandbox.or(self.turnable.then_some("off"));
             let sandbox: Vec<&str> =
                 sandbox.into_iter().flat_map(|how| ["--sandbox", how]).collect();
-            let clock = self.turnable.then(|| dir.path().join(format!("{name}.clock")));
-            Role::new(
-                dir.path(),
-                name,
-                &[args, &sandbox].concat(),
-                extra,
-                (self.announce, self.names),
-                self.verbose,
-                clock,
-            )
+            let mut args = [args, &sandbox].concat();
+            // The directory always says what it publishes: tests wait for that.
+            match (self.verbose, name) {
+                (true, _) => args.push("-vv"),
+                (false, name) if name.starts_with("directory") => args.push("-v"),
+                (false, _) => {}
+            }
+            let place = (name, self.machine(dir.path(), name));
+            Role::new(dir.path(), place, &args, extra, (self.announce, self.names))
         };
         let hops = self.hops.min(self.relays).to_string();
         let (delay, epoch) = (self.mean_delay.to_string(), self.epoch.to_string());
@@ -173,7 +213,7 @@ impl Settings {
         let relays = (1..=self.relays)
             .map(|n| {
                 role(
-                    &format!("relay-{n}"),
+                    &relay_name(n),
                     &[&["node", "relay"], &admission[..]].concat(),
                     if n > self.relays - self.dials_only {
                         "rate = 10000\ndials_only = true\n"
@@ -188,7 +228,8 @@ impl Settings {
             &[&["node", "hub"], &admission[..]].concat(),
             &format!("rate = 10000\n{}", self.hub),
         );
-        World { settings: self, dir, directory, others, relays, hub, link: OnceCell::new() }
+        let link = OnceCell::new();
+        World { settings: self, disks, dir, directory, others, relays, hub, link, lab }
     }
 
     /// Starts all roles and returns when clients can use the network.
@@ -227,187 +268,11 @@ fn join(first: &Role, others: &[Role]) {
     assert!(pointers.iter().all(|p| *p == pointers[0]), "{pointers:?}");
 }
 
-/// A role of the network: it can be started, stopped, killed and started again.
-pub struct Role {
-    /// What it is.
-    pub name: String,
-    /// Its state directory.
-    pub dir: PathBuf,
-    /// Where it listens.
-    pub port: u16,
-    /// What others are told: `port`, or another if [`Settings::announce`] was asked for.
-    pub announced: u16,
-    /// Its stderr, of all runs.
-    pub log: Lines,
-    args: Vec<String>,
-    /// Lines of the log before the last start.
-    since: usize,
-    /// The file that sets its clock.
-    clock: Option<PathBuf>,
-    /// A write beyond the limit of file sizes is an error and not the end.
-    bears_limits: bool,
-    process: Option<Process>,
-}
-
-impl Role {
-    fn new(
-        base: &Path,
-        name: &str,
-        args: &[&str],
-        settings: &str,
-        (announce, names): (bool, bool),
-        verbose: bool,
-        clock: Option<PathBuf>,
-    ) -> Self {
-        let port = free_port();
-        let announced = if announce { free_port() } else { port };
-        let dir = base.join(name);
-        let mut settings = settings.to_owned();
-        if announce {
-            settings.push_str(&format!("announce = \"127.0.0.1:{announced}\"\n"));
-        }
-        if names {
-            settings.push_str(&format!("announce = \"{name}.hushwing.example:{port}\"\n"));
-        }
-        let file = base.join(format!("{name}.toml"));
-        std::fs::write(&file, settings).expect("the settings file");
-        let mut args: Vec<String> = args.iter().map(|&a| a.to_owned()).collect();
-        let (dir_text, file) = (dir.display().to_string(), file.display().to_string());
-        let listen = format!("127.0.0.1:{port}");
-        args.extend(
-            ["--dir", &dir_text, "--listen", &listen, "--config", &file].map(str::to_owned),
-        );
-        // The directory always says what it publishes: tests wait for that.
-        match (verbose, name.starts_with("directory")) {
-            (true, _) => args.push("-vv".to_owned()),
-            (false, true) => args.push("-v".to_owned()),
-            (false, false) => {}
-        }
-        Role {
-            name: name.to_owned(),
-            dir,
-            port,
-            announced,
-            log: Lines::default(),
-            args,
-            since: 0,
-            clock,
-            bears_limits: false,
-            process: None,
-        }
-    }
-
-    /// Starts it; returns at once.
-    pub fn start(&mut self) {
-        assert!(self.process.is_none(), "{} runs already", self.name);
-        self.since = self.log.count();
-        let mut command = hushwing();
-        if self.bears_limits {
-            let mut shell = std::process::Command::new("sh");
-            shell.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]).arg(command.get_program());
-            for (name, value) in command.get_envs() {
-                match value {
-                    Some(value) => shell.env(name, value),
-                    None => shell.env_remove(name),
-                };
-            }
-            command = shell;
-        }
-        command.args(&self.args);
-        if let Some(clock) = &self.clock {
-            turnable(&mut command, clock);
-        }
-        self.process = Some(Process::spawn(&self.name, command, self.log.clone()));
-    }
-
-    /// From the next start on it can be kept from writing: [`Role::writes_nothing`].
-    pub fn bears_limits(&mut self) {
-        self.bears_limits = true;
-    }
-
-    /// Its disk is full, or no longer so. A relay that cannot write its replay journal drops all
-    /// packets, and its links stay.
-    pub fn writes_nothing(&self, full: bool) {
-        assert!(self.bears_limits, "it would end");
-        let limit = if full { "--fsize=1:unlimited" } else { "--fsize=unlimited" };
-        let pid = self.process().id().to_string();
-        let done = std::process::Command::new("prlimit").args(["--pid", &pid, limit]).status();
-        assert!(done.expect("prlimit").success());
-    }
-
-    /// From the next start on it has these arguments, too.
-    pub fn more_args(&mut self, args: &[&str]) {
-        self.args.extend(args.iter().map(|&arg| arg.to_owned()));
-    }
-
-    /// From the next start on it listens somewhere else.
-    pub fn moves(&mut self) {
-        let before = format!("127.0.0.1:{}", self.port);
-        self.port = free_port();
-        self.announced = self.port;
-        let after = format!("127.0.0.1:{}", self.port);
-        let listen = self.args.iter_mut().find(|arg| **arg == before).expect("--listen");
-        *listen = after;
-    }
-
-    /// From the next start on it listens at another address of this machine, on the same port.
-    pub fn moves_to(&mut self, ip: &str) {
-        let before = format!("127.0.0.1:{}", self.port);
-        let listen = self.args.iter_mut().find(|arg| **arg == before).expect("--listen");
-        *listen = format!("{ip}:{}", self.port);
-    }
-
-    /// The running process.
-    pub fn process(&self) -> &Process {
-        self.process.as_ref().expect("the role runs")
-    }
-
-    /// Number of lines that it has logged so far, in all runs.
-    pub fn mark(&self) -> usize {
-        self.log.count()
-    }
-
-    /// Waits for a line after the `from`-th.
-    pub fn expect_after(&self, from: usize, part: &str) {
-        let found = self.log.wait_line(from, part, super::LONG);
-        assert!(found.is_some(), "{}: no {part:?} in\n{}", self.name, self.log.all().join("\n"));
-    }
-
-    /// SIGKILL.
-    pub fn kill(&mut self) {
-        let mut process = self.process.take().expect("the role runs");
-        process.kill();
-    }
-
-    /// SIGTERM; checks that it ends with code 0.
-    pub fn stop(&mut self) {
-        let mut process = self.process.take().expect("the role runs");
-        process.stop();
-    }
-
-    /// Starts it again and waits until the directory has admitted it (not for a directory).
-    pub fn restart(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill();
-        }
-        self.start();
-        if self.name.starts_with("directory") {
-            self.expect("document published");
-        } else {
-            self.expect("admitted by the directory");
-        }
-    }
-
-    /// Waits for a line of this run's stderr.
-    pub fn expect(&self, part: &str) {
-        let found = self.log.wait_line(self.since, part, SOON);
-        assert!(found.is_some(), "{}: no {part:?} in\n{}", self.name, self.log.all().join("\n"));
-    }
-}
-
 /// A network of processes, each in a directory of its own below one that is deleted at the end.
 pub struct World {
     settings: Settings,
+    /// Before `dir`: they are removed first.
+    disks: BTreeMap<String, Disk>,
     dir: tempfile::TempDir,
     directory: Role,
     /// Directories beside the first.
@@ -415,6 +280,7 @@ pub struct World {
     relays: Vec<Role>,
     hub: Role,
     link: OnceCell<String>,
+    lab: Option<Lab>,
 }
 
 impl World {
@@ -435,12 +301,35 @@ impl World {
             directories: 1,
             directory: String::new(),
             dials_only: 0,
+            lab: None,
+            machines: Vec::new(),
+            small_disks: false,
         }
     }
 
     /// Where everything lies.
     pub fn path(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// The machines.
+    pub fn lab(&mut self) -> &mut Lab {
+        self.lab.as_mut().expect("a world with machines")
+    }
+
+    /// The number in [`World::lab`] of somebody's machine.
+    pub fn at(&self, name: &str) -> usize {
+        self.settings.at(name)
+    }
+
+    /// Where somebody runs.
+    pub fn machine(&self, name: &str) -> Machine {
+        self.settings.machine(self.path(), name)
+    }
+
+    /// A node's disk.
+    pub fn disk(&self, name: &str) -> &Disk {
+        &self.disks[name]
     }
 
     /// The directory.
@@ -533,7 +422,7 @@ impl World {
     }
 
     /// From now on the names of all roles stand for this address.
-    pub fn dns_says(&self, ip: &str) {
+    pub fn dns_says(&self, ip: Ipv4Addr) {
         assert!(self.settings.names, "the roles have no names");
         super::hosts::say(ip);
     }
@@ -546,12 +435,8 @@ impl World {
     /// Starts a chat with more arguments; returns at once.
     pub fn chat_with(&self, nick: &str, more: &[&str]) -> Chat {
         let verbose: &[&str] = if self.settings.verbose { &["-vv"] } else { &[] };
-        let clock = self.settings.turnable.then(|| self.dir.path().join(format!("{nick}.clock")));
-        Chat::start_with(self.link(), nick, &[more, verbose].concat(), |command| {
-            if let Some(clock) = &clock {
-                turnable(command, clock);
-            }
-        })
+        let args = [more, verbose].concat();
+        Chat::start_on(&self.machine(nick), self.link(), nick, &args)
     }
 
     /// Starts a chat and waits until it is connected.
@@ -565,15 +450,14 @@ impl World {
     pub fn ended(&mut self, name: &str, code: i32) {
         let mut roles = self.relays.iter_mut().chain([&mut self.hub, &mut self.directory]);
         let role = roles.find(|r| r.name == name).expect("such a role");
-        let status = role.process.take().expect("it was started").wait(SOON);
-        assert_eq!(status.code(), Some(code), "{name}: {}", role.log.all().join("\n"));
+        role.ended(code);
     }
 
     /// Stops everything that runs, nodes first; each must end with code 0.
     pub fn stop(&mut self) {
         let directories = [&mut self.directory].into_iter().chain(&mut self.others);
         let nodes = self.relays.iter_mut().chain([&mut self.hub]).chain(directories);
-        for role in nodes.filter(|r| r.process.is_some()) {
+        for role in nodes.filter(|r| r.runs()) {
             role.stop();
         }
     }
