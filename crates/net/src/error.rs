@@ -2,6 +2,7 @@
 
 use std::io;
 
+use rustls::AlertDescription;
 use wire::ErrorKind;
 
 /// Result of this crate.
@@ -55,6 +56,9 @@ pub enum Error {
     /// ALPN name.
     #[error("the other side does not speak this protocol")]
     Protocol,
+    /// The other side speaks none of the versions of the protocol that we do (`LINK-001`).
+    #[error("the other side speaks another version of the protocol: update whichever is older")]
+    OtherVersion,
     /// A frame is malformed.
     #[error(transparent)]
     Frame(#[from] wire::Error),
@@ -101,7 +105,7 @@ impl Error {
             | Error::ProxyLogin
             | Error::Listen(_) => ErrorKind::LocalConfig,
             Error::WrongKey => ErrorKind::PeerMisbehaved,
-            Error::Protocol => ErrorKind::Unsupported,
+            Error::Protocol | Error::OtherVersion => ErrorKind::Unsupported,
             Error::Frame(error) => error.kind(),
             Error::Tor(error) => error.kind(),
             Error::Bug(_) => ErrorKind::Bug,
@@ -137,6 +141,10 @@ impl Error {
     pub(crate) fn handshake(error: &io::Error) -> Self {
         match tls_cause(error) {
             Some(rustls::Error::InvalidCertificate(_)) => Error::WrongKey,
+            Some(
+                rustls::Error::NoApplicationProtocol
+                | rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol),
+            ) => Error::OtherVersion,
             Some(_) => Error::Protocol,
             None => Error::HandshakeClosed,
         }

@@ -91,6 +91,8 @@ pub enum DownReason {
     WrongKey,
     /// The other end speaks something else, or broke the protocol.
     Protocol,
+    /// The other end speaks another version of the protocol.
+    OtherVersion,
     /// The proxy does not answer.
     ProxyGone,
     /// The proxy wants another login.
@@ -105,7 +107,7 @@ impl DownReason {
     pub const fn kind(self) -> ErrorKind {
         match self {
             DownReason::WrongKey => ErrorKind::PeerMisbehaved,
-            DownReason::Protocol => ErrorKind::Unsupported,
+            DownReason::Protocol | DownReason::OtherVersion => ErrorKind::Unsupported,
             DownReason::ProxyLogin => ErrorKind::LocalConfig,
             _ => ErrorKind::Network,
         }
@@ -125,6 +127,7 @@ impl From<Error> for DownReason {
             Error::ProxyGone => DownReason::ProxyGone,
             Error::ProxyLogin => DownReason::ProxyLogin,
             Error::WrongKey => DownReason::WrongKey,
+            Error::OtherVersion => DownReason::OtherVersion,
             Error::Protocol | Error::Frame(_) | Error::Bug(_) => DownReason::Protocol,
             _ => DownReason::Closed,
         }

@@ -22,7 +22,8 @@ use zeroize::Zeroizing;
 
 use crate::{Error, Identity, Result};
 
-/// The application protocol (RFC 7301) of all links.
+/// The application protocol (RFC 7301) of all links, with its version. A later version that speaks
+/// this one as well offers both, its own first.
 pub const ALPN: &[u8] = b"hushwing/1";
 
 /// Key exchange, cipher suites and signatures: exactly these (`LINK-001`).

@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use net::{Error, LinkLimits, ListenerLimits, connect};
+use net::{Error, Identity, LinkLimits, ListenerLimits, connect};
 use rustls::crypto::aws_lc_rs::kx_group;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -81,18 +81,24 @@ async fn a_client_without_a_key_is_welcome_and_nameless() {
 }
 
 //= LINK-002
+/// A server that shows one key and holds perhaps another.
+fn server_config(shows: &Identity, holds: &Identity, alpn: &[u8]) -> rustls::ServerConfig {
+    use rustls::server::AlwaysResolvesServerRawPublicKeys;
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let key = impostor(shows, holds);
+    let mut config = rustls::ServerConfig::builder_with_provider(std::sync::Arc::new(provider))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_client_cert_verifier(std::sync::Arc::new(TakesAny))
+        .with_cert_resolver(std::sync::Arc::new(AlwaysResolvesServerRawPublicKeys::new(key)));
+    config.alpn_protocols = vec![alpn.to_vec()];
+    config
+}
+
 #[tokio::test]
 async fn a_server_that_shows_the_key_and_does_not_hold_it_is_refused() {
-    use rustls::server::AlwaysResolvesServerRawPublicKeys;
     for (holds, good) in [(1, true), (2, false)] {
-        let provider = rustls::crypto::aws_lc_rs::default_provider();
-        let key = impostor(&identity(1), &identity(holds));
-        let mut config = rustls::ServerConfig::builder_with_provider(std::sync::Arc::new(provider))
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .unwrap()
-            .with_client_cert_verifier(std::sync::Arc::new(TakesAny))
-            .with_cert_resolver(std::sync::Arc::new(AlwaysResolvesServerRawPublicKeys::new(key)));
-        config.alpn_protocols = vec![net::ALPN.to_vec()];
+        let config = server_config(&identity(1), &identity(holds), net::ALPN);
         let tcp = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let to = tcp.local_addr().unwrap().into();
         let serving = async {
@@ -456,6 +462,17 @@ async fn what_cannot_be_reached_is_told_apart() {
     let (error, _stream) =
         soon(async { tokio::join!(connect(to.into(), expect, None, &limits), answering) }).await;
     assert_eq!(error.unwrap_err(), Error::Protocol);
+    // Somebody of a later version.
+    let later = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let to = later.local_addr().unwrap();
+    let speaking = async {
+        let (stream, _) = later.accept().await.unwrap();
+        let config = server_config(&identity(1), &identity(1), b"hushwing/9");
+        tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config)).accept(stream).await
+    };
+    let (error, _stream) =
+        soon(async { tokio::join!(connect(to.into(), expect, None, &limits), speaking) }).await;
+    assert_eq!(error.unwrap_err(), Error::OtherVersion);
     // Somebody who closes.
     let full = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let to = full.local_addr().unwrap();

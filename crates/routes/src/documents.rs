@@ -65,6 +65,8 @@ enum Why {
     Equivocation,
     /// It is older than the one in use.
     RolledBack,
+    /// Of a later version.
+    Newer,
     Bad,
 }
 
@@ -339,8 +341,11 @@ impl Documents {
     }
 
     fn offer(&mut self, bytes: &[u8]) -> Result<Option<Arc<VerifiedDocument>>, Said> {
-        let verified = mix::directory::verify(bytes, &self.pointer.network)
-            .map_err(|_| Said::Refused(Why::Bad))?;
+        let verified =
+            mix::directory::verify(bytes, &self.pointer.network).map_err(|error| match error {
+                mix::Error::Wire(wire::Error::Version(_)) => Said::Refused(Why::Newer),
+                _ => Said::Refused(Why::Bad),
+            })?;
         match self.keeper.offer(self.clock.now(), self.clock.real(), verified) {
             Ok(Accepted::Newer) => {
                 if let Some(path) = &self.cache {
@@ -379,6 +384,10 @@ impl Said {
                 "there is no way to the directory from here: no network, or one with IPv6 alone \
                  while the directory has IPv4 (then use another network, or Tor); trying again"
             }
+            Said::Unreachable(DownReason::OtherVersion) => {
+                "the directory speaks another version of the protocol: update whichever is older, \
+                 Hushwing here or in the network"
+            }
             Said::Unreachable(_) => "the directory cannot be reached; trying again",
             Said::NotReady => "the directory has no document yet; waiting",
             Said::NotEnrolled => return Error::NotEnrolled.to_string(),
@@ -396,6 +405,9 @@ impl Said {
             Said::Refused(Why::Equivocation) => "the directory has signed two different documents",
             Said::Refused(Why::RolledBack) => {
                 "the directory sends an older document than before: it was set back"
+            }
+            Said::Refused(Why::Newer) => {
+                "the network's document is of a later version: update Hushwing"
             }
             Said::Refused(Why::Bad) => "the directory's document does not verify",
         };

@@ -15,8 +15,9 @@ pub(crate) enum Event {
     /// A new link, on which nothing of an earlier one is known.
     Up,
     Down,
-    /// This machine has no way to any of the peer's addresses; told once until a link comes up.
-    NoWay,
+    /// Trying again does not help: there is no way to any of the peer's addresses, or the peer
+    /// speaks another version. Told once until a link comes up.
+    Hopeless(DownReason),
     Frame(Frame),
 }
 
@@ -100,12 +101,17 @@ async fn carry(
                     Status::Up(number) => Some(number),
                     _ => None,
                 };
-                let no_way = state == Status::Down(DownReason::Unreachable);
+                let hopeless = match state {
+                    Status::Down(
+                        why @ (DownReason::Unreachable | DownReason::OtherVersion),
+                    ) => Some(why),
+                    _ => None,
+                };
                 let before = std::mem::replace(&mut up, now);
                 told &= now.is_none();
                 match (before, now) {
-                    (None, None) if no_way && !std::mem::replace(&mut told, true) => {
-                        vec![Event::NoWay]
+                    (None, None) if hopeless.is_some() && !std::mem::replace(&mut told, true) => {
+                        hopeless.map(Event::Hopeless).into_iter().collect()
                     }
                     (before, now) if before == now => vec![],
                     (None, Some(_)) => vec![Event::Up],

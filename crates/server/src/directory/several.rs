@@ -6,7 +6,7 @@ use std::time::Duration;
 use jail::StateDir;
 use mix::directory::VerifiedDocument;
 use mix::directory::consensus::{Consensus, Output};
-use net::{Dialer, Identity, OutboundConfig};
+use net::{Dialer, DownReason, Identity, OutboundConfig};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use wire::frame::Credential;
@@ -74,7 +74,11 @@ pub(super) async fn run(mut me: Several, shared: Arc<Shared>, stop: Cancellation
                 tracing::warn!(directory = place(from), "the link to another directory is down");
                 me.consensus.link(now, real, from, false);
             }
-            Some((from, Event::NoWay)) => tracing::warn!(
+            Some((from, Event::Hopeless(DownReason::OtherVersion))) => tracing::error!(
+                directory = place(from),
+                "another directory speaks another version of the protocol (hint: update whichever is older)"
+            ),
+            Some((from, Event::Hopeless(_))) => tracing::warn!(
                 directory = place(from),
                 "this machine has no way to the address of another directory"
             ),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jail::StateDir;
 use mix::directory::{DocumentKeeper, VerifiedDocument};
-use net::{Clock, Dialer, Identity, OutboundConfig};
+use net::{Clock, Dialer, DownReason, Identity, OutboundConfig};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use wire::document::Role;
@@ -122,7 +122,10 @@ pub(crate) async fn follow(mut me: Follow, stop: CancellationToken) {
                     }
                 }
                 // Trying again does not change that.
-                Event::NoWay => tracing::warn!(
+                Event::Hopeless(DownReason::OtherVersion) => tracing::error!(
+                    "the directory speaks another version of the protocol (hint: update whichever is older, this node or the directory)"
+                ),
+                Event::Hopeless(_) => tracing::warn!(
                     "the directory cannot be reached: this machine has no way to its address (hint: check the network; with IPv6 alone, a directory with an IPv4 address is out of reach without --tor)"
                 ),
                 Event::Down => {
