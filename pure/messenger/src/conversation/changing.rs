@@ -44,6 +44,9 @@ impl Conversation {
             self.lose(cx, "this profile was away for longer than the hub keeps boxes")?;
             return Ok(false);
         }
+        if self.commits.won {
+            return self.win(cx);
+        }
         if self.read_decisions(cx)? {
             return Ok(true);
         }
@@ -62,7 +65,7 @@ impl Conversation {
         let Some(group) = &self.group else { return Ok(false) };
         let only = Some(self.card.creator).filter(|_| self.link.lan);
         match self.deciding.read(cx, group, self.commits.decision(), only)? {
-            Verdict::Ours => return self.win(cx).map(|()| true),
+            Verdict::Ours => return self.win(cx),
             Verdict::Nothing if self.deciding.is_squatted() && self.may_change() && !self.over => {
                 self.commits.leave_squatted(cx);
             }
@@ -83,11 +86,16 @@ impl Conversation {
         Ok(())
     }
 
+    /// Whether nothing more is to be read in the epoch that the next one puts out of reach.
+    fn may_move_on(&self, now: Timestamp) -> bool {
+        let leaving = self.epochs.leaving();
+        leaving.is_none_or(|epoch| self.lanes.is_epoch_drained(epoch, now))
+    }
+
     /// Applies the decided commit, once everything that was said before it has been read
     /// (`GROUP-008`); true when it did.
     fn apply_decided(&mut self, cx: &mut StepContext<'_>) -> Result<bool, Error> {
-        let leaving = self.epochs.leaving();
-        if !leaving.is_none_or(|epoch| self.lanes.is_epoch_drained(epoch, cx.now)) {
+        if !self.may_move_on(cx.now) {
             return Ok(false);
         }
         let (Some((leaf, by, body)), Some(group)) = (self.deciding.decided(), &mut self.group)
@@ -199,7 +207,9 @@ impl Conversation {
     ) -> Result<(), Error> {
         match self.commits.on_decision_put(cx.now, outcome) {
             Outcome::Waiting => {}
-            Outcome::Won => self.win(cx)?,
+            Outcome::Won => {
+                self.win(cx)?;
+            }
             Outcome::Taken => {
                 self.deciding.caught_up = false;
                 self.look_at_decisions(cx);
@@ -208,13 +218,20 @@ impl Conversation {
         Ok(())
     }
 
-    /// Our commit was decided on: merges it, and sends the welcomes that it was for.
-    fn win(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
-        let Some(group) = &mut self.group else { return Ok(()) };
-        let Some(commit) = self.commits.take_won(cx.now) else { return Ok(()) };
+    /// Our commit was decided on: merges it, once everything that was said before it has been read
+    /// (`GROUP-008`), and sends the welcomes that it was for; true when it did.
+    fn win(&mut self, cx: &mut StepContext<'_>) -> Result<bool, Error> {
+        if !self.may_move_on(cx.now) {
+            self.commits.won = true;
+            // The epoch is over: nothing more is said in it.
+            self.deciding.caught_up = false;
+            return Ok(false);
+        }
+        let Some(group) = &mut self.group else { return Ok(false) };
+        let Some(commit) = self.commits.take_won(cx.now) else { return Ok(false) };
         let applied = group.merge(cx.mls, &cx.kept())?;
         self.moved_on(cx, self.card.me, &applied)?;
-        let Some(welcome) = commit.welcome else { return Ok(()) };
+        let Some(welcome) = commit.welcome else { return Ok(true) };
         for intent in commit.intents {
             match intent {
                 Intent::Add { via, token, key_package } => {
@@ -229,7 +246,7 @@ impl Conversation {
                 _ => {}
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// When our commit may be put again.

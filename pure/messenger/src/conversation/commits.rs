@@ -44,6 +44,8 @@ pub(super) struct Commits {
     pub(super) intents: VecDeque<(u64, Intent)>,
     pub(super) pending: Option<PendingCommit>,
     run: Run,
+    /// The pending one is decided on, and waits until what was said before it has been read.
+    pub(super) won: bool,
     /// Our messages since we drew new keys, and when that was, ms.
     pub(super) unrefreshed: u64,
     pub(super) refreshed_at: u64,
@@ -67,7 +69,8 @@ impl Commits {
         unrefreshed: u64,
         refreshed_at: u64,
     ) -> Self {
-        Commits { intents, pending, run: Run::default(), unrefreshed, refreshed_at, dirty: false }
+        let (run, won, dirty) = (Run::default(), false, false);
+        Commits { intents, pending, run, won, unrefreshed, refreshed_at, dirty }
     }
 
     pub(super) fn wants(&self, intent: &Intent) -> bool {
@@ -274,6 +277,7 @@ impl Commits {
 
     /// Our commit counts: takes it, and what it was for is done.
     pub(super) fn take_won(&mut self, now: Timestamp) -> Option<PendingCommit> {
+        self.won = false;
         let commit = self.pending.take()?;
         self.run = Run::default();
         self.intents.retain(|(_, intent)| !commit.intents.contains(intent));
@@ -289,6 +293,7 @@ impl Commits {
     pub(super) fn withdraw(&mut self, cx: &mut StepContext<'_>) {
         std::mem::take(&mut self.run).calls().for_each(|call| cx.out.cancel(call));
         self.pending = None;
+        self.won = false;
         self.dirty = true;
     }
 

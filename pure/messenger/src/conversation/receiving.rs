@@ -112,7 +112,7 @@ impl Conversation {
         if (decrypted.from, decrypted.epoch) != lane {
             return Ok(());
         }
-        let (member, _) = lane;
+        let (member, epoch) = lane;
         let Ok(envelope) = Envelope::parse(&decrypted.content) else {
             let name = self.name_of(member);
             self.want_ack(cx, lane);
@@ -126,7 +126,9 @@ impl Conversation {
         if envelope.body.is_shown() && self.is_blocked(member) {
             return Ok(());
         }
-        self.take(cx, member, envelope)
+        let is_ack = matches!(envelope.body, Body::Ack { .. });
+        self.take(cx, member, envelope)?;
+        if is_ack { self.outbox.on_member_at(cx, member, epoch) } else { Ok(()) }
     }
 
     fn take(

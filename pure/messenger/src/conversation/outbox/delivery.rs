@@ -37,9 +37,7 @@ impl Outbox {
                 continue;
             };
             let in_hole = entry.holes.iter().any(|hole| (placed.from..placed.to).contains(hole));
-            let window = u64::try_from(PAST_EPOCHS).unwrap_or(u64::MAX);
-            let passed_by = placed.epoch.saturating_add(window) < entry.epoch;
-            if placed.epoch == entry.epoch && in_hole || passed_by {
+            if placed.epoch == entry.epoch && in_hole || is_passed(placed, entry.epoch) {
                 lost.push(*seq);
             } else if placed.epoch == entry.epoch && entry.count >= placed.to {
                 had.push(*seq);
@@ -58,6 +56,21 @@ impl Outbox {
         lost.into_iter().try_for_each(|seq| self.reseal(cx, seq))?;
         self.settle(cx, others)?;
         Ok(if ack_lost { Next::AcknowledgeAgain } else { Next::Nothing })
+    }
+
+    /// A member has acknowledged all that it has read, in this epoch of its own: what it has not
+    /// read of epochs that are out of its reach there, it never will.
+    pub(in crate::conversation) fn on_member_at(
+        &mut self,
+        cx: &mut StepContext<'_>,
+        member: MemberId,
+        epoch: u64,
+    ) -> Result<(), Error> {
+        let missed = |p: &Placed| p.waiting.contains(&member) && is_passed(p, epoch);
+        let missed = |p: &Pending| p.placed.as_ref().is_some_and(missed);
+        let all: Vec<u64> =
+            self.pending.iter().filter(|(_, p)| missed(p)).map(|(seq, _)| *seq).collect();
+        all.into_iter().try_for_each(|seq| self.reseal(cx, seq))
     }
 
     /// Back to the queue: it is encrypted again, under its old id.
@@ -157,6 +170,12 @@ impl Outbox {
         }
         Ok(())
     }
+}
+
+/// Whether somebody who is in this epoch reads no more where a message lies.
+fn is_passed(placed: &Placed, epoch: u64) -> bool {
+    let window = u64::try_from(PAST_EPOCHS).unwrap_or(u64::MAX);
+    placed.epoch.saturating_add(window) < epoch
 }
 
 /// How many recipients do not have a message; those who left do not count.
