@@ -272,7 +272,8 @@ impl Chaos {
                 return Ok(since.elapsed());
             }
             if since.elapsed() > RECOVERY {
-                let stories: Vec<String> = self.table.people.iter().map(|p| p.story()).collect();
+                let stories: Vec<String> =
+                    self.table.people.iter().map(common::Talker::story).collect();
                 return Err(format!("{missing:#?}\n{}", stories.join("\n")));
             }
             std::thread::sleep(Duration::from_millis(100));
