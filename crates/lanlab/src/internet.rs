@@ -158,8 +158,7 @@ impl Internet {
         sweep();
         let name = namespaces();
         let switch = format!("{name}-inet");
-        let (hosts, homes_made) = (Vec::new(), Vec::new());
-        let mut internet = Internet { switch, hosts, homes: homes_made, moves: 0 };
+        let mut internet = Internet { switch, hosts: Vec::new(), homes: Vec::new(), moves: 0 };
         must("ip", &["netns", "add", &internet.switch]);
         let on = |args: &[&str]| must("ip", &[&["-n", &internet.switch], args].concat());
         on(&["link", "add", "name", BRIDGE, "type", "bridge", "mcast_snooping", "0"]);
