@@ -64,7 +64,11 @@ impl Conversation {
     fn read_decisions(&mut self, cx: &mut StepContext<'_>) -> Result<bool, Error> {
         let Some(group) = &self.group else { return Ok(false) };
         let only = Some(self.card.creator).filter(|_| self.link.lan);
-        match self.deciding.read(cx, group, self.commits.decision(), only)? {
+        let verdict = self.deciding.read(cx, group, self.commits.decision(), only)?;
+        if verdict != Verdict::Nothing {
+            self.look_before_moving_on(cx);
+        }
+        match verdict {
             Verdict::Ours => return self.win(cx),
             Verdict::Nothing if self.deciding.is_squatted() && self.may_change() && !self.over => {
                 self.commits.leave_squatted(cx);
@@ -84,6 +88,14 @@ impl Conversation {
         self.notice(cx, &format!("held up by {name}: {text}"))?;
         cx.event(Event::HeldUp { conversation: self.id, by, name });
         Ok(())
+    }
+
+    /// The epoch is over, and with the next one another leaves the window. What was said in that
+    /// one and did not hear of it is at the hub by now: one more look shows all of it.
+    fn look_before_moving_on(&mut self, cx: &mut StepContext<'_>) {
+        if let Some(leaving) = self.epochs.leaving() {
+            self.lanes.look_again(cx, leaving);
+        }
     }
 
     /// Whether nothing more is to be read in the epoch that the next one puts out of reach.
@@ -208,6 +220,7 @@ impl Conversation {
         match self.commits.on_decision_put(cx.now, outcome) {
             Outcome::Waiting => {}
             Outcome::Won => {
+                self.look_before_moving_on(cx);
                 self.win(cx)?;
             }
             Outcome::Taken => {

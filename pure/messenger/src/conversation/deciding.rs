@@ -53,6 +53,8 @@ pub(super) struct Deciding {
     pub(super) held_by: Option<MemberId>,
     /// Nothing was decided in this epoch when we last asked.
     pub(super) caught_up: bool,
+    /// When we asked so that the answer said that our epoch of then was not over.
+    pub(super) undecided_at: Option<Timestamp>,
     pub(super) dirty: bool,
 }
 
@@ -62,6 +64,7 @@ struct Stream {
     write: WriteCapability,
     reader: StreamReader,
     open: Option<CallId>,
+    asked_at: Timestamp,
     decided: Option<Decided>,
     /// Something that decides nothing lies among the boxes that we have read.
     squatted: bool,
@@ -93,7 +96,8 @@ pub(super) enum Verdict {
 
 impl Deciding {
     pub(super) const fn new(decided_at: u64, held_by: Option<MemberId>) -> Self {
-        Deciding { stream: None, decided_at, held_by, caught_up: false, dirty: false }
+        let (stream, undecided_at) = (None, None);
+        Deciding { stream, decided_at, held_by, caught_up: false, undecided_at, dirty: false }
     }
 
     /// Begins with the deciding stream of the group's epoch.
@@ -112,6 +116,7 @@ impl Deciding {
             write,
             reader,
             open: None,
+            asked_at: cx.now,
             decided: None,
             squatted: false,
         });
@@ -146,6 +151,7 @@ impl Deciding {
             cx.out.cancel(call);
         }
         let look = Call::Look(stream.reader.wanted());
+        stream.asked_at = cx.now;
         stream.open = Some(link.call(cx, Purpose::Decide(stream.epoch), look));
     }
 
@@ -161,6 +167,7 @@ impl Deciding {
             None if stream.open.is_none() && link.can_decide() => {
                 let wanted = stream.reader.wanted();
                 let call = if self.caught_up { Call::Get(wanted) } else { Call::Look(wanted) };
+                stream.asked_at = cx.now;
                 stream.open = Some(link.call(cx, Purpose::Decide(epoch), call));
             }
             Some(_) | None => {}
@@ -173,6 +180,7 @@ impl Deciding {
         stream.open = None;
         if boxes.is_empty() {
             self.caught_up = true;
+            self.undecided_at = Some(stream.asked_at);
             if now.as_millis().saturating_sub(self.decided_at) > NOTE_MS {
                 self.decided_at = now.as_millis();
                 self.dirty = true;

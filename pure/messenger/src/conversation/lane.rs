@@ -58,7 +58,7 @@ pub(super) struct Lane {
     /// Of a past epoch: its author writes in a later one, and has said there again what was missing
     /// here, and all that came after it (GROUP-022).
     pub(super) left: bool,
-    /// Of a past epoch: when to look again.
+    /// When to ask again.
     pub(super) look_at: Timestamp,
     /// Read since the last acknowledgement something that wants one.
     pub(super) unacked: bool,
@@ -123,11 +123,23 @@ impl Lane {
     }
 
     /// Of a past epoch: its author has begun to write in a later one. Whatever they said here
-    /// before is at the hub by now: one more look shows all of it.
+    /// before is at the hub by now: one more look shows all of it. Gives the request to cancel.
     pub(super) fn leave(&mut self) -> Option<CallId> {
         self.left = true;
+        self.look_again()
+    }
+
+    /// What an earlier look has found may not be all any more. Gives the request to cancel.
+    pub(super) fn look_again(&mut self) -> Option<CallId> {
         self.drained = false;
+        self.look_at = Timestamp::ZERO;
         self.open.take()
+    }
+
+    /// Nobody has answered the open request: the next one comes after so many ms.
+    pub(super) fn unanswered(&mut self, now: Timestamp, again_after: u64) {
+        self.open = None;
+        self.look_at = now.plus_millis(again_after);
     }
 
     pub(super) fn accept(&mut self, found: VerifiedBox) -> bool {

@@ -40,6 +40,8 @@ use crate::store::Space;
 const PAST_LOOK_MS: u64 = 20_000;
 /// The same while only neighbours are in reach, ms: such a look costs no request to the hub.
 const PAST_LOOK_NEAR_MS: u64 = 500;
+/// How long to wait after a request that nobody has answered, ms.
+const UNANSWERED_MS: u64 = 1_000;
 /// How long after its end an epoch is looked at, ms.
 const PAST_WATCH_MS: u64 = 300_000;
 
@@ -166,7 +168,7 @@ impl Lanes {
         for ((member, epoch), lane) in &mut self.lanes {
             let wanted = lane.wanted();
             // Nothing wanted: the whole window is here, and waits for an earlier lane.
-            if lane.open.is_some() || wanted.is_empty() {
+            if lane.open.is_some() || wanted.is_empty() || lane.look_at > cx.now {
                 continue;
             }
             let call = if Some(*epoch) == current {
@@ -177,11 +179,9 @@ impl Lanes {
                     lane.look_at = Timestamp::ZERO;
                     continue;
                 }
-                if lane.drained && lane.look_at > cx.now {
-                    continue;
-                }
                 Call::Look(wanted)
             };
+            lane.look_at = Timestamp::ZERO;
             lane.open = Some(link.call(cx, Purpose::Lane(*member, *epoch), call));
         }
     }
@@ -214,6 +214,21 @@ impl Lanes {
             let past = self.lanes.range_mut((member, 0)..(member, epoch));
             past.filter_map(|(_, lane)| lane.leave()).for_each(|call| cx.out.cancel(call));
         }
+    }
+
+    /// Nobody has answered a request of [`Lanes::follow`]: that says nothing about what is there.
+    pub(super) fn on_unanswered(&mut self, now: Timestamp, lane: (MemberId, u64)) {
+        if let Some(lane) = self.lanes.get_mut(&lane) {
+            lane.unanswered(now, UNANSWERED_MS);
+        }
+    }
+
+    /// An epoch is about to leave the window: what its lanes have brought so far may not be all.
+    /// Lanes whose authors write in later epochs, and that were looked at since, have been.
+    pub(super) fn look_again(&mut self, cx: &mut StepContext<'_>, of: u64) {
+        let lanes = self.lanes.iter_mut().filter(|((_, epoch), _)| *epoch == of);
+        let open = lanes.map(|(_, lane)| lane).filter(|lane| !(lane.left && lane.drained));
+        open.filter_map(Lane::look_again).for_each(|call| cx.out.cancel(call));
     }
 
     /// All lanes in the order in which they are to be read: by member, then by epoch.

@@ -92,7 +92,8 @@ impl Conversation {
 
     /// Sends again what nobody can fetch any more.
     pub(super) fn reseal_stale(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {
-        let next = self.outbox.reseal_stale(cx, &self.card.members)?;
+        let undecided_at = self.deciding.undecided_at;
+        let next = self.outbox.reseal_stale(cx, &self.card.members, undecided_at)?;
         if next == Next::AcknowledgeAgain {
             self.acknowledge_again(cx);
         }

@@ -465,18 +465,6 @@ impl Conversation {
         self.pump(cx)
     }
 
-    /// A get or look that nobody answered.
-    pub(crate) fn on_unanswered(
-        &mut self,
-        cx: &mut StepContext<'_>,
-        purpose: Purpose,
-    ) -> Result<(), Error> {
-        if let Purpose::Decide(epoch) = purpose {
-            self.deciding.on_unanswered(epoch);
-        }
-        self.pump(cx)
-    }
-
     /// The first packet of a put has left.
     pub(crate) fn on_sent(
         &mut self,

@@ -18,7 +18,7 @@ use super::outbox::Next;
 use super::saved::Intent;
 use crate::Error;
 use crate::body::{AckEntry, Body, Envelope, FileOffer, MAX_ENTRIES};
-use crate::context::{Effect, StepContext};
+use crate::context::{Effect, Purpose, StepContext};
 use crate::event::Event;
 use crate::store::{Author, Kind, NewMessage, Reaction, State};
 
@@ -28,6 +28,21 @@ const REMOVE_LEAST_MS: u64 = 60_000;
 const REMOVE_SPAN_MS: u64 = 600_000;
 
 impl Conversation {
+    /// A get or look that nobody answered.
+    pub(crate) fn on_unanswered(
+        &mut self,
+        cx: &mut StepContext<'_>,
+        purpose: Purpose,
+    ) -> Result<(), Error> {
+        match purpose {
+            Purpose::Decide(epoch) => self.deciding.on_unanswered(epoch),
+            Purpose::Lane(member, epoch) => self.lanes.on_unanswered(cx.now, (member, epoch)),
+            // Nothing found does no harm there: it is asked for again.
+            purpose => return self.on_boxes(cx, purpose, Vec::new()),
+        }
+        self.pump(cx)
+    }
+
     /// Takes all that the lanes have. A member's boxes of an epoch are read before those of a later
     /// one, so that its messages stand in the order in which it wrote them (`GROUP-014`).
     pub(super) fn read_lanes(&mut self, cx: &mut StepContext<'_>) -> Result<(), Error> {

@@ -166,10 +166,8 @@ impl Messenger {
     /// # Errors
     /// [`Error::Store`].
     pub fn on_unanswered(&mut self, step: &mut Step<'_>, call: CallId) -> Result<(), Error> {
-        if let Some(Owner::Conversation(id, purpose @ Purpose::Decide(_))) =
-            self.out.calls.get(&call).copied()
-        {
-            // Nothing found would mean that nothing was decided.
+        if let Some(Owner::Conversation(id, purpose)) = self.out.calls.get(&call).copied() {
+            // Nothing found would mean that nothing was decided, or said.
             self.out.calls.remove(&call);
             let mut cx = cx!(self, step);
             if let Some(conversation) = self.conversations.get_mut(&id) {

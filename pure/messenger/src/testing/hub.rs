@@ -24,6 +24,8 @@ pub(crate) struct Hub {
     pub(crate) lies_taken: bool,
     /// So many puts to come are not taken: the hub asks for another try.
     pub(crate) refuses: usize,
+    /// So many looks to come are not answered.
+    pub(crate) silent: usize,
     /// What was ever put under each id.
     pub(crate) ever: BTreeMap<BoxId, SealedBox>,
     /// Ids under which two different boxes were put, although the first was gone by then.

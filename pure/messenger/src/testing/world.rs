@@ -298,6 +298,10 @@ impl World {
                     });
                     true
                 }
+                Call::Look(_) if hub && self.is_silent(who) => {
+                    self.happens(who, |m, s| m.on_unanswered(s, id));
+                    true
+                }
                 Call::Look(ids) => {
                     let boxes = self.found(ids, who, hub, lan);
                     self.brings(who, via, id, boxes);
@@ -325,6 +329,13 @@ impl World {
         }
         self.of(who).open = waiting;
         false
+    }
+
+    /// Whether the hub does not answer this look.
+    fn is_silent(&mut self, who: Who) -> bool {
+        let view = self.of(who).hub;
+        let left = self.hubs[view].silent.checked_sub(1);
+        left.map(|left| self.hubs[view].silent = left).is_some()
     }
 
     fn brings(&mut self, who: Who, via: &'static str, id: CallId, boxes: Vec<VerifiedBox>) {

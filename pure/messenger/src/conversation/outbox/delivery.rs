@@ -109,15 +109,25 @@ impl Outbox {
     /// Sends again what nobody may fetch any more: its boxes have left the hub, or had not come
     /// there when their epoch ended, and readers no longer look for them. What was said after those
     /// goes out again as well, so that all stay in their order (`GROUP-022`).
+    ///
+    /// `undecided_at`: then the epoch in which we wrote was not over. What came to the hub later
+    /// may be too late for readers who were faster than we, if their window has left it behind.
     pub(in crate::conversation) fn reseal_stale(
         &mut self,
         cx: &mut StepContext<'_>,
         others: &Others,
+        undecided_at: Option<Timestamp>,
     ) -> Result<Next, Error> {
         let old = |at: u64| cx.now.as_millis().saturating_sub(at) > RESEND_MS;
         let current = self.mine.epoch;
         let past = |p: &Pending| p.placed.as_ref().is_some_and(|b| b.epoch < current);
-        let late = self.pending.iter().find(|(_, p)| p.is_unstored() && past(p));
+        let missed = |p: &Placed| {
+            let late = undecided_at.zip(p.stored_at).is_some_and(|(at, b)| b >= at.as_millis());
+            late && is_passed(p, current) && missing(p, others) > 0
+        };
+        let is_late =
+            |p: &Pending| p.is_unstored() && past(p) || p.placed.as_ref().is_some_and(missed);
+        let late = self.pending.iter().find(|(_, p)| is_late(p));
         let late = late.map(|(seq, _)| *seq);
         let stale = |(seq, p): &(&u64, &Pending)| {
             let stored_at = p.placed.as_ref().and_then(|b| b.stored_at);

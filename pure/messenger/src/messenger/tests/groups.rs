@@ -1,5 +1,9 @@
 use std::collections::BTreeSet;
 
+use e2ee::id::ConversationId;
+use e2ee::mls::PAST_EPOCHS;
+use streams::BoxId;
+
 use super::world::*;
 use crate::store::State;
 
@@ -109,6 +113,112 @@ fn what_was_said_before_its_author_heard_of_a_new_epoch_is_shown_first() {
     world.settle();
     world.pass(60_000);
     assert_eq!(world.heard(bob, to_alice), ["one", "two"]);
+}
+
+/// A member who has just come into a new epoch, with what it put at the hub for that.
+fn moves_on(world: &mut World, who: Who, conversation: ConversationId) -> BTreeSet<BoxId> {
+    let before: BTreeSet<_> = world.hubs[0].boxes.keys().copied().collect();
+    world.does(who, |m, s| m.refresh(s, conversation));
+    world.settle_only(who);
+    world.hubs[0].boxes.keys().copied().filter(|id| !before.contains(id)).collect()
+}
+
+//= GROUP-014
+#[test]
+fn a_look_that_nobody_answers_does_not_show_that_nothing_was_said() {
+    let mut world = World::new();
+    let [alice, bob] = ["alice", "bob"].map(|n| world.person(n));
+    let (to_bob, to_alice) = world.befriend(alice, bob);
+    world.pass(60_000);
+    world.hubs[0].hidden = moves_on(&mut world, bob, to_alice);
+    world.say(alice, to_bob, "one");
+    world.settle_only(alice);
+    world.hubs[0].hidden.clear();
+    world.settle_only(alice);
+    world.say(alice, to_bob, "two");
+    world.settle_only(alice);
+    world.hubs[0].silent = 3;
+    world.settle();
+    assert!(world.heard(bob, to_alice).is_empty(), "it has to be asked for once more");
+    world.pass(10_000);
+    assert_eq!(world.heard(bob, to_alice), ["one", "two"]);
+}
+
+//= GROUP-008
+#[test]
+fn what_came_since_the_last_look_is_read_before_its_epoch_leaves_the_window() {
+    let mut world = World::new();
+    let [alice, bob] = ["alice", "bob"].map(|n| world.person(n));
+    let (to_bob, to_alice) = world.befriend(alice, bob);
+    world.pass(60_000);
+    // Bob has looked at the epoch in which alice still is, and found nothing.
+    world.hubs[0].hidden = moves_on(&mut world, bob, to_alice);
+    world.say(alice, to_bob, "one");
+    world.settle_only(alice);
+    world.hubs[0].hidden.clear();
+    world.settle_only(alice);
+    // What she says in the new one is on its way to him for long.
+    let before: BTreeSet<_> = world.hubs[0].boxes.keys().copied().collect();
+    world.say(alice, to_bob, "two");
+    world.settle_only(alice);
+    let two = world.hubs[0].boxes.keys().copied().filter(|id| !before.contains(id)).collect();
+    world.hubs[0].hidden = two;
+    for _ in 0..PAST_EPOCHS {
+        moves_on(&mut world, bob, to_alice);
+    }
+    assert_eq!(world.heard(bob, to_alice), ["one"]);
+    world.hubs[0].hidden.clear();
+    world.settle();
+    world.pass(60_000);
+    assert_eq!(world.heard(bob, to_alice), ["one", "two"]);
+}
+
+//= GROUP-022
+#[test]
+fn what_came_too_late_for_faster_members_is_said_again_first() {
+    let mut world = World::new();
+    let [alice, bob] = ["alice", "bob"].map(|n| world.person(n));
+    let (to_bob, to_alice) = world.befriend(alice, bob);
+    world.pass(60_000);
+    // Bob is so many epochs ahead that he reads no more where alice still is.
+    for _ in 0..=PAST_EPOCHS {
+        let change = moves_on(&mut world, bob, to_alice);
+        world.hubs[0].hidden.extend(change);
+    }
+    world.say(alice, to_bob, "one");
+    world.say(alice, to_bob, "two");
+    world.settle_only(alice);
+    world.hubs[0].hidden.clear();
+    world.settle_only(alice);
+    let three = world.say(alice, to_bob, "three");
+    world.settle();
+    world.pass(60_000);
+    assert_eq!(world.heard(bob, to_alice), ["one", "two", "three"]);
+    assert_eq!(world.state(alice, to_bob, three), State::Delivered);
+}
+
+//= GROUP-022
+#[test]
+fn what_an_absent_member_has_not_read_is_not_said_again_with_every_epoch() {
+    let mut world = World::new();
+    let people = ["alice", "bob", "carol"].map(|n| world.person(n));
+    let ids = world.group("friends", &people);
+    world.pass(60_000);
+    world.of(people[2]).online = false;
+    for n in 0..20 {
+        world.say(people[0], ids[0], &n.to_string());
+    }
+    world.pass(60_000);
+    for _ in 0..=PAST_EPOCHS {
+        world.does(people[1], |m, s| m.refresh(s, ids[1]));
+        world.pass(60_000);
+    }
+    let puts = world.hubs[0].puts;
+    for _ in 0..4 {
+        world.does(people[1], |m, s| m.refresh(s, ids[1]));
+        world.pass(60_000);
+    }
+    assert!(world.hubs[0].puts - puts < 40, "each of them would be twenty");
 }
 
 //= GROUP-022
