@@ -379,9 +379,8 @@ impl<S: BoxStore> Hub<S> {
         for (ask, outcome) in asks.iter().zip(&outcomes) {
             self.ready(*ask, Answer::Put(*outcome));
         }
-        // `Same` wakes nobody: the first write already did.
-        let stored =
-            batch.into_iter().zip(outcomes).filter(|(_, outcome)| *outcome == PutOutcome::Stored);
+        // `Same` as well: a write that failed may have left the box there, and woke nobody.
+        let stored = batch.into_iter().zip(outcomes).filter(|(_, outcome)| outcome.is_stored());
         let watched = stored.filter(|(new, _)| self.watchers.is_watched(&new.content.id()));
         let arrived: Vec<Arc<BoxBytes>> =
             watched.map(|(new, _)| Arc::new(to_wire(new.content))).collect();
