@@ -313,7 +313,9 @@ impl BoxStore for FjallStore {
     }
 
     fn recover(&mut self) -> Result<(), StoreError> {
-        self.counts.save(self.held());
+        if self.engine.is_some() {
+            self.counts.save(self.held());
+        }
         // Closed first: its files are locked.
         self.engine = None;
         let path = self.path.clone();

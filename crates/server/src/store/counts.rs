@@ -17,7 +17,9 @@ const EVERY: Duration = Duration::from_secs(10);
 pub(super) struct Counts {
     file: PathBuf,
     kept: BTreeMap<Timestamp, u64>,
-    written: Instant,
+    /// Whether the file says so, too.
+    written: bool,
+    tried: Instant,
 }
 
 impl Counts {
@@ -33,7 +35,7 @@ impl Counts {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
             Err(error) => return Err(StoreError::Refused(error.kind())),
         };
-        Ok(Counts { file, kept, written: Instant::now() })
+        Ok(Counts { file, kept, written: true, tried: Instant::now() })
     }
 
     /// Whether everything that was counted is there.
@@ -49,19 +51,22 @@ impl Counts {
     }
 
     pub(super) fn is_due(&self) -> bool {
-        self.written.elapsed() >= EVERY
+        self.tried.elapsed() >= EVERY
     }
 
-    /// Writes what is held now. If that fails, the old counts stay: they are lower.
+    /// Notes and writes what is held now. If it cannot be written, the file keeps the old counts:
+    /// they are lower.
     pub(super) fn save(&mut self, held: BTreeMap<Timestamp, u64>) {
-        self.written = Instant::now();
-        if held == self.kept {
+        self.tried = Instant::now();
+        if self.written && held == self.kept {
             return;
         }
-        let pairs: Vec<(u64, u64)> = held.iter().map(|(end, n)| (end.as_millis(), *n)).collect();
-        match self.write(&wire::encode(&pairs)) {
-            Ok(()) => self.kept = held,
-            Err(error) => tracing::warn!(%error, "the number of boxes is not noted"),
+        self.kept = held;
+        let pairs: Vec<_> = self.kept.iter().map(|(end, n)| (end.as_millis(), *n)).collect();
+        let done = self.write(&wire::encode(&pairs));
+        self.written = done.is_ok();
+        if let Err(error) = done {
+            tracing::warn!(%error, "the number of boxes is not noted");
         }
     }
 
