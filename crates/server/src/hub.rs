@@ -183,6 +183,7 @@ impl HubRole {
             geometry: None,
             stats: stats.clone(),
             recover_at: None,
+            recovered_at: Timestamp::ZERO,
         };
         std::thread::Builder::new()
             .name("hub".into())
@@ -246,6 +247,8 @@ struct Worker {
     stats: Arc<HubStats>,
     /// When the store, which has failed, is to be recovered.
     recover_at: Option<Timestamp>,
+    /// When it last was: what fails at once again is not opened all the time.
+    recovered_at: Timestamp,
 }
 
 impl Worker {
@@ -296,7 +299,7 @@ impl Worker {
     fn trouble(&mut self, now: Timestamp, error: StoreError) {
         if self.recover_at.is_none() {
             tracing::error!(%error, "the box store fails; trying to recover");
-            self.recover_at = Some(now);
+            self.recover_at = Some(now.max(self.recovered_at.plus_millis(RECOVER_MS)));
             self.stats.failing.store(true, Ordering::Relaxed);
         }
     }
@@ -309,10 +312,16 @@ impl Worker {
             Ok(()) => {
                 tracing::info!("the box store works again");
                 self.recover_at = None;
+                self.recovered_at = now;
                 self.stats.failing.store(false, Ordering::Relaxed);
             }
             Err(error) => {
-                tracing::debug!(%error, "the box store still fails");
+                if matches!(error, StoreError::Lost { .. }) {
+                    // Nothing brings them back: the next try goes on with what is there.
+                    tracing::error!(%error, "boxes are missing after a failure");
+                } else {
+                    tracing::debug!(%error, "the box store still fails");
+                }
                 self.recover_at = Some(now.plus_millis(RECOVER_MS));
             }
         }

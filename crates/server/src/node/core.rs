@@ -144,9 +144,13 @@ pub(crate) struct Core {
     loops: Loops,
     capacity: Capacity,
     look_at: Timestamp,
+    /// When the log says again that keys or the replay journal cannot be written.
+    tell_at: Timestamp,
     rng: StdRng,
 }
 
+/// Between two lines of the log about a trouble that lasts, ms.
+const TELL_MS: u64 = 60_000;
 /// How often the links and our loops are looked at, ms.
 const LOOK_MS: u64 = 500;
 /// Kept beyond the longest delay for a peer that is named no more, ms.
@@ -170,6 +174,7 @@ impl Core {
             loops,
             capacity,
             look_at: Timestamp::ZERO,
+            tell_at: Timestamp::ZERO,
             rng,
         }
     }
@@ -208,13 +213,22 @@ impl Core {
             }
             self.look_around();
             if let Err(error) = self.advance() {
-                tracing::error!(%error, "cannot keep epoch keys");
+                self.tell(&error, "cannot keep epoch keys");
             }
             if let Err(error) = self.pump() {
-                tracing::error!(%error, "cannot write the replay journal: packets are dropped");
+                self.tell(&error, "cannot write the replay journal: packets are dropped");
             }
         }
         self.peers.close().await;
+    }
+
+    /// What is tried again and again is not logged as often.
+    fn tell(&mut self, error: &Error, what: &str) {
+        let now = self.setup.clock.now();
+        if now >= self.tell_at {
+            self.tell_at = now.plus_millis(TELL_MS);
+            tracing::error!(%error, "{what}");
+        }
     }
 
     fn wake(&self) -> tokio::time::Instant {
