@@ -7,7 +7,7 @@ use tokio_socks::TargetAddr;
 use wire::{Address, HostName};
 
 use crate::tor::{TorDialer, TorError};
-use crate::transport::{Transport, prepare};
+use crate::transport::{Transport, notice_silence, prepare};
 use crate::{Error, LinkLimits, Proxy, Result};
 
 /// How to make a link's transport. Where a [`Proxy`] is in use, what says "directly" goes through
@@ -96,6 +96,7 @@ async fn directly(address: Address, limits: &LinkLimits) -> Result<Box<dyn Trans
         match tokio::time::timeout(limits.connect_timeout, TcpStream::connect(socket)).await {
             Ok(Ok(stream)) => {
                 prepare(&stream);
+                notice_silence(&stream);
                 return Ok(Box::new(stream));
             }
             Ok(Err(error)) => last = Error::dial(&error),

@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -15,6 +16,15 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for T {}
 /// Most bytes that wait inside the system to be sent for the first time. What waits with us can be
 /// dropped once it is too old, and shows that the line is slow.
 const UNSENT: u32 = 128 * 1024;
+
+/// How long what we send may stay without an answer of the other machine's system. A connection
+/// whose way has gone, as with our own address, is silent: nothing says that it is dead.
+const UNHEARD: Duration = Duration::from_secs(15);
+
+/// Ends a connection that we have made once nobody hears us any more.
+pub(crate) fn notice_silence(stream: &TcpStream) {
+    let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(UNHEARD));
+}
 
 /// Switches Nagle's algorithm off: the writer coalesces frames itself.
 pub(crate) fn prepare(stream: &TcpStream) {
