@@ -5,6 +5,7 @@
 //! - `ci`: every step that continuous integration runs, in order
 //! - `fuzz`: builds and runs the fuzz targets with a stable toolchain
 //! - `chaos`: faults at random in a network that runs
+//! - `earlier`: this program and an earlier one in one network
 //! - `licenses`: the list of third-party licences
 //!
 //! # Not in this crate
@@ -16,6 +17,7 @@
 
 mod chaos;
 mod ci;
+mod earlier;
 mod fuzz;
 mod graph;
 mod licenses;
@@ -33,6 +35,7 @@ usage: cargo xtask COMMAND
   chaos [--minutes N] [--seed S] [--households]
                                   faults at random in a network that runs, while people talk;
                                   or changing addresses in three networks of households
+  earlier                         build the program of an earlier commit, and let it meet this one
   licenses                        write THIRD-PARTY.md
 ";
 
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         ["ci"] => ci::main(),
         ["fuzz", rest @ ..] => fuzz::main(rest),
         ["chaos", rest @ ..] => chaos::main(rest),
+        ["earlier"] => earlier::main(),
         ["licenses"] => licenses::main(),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

@@ -37,6 +37,8 @@ struct Finding {
 struct Report {
     json: bool,
     findings: Vec<Finding>,
+    /// A directory may only be of another version.
+    other_version: bool,
 }
 
 impl Report {
@@ -67,7 +69,7 @@ impl Report {
 /// # Errors
 /// When a piece is broken: exit code 5.
 pub async fn run(args: DoctorArgs) -> Result<(), Failure> {
-    let mut report = Report { json: args.json, findings: Vec::new() };
+    let mut report = Report { json: args.json, findings: Vec::new(), other_version: false };
     if args.lan {
         local_network(&args.interface, &mut report).await;
     }
@@ -87,7 +89,11 @@ pub async fn run(args: DoctorArgs) -> Result<(), Failure> {
         Some(broken) => Err(Failure::new(
             ErrorKind::Network,
             format!("{} is broken: {}", broken.piece, broken.detail),
-            "its operator can restart it, in any order",
+            if report.other_version {
+                "update Hushwing here, or ask the network's operator to update the directory"
+            } else {
+                "its operator can restart it, in any order"
+            },
         )),
     }
 }
@@ -151,6 +157,7 @@ async fn network(args: &DoctorArgs, link: &str, report: &mut Report) -> Result<(
     for (n, directory) in place.directories.iter().enumerate() {
         let since = Instant::now();
         let fetched = fetch_document(&dialer, directory, &place.network, key.as_deref()).await;
+        report.other_version |= fetched.as_ref().is_err_and(routes::Error::is_of_version);
         let told = fetched.as_ref().map_err(ToString::to_string).map(describe);
         report.add(format!("directory {}", n + 1), since, told);
         document = document.or(fetched.ok());

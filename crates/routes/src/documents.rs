@@ -67,6 +67,8 @@ enum Why {
     RolledBack,
     /// Of a later version.
     Newer,
+    /// It has settings that this version does not accept.
+    Settings,
     Bad,
 }
 
@@ -344,6 +346,7 @@ impl Documents {
         let verified =
             mix::directory::verify(bytes, &self.pointer.network).map_err(|error| match error {
                 mix::Error::Wire(wire::Error::Version(_)) => Said::Refused(Why::Newer),
+                mix::Error::Wire(wire::Error::OutOfRange(_)) => Said::Refused(Why::Settings),
                 _ => Said::Refused(Why::Bad),
             })?;
         match self.keeper.offer(self.clock.now(), self.clock.real(), verified) {
@@ -408,6 +411,10 @@ impl Said {
             }
             Said::Refused(Why::Newer) => {
                 "the network's document is of a later version: update Hushwing"
+            }
+            Said::Refused(Why::Settings) => {
+                "the network's settings are not safe by this version: \
+                 its directory has to be updated"
             }
             Said::Refused(Why::Bad) => "the directory's document does not verify",
         };

@@ -41,6 +41,19 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the other side may only be of another version: it does not speak ours, or its
+    /// document has settings that ours does not accept.
+    #[must_use]
+    pub const fn is_of_version(&self) -> bool {
+        matches!(
+            self,
+            Error::Net(net::Error::OtherVersion)
+                | Error::Mix(mix::Error::Wire(
+                    wire::Error::Version(_) | wire::Error::OutOfRange(_)
+                ))
+        )
+    }
+
     /// Whose fault it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
