@@ -170,6 +170,25 @@ impl Node {
         );
     }
 
+    /// Sends so many kbit a second at most, from now on: by a queue, or where this kernel has none
+    /// by the firewall, which drops the rest.
+    ///
+    /// # Panics
+    /// When there is neither.
+    pub fn slow(&self, kbit: u32) {
+        let rate = format!("{kbit}kbit");
+        let queued = self.interfaces.iter().all(|(interface, _)| {
+            let of = ["-n", &self.namespace, "qdisc", "replace", "dev", interface, "root", "tbf"];
+            let how = ["rate", &rate, "burst", "16kb", "latency", "1s"];
+            run("tc", &[&of[..], &how[..]].concat()).is_ok()
+        });
+        if !queued {
+            let bytes = kbit.saturating_mul(125);
+            let rule = format!("limit rate over {bytes} bytes/second burst 32 kbytes drop");
+            self.firewall("output", &rule);
+        }
+    }
+
     /// Drops all multicast by UDP that comes in, its own too, as many firewalls do.
     ///
     /// # Panics
