@@ -92,19 +92,34 @@ fn leaving_is_a_message_and_another_member_commits_it() {
     assert!(world.tries(people[1], |m, s| m.say(s, ids[1], "hello?", None)).is_err());
 }
 
-//= GROUP-014
-#[test]
-fn what_was_said_before_its_author_heard_of_a_new_epoch_is_shown_first() {
+/// Two contacts, and the chat as each of them has it.
+fn two() -> (World, [Who; 2], [ConversationId; 2]) {
     let mut world = World::new();
     let [alice, bob] = ["alice", "bob"].map(|n| world.person(n));
     let (to_bob, to_alice) = world.befriend(alice, bob);
     world.pass(60_000);
+    (world, [alice, bob], [to_bob, to_alice])
+}
+
+/// What this person puts at the hub for something, while nobody else does anything.
+fn puts<T>(world: &mut World, who: Who, act: impl FnOnce(&mut World) -> T) -> BTreeSet<BoxId> {
     let before: BTreeSet<_> = world.hubs[0].boxes.keys().copied().collect();
-    world.does(bob, |m, s| m.refresh(s, to_alice));
-    world.settle_only(bob);
+    act(world);
+    world.settle_only(who);
+    world.hubs[0].boxes.keys().copied().filter(|id| !before.contains(id)).collect()
+}
+
+/// Takes this member alone into a new epoch, with what it puts at the hub for that.
+fn moves_on(world: &mut World, who: Who, conversation: ConversationId) -> BTreeSet<BoxId> {
+    puts(world, who, |w| w.does(who, |m, s| m.refresh(s, conversation)))
+}
+
+//= GROUP-014
+#[test]
+fn what_was_said_before_its_author_heard_of_a_new_epoch_is_shown_first() {
+    let (mut world, [alice, bob], [to_bob, to_alice]) = two();
     // Bob is in the new epoch and has found nothing more in the old one, where alice still is.
-    let change = world.hubs[0].boxes.keys().copied().filter(|id| !before.contains(id)).collect();
-    world.hubs[0].hidden = change;
+    world.hubs[0].hidden = moves_on(&mut world, bob, to_alice);
     world.say(alice, to_bob, "one");
     world.settle();
     world.hubs[0].hidden.clear();
@@ -115,21 +130,10 @@ fn what_was_said_before_its_author_heard_of_a_new_epoch_is_shown_first() {
     assert_eq!(world.heard(bob, to_alice), ["one", "two"]);
 }
 
-/// A member who has just come into a new epoch, with what it put at the hub for that.
-fn moves_on(world: &mut World, who: Who, conversation: ConversationId) -> BTreeSet<BoxId> {
-    let before: BTreeSet<_> = world.hubs[0].boxes.keys().copied().collect();
-    world.does(who, |m, s| m.refresh(s, conversation));
-    world.settle_only(who);
-    world.hubs[0].boxes.keys().copied().filter(|id| !before.contains(id)).collect()
-}
-
 //= GROUP-014
 #[test]
 fn a_look_that_nobody_answers_does_not_show_that_nothing_was_said() {
-    let mut world = World::new();
-    let [alice, bob] = ["alice", "bob"].map(|n| world.person(n));
-    let (to_bob, to_alice) = world.befriend(alice, bob);
-    world.pass(60_000);
+    let (mut world, [alice, bob], [to_bob, to_alice]) = two();
     world.hubs[0].hidden = moves_on(&mut world, bob, to_alice);
     world.say(alice, to_bob, "one");
     world.settle_only(alice);
@@ -147,10 +151,7 @@ fn a_look_that_nobody_answers_does_not_show_that_nothing_was_said() {
 //= GROUP-008
 #[test]
 fn what_came_since_the_last_look_is_read_before_its_epoch_leaves_the_window() {
-    let mut world = World::new();
-    let [alice, bob] = ["alice", "bob"].map(|n| world.person(n));
-    let (to_bob, to_alice) = world.befriend(alice, bob);
-    world.pass(60_000);
+    let (mut world, [alice, bob], [to_bob, to_alice]) = two();
     // Bob has looked at the epoch in which alice still is, and found nothing.
     world.hubs[0].hidden = moves_on(&mut world, bob, to_alice);
     world.say(alice, to_bob, "one");
@@ -158,11 +159,7 @@ fn what_came_since_the_last_look_is_read_before_its_epoch_leaves_the_window() {
     world.hubs[0].hidden.clear();
     world.settle_only(alice);
     // What she says in the new one is on its way to him for long.
-    let before: BTreeSet<_> = world.hubs[0].boxes.keys().copied().collect();
-    world.say(alice, to_bob, "two");
-    world.settle_only(alice);
-    let two = world.hubs[0].boxes.keys().copied().filter(|id| !before.contains(id)).collect();
-    world.hubs[0].hidden = two;
+    world.hubs[0].hidden = puts(&mut world, alice, |w| w.say(alice, to_bob, "two"));
     for _ in 0..PAST_EPOCHS {
         moves_on(&mut world, bob, to_alice);
     }
@@ -176,10 +173,7 @@ fn what_came_since_the_last_look_is_read_before_its_epoch_leaves_the_window() {
 //= GROUP-022
 #[test]
 fn what_came_too_late_for_faster_members_is_said_again_first() {
-    let mut world = World::new();
-    let [alice, bob] = ["alice", "bob"].map(|n| world.person(n));
-    let (to_bob, to_alice) = world.befriend(alice, bob);
-    world.pass(60_000);
+    let (mut world, [alice, bob], [to_bob, to_alice]) = two();
     // Bob is so many epochs ahead that he reads no more where alice still is.
     for _ in 0..=PAST_EPOCHS {
         let change = moves_on(&mut world, bob, to_alice);
@@ -224,10 +218,7 @@ fn what_an_absent_member_has_not_read_is_not_said_again_with_every_epoch() {
 //= GROUP-022
 #[test]
 fn what_the_hub_did_not_have_when_its_epoch_ended_stays_in_its_order() {
-    let mut world = World::new();
-    let [alice, bob] = ["alice", "bob"].map(|n| world.person(n));
-    let (to_bob, to_alice) = world.befriend(alice, bob);
-    world.pass(60_000);
+    let (mut world, [alice, bob], [to_bob, to_alice]) = two();
     world.hubs[0].refuses = 1;
     let one = world.say(alice, to_bob, "one");
     world.say(alice, to_bob, "two");
