@@ -4,6 +4,7 @@
 //! - [`Lab`]: machines on one bridge, or in a line; cables that can be pulled
 //! - [`Node`]: one machine: runs programs, loses or delays packets, drops what a firewall would
 //! - [`Internet`]: public machines, and homes behind routers of several kinds
+//! - [`Disk`]: a disk that a test can fill
 //! - [`Capture`]: what went over a machine's wire
 //! - [`available`]: whether this machine can do it
 //!
@@ -18,12 +19,14 @@
 //! - Every failure panics and says what failed, since this is for tests.
 
 mod capture;
+mod disk;
 mod internet;
 mod lab;
 mod node;
 mod run;
 
 pub use capture::Capture;
+pub use disk::Disk;
 pub use internet::{Home, Internet, Nat};
 pub use lab::{Lab, available};
 pub use node::Node;

@@ -230,7 +230,7 @@ impl Chaos {
             }
             Fault::Address(who) => self.readdress(who),
             Fault::Full(who, seconds) => {
-                self.world.disk(&who.name()).fill();
+                self.world.disk(&who.name()).fill_but(0);
                 self.talk_for(seconds);
                 self.world.disk(&who.name()).free();
             }

@@ -1,4 +1,4 @@
-//! Where a program runs: on this machine, or on one of a lab; its clock and its disk.
+//! Where a program runs: on this machine, or on one of a lab; its clock.
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -83,45 +83,5 @@ impl From<&Node> for Machine {
     fn from(node: &Node) -> Self {
         let namespace = Some(node.namespace().to_owned());
         Machine { ip: node.v4(), public: None, namespace, clock: None }
-    }
-}
-
-/// A disk of its own, so small that a test can fill it: a directory with a file system in memory.
-pub struct Disk(PathBuf);
-
-impl Disk {
-    const MIB: u32 = 192;
-
-    /// Makes the directory.
-    pub fn mount(at: PathBuf) -> Self {
-        std::fs::create_dir(&at).expect("a directory");
-        let size = format!("size={}m,mode=700", Self::MIB);
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &size, "hushwing-test"]).arg(&at);
-        assert!(mount.status().expect("mount").success(), "no file system in memory");
-        Disk(at)
-    }
-
-    /// Leaves no room on it.
-    pub fn fill(&self) {
-        let mut file = std::fs::File::create(self.filler()).expect("a file");
-        let piece = vec![0; 1 << 16];
-        while std::io::Write::write_all(&mut file, &piece).is_ok() {}
-    }
-
-    /// Gives the room back.
-    pub fn free(&self) {
-        std::fs::remove_file(self.filler()).expect("it was filled");
-    }
-
-    fn filler(&self) -> PathBuf {
-        self.0.join("filler")
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // Processes may still have files open there.
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
     }
 }

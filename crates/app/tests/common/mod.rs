@@ -27,7 +27,7 @@ use std::time::Duration;
 
 pub use self::chat::{Chat, they_talk};
 pub use self::lines::Lines;
-pub use self::machine::{Disk, Machine};
+pub use self::machine::Machine;
 pub use self::process::{Finished, Process, hushwing, run, run_with_input};
 pub use self::role::Role;
 pub use self::rpc::Rpc;

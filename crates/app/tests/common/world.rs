@@ -6,9 +6,9 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use lanlab::Lab;
+use lanlab::{Disk, Lab};
 
-use super::{Chat, Disk, Machine, Role, SOON};
+use super::{Chat, Machine, Role, SOON};
 
 /// A port that nobody listens on, below those that the system gives to outgoing connections:
 /// a node that is down for a while finds its port free again.
@@ -23,6 +23,9 @@ pub fn free_port() -> u16 {
         }
     }
 }
+
+/// What each of [`Settings::small_disks`] holds, MiB.
+const DISK_MIB: u32 = 192;
 
 /// How a network is made.
 #[derive(Clone)]
@@ -172,7 +175,9 @@ impl Settings {
         let mut names = vec!["directory".to_owned(), "hub".to_owned()];
         names.extend((1..=self.relays).map(relay_name));
         let disks = names.iter().filter(|_| self.small_disks);
-        let disks = disks.map(|name| (name.clone(), Disk::mount(dir.path().join(name)))).collect();
+        let disks = disks
+            .map(|name| (name.clone(), Disk::mount(dir.path().join(name), DISK_MIB)))
+            .collect();
         let lab = self.lab.take().map(|clients| {
             names.extend(clients);
             let lab = Lab::bridge(u8::try_from(names.len()).expect("a small network"));

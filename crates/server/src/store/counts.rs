@@ -80,3 +80,23 @@ impl Counts {
         std::fs::rename(&part, &self.file)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    //= HUB-026
+    #[test]
+    fn what_cannot_be_written_is_compared_all_the_same_and_written_later() {
+        let home = tempfile::tempdir().unwrap();
+        let place = home.path().join("hub").join("boxes");
+        let held = |count| BTreeMap::from([(Timestamp::from_millis(7), count)]);
+        let mut counts = Counts::load(&place).unwrap();
+        counts.save(held(5));
+        let lost = StoreError::Lost { missing: 1, held: 5 };
+        assert_eq!(counts.compare(&held(4)), Err(lost.clone()));
+        std::fs::create_dir(home.path().join("hub")).unwrap();
+        counts.save(held(5));
+        assert_eq!(Counts::load(&place).unwrap().compare(&held(4)), Err(lost));
+    }
+}
