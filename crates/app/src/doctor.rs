@@ -157,7 +157,7 @@ async fn network(args: &DoctorArgs, link: &str, report: &mut Report) -> Result<(
     for (n, directory) in place.directories.iter().enumerate() {
         let since = Instant::now();
         let fetched = fetch_document(&dialer, directory, &place.network, key.as_deref()).await;
-        report.other_version |= fetched.as_ref().is_err_and(routes::Error::is_of_version);
+        report.other_version |= fetched.as_ref().is_err_and(routes::Error::may_be_another_version);
         let told = fetched.as_ref().map_err(ToString::to_string).map(describe);
         report.add(format!("directory {}", n + 1), since, told);
         document = document.or(fetched.ok());

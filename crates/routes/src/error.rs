@@ -44,7 +44,7 @@ impl Error {
     /// Whether the other side may only be of another version: it does not speak ours, or its
     /// document has settings that ours does not accept.
     #[must_use]
-    pub const fn is_of_version(&self) -> bool {
+    pub const fn may_be_another_version(&self) -> bool {
         matches!(
             self,
             Error::Net(net::Error::OtherVersion)

@@ -182,8 +182,8 @@ impl HubRole {
             inputs: node.inputs.clone(),
             geometry: None,
             stats: stats.clone(),
-            recover_at: None,
-            recovered_at: Timestamp::ZERO,
+            failing: false,
+            recover_at: Timestamp::ZERO,
         };
         std::thread::Builder::new()
             .name("hub".into())
@@ -245,10 +245,10 @@ struct Worker {
     inputs: mpsc::Sender<Input>,
     geometry: Option<sphinx::Geometry>,
     stats: Arc<HubStats>,
-    /// When the store, which has failed, is to be recovered.
-    recover_at: Option<Timestamp>,
-    /// When it last was: what fails at once again is not opened all the time.
-    recovered_at: Timestamp,
+    /// The store has failed, and has not been recovered yet.
+    failing: bool,
+    /// Not before this is it recovered again: what fails at once is not opened all the time.
+    recover_at: Timestamp,
 }
 
 impl Worker {
@@ -273,12 +273,12 @@ impl Worker {
                 self.take(waiting.input);
             }
             if let Err(error) = self.hub.commit(now, &mut rand::rng()) {
-                self.trouble(now, error);
+                self.trouble(error);
             }
-            if self.recover_at.is_none()
+            if !self.failing
                 && let Err(error) = self.rooms.look(&mut self.hub)
             {
-                self.trouble(now, error);
+                self.trouble(error);
             }
             self.recover(now);
             self.hub.tick(now);
@@ -296,23 +296,23 @@ impl Worker {
     }
 
     /// The store has failed: said once, not for each request.
-    fn trouble(&mut self, now: Timestamp, error: StoreError) {
-        if self.recover_at.is_none() {
+    fn trouble(&mut self, error: StoreError) {
+        if !self.failing {
             tracing::error!(%error, "the box store fails; trying to recover");
-            self.recover_at = Some(now.max(self.recovered_at.plus_millis(RECOVER_MS)));
+            self.failing = true;
             self.stats.failing.store(true, Ordering::Relaxed);
         }
     }
 
     fn recover(&mut self, now: Timestamp) {
-        if self.recover_at.is_none_or(|at| now < at) {
+        if !self.failing || now < self.recover_at {
             return;
         }
+        self.recover_at = now.plus_millis(RECOVER_MS);
         match self.hub.recover() {
             Ok(()) => {
                 tracing::info!("the box store works again");
-                self.recover_at = None;
-                self.recovered_at = now;
+                self.failing = false;
                 self.stats.failing.store(false, Ordering::Relaxed);
             }
             Err(error) => {
@@ -322,7 +322,6 @@ impl Worker {
                 } else {
                     tracing::debug!(%error, "the box store still fails");
                 }
-                self.recover_at = Some(now.plus_millis(RECOVER_MS));
             }
         }
     }

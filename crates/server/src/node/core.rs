@@ -144,8 +144,8 @@ pub(crate) struct Core {
     loops: Loops,
     capacity: Capacity,
     look_at: Timestamp,
-    /// When the log says again that keys or the replay journal cannot be written.
-    tell_at: Timestamp,
+    /// What the log has said, and when it may say it again.
+    told: HashMap<&'static str, Timestamp>,
     rng: StdRng,
 }
 
@@ -174,7 +174,7 @@ impl Core {
             loops,
             capacity,
             look_at: Timestamp::ZERO,
-            tell_at: Timestamp::ZERO,
+            told: HashMap::new(),
             rng,
         }
     }
@@ -223,10 +223,11 @@ impl Core {
     }
 
     /// What is tried again and again is not logged as often.
-    fn tell(&mut self, error: &Error, what: &str) {
+    fn tell(&mut self, error: &Error, what: &'static str) {
         let now = self.setup.clock.now();
-        if now >= self.tell_at {
-            self.tell_at = now.plus_millis(TELL_MS);
+        let again_at = self.told.entry(what).or_insert(now);
+        if now >= *again_at {
+            *again_at = now.plus_millis(TELL_MS);
             tracing::error!(%error, "{what}");
         }
     }
