@@ -94,7 +94,7 @@ mod tests {
         let mut counts = Counts::load(&place).unwrap();
         counts.save(held(5));
         let lost = StoreError::Lost { missing: 1, held: 5 };
-        assert_eq!(counts.compare(&held(4)), Err(lost.clone()));
+        assert_eq!(counts.compare(&held(4)), Err(lost));
         std::fs::create_dir(home.path().join("hub")).unwrap();
         counts.save(held(5));
         assert_eq!(Counts::load(&place).unwrap().compare(&held(4)), Err(lost));
