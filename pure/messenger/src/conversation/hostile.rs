@@ -140,7 +140,7 @@ impl Conversation {
         let count = u32::try_from(parts.len()).unwrap();
         let decision = Decision::sign(group, &body.read_capability(), count, &commit);
         let (body, _) = seal_all(body, BODY_CONTEXT, &parts, Sizes::Uniform).unwrap();
-        self.commits.forget_calls();
+        self.commits.withdraw(cx);
         self.commits.pending = Some(PendingCommit {
             intents: Vec::new(),
             body,
