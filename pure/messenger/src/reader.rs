@@ -56,6 +56,7 @@ pub struct StreamReader {
     early: BTreeMap<usize, (usize, VerifiedBox)>,
     gap_since: Option<Timestamp>,
     gap: Gap,
+    patience_ms: u64,
 }
 
 /// What becomes of a missing box.
@@ -99,9 +100,17 @@ impl StreamReader {
             early: BTreeMap::new(),
             gap_since: None,
             gap: Gap::Passes,
+            patience_ms: GAP_PATIENCE_MS,
         };
         reader.refill()?;
         Ok(reader)
+    }
+
+    /// Waits for a missing box during so many ms, instead of [`GAP_PATIENCE_MS`].
+    #[must_use]
+    pub const fn patient_for(mut self, ms: u64) -> Self {
+        self.patience_ms = ms;
+        self
     }
 
     /// Never passes over a missing box: for streams whose order decides.
@@ -140,7 +149,7 @@ impl StreamReader {
     }
 
     fn has_waited(&self, now: Timestamp) -> bool {
-        self.gap_since.is_some_and(|since| now.millis_since(since) >= GAP_PATIENCE_MS)
+        self.gap_since.is_some_and(|since| now.millis_since(since) >= self.patience_ms)
     }
 
     /// The capability at the next index to be read.
@@ -240,7 +249,7 @@ impl StreamReader {
     /// When [`StreamReader::next`] must be asked again although nothing came.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
-        let due = self.gap_since.map(|since| since.plus_millis(GAP_PATIENCE_MS));
+        let due = self.gap_since.map(|since| since.plus_millis(self.patience_ms));
         due.filter(|_| self.gap != Gap::Asked)
     }
 

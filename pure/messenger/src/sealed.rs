@@ -86,6 +86,14 @@ impl Run {
         self.0.values().filter(waits).filter_map(|f| f.due).min()
     }
 
+    /// The first box that the hub has refused and does not have, and when it may be put again: none
+    /// while it is under way.
+    pub(crate) fn first_refused(&self, reach: Reach) -> Option<(usize, Option<Timestamp>)> {
+        let lacks = |f: &Flight| !f.settled && (reach == Reach::Hub || !f.carried);
+        let mut refused = self.0.iter().filter(|(_, f)| f.refusals > 0 && lacks(f));
+        refused.next().map(|(index, f)| (*index, f.due.filter(|_| f.call.is_none())))
+    }
+
     /// Gives up the open requests, which are to be cancelled. What is out stays so, the rest begins
     /// again.
     pub(crate) fn halt(&mut self) -> Vec<CallId> {

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::Error;
 use crate::body::MAX_HOLES;
 use crate::parts::{Joined, Joiner};
-use crate::reader::{GAP_PATIENCE_MS, Read, StreamReader};
+use crate::reader::{Read, StreamReader};
 use crate::request::CallId;
 
 // What is in them must not reach a log: `Debug` shows the kind alone.
@@ -18,6 +18,12 @@ wire::kind_debug!(
         Hole,
     }
 );
+
+/// How long later boxes wait for an earlier one, ms. Its author puts it until the hub takes it: a
+/// full disk, or a hub that moves, may need minutes.
+const PATIENCE_MS: u64 = 300_000;
+/// The same in an epoch that is over and holds up a commit, ms.
+const LATE_PATIENCE_MS: u64 = 60_000;
 
 /// Boxes of one author after which it is told, whatever is in them.
 const UNTOLD: u64 = 64;
@@ -80,7 +86,8 @@ impl Lane {
     ) -> Result<Self, Error> {
         let told = at.index().counter().saturating_sub(base);
         Ok(Lane {
-            reader: StreamReader::new(at.clone(), context.reveal().to_vec())?,
+            reader: StreamReader::new(at.clone(), context.reveal().to_vec())?
+                .patient_for(PATIENCE_MS),
             joiner: Joiner::default(),
             base,
             boundary: at,
@@ -108,7 +115,7 @@ impl Lane {
         self.brought = self.brought.saturating_add(brought);
         if brought == 0 || self.brought >= MAX_LATE {
             if !self.drained {
-                self.patient_until = now.plus_millis(GAP_PATIENCE_MS);
+                self.patient_until = now.plus_millis(LATE_PATIENCE_MS);
             }
             self.drained = true;
             self.look_at = now.plus_millis(again_after);
@@ -277,7 +284,7 @@ mod tests {
         let late = write.next().unwrap();
         let padded = pad(b"late", BoxClass::Standard).unwrap();
         assert!(lane.accept(late.seal(context.reveal(), &padded).unwrap()));
-        assert!(lane.is_undrained(NOW.plus_millis(GAP_PATIENCE_MS - 1)));
-        assert!(!lane.is_undrained(NOW.plus_millis(GAP_PATIENCE_MS)));
+        assert!(lane.is_undrained(NOW.plus_millis(LATE_PATIENCE_MS - 1)));
+        assert!(!lane.is_undrained(NOW.plus_millis(LATE_PATIENCE_MS)));
     }
 }

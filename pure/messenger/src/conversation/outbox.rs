@@ -350,6 +350,9 @@ impl Outbox {
 
     /// Puts sealed boxes, in order, a window at a time. To the hub also those that neighbours have,
     /// once it is known whether their epoch is over.
+    ///
+    /// Behind a box that the hub has refused nothing is put: readers would wait for it with all
+    /// that came after it, and give it up in the end (GROUP-021).
     pub(super) fn put(
         &mut self,
         cx: &mut StepContext<'_>,
@@ -364,6 +367,7 @@ impl Outbox {
                 break;
             }
             let run = self.runs.entry(*seq).or_default();
+            let refused = run.first_refused(link.reach).map(|(index, _)| index);
             let unstored = placed.boxes.iter().enumerate().filter(|_| placed.stored_at.is_none());
             for (index, sealed) in unstored {
                 if run.is_settled(index) || link.is_near() && run.is_out(index) {
@@ -373,8 +377,11 @@ impl Outbox {
                 if ahead <= WINDOW && run.is_ready(index, cx.now) {
                     ready.push((*seq, index, sealed.to_box()?));
                 }
+                if refused == Some(index) {
+                    break;
+                }
             }
-            if ahead > WINDOW {
+            if ahead > WINDOW || refused.is_some() {
                 break;
             }
         }
@@ -511,8 +518,8 @@ impl Outbox {
     /// When a put may be tried again.
     pub(super) fn deadline(&self, link: &Link, caught_up: bool) -> Option<Timestamp> {
         let free = |seq: &u64| !self.waits_for_epoch(link, caught_up, *seq);
-        let runs = self.runs.iter().filter(|(seq, _)| free(seq));
-        runs.filter_map(|(_, run)| run.deadline(link.reach)).min()
+        let mut runs = self.runs.iter().take_while(|(seq, _)| free(seq));
+        runs.find_map(|(_, run)| run.first_refused(link.reach)).and_then(|(_, due)| due)
     }
 
     pub(super) fn calls(&self) -> impl Iterator<Item = CallId> + '_ {

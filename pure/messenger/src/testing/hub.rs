@@ -24,6 +24,8 @@ pub(crate) struct Hub {
     pub(crate) lies_taken: bool,
     /// So many puts to come are not taken: the hub asks for another try.
     pub(crate) refuses: usize,
+    /// Until then the first box that comes is not taken, however often it is put.
+    pub(crate) refuses_one: Option<(Timestamp, Option<BoxId>)>,
     /// So many looks to come are not answered.
     pub(crate) silent: usize,
     /// What was ever put under each id.
@@ -37,6 +39,12 @@ impl Hub {
         self.puts += 1;
         if let Some(left) = self.refuses.checked_sub(1) {
             self.refuses = left;
+            return PutOutcome::SlowDown;
+        }
+        if let Some((until, id)) = &mut self.refuses_one
+            && now < *until
+            && *id.get_or_insert(sealed.id) == sealed.id
+        {
             return PutOutcome::SlowDown;
         }
         if self.lies_taken {

@@ -267,7 +267,7 @@ fn an_edit_that_came_before_its_message_does_not_wait_for_ever() {
         t.world.settle_only(alice);
         t.world.of(alice).online = false;
         t.world.settle();
-        t.alone(bob, MINUTE);
+        t.alone(bob, 5 * MINUTE);
         assert_eq!(holds(&mut t.world, bob, MARK), ["Conversation"], "after the gap");
         t.world.restart(bob);
         t.alone(bob, span - 1);

@@ -5,6 +5,7 @@ use e2ee::mls::PAST_EPOCHS;
 use streams::BoxId;
 
 use super::world::*;
+use crate::reader::WINDOW;
 use crate::store::State;
 
 //= GROUP-015
@@ -230,6 +231,24 @@ fn what_the_hub_did_not_have_when_its_epoch_ended_stays_in_its_order() {
     world.pass(25_000);
     assert_eq!(world.heard(bob, to_alice), ["one", "two", "three"]);
     assert_eq!(world.state(alice, to_bob, one), State::Delivered);
+}
+
+//= GROUP-021
+#[test]
+fn a_box_that_the_hub_does_not_take_for_minutes_stays_in_its_place() {
+    let (mut world, [alice, bob], [to_bob, to_alice]) = two();
+    world.hubs[0].refuses_one = Some((world.now.plus_millis(240_000), None));
+    let said: Vec<String> = (0..40).map(|n| n.to_string()).collect();
+    let before = world.hubs[0].boxes.len();
+    for text in &said {
+        world.say(alice, to_bob, text);
+    }
+    world.pass(200_000);
+    assert!(world.heard(bob, to_alice).is_empty());
+    let there = world.hubs[0].boxes.len() - before;
+    assert_eq!(there, WINDOW - 1, "those that were under way with it, and no later ones");
+    world.pass(100_000);
+    assert_eq!(world.heard(bob, to_alice), said);
 }
 
 //= GROUP-008
