@@ -4,6 +4,7 @@ use wire::Timestamp;
 
 /// Most tokens that one request takes: a `get` of 256 ids.
 const LARGEST_COST: u32 = 16;
+const THOUSANDTHS_LARGEST: u64 = 1000 * LARGEST_COST as u64;
 
 /// A bucket that gains `per_second` tokens a second, up to its capacity.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +40,56 @@ impl Bucket {
         self.level >= u64::from(cost).saturating_mul(1000)
     }
 
-    /// Takes `cost` tokens. Call [`Bucket::has`] first.
+    /// Takes `cost` tokens, or what is there.
+    pub(crate) fn take(&mut self, cost: u32) {
+        self.level = self.level.saturating_sub(u64::from(cost).saturating_mul(1000));
+    }
+
+    /// Whether more than half of it would be left after `cost` tokens. Call [`Bucket::has`] first.
+    pub(crate) fn has_plenty(&self, cost: u32) -> bool {
+        let cost = u64::from(cost).saturating_mul(1000);
+        self.level.saturating_sub(cost) >= self.capacity / 2
+    }
+
+    /// Gives `cost` tokens back.
+    pub(crate) fn give(&mut self, cost: u32) {
+        let cost = u64::from(cost).saturating_mul(1000);
+        self.level = self.level.saturating_add(cost).min(self.capacity);
+    }
+}
+
+/// What one asker may still take of a rate that several share: as a [`Bucket`] that begins empty,
+/// and whose rate is another when others come or go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Share {
+    /// Thousandths of a token.
+    level: u64,
+    at: Timestamp,
+}
+
+impl Share {
+    pub(crate) const fn new(now: Timestamp) -> Self {
+        Share { level: 0, at: now }
+    }
+
+    /// Whether it holds `cost` tokens, at so many thousandths of a token a second since it was
+    /// last asked.
+    pub(crate) fn has(
+        &mut self,
+        now: Timestamp,
+        cost: u32,
+        per_second: u64,
+        burst_seconds: u32,
+    ) -> bool {
+        let gained = now.millis_since(self.at).saturating_mul(per_second) / 1000;
+        // However many share, the most expensive request can pass.
+        let capacity = per_second.saturating_mul(u64::from(burst_seconds)).max(THOUSANDTHS_LARGEST);
+        self.level = self.level.saturating_add(gained).min(capacity);
+        self.at = now;
+        self.level >= u64::from(cost).saturating_mul(1000)
+    }
+
+    /// Takes `cost` tokens, or what is there.
     pub(crate) fn take(&mut self, cost: u32) {
         self.level = self.level.saturating_sub(u64::from(cost).saturating_mul(1000));
     }

@@ -50,7 +50,7 @@ const LOOKUP: usize = 16;
 pub struct AskId(pub u64);
 
 /// Where a request came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Asker {
     /// A direct link, with or without Tor, by the shell's number for it.
     Direct(u64),
@@ -106,9 +106,16 @@ impl Asker {
 /// An admitted `put` that waits for the next commit.
 #[derive(Debug)]
 struct Put {
-    ask: AskId,
-    class: AccessClass,
+    from: Putter,
     sealed: SealedBox,
+}
+
+/// Whose put it is.
+#[derive(Debug, Clone, Copy)]
+struct Putter {
+    ask: AskId,
+    asker: Asker,
+    class: AccessClass,
 }
 
 /// A response that waits for [`Hub::poll`]. Boxes are read or copied only there, so memory holds
@@ -267,7 +274,8 @@ impl<S: BoxStore> Hub<S> {
                 if full || !self.admission.put(now, asker, class) {
                     return Err(Answer::Put(PutOutcome::SlowDown));
                 }
-                self.puts.push(Put { ask, class, sealed: from_wire(bytes) });
+                let from = Putter { ask, asker, class };
+                self.puts.push(Put { from, sealed: from_wire(bytes) });
             }
             Operation::Get { ids, deadline_ms, hold } => {
                 if ids.is_empty() || ids.len() > asker.max_ids() {
@@ -322,62 +330,67 @@ impl<S: BoxStore> Hub<S> {
     }
 
     fn put_all<R: CryptoRng + ?Sized>(&mut self, now: Timestamp, rng: &mut R) {
-        let (accounts, sealed): (Vec<_>, Vec<_>) = std::mem::take(&mut self.puts)
-            .into_iter()
-            .map(|p| ((p.ask, p.class), p.sealed))
-            .unzip();
+        let (putters, sealed): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.puts).into_iter().map(|p| (p.from, p.sealed)).unzip();
         // Counts the boxes of this batch as well. A retry inside it is counted although it will
         // take no room; it is checked again below.
         let mut usage = self.store.usage();
-        let (mut asks, mut batch, mut over) =
+        let (mut written, mut batch, mut over) =
             (Vec::with_capacity(sealed.len()), Vec::with_capacity(sealed.len()), vec![]);
         // A batch check costs less than checking its boxes one by one. A bad box is refused alone:
         // `verify_batch` finds it and accepts the others.
-        for ((ask, class), verdict) in accounts.into_iter().zip(verify_batch(sealed, rng)) {
+        for (putter, verdict) in putters.into_iter().zip(verify_batch(sealed, rng)) {
+            let class = putter.class;
             let Ok(content) = verdict else {
-                self.ready(ask, Answer::Refused(Refusal::BadBox));
+                self.ready(putter.ask, Answer::Refused(Refusal::BadBox));
                 continue;
             };
             let len = stored_len(content.ciphertext());
             if usage.of(class).bytes.saturating_add(len) > self.admission.max_bytes(class) {
-                over.push((ask, content));
+                over.push((putter, content));
                 continue;
             }
             usage.add(class, len);
-            asks.push(ask);
+            written.push(putter);
             batch.push(NewBox { content, class });
         }
-        self.write(now, &asks, batch);
+        self.write(now, &written, batch);
         // A retry takes no room, so it must stay harmless when the class is full: its author would
         // otherwise keep a box in its outbox that the hub holds already.
-        for (ask, content) in over {
+        for (putter, content) in over {
             let there = self.store.get(&[content.id()]);
             let answer = match there.map(|boxes| boxes.into_iter().next()) {
                 Ok(None) => Answer::Put(PutOutcome::Full),
-                Ok(Some(there)) if there == to_wire(content) => Answer::Put(PutOutcome::Same),
+                Ok(Some(there)) if there == to_wire(content) => {
+                    self.admission.repeated(putter.asker, putter.class);
+                    Answer::Put(PutOutcome::Same)
+                }
                 Ok(Some(_)) => Answer::Put(PutOutcome::Taken),
                 Err(error) => self.fail(error),
             };
-            self.ready(ask, answer);
+            self.ready(putter.ask, answer);
         }
     }
 
     /// Writes durably, then answers, then wakes. A watcher must not see a box that a crash could
     /// still undo.
-    fn write(&mut self, now: Timestamp, asks: &[AskId], batch: Vec<NewBox>) {
+    fn write(&mut self, now: Timestamp, putters: &[Putter], batch: Vec<NewBox>) {
         let time = self.store_time(now).unwrap_or(now);
         let outcomes = match self.store.put_batch(time, &batch) {
             Ok(outcomes) => outcomes,
             Err(error) => {
                 let answer = self.fail(error);
-                for ask in asks {
-                    self.ready(*ask, answer.clone());
+                for putter in putters {
+                    self.ready(putter.ask, answer.clone());
                 }
                 return;
             }
         };
-        for (ask, outcome) in asks.iter().zip(&outcomes) {
-            self.ready(*ask, Answer::Put(*outcome));
+        for (putter, outcome) in putters.iter().zip(&outcomes) {
+            if *outcome == PutOutcome::Same {
+                self.admission.repeated(putter.asker, putter.class);
+            }
+            self.ready(putter.ask, Answer::Put(*outcome));
         }
         // `Same` as well: a write that failed may have left the box there, and woke nobody.
         let stored = batch.into_iter().zip(outcomes).filter(|(_, outcome)| outcome.is_stored());

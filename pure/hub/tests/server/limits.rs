@@ -46,11 +46,12 @@ fn a_connection_over_its_rate_slows_down_and_others_go_on() {
         max_watchers: 9,
     };
     let mut bench = Bench::with(config, MemoryStore::new(Keep::default()));
-    let content = standard(1);
-    let slow = |bench: &mut Bench<MemoryStore>, connection| {
+    let mut count = 0;
+    let mut slow = |bench: &mut Bench<MemoryStore>, connection| {
         (0..30)
             .filter(|_| {
-                bench.ask(Asker::Direct(connection), put(MEMBER, &content))
+                count += 1;
+                bench.ask(Asker::Direct(connection), put(MEMBER, &standard(count)))
                     == Some(outcome(PutOutcome::SlowDown))
             })
             .count()
@@ -81,16 +82,15 @@ fn a_class_over_its_rate_slows_down_on_every_route() {
         ..ClassLimits::default()
     };
     let mut bench = Bench::with(config, MemoryStore::new(Keep::default()));
-    let content = standard(1);
     let mut accepted = 0;
     for n in 0..40u64 {
         let asker = if n % 2 == 0 { Asker::Onion } else { Asker::Direct(n) };
         accepted += usize::from(
-            bench.ask(asker, put(GUEST, &content)) != Some(outcome(PutOutcome::SlowDown)),
+            bench.ask(asker, put(GUEST, &standard(n))) != Some(outcome(PutOutcome::SlowDown)),
         );
     }
     assert_eq!(accepted, 20);
-    assert_eq!(bench.put(MEMBER, &content), outcome(PutOutcome::Same));
+    assert_eq!(bench.put(MEMBER, &standard(0)), outcome(PutOutcome::Same));
     let refusals = (0..30).filter(|_| {
         bench.ask(Asker::Onion, client::echo(GUEST)) == Some(refused(Refusal::SlowDown))
     });
@@ -144,4 +144,52 @@ fn requests_beyond_a_commit_and_connections_beyond_the_table_slow_down() {
         bench.ask(Asker::Direct(3), put(MEMBER, &standard(3))),
         Some(outcome(PutOutcome::Stored))
     );
+}
+
+/// How many of the boxes that one link puts each second, for so many seconds, are stored while
+/// others put whatever `attack` says 200 times a second each, at a hub that takes 100.
+fn stored_beside(
+    attackers: u64,
+    access: wire::id::AccessKey,
+    asker: Asker,
+    attack: impl Fn(u64) -> wire::hub::Request,
+) -> u64 {
+    let mut config = config();
+    config.keys.iter_mut().for_each(|(_, _, limits)| limits.puts_per_second = 100);
+    let mut bench = Bench::with(config, MemoryStore::new(Keep::default()));
+    let (seconds, mut count) = (10, 0);
+    let mut stored = 0;
+    for second in 0..seconds {
+        for _ in 0..20 {
+            bench.now = bench.now.plus_millis(50);
+            for link in 0..attackers {
+                for _ in 0..10 {
+                    count += 1;
+                    bench.submit(Asker::Direct(1_000 + link), attack(count));
+                }
+            }
+            bench.commit();
+        }
+        let answer = bench.ask(asker, put(access, &standard(1_000_000 + second)));
+        stored += u64::from(answer == Some(outcome(PutOutcome::Stored)));
+    }
+    stored
+}
+
+//= HUB-028
+#[test]
+fn who_repeats_a_stored_box_silences_nobody() {
+    let again = standard(1);
+    for asker in [Asker::Direct(1), Asker::Onion] {
+        assert!(stored_beside(16, MEMBER, asker, |_| put(MEMBER, &again)) >= 9);
+        assert!(stored_beside(1, GUEST, asker, |_| put(GUEST, &again)) >= 9);
+    }
+}
+
+//= HUB-028
+#[test]
+fn who_wants_all_of_a_rate_gets_an_equal_share() {
+    for asker in [Asker::Direct(1), Asker::Onion] {
+        assert!(stored_beside(8, GUEST, asker, |n| put(GUEST, &standard(n))) >= 9);
+    }
 }
