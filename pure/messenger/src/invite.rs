@@ -62,7 +62,7 @@ impl Parts {
                 Read::Plain(plain) => {
                     unpad(&plain).map_or(Joined::Broken, |content| self.joiner.push(content))
                 }
-                Read::Nothing | Read::Gap(_) => Joined::Broken,
+                Read::Nothing | Read::Gap(_) | Read::Late(_) => Joined::Broken,
             };
             if joined != Joined::More {
                 return Ok(Some(joined));

@@ -14,6 +14,7 @@ wire::kind_debug!(
         Plain,
         Nothing,
         Gap,
+        Late,
     }
 );
 
@@ -23,6 +24,11 @@ pub const WINDOW: usize = 8;
 /// How long a later box waits for an earlier one before the gap is told and passed over, or before
 /// the hub is asked about it, ms.
 pub const GAP_PATIENCE_MS: u64 = 60_000;
+/// The same where one writer puts a box until the hub takes it, ms: a full disk, or a hub that
+/// moves, may need minutes.
+pub(crate) const WRITER_PATIENCE_MS: u64 = 300_000;
+/// Boxes that were passed over and are still asked for, of a stream.
+const LATE: usize = 4;
 
 /// The next thing a stream says.
 pub enum Read {
@@ -32,6 +38,8 @@ pub enum Read {
     Nothing,
     /// This many boxes never came although later ones did.
     Gap(usize),
+    /// The plaintext of a box that was passed over before.
+    Late(Zeroizing<Vec<u8>>),
 }
 
 /// One index of the window: the capability at it, and the ids it may have, one per context.
@@ -54,6 +62,9 @@ pub struct StreamReader {
     window: VecDeque<Slot>,
     /// Boxes that came early: offset in the window → context and box.
     early: BTreeMap<usize, (usize, VerifiedBox)>,
+    /// What was passed over and may come after all, the latest last.
+    late: VecDeque<Slot>,
+    late_plain: VecDeque<Zeroizing<Vec<u8>>>,
     gap_since: Option<Timestamp>,
     gap: Gap,
     patience_ms: u64,
@@ -98,6 +109,8 @@ impl StreamReader {
             size,
             window: VecDeque::with_capacity(size),
             early: BTreeMap::new(),
+            late: VecDeque::new(),
+            late_plain: VecDeque::new(),
             gap_since: None,
             gap: Gap::Passes,
             patience_ms: GAP_PATIENCE_MS,
@@ -121,7 +134,8 @@ impl StreamReader {
     }
 
     /// Passes over a missing box only when the hub itself has said that it is not there: an answer
-    /// that did not come says nothing. See [`StreamReader::question`].
+    /// that did not come says nothing. See [`StreamReader::question`]. It is still asked for, and
+    /// read if it comes after all.
     #[must_use]
     pub const fn asking(mut self) -> Self {
         self.gap = Gap::Asks;
@@ -175,15 +189,12 @@ impl StreamReader {
         self.window.front().map_or(u64::MAX, |slot| slot.capability.index().counter())
     }
 
-    /// Ids of the window that are not here yet: what to `get`.
+    /// Ids of the window that are not here yet, and of boxes that were passed over: what to `get`.
     #[must_use]
     pub fn wanted(&self) -> Vec<BoxId> {
-        self.window
-            .iter()
-            .enumerate()
-            .filter(|(offset, _)| !self.early.contains_key(offset))
-            .flat_map(|(_, slot)| slot.ids.iter().copied())
-            .collect()
+        let missing = |(offset, _): &(usize, &Slot)| !self.early.contains_key(offset);
+        let window = self.window.iter().enumerate().filter(missing).map(|(_, slot)| slot);
+        window.chain(&self.late).flat_map(|slot| slot.ids.iter().copied()).collect()
     }
 
     /// Whether boxes are here that wait for an earlier one.
@@ -211,17 +222,28 @@ impl StreamReader {
             slot.ids.iter().position(|id| *id == found.id()).map(|context| (offset, context))
         });
         let Some((offset, context)) = place else {
-            return false;
+            return self.accept_late(&found);
         };
         self.early.insert(offset, (context, found));
         true
     }
 
-    /// The next thing in order, if it is here. Call until `None`.
+    fn accept_late(&mut self, found: &VerifiedBox) -> bool {
+        let place = self.late.iter().position(|slot| slot.ids.contains(&found.id()));
+        let Some(slot) = place.and_then(|place| self.late.remove(place)) else { return false };
+        let mut contexts = self.contexts.iter();
+        self.late_plain.extend(contexts.find_map(|c| slot.capability.open(c, found).ok()));
+        true
+    }
+
+    /// The next thing in order, if it is here, or what is late. Call until `None`.
     ///
     /// # Errors
     /// [`Error::Streams`] when the stream's counter would overflow.
     pub fn next(&mut self, now: Timestamp) -> Result<Option<Read>, Error> {
+        if let Some(plain) = self.late_plain.pop_front() {
+            return Ok(Some(Read::Late(plain)));
+        }
         if let Some((context, found)) = self.early.remove(&0) {
             let plain = self.open_front(context, &found);
             if context > 0 {
@@ -238,7 +260,12 @@ impl StreamReader {
         let may_pass = matches!(self.gap, Gap::Passes | Gap::Absent) && self.has_waited(now);
         match self.early.first_key_value() {
             Some((&missing, _)) if may_pass => {
-                self.advance(missing)?;
+                let asked = self.gap == Gap::Absent;
+                let passed = self.advance(missing)?;
+                if asked {
+                    self.late.extend(passed);
+                    self.late.drain(..self.late.len().saturating_sub(LATE));
+                }
                 self.gap_since = None;
                 Ok(Some(Read::Gap(missing)))
             }
@@ -267,8 +294,10 @@ impl StreamReader {
         slot.capability.open(context, found).ok()
     }
 
-    fn advance(&mut self, by: usize) -> Result<(), Error> {
-        self.window.drain(..by.min(self.window.len()));
+    /// Moves the window on; what is behind it now.
+    fn advance(&mut self, by: usize) -> Result<VecDeque<Slot>, Error> {
+        let ahead = self.window.split_off(by.min(self.window.len()));
+        let passed = std::mem::replace(&mut self.window, ahead);
         // Whatever is missing now is another question.
         if matches!(self.gap, Gap::Asked | Gap::Absent) {
             self.gap = Gap::Asks;
@@ -277,7 +306,8 @@ impl StreamReader {
             .into_iter()
             .filter_map(|(offset, found)| Some((offset.checked_sub(by)?, found)))
             .collect();
-        self.refill()
+        self.refill()?;
+        Ok(passed)
     }
 
     fn refill(&mut self) -> Result<(), Error> {
@@ -290,7 +320,7 @@ impl StreamReader {
     }
 
     fn refresh_ids(&mut self) {
-        for slot in &mut self.window {
+        for slot in self.window.iter_mut().chain(&mut self.late) {
             slot.ids = ids_of(&slot.capability, &self.contexts);
         }
         // Contexts have moved: what came early is asked for again.

@@ -102,11 +102,14 @@ impl StreamWriter {
     /// # Errors
     /// [`Error::Streams`] when the stream's counter would overflow.
     pub fn poll(&mut self, now: Timestamp) -> Result<Option<(u64, Ticket, SealedBox)>, Error> {
-        for (order, flight) in &mut self.in_flight {
-            if flight.due.is_some_and(|due| due <= now) {
-                flight.due = None;
-                return Ok(Some((*order, flight.ticket, flight.sealed.clone())));
+        // Behind a box that the hub has refused nothing is put: readers would wait for it with all
+        // that came after it, and pass over it in the end (ROOM-020).
+        if let Some((order, flight)) = self.in_flight.iter_mut().find(|(_, f)| f.refusals > 0) {
+            if flight.due.is_none_or(|due| due > now) {
+                return Ok(None);
             }
+            flight.due = None;
+            return Ok(Some((*order, flight.ticket, flight.sealed.clone())));
         }
         let oldest = self.in_flight.keys().next().copied().unwrap_or(self.next_order);
         let window = u64::try_from(WINDOW).unwrap_or(u64::MAX);
@@ -128,7 +131,7 @@ impl StreamWriter {
     /// When [`StreamWriter::poll`] has something again although nothing was settled.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.in_flight.values().filter_map(|f| f.due).min()
+        self.in_flight.values().find(|f| f.refusals > 0).and_then(|f| f.due)
     }
 
     /// Takes the hub's word on a box; `None` for a number that is settled already.
@@ -151,5 +154,38 @@ impl StreamWriter {
                 Some(Settled::Later(ticket, outcome))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    //= ROOM-020
+    #[test]
+    fn nothing_is_put_behind_a_box_that_was_refused() {
+        let now = Timestamp::from_millis(1);
+        let mut writer =
+            StreamWriter::new(WriteCapability::from_seed(&[7; 32]), b"talk".to_vec());
+        for n in 0..20 {
+            writer.push(Ticket(n), vec![0].into()).unwrap();
+        }
+        let mut polled = |writer: &mut StreamWriter, now| -> Vec<u64> {
+            std::iter::from_fn(|| writer.poll(now).unwrap().map(|(order, ..)| order)).collect()
+        };
+        assert_eq!(polled(&mut writer, now), (0..8).collect::<Vec<_>>());
+        for order in 0..8 {
+            let refused = order == 0 || order == 3;
+            let outcome = if refused { PutOutcome::SlowDown } else { PutOutcome::Stored };
+            writer.settle(now, order, outcome);
+        }
+        assert!(polled(&mut writer, now).is_empty());
+        let due = writer.deadline().unwrap();
+        assert_eq!(polled(&mut writer, due), [0]);
+        assert_eq!(writer.deadline(), None, "it is under way");
+        writer.settle(due, 0, PutOutcome::Stored);
+        assert_eq!(polled(&mut writer, due), [3]);
+        writer.settle(due, 3, PutOutcome::Same);
+        assert_eq!(polled(&mut writer, due), (8..16).collect::<Vec<_>>());
     }
 }

@@ -131,6 +131,6 @@ pub(super) fn fault(draw: &mut Draw, longest: usize, machines: bool) -> Fault {
         }
         13 => Fault::Address(node),
         14 => Fault::Address(client),
-        _ => Fault::Full(node, seconds(draw, 30)),
+        _ => Fault::Full(node, seconds(draw, 90)),
     }
 }

@@ -286,9 +286,7 @@ fn whatever_happens_to_a_network_everything_arrives_once_and_in_order() {
     let time = Duration::from_secs(given("CHAOS_SECONDS", 150));
     // Several faults in a short run, too.
     let longest = usize::try_from(time.as_secs() / 10).expect("a number").max(5);
-    // Seed 1 fills the hub's disk. On a busy machine a line came late once after that, which is not
-    // mended yet (known issues).
-    let seed = given("CHAOS_SEED", 12);
+    let seed = given("CHAOS_SEED", 1);
     let mut draw = Draw(seed);
     let mut chaos = Chaos::start();
     let begun = Instant::now();

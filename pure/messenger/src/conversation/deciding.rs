@@ -224,7 +224,7 @@ impl Deciding {
             let content = match stream.reader.next(cx.now)? {
                 None => return Ok(Verdict::Nothing),
                 Some(Read::Plain(plain)) => unpad(&plain).map(<[u8]>::to_vec).unwrap_or_default(),
-                Some(Read::Nothing | Read::Gap(_)) => continue,
+                Some(Read::Nothing | Read::Gap(_) | Read::Late(_)) => continue,
             };
             // Every member can write here, so junk costs one step and nothing else.
             let Ok(decision) = Decision::verify(group, &content) else {
@@ -277,7 +277,7 @@ impl Deciding {
                 Some(Read::Plain(plain)) => {
                     unpad(&plain).map_or(Joined::Broken, |content| decided.joiner.push(content))
                 }
-                Some(Read::Nothing | Read::Gap(_)) => Joined::Broken,
+                Some(Read::Nothing | Read::Gap(_) | Read::Late(_)) => Joined::Broken,
             };
             match joined {
                 Joined::More => {}

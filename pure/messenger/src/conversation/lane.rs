@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::Error;
 use crate::body::MAX_HOLES;
 use crate::parts::{Joined, Joiner};
-use crate::reader::{Read, StreamReader};
+use crate::reader::{Read, StreamReader, WRITER_PATIENCE_MS};
 use crate::request::CallId;
 
 // What is in them must not reach a log: `Debug` shows the kind alone.
@@ -19,10 +19,7 @@ wire::kind_debug!(
     }
 );
 
-/// How long later boxes wait for an earlier one, ms. Its author puts it until the hub takes it: a
-/// full disk, or a hub that moves, may need minutes.
-const PATIENCE_MS: u64 = 300_000;
-/// The same in an epoch that is over and holds up a commit, ms.
+/// How long later boxes wait for an earlier one in an epoch that is over and holds up a commit, ms.
 const LATE_PATIENCE_MS: u64 = 60_000;
 
 /// Boxes of one author after which it is told, whatever is in them.
@@ -87,7 +84,7 @@ impl Lane {
         let told = at.index().counter().saturating_sub(base);
         Ok(Lane {
             reader: StreamReader::new(at.clone(), context.reveal().to_vec())?
-                .patient_for(PATIENCE_MS),
+                .patient_for(WRITER_PATIENCE_MS),
             joiner: Joiner::default(),
             base,
             boundary: at,
@@ -229,7 +226,7 @@ impl Lane {
                     Ok(content) => self.joiner.push(content),
                     Err(_) => Joined::Broken,
                 },
-                Some(Read::Nothing) => {
+                Some(Read::Nothing | Read::Late(_)) => {
                     self.joiner = Joiner::default();
                     Joined::Broken
                 }

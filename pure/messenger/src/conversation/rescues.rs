@@ -311,7 +311,7 @@ impl Rescues {
                 Read::Plain(plain) => {
                     unpad(&plain).map_or(Joined::Broken, |content| reading.joiner.push(content))
                 }
-                Read::Nothing | Read::Gap(_) => {
+                Read::Nothing | Read::Gap(_) | Read::Late(_) => {
                     reading.joiner.lose();
                     Joined::Broken
                 }

@@ -11,7 +11,7 @@ use super::keeping::Keeping;
 use super::owner::Command;
 use super::{Call, JOIN_GRACE_MS, MAX_TALKERS, Purpose, Room, RoomEvent};
 use crate::Error;
-use crate::reader::{Read, StreamReader};
+use crate::reader::{Read, StreamReader, WRITER_PATIENCE_MS};
 use crate::request::CallId;
 
 impl Room {
@@ -190,6 +190,7 @@ impl Room {
         for read in reads {
             match read {
                 Read::Plain(plain) => self.heard(key, &plain),
+                Read::Late(plain) => self.heard_late(key, &plain),
                 Read::Nothing => {}
                 Read::Gap(boxes) if !self.muted.contains(&key) => {
                     let from = self.who_is(key);
@@ -244,6 +245,20 @@ impl Room {
         }
     }
 
+    /// What was passed over, and came after all. A part of a text says nothing alone, and names
+    /// have changed since.
+    fn heard_late(&mut self, key: TalkerKey, plain: &[u8]) {
+        let talk = unpad(plain).ok().and_then(|content| Talk::from_bytes(content).ok());
+        let event = talk.and_then(|talk| Assembler::new().push(talk).ok().flatten());
+        if let Some(e2ee::Event::Said { at, text }) = event
+            && !self.muted.contains(&key)
+        {
+            let from = self.who_is(key);
+            let text = sanitize(text.reveal(), Newlines::Keep);
+            self.event(RoomEvent::Message { from, text, at });
+        }
+    }
+
     pub(super) fn read_door(
         &mut self,
         now: Timestamp,
@@ -258,7 +273,7 @@ impl Room {
         for read in take(&mut lane.follow, now, call, boxes)? {
             let boxes = if let Read::Gap(boxes) = read { boxes } else { 1 };
             lane.read = lane.read.saturating_add(u32::try_from(boxes).unwrap_or(u32::MAX));
-            if let Read::Plain(plain) = read {
+            if let Read::Plain(plain) | Read::Late(plain) = read {
                 arrived.extend(unpad(&plain).ok().and_then(|content| lane.take(content)));
             }
         }
@@ -289,7 +304,9 @@ impl Room {
             self.event(RoomEvent::Crowded(crowded));
             return Ok(());
         }
-        let reader = StreamReader::new(announcement.stream().clone(), context)?.asking();
+        let reader = StreamReader::new(announcement.stream().clone(), context)?
+            .asking()
+            .patient_for(WRITER_PATIENCE_MS);
         let talker = Talker {
             nick: announcement.nick().clone(),
             door_key: announcement.door_key().clone(),
@@ -319,7 +336,7 @@ impl Room {
             self.keeping.keep(now, phase, found.clone());
         }
         for read in take(&mut self.control, now, call, boxes)? {
-            let Read::Plain(plain) = read else { continue };
+            let (Read::Plain(plain) | Read::Late(plain)) = read else { continue };
             let control = unpad(&plain).ok().and_then(|content| Control::from_bytes(content).ok());
             if let Some(control) = control {
                 self.ordered(now, control.order)?;

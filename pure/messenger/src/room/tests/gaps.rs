@@ -1,6 +1,7 @@
 //! Boxes that are missing, and answers that are.
 
 use super::*;
+use crate::reader::WRITER_PATIENCE_MS;
 
 #[test]
 fn a_missing_box_is_waited_for_then_told_and_passed() {
@@ -20,9 +21,13 @@ fn a_missing_box_is_waited_for_then_told_and_passed() {
     world.say(alice, "three");
     assert!(before.len() < world.hub.boxes.len());
     assert_eq!(world.clients[bob].texts(), pairs(&[("alice", "one")]), "three waits for two");
-    world.advance(crate::reader::GAP_PATIENCE_MS + 1);
+    world.advance(WRITER_PATIENCE_MS + 1);
     assert!(world.clients[bob].has(|e| matches!(e, RoomEvent::Gap { boxes: 1, .. })));
     assert_eq!(world.clients[bob].texts(), pairs(&[("alice", "one"), ("alice", "three")]));
+    // The hub has found it again.
+    world.hub.hidden.clear();
+    world.advance(WRITER_PATIENCE_MS);
+    assert_eq!(world.clients[bob].texts().last().unwrap().1, "lost");
 }
 
 //= ROOM-020
@@ -43,7 +48,7 @@ fn a_missing_box_is_not_given_up_while_only_the_answers_are_missing() {
     // "two" is there now, but bob's answers do not come: a relay hangs.
     world.hub.hidden.clear();
     world.clients[bob].deaf = true;
-    world.advance(10 * crate::reader::GAP_PATIENCE_MS);
+    world.advance(10 * WRITER_PATIENCE_MS);
     assert_eq!(world.clients[bob].texts(), pairs(&[("alice", "one")]));
     // A hub that refuses says nothing either.
     let asked: Vec<CallId> = world.clients[bob].open.keys().copied().collect();
@@ -52,7 +57,7 @@ fn a_missing_box_is_not_given_up_while_only_the_answers_are_missing() {
         world.clients[bob].open.remove(&call);
         world.clients[bob].room.on_unanswered(now, call).unwrap();
     }
-    world.advance(10 * crate::reader::GAP_PATIENCE_MS);
+    world.advance(10 * WRITER_PATIENCE_MS);
     world.clients[bob].deaf = false;
     world.advance(1);
     assert!(!world.clients[bob].has(|e| matches!(e, RoomEvent::Gap { .. })));
