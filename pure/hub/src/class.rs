@@ -50,16 +50,16 @@ impl ClassLimits {
 }
 
 impl Default for ClassLimits {
-    /// 4 GiB, 5,000 puts and 20,000 `get` tokens a second, bursts of two seconds, 32,768 open
-    /// `get`s with 131,072 ids.
+    /// 4 GiB, 5,000 puts and 20,000 `get` tokens a second, bursts of two seconds, 131,072 open
+    /// `get`s with 262,144 ids: a room of 256 who talk and 256 who read.
     fn default() -> Self {
         ClassLimits {
             max_bytes: 4 << 30,
             puts_per_second: 5_000,
             gets_per_second: 20_000,
             burst_seconds: 2,
-            max_watchers: 32_768,
-            max_watched_ids: 131_072,
+            max_watchers: 131_072,
+            max_watched_ids: 262_144,
         }
     }
 }

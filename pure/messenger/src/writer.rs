@@ -165,12 +165,11 @@ mod tests {
     #[test]
     fn nothing_is_put_behind_a_box_that_was_refused() {
         let now = Timestamp::from_millis(1);
-        let mut writer =
-            StreamWriter::new(WriteCapability::from_seed(&[7; 32]), b"talk".to_vec());
+        let mut writer = StreamWriter::new(WriteCapability::from_seed(&[7; 32]), b"talk".to_vec());
         for n in 0..20 {
             writer.push(Ticket(n), vec![0].into()).unwrap();
         }
-        let mut polled = |writer: &mut StreamWriter, now| -> Vec<u64> {
+        let polled = |writer: &mut StreamWriter, now| -> Vec<u64> {
             std::iter::from_fn(|| writer.poll(now).unwrap().map(|(order, ..)| order)).collect()
         };
         assert_eq!(polled(&mut writer, now), (0..8).collect::<Vec<_>>());

@@ -36,22 +36,26 @@ pub struct ConnectionLimits {
     pub burst_seconds: u32,
     /// Most open `get`s.
     pub max_watchers: usize,
+    /// Most ids in open `get`s.
+    pub max_watched_ids: usize,
 }
 
 impl Default for ConnectionLimits {
-    /// 1,000 puts and 2,000 `get` tokens a second, bursts of two seconds, 64 open `get`s.
+    /// 1,000 puts and 2,000 `get` tokens a second, bursts of two seconds, 1,024 open `get`s with
+    /// 8,192 ids.
     fn default() -> Self {
         ConnectionLimits {
             puts_per_second: 1_000,
             gets_per_second: 2_000,
             burst_seconds: 2,
-            max_watchers: 64,
+            max_watchers: 1_024,
+            max_watched_ids: 8_192,
         }
     }
 }
 
 impl HubConfig {
-    /// A configuration without access keys: 65,536 connections, as many open `get`s with 262,144
+    /// A configuration without access keys: 65,536 connections, 196,608 open `get`s with 393,216
     /// ids, 1,024 requests a commit.
     #[must_use]
     pub fn new(boot: BootId) -> Self {
@@ -61,8 +65,8 @@ impl HubConfig {
             connection: ConnectionLimits::default(),
             max_connections: 65_536,
             max_pending: 1_024,
-            max_watchers: 65_536,
-            max_watched_ids: 262_144,
+            max_watchers: 196_608,
+            max_watched_ids: 393_216,
         }
     }
 }

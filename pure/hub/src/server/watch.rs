@@ -33,6 +33,9 @@ struct Count {
     ids: usize,
 }
 
+/// What a link may have while there is any room in its class.
+const LEAST: Count = Count { watches: 2, ids: 32 };
+
 impl Count {
     const fn most(limits: &ClassLimits) -> Count {
         Count { watches: limits.max_watchers, ids: limits.max_watched_ids }
@@ -49,6 +52,22 @@ impl Count {
     const fn is_over(self, max: Count) -> bool {
         self.watches > max.watches || self.ids > max.ids
     }
+
+    const fn less(self, other: Count) -> Count {
+        Count {
+            watches: self.watches.saturating_sub(other.watches),
+            ids: self.ids.saturating_sub(other.ids),
+        }
+    }
+
+    fn or(self, other: Count) -> Count {
+        Count { watches: self.watches.max(other.watches), ids: self.ids.max(other.ids) }
+    }
+
+    /// One of so many equal parts.
+    fn part(self, of: usize) -> Count {
+        Count { watches: self.watches / of.max(1), ids: self.ids / of.max(1) }
+    }
 }
 
 /// Open `get`s by id, by deadline and by connection. Ordered sets of pairs make every look-up
@@ -58,9 +77,11 @@ pub(super) struct Watchers {
     room: Room,
     max: Count,
     max_of_class: HashMap<AccessClass, Count>,
-    max_of_connection: usize,
+    max_of_connection: Count,
     total: Count,
     of_class: HashMap<AccessClass, Count>,
+    /// Of those that have any.
+    of_connection: HashMap<u64, Count>,
     next: u64,
     watches: HashMap<u64, Watch>,
     by_id: BTreeSet<(BoxId, u64)>,
@@ -76,9 +97,13 @@ impl Watchers {
             room: Room { onion: ONION_ROOM },
             max: Count { watches: config.max_watchers, ids: config.max_watched_ids },
             max_of_class: config.keys.iter().map(of_class).collect(),
-            max_of_connection: config.connection.max_watchers,
+            max_of_connection: Count {
+                watches: config.connection.max_watchers,
+                ids: config.connection.max_watched_ids,
+            },
             total: Count::default(),
             of_class: HashMap::new(),
+            of_connection: HashMap::new(),
             next: 0,
             watches: HashMap::new(),
             by_id: BTreeSet::new(),
@@ -106,20 +131,28 @@ impl Watchers {
     /// Opens a `get`.
     ///
     /// # Errors
-    /// The [`AskId`] of the `get`, if the connection, its class or the table is over a bound.
+    /// The [`AskId`] of the `get`, if the connection, its class or the table is over a bound, or
+    /// the connection over its share of the last quarter of its class.
     pub(super) fn insert(&mut self, watch: Watch) -> Result<(), AskId> {
-        let total = self.total.plus(watch.ids.len());
-        let of_class =
-            self.of_class.get(&watch.class).copied().unwrap_or_default().plus(watch.ids.len());
+        let ids = watch.ids.len();
+        let total = self.total.plus(ids);
+        let of_class = self.of_class.get(&watch.class).copied().unwrap_or_default().plus(ids);
         let max_of_class = self.max_of_class.get(&watch.class).copied().unwrap_or_default();
-        let crowded = match watch.asker {
-            Asker::Direct(c) => {
-                self.by_connection.range((c, 0)..=(c, u64::MAX)).count() >= self.max_of_connection
-            }
-            Asker::Onion => false,
-        };
-        if crowded || total.is_over(self.max) || of_class.is_over(max_of_class) {
+        if total.is_over(self.max) || of_class.is_over(max_of_class) {
             return Err(watch.ask);
+        }
+        if let Asker::Direct(connection) = watch.asker {
+            let before = self.of_connection.get(&connection).copied();
+            let links = self.of_connection.len().saturating_add(usize::from(before.is_none()));
+            let of_connection = before.unwrap_or_default().plus(ids);
+            let quarter = max_of_class.part(4);
+            let full = of_class.is_over(max_of_class.less(quarter));
+            if of_connection.is_over(self.max_of_connection)
+                || full && of_connection.is_over(quarter.part(links).or(LEAST))
+            {
+                return Err(watch.ask);
+            }
+            self.of_connection.insert(connection, of_connection);
         }
         self.total = total;
         self.of_class.insert(watch.class, of_class);
@@ -150,6 +183,11 @@ impl Watchers {
         self.by_deadline.remove(&(watch.deadline, key));
         if let Asker::Direct(connection) = watch.asker {
             self.by_connection.remove(&(connection, key));
+            let before = self.of_connection.remove(&connection).unwrap_or_default();
+            let left = before.minus(watch.ids.len());
+            if left.watches > 0 {
+                self.of_connection.insert(connection, left);
+            }
         }
         Some(watch)
     }

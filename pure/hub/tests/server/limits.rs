@@ -43,7 +43,7 @@ fn a_connection_over_its_rate_slows_down_and_others_go_on() {
         puts_per_second: 20,
         gets_per_second: 20,
         burst_seconds: 1,
-        max_watchers: 9,
+        ..ConnectionLimits::default()
     };
     let mut bench = Bench::with(config, MemoryStore::new(Keep::default()));
     let mut count = 0;
@@ -192,4 +192,20 @@ fn who_wants_all_of_a_rate_gets_an_equal_share() {
     for asker in [Asker::Direct(1), Asker::Onion] {
         assert!(stored_beside(8, GUEST, asker, |n| put(GUEST, &standard(n))) >= 9);
     }
+}
+
+//= HUB-012
+#[test]
+fn who_opens_gets_without_end_leaves_a_share_to_others() {
+    let mut config = config();
+    config.keys[1].2.max_watchers = 1_000;
+    let mut bench = Bench::with(config, MemoryStore::new(Keep::default()));
+    let mut ask = |link, n: u64| {
+        let ids = [BoxId::new([u8::try_from(n % 256).unwrap(); 32])];
+        bench.ask(Asker::Direct(link), client::get(GUEST, &ids, 60_000, false)).is_none()
+    };
+    let greedy = (0..2_000).filter(|n| ask(1 + n % 4, *n)).count();
+    assert_eq!(greedy, 750, "the last quarter is for others");
+    let modest = (0..100).filter(|n| ask(9, *n)).count();
+    assert_eq!(modest, 50, "an equal part of it");
 }
