@@ -30,7 +30,7 @@ use crate::epoch::key_life_ms;
 use crate::geometry::reply_frame_payload;
 use crate::queue::DelayQueue;
 pub use crate::replay::Tag;
-use crate::replay::{ReplayFilter, TAG_LEN, Verdict};
+use crate::replay::{Pace, ReplayFilter, TAG_LEN, Verdict};
 use crate::tally;
 
 /// Fixed properties of one relay.
@@ -108,6 +108,7 @@ pub struct Relay {
     /// Keys the hash of the replay filters, so that nobody can aim collisions. Drawn at each start.
     seed: [u8; 16],
     tags: VecDeque<(u64, Tag)>,
+    pace: Pace,
     queue: DelayQueue<Output>,
     counters: Counters,
 }
@@ -119,6 +120,7 @@ impl Relay {
         rng.fill_bytes(&mut seed);
         Relay {
             queue: DelayQueue::new(config.queue_limit),
+            pace: Pace::new(capacity(&config), key_life_ms(config.epoch_ms)),
             config,
             keys: BTreeMap::new(),
             seed,
@@ -129,9 +131,7 @@ impl Relay {
 
     /// Installs the key of an epoch, with the tags that an earlier run saw under it.
     pub fn install_key(&mut self, epoch: u64, key: PrivateKey, seen: Vec<Tag>) {
-        let capacity =
-            ReplayFilter::capacity_for(self.config.rate, key_life_ms(self.config.epoch_ms));
-        let mut filter = ReplayFilter::new(capacity, self.seed);
+        let mut filter = ReplayFilter::new(capacity(&self.config), self.seed);
         for tag in seen {
             filter.check_and_insert(tag);
         }
@@ -176,7 +176,9 @@ impl Relay {
     /// queue is kept for nodes, so that a flood at one entry stops no path that only passes
     /// through.
     pub fn handle_client_packet(&mut self, now: Timestamp, epoch: u32, packet: Vec<u8>) {
-        if self.queue.is_crowded() {
+        if self.pace.is_short(now) {
+            self.counters.count(DropReason::OverRate);
+        } else if self.queue.is_crowded() {
             self.counters.count(DropReason::QueueFull);
         } else {
             self.handle_packet(now, epoch, packet);
@@ -205,6 +207,9 @@ impl Relay {
         if slot.filter.is_full() {
             return Err(DropReason::FilterFull);
         }
+        if !self.pace.has(now) {
+            return Err(DropReason::OverRate);
+        }
         if self.queue.is_full() {
             return Err(DropReason::QueueFull);
         }
@@ -221,6 +226,7 @@ impl Relay {
             Verdict::Seen => return Err(DropReason::Replay),
             Verdict::Full => return Err(DropReason::FilterFull),
         }
+        self.pace.take();
         self.tags.push_back((epoch, tag));
         let (delay_ms, output) = self.route(low, unwrapped?, tally)?;
         // The sender chose the delay; the cap keeps it from using this queue as storage.
@@ -309,6 +315,11 @@ impl Relay {
     pub fn deadline(&self) -> Option<Timestamp> {
         if self.tags.is_empty() { self.queue.deadline() } else { Some(Timestamp::ZERO) }
     }
+}
+
+/// Of each epoch's replay filter.
+fn capacity(config: &RelayConfig) -> usize {
+    ReplayFilter::capacity_for(config.rate, key_life_ms(config.epoch_ms))
 }
 
 /// The low 32 bits of an epoch, as packets carry them.

@@ -4,6 +4,8 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher, DefaultHasher, Hash};
 
+use wire::Timestamp;
+
 /// Bytes of a replay tag that are kept: collisions among 2^24 tags have probability below 2^-80.
 pub(crate) const TAG_LEN: usize = 16;
 /// Most tags in one filter, however high the declared rate; about 400 MiB.
@@ -82,6 +84,56 @@ impl ReplayFilter {
     #[must_use]
     pub(crate) fn is_full(&self) -> bool {
         self.seen.len() >= self.capacity
+    }
+}
+
+/// How many packets a filter takes in a time, so that it is not full before its key's life is over:
+/// a relay that took all that comes would be dead for the rest of the epoch, and, as everybody
+/// tries again, for all of the next.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    /// Packets for the life of a key.
+    packets: u64,
+    life_ms: u64,
+    /// Packets that may come at once, times the life.
+    most: u64,
+    /// What may come now: each packet takes `life_ms` of it, each ms adds `packets`.
+    level: u64,
+    at: Timestamp,
+}
+
+impl Pace {
+    /// For filters of this capacity and keys of this life, ms. A sixteenth of the capacity may come
+    /// at once.
+    #[must_use]
+    pub(crate) fn new(capacity: usize, life_ms: u64) -> Self {
+        let capacity = u64::try_from(capacity).unwrap_or(u64::MAX);
+        let at_once = capacity / 16;
+        let most = at_once.saturating_mul(life_ms);
+        let packets = capacity.saturating_sub(at_once);
+        Pace { packets, life_ms, most, level: most, at: Timestamp::ZERO }
+    }
+
+    fn level(&mut self, now: Timestamp) -> u64 {
+        let gained = now.millis_since(self.at).saturating_mul(self.packets);
+        self.level = self.level.saturating_add(gained).min(self.most);
+        self.at = now;
+        self.level
+    }
+
+    /// Whether a packet may come.
+    pub(crate) fn has(&mut self, now: Timestamp) -> bool {
+        self.level(now) >= self.life_ms
+    }
+
+    /// Whether three quarters of what may come at once have come: what is left is for nodes.
+    pub(crate) fn is_short(&mut self, now: Timestamp) -> bool {
+        self.level(now) < self.most / 4
+    }
+
+    /// A packet was taken.
+    pub(crate) const fn take(&mut self) {
+        self.level = self.level.saturating_sub(self.life_ms);
     }
 }
 

@@ -23,14 +23,14 @@ pub enum DropReason {
     Payload,
     /// Too many packets wait.
     QueueFull,
+    /// More packets come than the declared rate.
+    OverRate,
 }
-
-impl DropReason {}
 
 /// Counts of dropped packets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
-    counts: [u64; 10],
+    counts: [u64; 11],
 }
 
 impl Counters {
@@ -65,5 +65,6 @@ const fn slot(reason: DropReason) -> usize {
         DropReason::Payload => 7,
         DropReason::QueueFull => 8,
         DropReason::Commands => 9,
+        DropReason::OverRate => 10,
     }
 }

@@ -309,3 +309,36 @@ fn every_flipped_bit_of_a_header_is_a_silent_counted_drop() {
     assert_eq!(world.nodes[0].counters().total(), u64::try_from(bits).unwrap());
     assert!(forwarded(world.feed(0, NOW, good)).is_some(), "and the good one still passes");
 }
+
+//= MIX-020
+#[test]
+fn ten_times_the_declared_rate_for_two_epochs_delivers_the_declared_rate_throughout() {
+    let mut world = World::new();
+    let path = [world.hop(3, 0, Some([0; 32]))];
+    let payload = ForwardPayload { surb: None, data: Vec::new() }.encode(&world.geometry).unwrap();
+    let mut now = Timestamp::from_millis(1);
+    for second in 0..200 {
+        if second == 100 {
+            let key = PrivateKey::from_bytes(Scheme::X25519Kem, &world.keys[3].to_bytes()).unwrap();
+            world.nodes[3].install_key(EPOCH + 1, key, Vec::new());
+        }
+        let mut delivered = 0;
+        for _ in 0..100 {
+            now = now.plus_millis(10);
+            let packet = build(&world.geometry, &path, &payload, &mut world.rng).unwrap();
+            let epoch = low_bits(EPOCH + second / 100);
+            world.nodes[3].handle_client_packet(now, epoch, packet.into_bytes());
+            let out = std::iter::from_fn(|| world.nodes[3].poll(now));
+            delivered += out.filter(|o| matches!(o, Output::Deliver { .. })).count();
+        }
+        assert!((9..100).contains(&delivered), "{delivered} in second {second}");
+        assert!(second < 20 || delivered <= 11, "{delivered} in second {second}");
+    }
+    let counters = *world.nodes[3].counters();
+    assert_eq!(counters.of(DropReason::FilterFull), 0);
+    assert_eq!(counters.of(DropReason::OverRate), counters.total());
+    // What is left is for nodes.
+    let packet = build(&world.geometry, &path, &payload, &mut world.rng).unwrap();
+    world.nodes[3].handle_packet(now, low_bits(EPOCH + 1), packet.into_bytes());
+    assert_eq!(world.nodes[3].counters().total(), counters.total());
+}
