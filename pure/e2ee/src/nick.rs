@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use rand_core::CryptoRng;
@@ -37,7 +38,12 @@ const RESERVED: &[&str] = &[
 /// A nick: 1 to 32 visible characters in Unicode form NFC, with single spaces inside only. Nicks
 /// are not unique (`ROOM-014`).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Nick(String);
+pub struct Nick {
+    text: String,
+    /// See [`Nick::skeleton`]; made once, because a crowd compares each with all.
+    skeleton: String,
+    reserved: bool,
+}
 
 impl Nick {
     /// Takes what a person typed: trims it, normalises it to NFC, and checks it.
@@ -75,7 +81,14 @@ impl Nick {
         if last == ' ' || imitates_suffix || !unicode_normalization::is_nfc(text) {
             return Err(Error::NickCharacter);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self::checked(text.to_owned()))
+    }
+
+    fn checked(text: String) -> Self {
+        let letters: String = text.chars().filter(|c| c.is_alphanumeric()).collect();
+        let seen = skeleton(&letters);
+        let reserved = seen.is_empty() || RESERVED_SKELETONS.contains(&seen);
+        Self { skeleton: skeleton(&text), text, reserved }
     }
 
     /// Draws a nick for somebody who has not chosen one: a plain word, about every third time with
@@ -88,32 +101,32 @@ impl Nick {
             0..=89 => format!("{word}{}", digits.saturating_add(10)),
             _ => word.to_owned(),
         };
-        Self(nick)
+        Self::checked(nick)
     }
 
     /// The text. It is safe to show without sanitizing.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// What the nick looks like: nicks with equal skeletons can be mistaken for each other. Folds
     /// case, compatibility forms and confusable characters (UTS 39), spaces, and `i`/`l`. For
     /// comparing, not for showing.
     #[must_use]
-    pub fn skeleton(&self) -> String {
-        skeleton(&self.0)
+    pub fn skeleton(&self) -> &str {
+        &self.skeleton
     }
 
     /// Whether the nick could be mistaken for the program or the owner.
     #[must_use]
-    pub fn is_reserved(&self) -> bool {
-        let letters: String = self.0.chars().filter(|c| c.is_alphanumeric()).collect();
-        let seen = skeleton(&letters);
-        let nothing_said = seen.is_empty();
-        nothing_said || RESERVED.iter().any(|word| skeleton(word) == seen)
+    pub const fn is_reserved(&self) -> bool {
+        self.reserved
     }
 }
+
+static RESERVED_SKELETONS: LazyLock<Vec<String>> =
+    LazyLock::new(|| RESERVED.iter().map(|word| skeleton(word)).collect());
 
 fn skeleton(text: &str) -> String {
     let folded: String = text.nfkc().flat_map(char::to_lowercase).collect();
@@ -150,7 +163,7 @@ impl<C> Encode<C> for Nick {
         e: &mut Encoder<W>,
         _: &mut C,
     ) -> Result<(), encode::Error<W::Error>> {
-        e.str(&self.0)?.ok()
+        e.str(&self.text)?.ok()
     }
 }
 
@@ -167,20 +180,19 @@ impl<'b, C> Decode<'b, C> for Nick {
 /// A talker may appear more than once, under one nick or several. It does not collide with itself.
 #[must_use]
 pub fn display_names(talkers: &[(Nick, TalkerKey)]) -> Vec<String> {
-    let skeletons: Vec<String> = talkers.iter().map(|(nick, _)| nick.skeleton()).collect();
     let mut holders: HashMap<&str, HashSet<&TalkerKey>> = HashMap::new();
-    for (skeleton, (_, key)) in skeletons.iter().zip(talkers) {
-        holders.entry(skeleton).or_default().insert(key);
+    for (nick, key) in talkers {
+        holders.entry(nick.skeleton()).or_default().insert(key);
     }
-    let name = |(skeleton, (nick, key)): (&String, &(Nick, TalkerKey))| {
-        let shared = holders.get(skeleton.as_str()).is_some_and(|h| h.len() > 1);
+    let name = |(nick, key): &(Nick, TalkerKey)| {
+        let shared = holders.get(nick.skeleton()).is_some_and(|h| h.len() > 1);
         if shared || nick.is_reserved() {
             format!("{}{SUFFIX_MARK}{}", nick.as_str(), key.suffix())
         } else {
             nick.as_str().to_owned()
         }
     };
-    skeletons.iter().zip(talkers).map(name).collect()
+    talkers.iter().map(name).collect()
 }
 
 #[cfg(test)]
@@ -303,7 +315,8 @@ mod tests {
 
     #[test]
     fn words_are_distinct_and_do_not_look_alike() {
-        let skeletons: HashSet<String> = WORDS.iter().map(|w| nick(w).skeleton()).collect();
+        let words: Vec<Nick> = WORDS.iter().map(|w| nick(w)).collect();
+        let skeletons: HashSet<&str> = words.iter().map(Nick::skeleton).collect();
         assert_eq!(skeletons.len(), 256);
         assert!(WORDS.iter().all(|w| w.bytes().all(|b| b.is_ascii_lowercase())));
     }
@@ -325,7 +338,8 @@ mod tests {
 
         #[test]
         fn case_never_tells_nicks_apart(text in "[a-zA-Z]{1,12}") {
-            prop_assert_eq!(nick(&text).skeleton(), nick(&text.to_uppercase()).skeleton());
+            let (lower, upper) = (nick(&text), nick(&text.to_uppercase()));
+            prop_assert_eq!(lower.skeleton(), upper.skeleton());
         }
     }
 }

@@ -27,6 +27,9 @@ pub const GAP_PATIENCE_MS: u64 = 60_000;
 /// The same where one writer puts a box until the hub takes it, ms: a full disk, or a hub that
 /// moves, may need minutes.
 pub(crate) const WRITER_PATIENCE_MS: u64 = 300_000;
+/// Boxes asked for of a stream in which little is written: two, because the second shows that the
+/// first is missing, or that more is there.
+const NEXT: usize = 2;
 /// Boxes that were passed over and are still asked for, of a stream.
 const LATE: usize = 4;
 
@@ -195,6 +198,14 @@ impl StreamReader {
         let missing = |(offset, _): &(usize, &Slot)| !self.early.contains_key(offset);
         let window = self.window.iter().enumerate().filter(missing).map(|(_, slot)| slot);
         window.chain(&self.late).flat_map(|slot| slot.ids.iter().copied()).collect()
+    }
+
+    /// As [`StreamReader::wanted`], with the next boxes of the window alone: what to `get` of a
+    /// writer who says one thing at a time.
+    #[must_use]
+    pub fn wanted_next(&self) -> Vec<BoxId> {
+        let next = self.window.iter().take(NEXT).chain(&self.late);
+        next.flat_map(|slot| slot.ids.iter().copied()).collect()
     }
 
     /// Whether boxes are here that wait for an earlier one.

@@ -14,6 +14,7 @@ mod talking;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::OnceLock;
 
 use e2ee::{
     DoorSecret, Nick, Owner, OwnerLink, RoomKeys, RoomLink, TalkerKey, TalkerSecret, display_names,
@@ -65,6 +66,7 @@ pub struct Room {
     announcing: Announcing,
     messages: Messages,
     talkers: Talkers,
+    names: OnceLock<BTreeMap<TalkerKey, String>>,
     lanes: Vec<Lane>,
     control: Follow,
     keeping: Keeping,
@@ -131,6 +133,7 @@ impl Room {
             announcing: Announcing::Silent,
             messages: Messages::default(),
             talkers: BTreeMap::new(),
+            names: OnceLock::new(),
             lanes: Vec::new(),
             control,
             keeping: Keeping::default(),
@@ -296,7 +299,12 @@ impl Room {
         &self.keys
     }
 
-    fn names(&self) -> BTreeMap<TalkerKey, String> {
+    /// The names of all, made anew when one of them has changed.
+    fn names(&self) -> &BTreeMap<TalkerKey, String> {
+        self.names.get_or_init(|| self.display_names())
+    }
+
+    fn display_names(&self) -> BTreeMap<TalkerKey, String> {
         let everybody: Vec<(Nick, TalkerKey)> = std::iter::once((self.nick.clone(), self.my_key))
             .chain(self.talkers.iter().map(|(key, t)| (t.nick.clone(), *key)))
             .collect();
@@ -305,7 +313,7 @@ impl Room {
     }
 
     fn name_of(&self, key: &TalkerKey) -> String {
-        self.names().remove(key).unwrap_or_default()
+        self.names().get(key).cloned().unwrap_or_default()
     }
 
     fn who_is(&self, key: TalkerKey) -> Who {

@@ -71,6 +71,7 @@ impl Room {
         let keys: Vec<TalkerKey> =
             self.talkers.iter().filter(|(_, t)| gone(t)).map(|(k, _)| *k).collect();
         for key in keys {
+            self.names.take();
             if let Some(talker) = self.talkers.remove(&key) {
                 self.cancel(talker.follow.open);
             }
@@ -137,7 +138,7 @@ impl Room {
         let mut wanted = Vec::new();
         for (key, talker) in &mut self.talkers {
             if talker.follow.may_ask(now) {
-                wanted.push((Purpose::ReadTalker(*key), talker.follow.reader.wanted()));
+                wanted.push((Purpose::ReadTalker(*key), talker.follow.wanted()));
             }
         }
         for lane in &mut self.lanes {
@@ -223,12 +224,14 @@ impl Room {
             e2ee::Event::Here(nick) => {
                 talker.nick = nick;
                 talker.left = false;
+                self.names.take();
             }
             e2ee::Event::Renamed(nick) => {
                 let from = self.name_of(&key);
                 if let Some(talker) = self.talkers.get_mut(&key) {
                     talker.nick = nick;
                 }
+                self.names.take();
                 let to = self.who_is(key);
                 if !self.muted.contains(&key) {
                     self.event(RoomEvent::Renamed { from, to });
@@ -316,6 +319,7 @@ impl Room {
             announced: (generation, hour),
         };
         self.talkers.insert(key, talker);
+        self.names.take();
         if !self.muted.contains(&key) {
             let who = self.who_is(key);
             self.event(RoomEvent::Here(who));
@@ -427,15 +431,16 @@ fn take(
     call: CallId,
     boxes: Option<Vec<VerifiedBox>>,
 ) -> Result<Vec<Read>, Error> {
-    let heard = boxes.is_some();
+    let brought = boxes.as_ref().map(Vec::len);
     for found in boxes.into_iter().flatten() {
         follow.reader.accept(found);
     }
     if follow.open == Some(call) {
         follow.open = None;
-        follow.reader.answered(heard);
-        if !heard {
-            follow.refused(now);
+        follow.reader.answered(brought.is_some());
+        match brought {
+            Some(boxes) => follow.brought(boxes),
+            None => follow.refused(now),
         }
     }
     let mut reads = Vec::new();

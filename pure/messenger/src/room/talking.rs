@@ -153,6 +153,7 @@ impl Room {
             self.push(&Talk::new(now, Say::Nick { nick: nick.clone() }))?;
         }
         self.nick = nick;
+        self.names.take();
         self.pump(now)
     }
 
