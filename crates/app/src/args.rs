@@ -316,6 +316,21 @@ pub enum BenchWhat {
         #[arg(long)]
         json: bool,
     },
+    /// A room full of people, with the hub's bounds and without a network.
+    Crowd {
+        /// People who talk.
+        #[arg(long, default_value_t = 200)]
+        talkers: usize,
+        /// More people, who read.
+        #[arg(long, default_value_t = 200)]
+        readers: usize,
+        /// Lines that each talker says, in a minute.
+        #[arg(long, default_value_t = 4)]
+        lines: usize,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Latency from a client through relays and hub to a reader, without delays.
     Path {
         /// Messages to send, one after another.

@@ -1,5 +1,6 @@
 //! `hushwing bench`: whole paths on this machine, against the budgets of the design.
 
+mod crowd;
 mod hub;
 mod messages;
 mod mosquitto;
@@ -55,6 +56,9 @@ pub async fn run(args: BenchArgs) -> Result<(), Failure> {
         BenchWhat::Relay { packets, json } => (relay::run(packets).await?, json),
         BenchWhat::Hub { boxes, watchers, json } => (hub::run(boxes, watchers).await?, json),
         BenchWhat::Messages { messages, json } => (messages::run(messages).await?, json),
+        BenchWhat::Crowd { talkers, readers, lines, json } => {
+            (crowd::run(talkers, readers, lines)?, json)
+        }
         BenchWhat::Path { messages, hops, json } => (path::run(messages, hops).await?, json),
     };
     if json {
