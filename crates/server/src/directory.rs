@@ -31,13 +31,16 @@ pub use self::members::{card, join};
 use self::moved::Telling;
 use self::several::Several;
 use crate::Error;
-use crate::accept::accept;
+use crate::accept::{accept, seats};
 use crate::config::DirectoryConfig;
 use crate::node::{Doors, OnionDoor, doors, nothing_to_listen_on, unmap};
+use crate::outgoing::Budget;
 use crate::place::{Place, PortReports};
 
 /// How often to check whether a document is due.
 const TICK: Duration = Duration::from_millis(50);
+/// Links at one time.
+const MAX_CONNECTIONS: usize = 8_192;
 /// After a failed write of its state, the directory tries again.
 const WRITE_AGAIN: Duration = Duration::from_secs(1);
 
@@ -84,6 +87,8 @@ struct Shared {
     reach: Option<Reach>,
     /// Clients that get the document, sealed. If empty, everybody gets it unsealed.
     enrolled: HashMap<EnrolmentId, EnrolledKey>,
+    /// Who is connected.
+    seats: Budget,
     /// The other directories, and where what they say goes.
     others: Option<(Members, mpsc::Sender<(u8, Frame)>)>,
 }
@@ -174,7 +179,8 @@ impl Directory {
             None => 0,
         };
         let signed = signed(&state, parameters.epoch_ms)?;
-        let limits = net::ListenerLimits { max_connections: 8192, ..Default::default() };
+        let max_connections = seats(MAX_CONNECTIONS);
+        let limits = net::ListenerLimits { max_connections, ..Default::default() };
         let announce = config.announce.clone();
         let Doors { place, listeners, mapping, service } =
             doors(listen, map_port, announce, onion, &identity, limits).await?;
@@ -225,6 +231,7 @@ impl Directory {
             clock,
             reach,
             enrolled,
+            seats: Budget::new(usize::MAX, max_connections),
             others: members.clone().map(|members| (members, heard_tx)),
         });
         let published = shared.published.subscribe();

@@ -26,13 +26,11 @@ pub(crate) use self::core::Input;
 pub use self::core::NodeStats;
 pub(crate) use self::serve::next_link;
 use crate::Error;
-use crate::accept::accept;
+use crate::accept::{accept, seats};
 use crate::inbox::Deliver;
 use crate::outgoing::Budget;
 use crate::place::{Place, PortReports};
 
-/// Open files that are kept for other things than links that come in.
-const RESERVED_FILES: usize = 384;
 /// Packets that may wait for the mix core: at most about 10 MB. Links are read no faster.
 const INPUTS: usize = 1_024;
 /// Moves of directories that may wait.
@@ -176,15 +174,7 @@ impl Node {
         let identity = net::Identity::from_seed(&*state.secret32("identity")?);
         let id = identity.node_id();
         let boot = BootId::new(rand::random());
-        // Links never take what the store, the replay journals and links to other nodes need.
-        let files = jail::raise_file_limit().saturating_sub(RESERVED_FILES).max(64);
-        if files < config.max_connections {
-            tracing::warn!(
-                links = files,
-                "the system's limit of open files allows fewer links than max_connections (hint: ulimit -n, LimitNOFILE=)"
-            );
-        }
-        let max_connections = config.max_connections.min(files);
+        let max_connections = seats(config.max_connections);
         let limits = net::ListenerLimits { max_connections, ..Default::default() };
         let Doors { place, listeners, mapping, service } =
             doors(config.listen, config.map_port, config.announce, config.onion, &identity, limits)
@@ -198,7 +188,7 @@ impl Node {
         let tasks = TaskTracker::new();
         let stats = Arc::new(NodeStats::default());
         let (inputs, inbox) = mpsc::channel(INPUTS);
-        let budget = Budget::new(QUEUED_BYTES);
+        let budget = Budget::new(QUEUED_BYTES, max_connections);
         let (document_tx, document_rx) = watch::channel(None);
         let (descriptor_tx, descriptor_rx) = watch::channel(None);
         let (suspects_tx, suspects) = watch::channel(follow::Suspects::default());

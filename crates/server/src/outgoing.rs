@@ -1,5 +1,10 @@
-//! What waits to be written to a link, bounded in bytes: for each link, and for the process.
+//! What links take of a process: seats, and bytes that wait to be written.
 //!
+//! **Seats.** When few are left, each newcomer takes the seat of the stranger who has said nothing
+//! for the longest time, and a stranger who finds no such one has to go: the last seats are for
+//! nodes.
+//!
+//! **Bytes**, bounded for each link and for the process.
 //! A stranger can ask for much and read nothing. What waits for one link is bounded; together the
 //! links of a process may fill its [`Budget`]. When that is full, links
 //! are closed to make room: of strangers first, then guests, members and nodes, and of the same
@@ -7,8 +12,9 @@
 //! comes, once for each link.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +26,8 @@ const STRANGER_BYTES: usize = 1 << 20;
 /// Most bytes that wait for any other: as many open `get`s of a direct link may be answered at
 /// once.
 const LINK_BYTES: usize = 8 << 20;
+/// Who has said nothing for so long gives up the seat when others want it, ms.
+const IDLE_MS: u64 = 10_000;
 /// What a frame counts beside its payload, bytes.
 const FRAME_BYTES: usize = 128;
 
@@ -39,6 +47,8 @@ pub(crate) struct Budget(Arc<Total>);
 
 struct Total {
     limit: usize,
+    seats: usize,
+    begun: Instant,
     used: AtomicUsize,
     links: Mutex<HashMap<u64, Arc<Account>>>,
 }
@@ -48,6 +58,8 @@ struct Account {
     link: u64,
     used: AtomicUsize,
     rank: AtomicU8,
+    /// When the last frame came, ms since the budget began.
+    heard_at: AtomicU64,
     /// Gives the link up.
     give_up: CancellationToken,
     document: Notify,
@@ -95,10 +107,13 @@ struct Charge {
 }
 
 impl Account {
+    fn is_stranger(&self) -> bool {
+        self.rank.load(Ordering::Relaxed) == Rank::Stranger as u8
+    }
+
     /// A single frame always has room.
     fn has_room_for(&self, bytes: usize) -> bool {
-        let stranger = self.rank.load(Ordering::Relaxed) == Rank::Stranger as u8;
-        let most = if stranger { STRANGER_BYTES } else { LINK_BYTES };
+        let most = if self.is_stranger() { STRANGER_BYTES } else { LINK_BYTES };
         let waiting = self.used.load(Ordering::Relaxed);
         waiting == 0 || waiting.saturating_add(bytes) <= most
     }
@@ -118,8 +133,37 @@ impl std::fmt::Debug for Budget {
 }
 
 impl Budget {
-    pub(crate) fn new(limit: usize) -> Self {
-        Budget(Arc::new(Total { limit, used: AtomicUsize::new(0), links: Mutex::default() }))
+    /// So many bytes may wait, and so many links be there.
+    pub(crate) fn new(limit: usize, seats: usize) -> Self {
+        let (begun, used) = (Instant::now(), AtomicUsize::new(0));
+        Budget(Arc::new(Total { limit, seats, begun, used, links: Mutex::default() }))
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.0.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Sees to it that a new link does not take the last seat.
+    fn seat(&self, new: &Account, now_ms: u64) {
+        let links = self.links();
+        let few = self.0.seats.saturating_sub(links.len()) < self.0.seats / 8;
+        if !few {
+            return;
+        }
+        let silent = |a: &Account| now_ms.saturating_sub(a.heard_at.load(Ordering::Relaxed));
+        let may_go = |a: &&Arc<Account>| {
+            a.link != new.link
+                && a.is_stranger()
+                && !a.give_up.is_cancelled()
+                && silent(a) >= IDLE_MS
+        };
+        let longest = links.values().filter(may_go).max_by_key(|a| silent(a));
+        let none = self.0.seats.saturating_sub(links.len()) < self.0.seats / 16;
+        match longest {
+            Some(silent) => silent.give_up.cancel(),
+            None if none && new.is_stranger() => new.give_up.cancel(),
+            None => {}
+        }
     }
 
     /// The queue of a new link, and the two ends of it.
@@ -128,10 +172,12 @@ impl Budget {
             link,
             used: AtomicUsize::new(0),
             rank: AtomicU8::new(rank as u8),
+            heard_at: AtomicU64::new(self.now_ms()),
             give_up: CancellationToken::new(),
             document: Notify::new(),
         });
         self.links().insert(link, account.clone());
+        self.seat(&account, self.now_ms());
         let (tx, rx) = mpsc::unbounded_channel();
         let outgoing = Outgoing { frames: tx, account: account.clone(), budget: self.clone() };
         (outgoing, Queue { frames: rx, account, budget: self.clone() })
@@ -191,6 +237,11 @@ impl Outgoing {
     /// Has the document sent, once however often this is called before it is.
     pub(crate) fn document(&self) {
         self.account.document.notify_one();
+    }
+
+    /// A frame has come.
+    pub(crate) fn heard(&self) {
+        self.account.heard_at.store(self.budget.now_ms(), Ordering::Relaxed);
     }
 
     /// Notes who is at the other end, if that is more than was known.
@@ -272,7 +323,7 @@ mod tests {
 
     #[tokio::test]
     async fn bytes_are_counted_until_a_frame_is_taken_and_when_the_link_ends() {
-        let budget = Budget::new(1 << 20);
+        let budget = Budget::new(1 << 20, 4_096);
         let (out, mut queue) = budget.open(1, Rank::Stranger);
         out.try_send(reply(1_000)).unwrap();
         out.try_send(reply(1_000)).unwrap();
@@ -286,7 +337,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_link_that_reads_nothing_is_given_up() {
-        let budget = Budget::new(1 << 30);
+        let budget = Budget::new(1 << 30, 4_096);
         let (out, queue) = budget.open(1, Rank::Stranger);
         let sent = (0..100).take_while(|_| out.try_send(reply(100_000)).is_ok()).count();
         assert_eq!(sent, STRANGER_BYTES / 100_128);
@@ -295,7 +346,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_may_be_lost_closes_nothing() {
-        let budget = Budget::new(1 << 30);
+        let budget = Budget::new(1 << 30, 4_096);
         let (out, queue) = budget.open(1, Rank::Stranger);
         let sent = (0..100).take_while(|_| out.offer(reply(100_000)).is_ok()).count();
         assert_eq!(sent, STRANGER_BYTES / 100_128);
@@ -304,7 +355,7 @@ mod tests {
 
     #[tokio::test]
     async fn when_the_process_has_no_room_strangers_go_first_and_of_them_the_costliest() {
-        let budget = Budget::new(1_000_000);
+        let budget = Budget::new(1_000_000, 4_096);
         let (member, member_queue) = budget.open(1, Rank::Member);
         let (small, small_queue) = budget.open(2, Rank::Stranger);
         let (large, large_queue) = budget.open(3, Rank::Stranger);
@@ -323,8 +374,41 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn whoever_has_been_silent_for_longest_makes_room_and_nodes_find_a_seat() {
+        let budget = Budget::new(1 << 20, 160);
+        let gone = |seats: &[(Outgoing, Queue)]| -> Vec<u64> {
+            let closed = |s: &&(Outgoing, Queue)| s.1.account.give_up.is_cancelled();
+            seats.iter().filter(closed).map(|s| s.1.account.link).collect()
+        };
+        let mut seats: Vec<_> = (0..140).map(|n| budget.open(n, Rank::Stranger)).collect();
+        // Of these only two have said nothing since, and one of them is a node.
+        let later = budget.now_ms() + IDLE_MS;
+        for (out, _) in seats.iter().filter(|s| s.1.account.link > 1) {
+            out.account.heard_at.store(later, Ordering::Relaxed);
+        }
+        seats[0].0.rank(Rank::Node);
+        let arrives = |link| {
+            let seat = budget.open(link, Rank::Stranger);
+            seat.0.account.heard_at.store(later, Ordering::Relaxed);
+            budget.seat(&seat.0.account, later);
+            seat
+        };
+        seats.push(arrives(140));
+        seats.push(arrives(141));
+        assert_eq!(gone(&seats), [1]);
+        seats.retain(|s| s.1.account.link != 1);
+        // Nobody else is silent: strangers find the last ten seats taken, nodes do not.
+        seats.extend((142..160).map(|n| budget.open(n, Rank::Stranger)));
+        let refused = gone(&seats);
+        assert_eq!(refused, (151..160).collect::<Vec<_>>());
+        seats.retain(|s| !refused.contains(&s.1.account.link));
+        seats.extend((160..168).map(|n| budget.open(n, Rank::Node)));
+        assert!(gone(&seats).is_empty());
+    }
+
+    #[tokio::test]
     async fn a_document_that_is_asked_for_a_thousand_times_is_sent_once() {
-        let (out, mut queue) = Budget::new(1 << 20).open(1, Rank::Stranger);
+        let (out, mut queue) = Budget::new(1 << 20, 4_096).open(1, Rank::Stranger);
         (0..1_000).for_each(|_| out.document());
         out.try_send(Frame::Attached(BootId::new([0; 16]))).unwrap();
         assert!(matches!(queue.next().await, Some(Next::Document)));

@@ -12,6 +12,8 @@ use wire::{Address, Frame, NodeId};
 
 use super::{Published, Reach, Shared, reach};
 use crate::accept::SILENCE;
+use crate::node::next_link;
+use crate::outgoing::{Outgoing, Rank};
 
 /// Between two tries to reach a node that does not answer.
 const CHECK_AGAIN: Duration = Duration::from_secs(5);
@@ -92,6 +94,14 @@ fn bring(audience: Audience<'_>, published: &Published) -> Frame {
 }
 
 pub(super) async fn serve(incoming: Incoming, shared: &Shared) {
+    let (seat, queue) = shared.seats.open(next_link(), Rank::Stranger);
+    tokio::select! {
+        () = talk(incoming, shared, &seat) => {}
+        () = queue.given_up() => tracing::debug!("link closed: others needed its seat"),
+    }
+}
+
+async fn talk(incoming: Incoming, shared: &Shared, seat: &Outgoing) {
     let peer = incoming.peer;
     let (mut reader, mut writer) = incoming.link.split();
     let mut published = shared.published.subscribe();
@@ -145,6 +155,7 @@ pub(super) async fn serve(incoming: Incoming, shared: &Shared) {
                     Some(match register(shared, peer, &token, &descriptor) {
                         Err(reason) => Frame::Refused(reason),
                         Ok((node, addresses)) => {
+                            seat.rank(Rank::Node);
                             registered.get_or_insert_with(|| Registered::new(shared, node));
                             check = Some(again(shared, node, addresses, Duration::ZERO));
                             Frame::Registered(shared.assembler().epoch(shared.clock.real()))
@@ -166,6 +177,7 @@ pub(super) async fn serve(incoming: Incoming, shared: &Shared) {
                 Ok(None) | Err(_) => return,
             },
         };
+        seat.heard();
         if let Some(frame) = answer
             && writer.send(&frame).await.is_err()
         {

@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn each_link_gets_one_after_an_idle_time_within_the_span() {
         let mut cover = Cover::new(Span::new(30_000, 60_000));
-        let (to, _queue) = Budget::new(1 << 20).open(1, Rank::Guest);
+        let (to, _queue) = Budget::new(1 << 20, 4_096).open(1, Rank::Guest);
         cover.asked(at(0), 1, &echo(), &to);
         cover.asked(at(0), 2, &echo(), &to);
         let mut last = HashMap::from([(1, 0), (2, 0)]);
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn dummies_on_a_link_look_like_its_boxes() {
         let mut cover = Cover::new(Span::new(1, 1));
-        let (to, _queue) = Budget::new(1 << 20).open(1, Rank::Guest);
+        let (to, _queue) = Budget::new(1 << 20, 4_096).open(1, Rank::Guest);
         let put = |len| Request { operation: Operation::Put(content(len)), ..echo() };
         cover.asked(at(0), 1, &echo(), &to);
         for _ in 0..32 {
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn without_the_setting_nothing_is_kept() {
         let mut cover = Cover::new(None);
-        let (to, _queue) = Budget::new(1 << 20).open(1, Rank::Guest);
+        let (to, _queue) = Budget::new(1 << 20, 4_096).open(1, Rank::Guest);
         cover.asked(at(0), 1, &echo(), &to);
         assert!(cover.links.is_empty() && cover.deadline().is_none());
     }

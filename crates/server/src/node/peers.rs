@@ -243,7 +243,7 @@ mod tests {
     #[tokio::test]
     async fn packets_go_back_on_the_newest_link_that_the_node_opened() {
         let (mut peers, _inbox) = peers();
-        let budget = Budget::new(1 << 20);
+        let budget = Budget::new(1 << 20, 4_096);
         let ((first, mut queue), (second, mut newer)) =
             (budget.open(1, Rank::Stranger), budget.open(2, Rank::Stranger));
         peers.keep(&node(2), Vec::new());
@@ -264,7 +264,7 @@ mod tests {
     #[tokio::test]
     async fn who_connects_is_made_no_hop_unless_a_document_names_it() {
         let (mut peers, _inbox) = peers();
-        let budget = Budget::new(1 << 20);
+        let budget = Budget::new(1 << 20, 4_096);
         let (stranger, mut queue) = budget.open(1, Rank::Stranger);
         peers.opened(node(3).id, 1, stranger.clone());
         assert!(!peers.send(&node(3).id, packet()), "no document names it");
@@ -281,7 +281,7 @@ mod tests {
     #[tokio::test]
     async fn a_node_that_reads_nothing_fills_its_own_share_and_keeps_its_link() {
         let (mut peers, _inbox) = peers();
-        let (to, queue) = Budget::new(1 << 30).open(1, Rank::Stranger);
+        let (to, queue) = Budget::new(1 << 30, 4_096).open(1, Rank::Stranger);
         peers.keep(&node(2), Vec::new());
         peers.opened(node(2).id, 1, to);
         let sent = (0..100_000).take_while(|_| peers.send(&node(2).id, packet())).count();

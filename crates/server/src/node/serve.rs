@@ -74,7 +74,9 @@ pub(crate) async fn serve(incoming: Incoming, shared: Shared) {
     let number = next_link();
     let peer = incoming.peer;
     let (mut reader, writer) = incoming.link.split();
-    let (out, queue) = shared.budget.open(number, Rank::Stranger);
+    let listed = peer.is_some_and(|peer| shared.lists(&peer));
+    let rank = if listed { Rank::Node } else { Rank::Stranger };
+    let (out, queue) = shared.budget.open(number, rank);
     let given_up = queue.given_up();
     let writing = write(writer, queue, shared.document.clone());
     let mut attached = None;
@@ -92,7 +94,7 @@ pub(crate) async fn serve(incoming: Incoming, shared: Shared) {
     tokio::select! {
         () = reading => {}
         () = writing => {}
-        () = given_up => tracing::debug!("link closed: what it asked for filled its share of memory"),
+        () = given_up => tracing::debug!("link closed: others needed its seat, or it filled its share of memory"),
     }
     if let Some(node) = peer {
         let _ = shared.inputs.send(Input::Closed { node, link: number }).await;
@@ -144,6 +146,7 @@ async fn read(
 ) -> Result<(), net::Error> {
     let mut pace = Pace::new();
     while let Some(frame) = reader.read().await? {
+        out.heard();
         match frame {
             Frame::Packet { epoch, packet } => {
                 let from_node = peer.is_some_and(|peer| shared.lists(&peer));
