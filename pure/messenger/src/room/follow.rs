@@ -6,16 +6,15 @@ use e2ee::{
     Announcement, Assembler, Door, DoorKey, MAX_ANNOUNCEMENTS, MAX_DOOR_BOXES, Nick, TalkerKey,
     Work,
 };
-use streams::BoxId;
 use wire::Timestamp;
 
 use crate::reader::StreamReader;
-use crate::request::CallId;
+use crate::request::{Call, CallId};
 
 /// How long to wait after a request that the hub refused, ms: it has too much to do.
 const PAUSE_MS: u64 = 1_000;
 
-/// After so many requests that have brought nothing, one asks for the whole window.
+/// After so many requests that have brought nothing, the whole window is looked at.
 const EMPTY: u32 = 8;
 
 /// A stream that is being read.
@@ -24,32 +23,38 @@ pub(super) struct Follow {
     pub(super) open: Option<CallId>,
     /// Nothing is asked before this.
     pause: Timestamp,
-    /// Whether the whole window is asked for: it may be full.
-    wide: bool,
+    /// Whether more may be there already: the whole window is looked at.
+    looks: bool,
     /// Requests in a row that have brought nothing.
     empty: u32,
 }
 
 impl Follow {
     pub(super) const fn new(reader: StreamReader) -> Self {
-        Follow { reader, open: None, pause: Timestamp::ZERO, wide: true, empty: 0 }
+        Follow { reader, open: None, pause: Timestamp::ZERO, looks: true, empty: 0 }
     }
 
-    /// What to ask for. Many follow many, and most of those say nothing for long: their windows
-    /// would fill the hub's table of open requests.
-    pub(super) fn wanted(&self) -> Vec<BoxId> {
-        if self.wide || self.reader.waits_for_earlier() {
-            self.reader.wanted()
+    /// What to ask for. Many follow many, and most of those say nothing for long: requests for
+    /// their whole windows would fill the hub's table if they stayed open.
+    pub(super) fn wanted(&self) -> Call {
+        if self.looks {
+            Call::Look(self.reader.wanted())
+        } else if self.reader.waits_for_earlier() {
+            Call::Get(self.reader.wanted())
         } else {
-            self.reader.wanted_next()
+            Call::Get(self.reader.wanted_next())
         }
     }
 
     /// A request has brought so many boxes.
-    pub(super) const fn brought(&mut self, boxes: usize) {
+    pub(super) fn brought(&mut self, boxes: usize) {
         self.empty = if boxes == 0 { self.empty.saturating_add(1) } else { 0 };
-        // Now and then the whole window, lest the first boxes of it were lost.
-        self.wide = boxes > 1 || self.empty.is_multiple_of(EMPTY) && boxes == 0;
+        let enough = if self.looks { 1 } else { 2 };
+        // Now and then without a reason, lest the first boxes of the window were lost.
+        self.looks = boxes >= enough || self.empty >= EMPTY;
+        if self.looks {
+            self.empty = 0;
+        }
     }
 
     /// Whether another request may be made.

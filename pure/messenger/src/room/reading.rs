@@ -148,14 +148,14 @@ impl Room {
                     hour: lane.door.hour(),
                     lane: lane.door.lane(),
                 };
-                wanted.push((purpose, lane.follow.reader.wanted()));
+                wanted.push((purpose, Call::Get(lane.follow.reader.wanted())));
             }
         }
         if self.control.may_ask(now) {
-            wanted.push((Purpose::ReadControl, self.control.reader.wanted()));
+            wanted.push((Purpose::ReadControl, Call::Get(self.control.reader.wanted())));
         }
-        for (purpose, ids) in wanted {
-            let call = self.call(purpose, Call::Get(ids));
+        for (purpose, what) in wanted {
+            let call = self.call(purpose, what);
             if let Some(follow) = self.follow_of(purpose) {
                 follow.open = Some(call);
             }
