@@ -41,6 +41,12 @@ pub enum Error {
     /// A file of a state directory does not hold what it should.
     #[error("{0} in the state directory is damaged")]
     Damaged(&'static str),
+    /// A file of a state directory is gone, and others that came after it are there.
+    #[error("{0} is missing in the state directory")]
+    Gone(&'static str),
+    /// Another process works with this state directory.
+    #[error("another process uses {0}")]
+    InUse(String),
 }
 
 impl Error {
@@ -50,9 +56,11 @@ impl Error {
         match self {
             Error::Path { .. } => "check that the --dir is there and is yours",
             Error::Scratch(_) => "give a directory with --dir, or another place with TMPDIR",
-            Error::State { .. } | Error::Damaged(_) => {
-                "check that the --dir can be written and is used by one process only"
+            Error::State { .. } => "check that the --dir is yours and that its disk has room",
+            Error::Damaged(_) | Error::Gone(_) => {
+                "restore it from a backup; without it this would be another node to everybody"
             }
+            Error::InUse(_) => "stop the other process, or give each its own --dir",
         }
     }
 
@@ -60,9 +68,12 @@ impl Error {
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            Error::Path { .. } | Error::Scratch(_) | Error::State { .. } | Error::Damaged(_) => {
-                ErrorKind::LocalStorage
-            }
+            Error::Path { .. }
+            | Error::Scratch(_)
+            | Error::State { .. }
+            | Error::Damaged(_)
+            | Error::Gone(_)
+            | Error::InUse(_) => ErrorKind::LocalStorage,
         }
     }
 }

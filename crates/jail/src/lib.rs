@@ -41,4 +41,4 @@ pub use error::Error;
 pub use policy::{Network, Policy};
 pub use process::{harden, keep_files_private, raise_file_limit};
 pub use scratch::{PREFIX, Scratch};
-pub use state::{StateDir, owner_only};
+pub use state::{Lock, StateDir, owner_only};

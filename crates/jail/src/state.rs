@@ -1,12 +1,13 @@
 //! A private directory for small files: mode 0600, replaced in one step.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use rand::Rng;
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::Error;
@@ -17,6 +18,13 @@ pub struct StateDir {
     path: PathBuf,
 }
 
+/// Before the checksum of a file that has one.
+const MARK: &[u8] = b"sum1";
+/// Length of a checksum, bytes.
+const SUM: usize = 8;
+const TRAILER: usize = MARK.len() + SUM;
+/// The file that is locked.
+const LOCK: &str = "lock";
 /// Files are small; anything longer is not ours.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
 
@@ -83,6 +91,67 @@ impl StateDir {
         Ok(())
     }
 
+    /// As [`StateDir::write`], with a checksum: [`StateDir::kept`] notices damage.
+    ///
+    /// # Errors
+    /// [`Error::State`].
+    pub fn keep(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        let mut whole = Zeroizing::new(Vec::with_capacity(bytes.len().saturating_add(TRAILER)));
+        whole.extend_from_slice(bytes);
+        whole.extend_from_slice(MARK);
+        whole.extend_from_slice(&checksum(name, bytes));
+        self.write(name, &whole)
+    }
+
+    /// What [`StateDir::keep`] wrote, or an earlier version without a checksum; `None` when there
+    /// is no such file.
+    ///
+    /// # Errors
+    /// [`Error::State`], [`Error::Damaged`].
+    pub fn kept(&self, name: &'static str) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+        let Some(mut bytes) = self.read(name)? else { return Ok(None) };
+        if let Some((rest, sum)) = bytes.split_last_chunk::<SUM>()
+            && let Some(content) = rest.strip_suffix(MARK)
+        {
+            if checksum(name, content) != *sum {
+                return Err(Error::Damaged(name));
+            }
+            let len = content.len();
+            bytes.truncate(len);
+        }
+        Ok(Some(bytes))
+    }
+
+    /// That these files are there if `later` is, which was written after them: else a role would
+    /// begin anew as somebody else.
+    ///
+    /// # Errors
+    /// [`Error::Gone`].
+    pub fn require(&self, files: &[&'static str], later: &str) -> Result<(), Error> {
+        let gone = files.iter().find(|name| !self.join(name).exists());
+        match gone.filter(|_| self.join(later).exists()) {
+            Some(name) => Err(Error::Gone(name)),
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps other processes from using this directory for as long as what it returns lives.
+    ///
+    /// # Errors
+    /// [`Error::InUse`], [`Error::State`].
+    pub fn lock(&self) -> Result<Lock, Error> {
+        let fail = |source| Error::State { action: "lock", file: LOCK.to_owned(), source };
+        let mut options = OpenOptions::new();
+        let file = owner_only(options.write(true).create(true).truncate(false))
+            .open(self.path.join(LOCK))
+            .map_err(fail)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Lock { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(Error::InUse(self.path.display().to_string())),
+            Err(TryLockError::Error(source)) => Err(fail(source)),
+        }
+    }
+
     /// Replaces a file that other processes read, too: who is reading it gets the old bytes or the
     /// new ones, never a part.
     ///
@@ -116,15 +185,31 @@ impl StateDir {
     /// # Errors
     /// [`Error::State`], [`Error::Damaged`].
     pub fn secret32(&self, name: &'static str) -> Result<Zeroizing<[u8; 32]>, Error> {
-        if let Some(bytes) = self.read(name)? {
+        if let Some(bytes) = self.kept(name)? {
             let array: [u8; 32] = bytes.as_slice().try_into().map_err(|_| Error::Damaged(name))?;
-            return Ok(Zeroizing::new(array));
+            let secret = Zeroizing::new(array);
+            if self.read(name)?.is_some_and(|whole| whole.len() == secret.len()) {
+                // Of an earlier version: from now on damage would be noticed.
+                self.keep(name, secret.as_ref())?;
+            }
+            return Ok(secret);
         }
         let mut secret = Zeroizing::new([0u8; 32]);
         UnwrapErr(SysRng).fill_bytes(secret.as_mut());
-        self.write(name, secret.as_ref())?;
+        self.keep(name, secret.as_ref())?;
         Ok(secret)
     }
+}
+
+/// Keeps a state directory for one process.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+fn checksum(name: &str, bytes: &[u8]) -> [u8; SUM] {
+    let hash = Sha256::new().chain_update(name).chain_update([0]).chain_update(bytes).finalize();
+    hash.first_chunk().copied().unwrap_or_default()
 }
 
 /// Overwrites all bytes of a file.
@@ -188,6 +273,36 @@ mod tests {
         reader.read_to_end(&mut read).unwrap();
         assert_eq!(read, b"the old pointer");
         assert_eq!(*state.read("network").unwrap().unwrap(), b"the new one");
+    }
+
+    #[test]
+    fn every_flipped_bit_of_a_secret_is_noticed_and_earlier_files_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::open(dir.path()).unwrap();
+        let secret = state.secret32("identity").unwrap();
+        let whole = fs::read(state.join("identity")).unwrap();
+        for bit in 0..whole.len() * 8 {
+            let mut flipped = whole.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            fs::write(state.join("identity"), flipped).unwrap();
+            assert!(matches!(state.secret32("identity"), Err(Error::Damaged("identity"))));
+        }
+        fs::write(state.join("identity"), *secret).unwrap();
+        assert_eq!(*state.secret32("identity").unwrap(), *secret);
+        assert_eq!(fs::read(state.join("identity")).unwrap(), whole);
+        // Under another name it is not what it should be.
+        fs::write(state.join("authority"), &whole).unwrap();
+        assert!(matches!(state.kept("authority"), Err(Error::Damaged("authority"))));
+    }
+
+    #[test]
+    fn one_process_at_a_time_uses_a_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::open(dir.path()).unwrap();
+        let lock = state.lock().unwrap();
+        assert!(matches!(state.lock(), Err(Error::InUse(_))));
+        drop(lock);
+        state.lock().unwrap();
     }
 
     #[test]

@@ -68,6 +68,8 @@ pub struct Directory {
     tasks: TaskTracker,
     mapping: Mutex<Option<net::PortMapping>>,
     _service: Option<net::tor::OnionService>,
+    /// Of the state directory, until the stop.
+    lock: Mutex<Option<jail::Lock>>,
 }
 
 /// How nodes are dialled back.
@@ -170,6 +172,8 @@ impl Directory {
             sealed: !enrolled.is_empty(),
         };
         let state = StateDir::open(dir)?;
+        let lock = state.lock()?;
+        state.require(&["identity", "authority"], PUBLISHED)?;
         let identity = Identity::from_seed(&*state.secret32("identity")?);
         let token = AdmissionToken::new(*state.secret32("admission")?);
         let authority = authority_key(&state)?;
@@ -278,7 +282,8 @@ impl Directory {
             }));
         }
         let mapping = Mutex::new(mapping);
-        Ok(Directory { pointer, token, published, shared, stop, tasks, mapping, _service: service })
+        let (lock, _service) = (Mutex::new(Some(lock)), service);
+        Ok(Directory { pointer, token, published, shared, stop, tasks, mapping, _service, lock })
     }
 
     /// Waits until a document lists at least this many relays and hubs.
@@ -309,6 +314,7 @@ impl Directory {
         self.tasks.close();
         self.tasks.wait().await;
         unmap(&self.mapping).await;
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// What becomes of asking the router to forward the port.
@@ -360,11 +366,11 @@ fn enrolled(texts: &[String]) -> Result<HashMap<EnrolmentId, EnrolledKey>, Error
 }
 
 fn authority_key(state: &StateDir) -> Result<AuthorityKey, Error> {
-    if let Some(bytes) = state.read("authority")? {
+    if let Some(bytes) = state.kept("authority")? {
         return AuthorityKey::from_bytes(&bytes).map_err(|_| Error::Damaged("authority"));
     }
     let key = AuthorityKey::generate(&mut UnwrapErr(SysRng))?;
-    state.write("authority", key.to_bytes().as_ref())?;
+    state.keep("authority", key.to_bytes().as_ref())?;
     Ok(key)
 }
 
@@ -378,13 +384,13 @@ const PUBLISHED: &str = "published";
 fn keep_signed(state: &StateDir, epoch_ms: u64, signed: Vec<(u64, u32)>) -> Result<(), Error> {
     let (epoch, revision) = signed.last().copied().unwrap_or_default();
     let noted: Signed = (epoch, revision, epoch_ms, signed);
-    Ok(state.write(PUBLISHED, &wire::encode(&noted))?)
+    Ok(state.keep(PUBLISHED, &wire::encode(&noted))?)
 }
 
 /// Which documents were signed, since a restart must not sign a pair of epoch and revision again.
 /// Epochs are counted in their own length, so a network cannot change that length.
 fn signed(state: &StateDir, epoch_ms: u64) -> Result<Vec<(u64, u32)>, Error> {
-    let Some(bytes) = state.read(PUBLISHED)? else { return Ok(Vec::new()) };
+    let Some(bytes) = state.kept(PUBLISHED)? else { return Ok(Vec::new()) };
     let kept: Result<Signed, _> = wire::decode(&bytes, "published");
     let before = || wire::decode(&bytes, "published").map(|(e, r, ms)| (e, r, ms, vec![(e, r)]));
     let (_, _, length, signed) =

@@ -161,6 +161,8 @@ pub struct Node {
     tasks: TaskTracker,
     mapping: Mutex<Option<PortMapping>>,
     _service: Option<net::tor::OnionService>,
+    /// Of the state directory, until the stop.
+    lock: Mutex<Option<jail::Lock>>,
 }
 
 impl Node {
@@ -171,6 +173,8 @@ impl Node {
     /// A port that is taken, a state directory that cannot be used.
     pub(crate) async fn start(config: NodeConfig, deliver: Option<Deliver>) -> Result<Node, Error> {
         let state = StateDir::open(&config.dir)?;
+        let lock = state.lock()?;
+        state.require(&["identity"], keys::FILE)?;
         let identity = net::Identity::from_seed(&*state.secret32("identity")?);
         let id = identity.node_id();
         let boot = BootId::new(rand::random());
@@ -259,6 +263,7 @@ impl Node {
             stop,
             tasks,
             _service: service,
+            lock: Mutex::new(Some(lock)),
         })
     }
 
@@ -300,5 +305,6 @@ impl Node {
         self.tasks.close();
         self.tasks.wait().await;
         unmap(&self.mapping).await;
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }

@@ -50,7 +50,7 @@ impl Members {
     /// Reads what [`join`] wrote; none where a directory works alone.
     pub(super) fn load(state: &StateDir) -> Result<Option<Self>, Error> {
         let damaged = Error::Damaged(FILE);
-        let Some(bytes) = state.read(FILE)? else { return Ok(None) };
+        let Some(bytes) = state.kept(FILE)? else { return Ok(None) };
         let Ok(members) = wire::decode::<Members>(&bytes, FILE) else { return Err(damaged) };
         if members.cards.iter().any(|card| card.check().is_err()) {
             return Err(damaged);
@@ -134,11 +134,11 @@ pub fn join(dir: &Path, threshold: u8, cards: Vec<AuthorityCard>) -> Result<Netw
     let keys = authority_key(&state)?.public();
     members.position(&keys).ok_or(Error::NotAmong)?;
     let before = Members::load(&state)?.map(|before| before.network());
-    if before != Some(members.network()) && state.read(PUBLISHED)?.is_some() {
+    if before != Some(members.network()) && state.kept(PUBLISHED)?.is_some() {
         return Err(Error::OtherNetwork);
     }
     let pointer = members.pointer();
-    state.write(FILE, &wire::encode(&members))?;
+    state.keep(FILE, &wire::encode(&members))?;
     state.publish("network", pointer.to_text().as_bytes())?;
     Ok(pointer)
 }

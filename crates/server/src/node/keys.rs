@@ -13,7 +13,7 @@ use sphinx::Scheme;
 use crate::Error;
 use crate::journal::{Journal, machine_boot};
 
-const FILE: &str = "epoch-keys";
+pub(super) const FILE: &str = "epoch-keys";
 
 /// The keys of this epoch and the next two, with their journals.
 pub(crate) struct KeyRing {
@@ -26,12 +26,15 @@ pub(crate) struct KeyRing {
 impl KeyRing {
     /// Loads the keys of an earlier run, if they belong to this scheme.
     pub(crate) fn open(state: StateDir, scheme: Scheme) -> Result<Self, Error> {
-        let keys = match state.read(FILE)? {
-            Some(bytes) => {
-                EpochKeys::from_bytes(scheme, &bytes).unwrap_or_else(|_| EpochKeys::new(scheme))
+        let kept = match state.kept(FILE) {
+            Err(jail::Error::Damaged(file)) => {
+                tracing::warn!(file, "damaged: this node makes new keys, and is listed with them");
+                None
             }
-            None => EpochKeys::new(scheme),
+            kept => kept?,
         };
+        let keys = kept.and_then(|bytes| EpochKeys::from_bytes(scheme, &bytes).ok());
+        let keys = keys.unwrap_or_else(|| EpochKeys::new(scheme));
         Ok(KeyRing { state, keys, journals: BTreeMap::new(), boot: machine_boot() })
     }
 
@@ -52,7 +55,7 @@ impl KeyRing {
                 self.journals.insert(new, Journal::create(&self.state, new, &self.boot)?);
             }
         }
-        self.state.write(FILE, self.keys.to_bytes().as_ref())?;
+        self.state.keep(FILE, self.keys.to_bytes().as_ref())?;
         for epoch in self.keys.epochs() {
             if !relay.has_key(epoch)
                 && let Some(key) = self.keys.private(epoch)
@@ -71,7 +74,7 @@ impl KeyRing {
         }
         self.keys.erase_before(epoch);
         relay.erase_before(epoch);
-        self.state.write(FILE, self.keys.to_bytes().as_ref())?;
+        self.state.keep(FILE, self.keys.to_bytes().as_ref())?;
         for epoch in old {
             self.journals.remove(&epoch);
             Journal::delete(&self.state, epoch)?;
