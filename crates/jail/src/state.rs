@@ -147,6 +147,10 @@ impl StateDir {
             .map_err(fail)?;
         match file.try_lock() {
             Ok(()) => Ok(Lock { _file: file }),
+            // Some file systems know no locks.
+            Err(TryLockError::Error(e)) if e.kind() == io::ErrorKind::Unsupported => {
+                Ok(Lock { _file: file })
+            }
             Err(TryLockError::WouldBlock) => Err(Error::InUse(self.path.display().to_string())),
             Err(TryLockError::Error(source)) => Err(fail(source)),
         }

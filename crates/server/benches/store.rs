@@ -30,6 +30,7 @@ fn hub(store: FjallStore) -> Hub<FjallStore> {
         gets_per_second: u32::MAX,
         burst_seconds: 1000,
         max_watchers: 1,
+        max_watched_ids: 256,
     };
     let keys = vec![(KEY, AccessClass::Member, limits)];
     Hub::new(HubConfig { keys, connection, ..HubConfig::new(BootId::new([0; 16])) }, store)

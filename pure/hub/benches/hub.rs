@@ -27,6 +27,7 @@ fn hub() -> Hub<MemoryStore> {
         gets_per_second: u32::MAX,
         burst_seconds: 1000,
         max_watchers: 100_000,
+        max_watched_ids: 1_000_000,
     };
     let keys = vec![(KEY, AccessClass::Member, limits)];
     let config =

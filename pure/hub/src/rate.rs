@@ -4,7 +4,6 @@ use wire::Timestamp;
 
 /// Most tokens that one request takes: a `get` of 256 ids.
 const LARGEST_COST: u32 = 16;
-const THOUSANDTHS_LARGEST: u64 = 1000 * LARGEST_COST as u64;
 
 /// A bucket that gains `per_second` tokens a second, up to its capacity.
 #[derive(Debug, Clone, Copy)]
@@ -83,7 +82,8 @@ impl Share {
     ) -> bool {
         let gained = now.millis_since(self.at).saturating_mul(per_second) / 1000;
         // However many share, the most expensive request can pass.
-        let capacity = per_second.saturating_mul(u64::from(burst_seconds)).max(THOUSANDTHS_LARGEST);
+        let largest = u64::from(LARGEST_COST).saturating_mul(1000);
+        let capacity = per_second.saturating_mul(u64::from(burst_seconds)).max(largest);
         self.level = self.level.saturating_add(gained).min(capacity);
         self.at = now;
         self.level >= u64::from(cost).saturating_mul(1000)

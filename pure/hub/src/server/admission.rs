@@ -98,7 +98,7 @@ impl Class {
         let per_part = u64::from(per_second).saturating_mul(1000) / PARTS;
         let per_second = match asker {
             Asker::Onion => per_part,
-            Asker::Direct(_) => per_part.saturating_mul(LINK_PARTS) / links.max(1),
+            Asker::Direct(_) => per_part.saturating_mul(LINK_PARTS).checked_div(links).unwrap_or(0),
         };
         let Some(sharer) = self.sharers.get_mut(&asker) else { return false };
         sharer.last = now;

@@ -66,7 +66,8 @@ impl Count {
 
     /// One of so many equal parts.
     fn part(self, of: usize) -> Count {
-        Count { watches: self.watches / of.max(1), ids: self.ids / of.max(1) }
+        let part = |all: usize| all.checked_div(of).unwrap_or(all);
+        Count { watches: part(self.watches), ids: part(self.ids) }
     }
 }
 
