@@ -109,17 +109,23 @@ impl StateDir {
     /// # Errors
     /// [`Error::State`], [`Error::Damaged`].
     pub fn kept(&self, name: &'static str) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+        Ok(self.checked(name)?.map(|(bytes, _)| bytes))
+    }
+
+    fn checked(&self, name: &'static str) -> Result<Option<Checked>, Error> {
         let Some(mut bytes) = self.read(name)? else { return Ok(None) };
-        if let Some((rest, sum)) = bytes.split_last_chunk::<SUM>()
-            && let Some(content) = rest.strip_suffix(MARK)
-        {
-            if checksum(name, content) != *sum {
-                return Err(Error::Damaged(name));
-            }
-            let len = content.len();
-            bytes.truncate(len);
+        let summed = bytes.split_last_chunk::<SUM>();
+        let Some((content, sum)) =
+            summed.and_then(|(rest, sum)| Some((rest.strip_suffix(MARK)?, sum)))
+        else {
+            return Ok(Some((bytes, false)));
+        };
+        if checksum(name, content) != *sum {
+            return Err(Error::Damaged(name));
         }
-        Ok(Some(bytes))
+        let len = content.len();
+        bytes.truncate(len);
+        Ok(Some((bytes, true)))
     }
 
     /// That these files are there if `later` is, which was written after them: else a role would
@@ -189,10 +195,10 @@ impl StateDir {
     /// # Errors
     /// [`Error::State`], [`Error::Damaged`].
     pub fn secret32(&self, name: &'static str) -> Result<Zeroizing<[u8; 32]>, Error> {
-        if let Some(bytes) = self.kept(name)? {
+        if let Some((bytes, summed)) = self.checked(name)? {
             let array: [u8; 32] = bytes.as_slice().try_into().map_err(|_| Error::Damaged(name))?;
             let secret = Zeroizing::new(array);
-            if self.read(name)?.is_some_and(|whole| whole.len() == secret.len()) {
+            if !summed {
                 // Of an earlier version: from now on damage would be noticed.
                 self.keep(name, secret.as_ref())?;
             }
@@ -204,6 +210,9 @@ impl StateDir {
         Ok(secret)
     }
 }
+
+/// What a file holds, and whether it had a checksum.
+type Checked = (Zeroizing<Vec<u8>>, bool);
 
 /// Keeps a state directory for one process.
 #[derive(Debug)]

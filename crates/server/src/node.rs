@@ -83,6 +83,29 @@ pub struct NodeConfig {
     pub dir: PathBuf,
 }
 
+impl NodeConfig {
+    /// A node on a free port of this machine alone, with the usual settings.
+    #[must_use]
+    pub fn local(role: Role, dir: PathBuf, pointer: NetworkPointer, token: AdmissionToken) -> Self {
+        NodeConfig {
+            role,
+            listen: Some(([127, 0, 0, 1], 0).into()),
+            onion: None,
+            dialer: net::Dialer::Direct,
+            map_port: None,
+            announce: Vec::new(),
+            region: None,
+            owner: None,
+            rate: 1_000,
+            max_connections: 64,
+            processing: Processing::default(),
+            pointer,
+            token,
+            dir,
+        }
+    }
+}
+
 /// What a role listens on, and where it is reached.
 pub(crate) struct Doors {
     pub(crate) place: Place,

@@ -4,12 +4,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use server::config::DirectoryConfig;
 use server::{Directory, Error, Node, NodeConfig, relay};
 use wire::NetworkPointer;
-use wire::document::{Processing, Role};
+use wire::document::Role;
 use wire::id::AdmissionToken;
 
 type Files = BTreeMap<String, Vec<u8>>;
@@ -19,23 +18,7 @@ fn directory_config() -> DirectoryConfig {
 }
 
 async fn relay(dir: &Path, pointer: &NetworkPointer, token: AdmissionToken) -> Result<Node, Error> {
-    relay::start(NodeConfig {
-        role: Role::Relay,
-        listen: Some(([127, 0, 0, 1], 0).into()),
-        onion: None,
-        dialer: net::Dialer::Direct,
-        map_port: None,
-        announce: Vec::new(),
-        region: None,
-        owner: None,
-        rate: 1_000,
-        max_connections: 64,
-        processing: Processing::default(),
-        pointer: pointer.clone(),
-        token,
-        dir: dir.to_owned(),
-    })
-    .await
+    relay::start(NodeConfig::local(Role::Relay, dir.to_owned(), pointer.clone(), token)).await
 }
 
 fn read_all(dir: &Path) -> Files {
@@ -75,43 +58,47 @@ fn accidents(files: &Files) -> Vec<(String, String, Files)> {
     all
 }
 
-/// That what went wrong names the file and what to do.
-fn tells(error: &Error, file: &str, what: &str) {
-    let text = error.to_string();
-    assert!(text.contains(file), "{file} {what}: {text}");
-    if let Error::StateDir(error) = error {
-        assert!(!error.hint().is_empty());
+/// Has a role start after each accident: it is `who` it was, or says which file it is and what to
+/// do.
+async fn survives<T: PartialEq + std::fmt::Debug>(
+    files: &Files,
+    who: T,
+    start: impl AsyncFn(&Path) -> Result<T, Error>,
+) {
+    let (mut same, mut refused) = (0, 0);
+    for (file, what, damaged) in accidents(files) {
+        let dir = place(&damaged);
+        match start(dir.path()).await {
+            Ok(started) => {
+                assert_eq!(started, who, "{file} {what}");
+                same += 1;
+            }
+            Err(error) => {
+                let text = error.to_string();
+                assert!(text.contains(&file), "{file} {what}: {text}");
+                if let Error::StateDir(error) = error {
+                    assert!(!error.hint().is_empty());
+                }
+                refused += 1;
+            }
+        }
     }
+    assert!(same > 0 && refused > 0, "{same} the same, {refused} refused");
 }
 
 #[tokio::test]
 async fn a_damaged_directory_is_the_same_network_or_says_what_is_damaged() {
     let dir = tempfile::tempdir().unwrap();
     let directory = Directory::start(dir.path(), &directory_config()).await.unwrap();
-    let network = directory.pointer.network;
     // Once it has signed, it has a past.
-    let published = dir.path().join("published");
-    while !published.exists() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    directory.lists(0, 0).await;
     directory.stop().await;
-    let files = read_all(dir.path());
-    let (mut same, mut refused) = (0, 0);
-    for (file, what, damaged) in accidents(&files) {
-        let dir = place(&damaged);
-        match Directory::start(dir.path(), &directory_config()).await {
-            Ok(directory) => {
-                assert_eq!(directory.pointer.network, network, "{file} {what}");
-                directory.stop().await;
-                same += 1;
-            }
-            Err(error) => {
-                tells(&error, &file, &what);
-                refused += 1;
-            }
-        }
-    }
-    assert!(same > 0 && refused > 0, "{same} the same, {refused} refused");
+    survives(&read_all(dir.path()), directory.pointer.network, async |dir| {
+        let directory = Directory::start(dir, &directory_config()).await?;
+        directory.stop().await;
+        Ok(directory.pointer.network)
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -120,29 +107,16 @@ async fn a_damaged_relay_is_the_same_relay_or_says_what_is_damaged() {
     let directory = Directory::start(dir.path(), &directory_config()).await.unwrap();
     let (pointer, token) = (directory.pointer.clone(), directory.token);
     let node = relay(home.path(), &pointer, token).await.unwrap();
-    let id = node.id;
-    while !home.path().join("epoch-keys").exists() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    // Once it is listed, it has keys.
+    directory.lists(1, 0).await;
     node.stop().await;
     directory.stop().await;
-    let files = read_all(home.path());
-    let (mut same, mut refused) = (0, 0);
-    for (file, what, damaged) in accidents(&files) {
-        let home = place(&damaged);
-        match relay(home.path(), &pointer, token).await {
-            Ok(node) => {
-                assert_eq!(node.id, id, "{file} {what}");
-                node.stop().await;
-                same += 1;
-            }
-            Err(error) => {
-                tells(&error, &file, &what);
-                refused += 1;
-            }
-        }
-    }
-    assert!(same > 0 && refused > 0, "{same} the same, {refused} refused");
+    survives(&read_all(home.path()), node.id, async |home| {
+        let node = relay(home, &pointer, token).await?;
+        node.stop().await;
+        Ok(node.id)
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -44,25 +44,11 @@ impl World {
             id: NodeId::new([1; 32]),
             address: SocketAddr::from(([127, 0, 0, 1], 1)).into(),
         };
-        let node = NodeConfig {
-            role: Role::Hub,
-            listen: Some(here),
-            onion: None,
-            dialer: net::Dialer::Direct,
-            map_port: None,
-            announce: Vec::new(),
-            region: None,
-            owner: None,
-            rate: 1000,
-            processing: wire::document::Processing::default(),
-            max_connections: 16,
-            pointer: NetworkPointer {
-                network: NetworkId::new([2; 32]),
-                directories: vec![nowhere],
-            },
-            token: AdmissionToken::new([3; 32]),
-            dir: dir.path().join("hub"),
-        };
+        let pointer =
+            NetworkPointer { network: NetworkId::new([2; 32]), directories: vec![nowhere] };
+        let token = AdmissionToken::new([3; 32]);
+        let node = NodeConfig::local(Role::Hub, dir.path().join("hub"), pointer, token);
+        let node = NodeConfig { max_connections: 16, ..node };
         let hub = HubRole::start(node, &config).await.unwrap();
         let mut settings = HttpSettings::new(&config).unwrap();
         limit(&mut settings);

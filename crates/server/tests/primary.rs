@@ -36,21 +36,11 @@ fn relay(
     directory: &Directory,
     seedling: Seedling,
 ) -> impl Future<Output = Result<Node, server::Error>> + use<> {
+    let (pointer, token) = (directory.pointer.clone(), directory.token);
     server::relay::start(NodeConfig {
-        role: Role::Relay,
-        listen: Some(any()),
-        onion: None,
-        dialer: net::Dialer::Direct,
-        map_port: None,
-        announce: Vec::new(),
-        region: None,
-        owner: None,
         rate: 100,
-        max_connections: 64,
         processing: seedling.processing,
-        pointer: directory.pointer.clone(),
-        token: directory.token,
-        dir: seedling.dir,
+        ..NodeConfig::local(Role::Relay, seedling.dir, pointer, token)
     })
 }
 

@@ -7,7 +7,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
-use e2ee::{NetworkPlace, Nick, Owner, RoomSettings};
+use e2ee::{Nick, Owner, RoomSettings};
 use hub::server::{AskId, Asker, Hub, HubConfig};
 use hub::store::{Keep, MemoryStore};
 use hub::{AccessClass, ClassLimits, client as box_protocol};
@@ -16,9 +16,9 @@ use messenger::room::{Output, Room, RoomEvent};
 use streams::BoxId;
 use wire::hub::{Answer, Request, Response};
 use wire::id::AccessKey;
-use wire::{BootId, DirectoryPointer, NetworkId, NodeId, Timestamp};
+use wire::{BootId, Timestamp};
 
-use super::{Bound, Figure, broken};
+use super::{Bound, Figure, broken, nowhere};
 use api::Failure;
 
 /// Time between two commits of the hub, ms.
@@ -32,18 +32,6 @@ const TALK_MS: u64 = 60_000;
 /// A message may take so long, ms.
 const SOON_MS: f64 = 5_000.0;
 const KEY: AccessKey = AccessKey::new([1; 16]);
-
-fn place() -> Result<NetworkPlace, Failure> {
-    Ok(NetworkPlace {
-        network: NetworkId::new([1; 32]),
-        directories: vec![DirectoryPointer {
-            id: NodeId::new([2; 32]),
-            address: "127.0.0.1:9".parse().map_err(broken)?,
-        }],
-        hub: NodeId::new([3; 32]),
-        access: KEY,
-    })
-}
 
 struct Person {
     room: Room,
@@ -70,7 +58,7 @@ pub(super) fn run(talkers: usize, readers: usize, lines: usize) -> Result<Vec<Fi
     // No proof of work: it is not what is measured.
     let settings = RoomSettings::new(3_600, 1, 0).map_err(broken)?;
     let hour = now.period(settings.hour_ms());
-    let (owner, keys) = Owner::create(&mut rng, place()?, settings, hour).map_err(broken)?;
+    let (owner, keys) = Owner::create(&mut rng, nowhere(), settings, hour).map_err(broken)?;
     let link = owner.link_now(&keys).map_err(broken)?;
     let mut config = HubConfig::new(BootId::new([0; 16]));
     config.keys = vec![(KEY, AccessClass::Member, ClassLimits::default())];

@@ -9,7 +9,7 @@ use server::config::HubConfig;
 use server::{HubRole, NodeConfig};
 use streams::{BoxClass, SealedBox, WriteCapability, pad};
 use tokio::task::JoinSet;
-use wire::document::{Processing, Role};
+use wire::document::Role;
 use wire::hub::{Answer, Request};
 use wire::id::AdmissionToken;
 use wire::{DirectoryPointer, Frame, NetworkId, NetworkPointer, NodeId, RequestId};
@@ -76,22 +76,9 @@ async fn start(scratch: &jail::Scratch) -> Result<HubRole, Failure> {
         network: NetworkId::new([0; 32]),
         directories: vec![DirectoryPointer { id: NodeId::new([0; 32]), address: nowhere }],
     };
-    let node = NodeConfig {
-        role: Role::Hub,
-        listen: Some(([127, 0, 0, 1], 0).into()),
-        onion: None,
-        dialer: net::Dialer::Direct,
-        map_port: None,
-        announce: Vec::new(),
-        region: None,
-        owner: None,
-        rate: 1_000,
-        max_connections: 65_536,
-        processing: Processing::default(),
-        pointer,
-        token: AdmissionToken::new([0; 32]),
-        dir: scratch.path().to_owned(),
-    };
+    let token = AdmissionToken::new([0; 32]);
+    let node = NodeConfig::local(Role::Hub, scratch.path().to_owned(), pointer, token);
+    let node = NodeConfig { max_connections: 65_536, ..node };
     let config = HubConfig { member_puts_per_second: 10_000_000, ..HubConfig::default() };
     HubRole::start(node, &config).await.or_fail()
 }

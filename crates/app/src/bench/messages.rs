@@ -5,8 +5,8 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use e2ee::Floor;
+use e2ee::Invite;
 use e2ee::id::ConversationId;
-use e2ee::{Invite, NetworkPlace};
 use messenger::event::Output;
 use messenger::request::{Call, CallId};
 use messenger::{Messenger, Settings, Step};
@@ -14,10 +14,8 @@ use streams::{BoxId, SealedBox};
 use vault::{Unlock, Vault, VaultKey};
 use wire::Timestamp;
 use wire::hub::PutOutcome;
-use wire::id::AccessKey;
-use wire::{DirectoryPointer, NetworkId, NodeId};
 
-use super::{Figure, broken, per_second, resident_mib};
+use super::{Figure, broken, nowhere, per_second, resident_mib};
 use crate::fail::OrFail as _;
 use api::Failure;
 
@@ -30,18 +28,6 @@ struct Person {
     vault: Vault,
     open: VecDeque<(CallId, Call)>,
     now: Timestamp,
-}
-
-fn place() -> NetworkPlace {
-    NetworkPlace {
-        network: NetworkId::new([1; 32]),
-        directories: vec![DirectoryPointer {
-            id: NodeId::new([2; 32]),
-            address: wire::Address::from(std::net::SocketAddr::from(([127, 0, 0, 1], 1))),
-        }],
-        hub: NodeId::new([3; 32]),
-        access: AccessKey::new([4; 16]),
-    }
 }
 
 enum StepError {
@@ -174,7 +160,7 @@ fn pass(hub: &mut Hub, people: &mut [Person], span: Duration) -> Result<(), Fail
 fn conversation(hub: &mut Hub, people: &mut [Person]) -> Result<[ConversationId; 2], Failure> {
     let mut contacts = Vec::new();
     for n in 1..people.len() {
-        let network = place();
+        let network = nowhere();
         let id = people[0]
             .does(|m, s| m.invite(s, &network, Floor::Anywhere, None, None, 86_400_000))?;
         let link = people[0].messenger.invites().into_iter().find(|i| i.id == id).map(|i| i.link);
@@ -197,7 +183,7 @@ fn conversation(hub: &mut Hub, people: &mut [Person]) -> Result<[ConversationId;
         let there = ids(&people[1])?.first().copied().ok_or_else(|| broken("no contact"))?;
         return Ok([contacts[0], there]);
     }
-    let network = place();
+    let network = nowhere();
     let group = people[0].does(|m, s| m.create_group(s, &network, Floor::Anywhere, "all"))?;
     for contact in contacts {
         people[0].does(|m, s| m.invite_to_group(s, group, contact))?;

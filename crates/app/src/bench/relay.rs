@@ -10,7 +10,7 @@ use nodes::OrFail;
 use server::config::DirectoryConfig;
 use server::{Directory, NodeConfig};
 use sphinx::{Command, PathHop, PrivateKey, PublicKey};
-use wire::document::{NetworkDocument, NodeDescriptor, Processing, Role, VERSION};
+use wire::document::{NetworkDocument, NodeDescriptor, Role, VERSION};
 use wire::{Frame, NodeId};
 
 use super::{Bound, Figure, broken, per_second, thread_cpu};
@@ -33,22 +33,9 @@ pub(super) async fn run(packets: u32) -> Result<Vec<Figure>, Failure> {
     let thread = std::thread::spawn(move || {
         let _ = relay_runtime.block_on(stopped);
     });
-    let node = NodeConfig {
-        role: Role::Relay,
-        listen: Some(LOOPBACK.into()),
-        onion: None,
-        dialer: net::Dialer::Direct,
-        map_port: None,
-        announce: Vec::new(),
-        region: None,
-        owner: None,
-        rate: 1_000_000,
-        max_connections: 64,
-        processing: Processing::default(),
-        pointer: directory.pointer.clone(),
-        token: directory.token,
-        dir: scratch.path().join("relay"),
-    };
+    let (dir, pointer) = (scratch.path().join("relay"), directory.pointer.clone());
+    let node = NodeConfig::local(Role::Relay, dir, pointer, directory.token);
+    let node = NodeConfig { rate: 1_000_000, ..node };
     let relay = relay_handle.spawn(server::relay::start(node)).await.map_err(broken)?.or_fail()?;
 
     let mut sink = Sink::start(&directory).await?;

@@ -70,8 +70,8 @@ impl Room {
     fn drop_talkers(&mut self, gone: impl Fn(&Talker) -> bool) {
         let keys: Vec<TalkerKey> =
             self.talkers.iter().filter(|(_, t)| gone(t)).map(|(k, _)| *k).collect();
+        self.names.take();
         for key in keys {
-            self.names.take();
             if let Some(talker) = self.talkers.remove(&key) {
                 self.cancel(talker.follow.open);
             }
